@@ -1,0 +1,101 @@
+"""What can be set about delivery: policy, schedule, deadlines, health, retention and the guard's allow-list.
+
+Reading them is left to process roots (`subscriptions.settings.read`), what they decide to those who are handed them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from subscriptions.errors import Misconfigured
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Durations are seconds; lists are comma-separated in the environment. What cannot work raises Misconfigured."""
+
+    #: Which answers are retried, fail at once, or disable the webhook (greenlake.md D.7).
+    delivery_policy: Literal["standard", "greenlake"] = "standard"
+
+    #: The waits before attempts 2, 3, ...: there is one attempt more than there are waits.
+    retry_delays: tuple[float, ...] = (
+        *(3.0, 8.0, 20.0, 45.0, 90.0, 180.0, 300.0, 600.0, 900.0, 1200.0),
+        *(1800.0, 2400.0, 2700.0, 3000.0, 3600.0, 4200.0, 4800.0, 5400.0, 6000.0),
+    )
+    #: Each wait is stretched or shortened at random by up to this share of it.
+    retry_jitter: float = 0.1
+    #: From the start of the first try; no try is scheduled beyond it.
+    retry_window: float = 12 * HOUR
+    #: The least wait after a 429 that names none.
+    rate_limited_floor: float = MINUTE
+
+    #: Until the connection stands, TLS included.
+    connect_timeout: float = 5.0
+    #: For the whole attempt, from the name look-up to the last byte of the answer.
+    delivery_timeout: float = 15.0
+    #: How much longer than an attempt its lease lasts.
+    lease_margin: float = 5.0
+    #: A new delivery becomes due to the sweep this long after acceptance; its ticket normally comes first.
+    first_due: float = 2.0
+    #: Bytes of an answer's body that are read and kept.
+    answer_body_bytes: int = 65536
+
+    #: A webhook is halted when more attempts than this failed since the last success within `failure_window` ...
+    halt_failures: int = 20
+    #: ... and those failures span at least this long (greenlake.md D.8).
+    halt_after: float = 15 * MINUTE
+    #: Failures older than this are forgotten; a webhook without one for so long is ACTIVE again.
+    failure_window: float = 12 * HOUR
+    #: The waits before the second, third, ... try of a challenge.
+    challenge_delays: tuple[float, ...] = (2.0, 3.0, 5.0)
+    #: For one whole try of a challenge.
+    challenge_timeout: float = 5.0
+    #: Until the first probe of a halted webhook; doubled with each that fails, up to `probe_interval_max`.
+    probe_interval: float = MINUTE
+    probe_interval_max: float = HOUR
+
+    #: How long deliveries wait for a webhook that may not be sent to, before they expire.
+    keep_undelivered: float = 3 * DAY
+    #: How long events, deliveries and attempts can be read.
+    keep_records: float = 30 * DAY
+
+    #: Networks, addresses and host names that may be dialled although they are not public.
+    allow_destinations: tuple[str, ...] = ()
+    #: Whether destinations may be plain http; meant for a laptop.
+    allow_http: bool = False
+    #: A file of further certificate authorities (PEM) that destinations may be signed by.
+    ca_bundle: str = ""
+
+    #: An event with more matches than this is spread: its deliveries are written after its publication ...
+    spread_threshold: int = 500
+    #: ... in chunks of this many.
+    spread_chunk: int = 500
+
+    def __post_init__(self) -> None:
+        for name in POSITIVE:
+            _require(getattr(self, name) > 0, name, "has to be more than 0")
+        for name in NOT_NEGATIVE:
+            _require(getattr(self, name) >= 0, name, "may not be negative")
+        _require(all(wait >= 0 for wait in self.retry_delays), "retry_delays", "may not hold a negative wait")
+        _require(all(wait >= 0 for wait in self.challenge_delays), "challenge_delays", "may not hold a negative wait")
+        _require(0 <= self.retry_jitter < 1, "retry_jitter", "is a share from 0 to less than 1")
+        _require(
+            self.probe_interval <= self.probe_interval_max,
+            "probe_interval",
+            "may not be longer than HOOKLAKE_PROBE_INTERVAL_MAX",
+        )
+
+
+POSITIVE = (
+    *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
+    *("failure_window", "keep_undelivered", "keep_records", "spread_chunk"),
+)
+NOT_NEGATIVE = (
+    *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
+)
+
+
+def _require(holds: bool, name: str, rule: str) -> None:
+    if not holds:
+        raise Misconfigured(f"HOOKLAKE_{name.upper()} {rule}")
