@@ -1,0 +1,274 @@
+"""The door for webhooks: register, change, remove, verify; and the challenges and probes that move their status.
+
+Rows of webhooks are the registry's, what a status move brings with it the ledger's, the handshake itself the wire's.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from uuid import UUID, uuid4
+
+from delivery.judgement import breaker
+from delivery.judgement.breaker import Health, Rules, Status, sendable
+from delivery.ledger import errands, health
+from delivery.ledger.errands import Carried
+from delivery.ledger.health import Move, Standing
+from delivery.settings import Settings
+from delivery.tickets import Errand, Nudge
+from delivery.wire import challenge
+from delivery.wire.challenge import Origin, Unverified, Verified
+from delivery.wire.guard import Guard
+from delivery.wire.parcels import Failure, Parcel, Reply
+from delivery.wire.sender import Destination, Sender
+from subscriptions import database, webhooks
+from subscriptions.database import Clock, Database, Raw
+from subscriptions.errors import Issue, Refused
+from subscriptions.registry import Hook, Registry
+from subscriptions.webhooks import Change, Owner, Registration, Webhook
+
+log = logging.getLogger("hooklake.delivery")
+
+DISABLED_BY = "Webhook Disabled by user: {principal}"
+#: How much longer than its try a challenge's lease lasts, in seconds.
+MARGIN = 5.0
+HEADERS = (("Content-Type", "application/json"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationResponse:
+    """What the destination answered to a challenge (greenlake.md 1.4)."""
+
+    #: Its HTTP status; 0 where no answer came.
+    status_code: int
+    #: The status's phrase, or why there was no answer.
+    message: str
+    #: Requests per minute it asked for; None where it named none.
+    requested_rate: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What greeting needs; clock and wire come in from the process root."""
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    registry: Registry
+    sender: Sender
+    guard: Guard
+    origin: Origin
+    announce: Callable[[Sequence[Nudge]], None]
+
+
+class Greeting:
+    """Webhooks from registration to removal, and the proof that their destination wants them."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        settings = tools.settings
+        self._rules = Rules(
+            halt_failures=settings.halt_failures,
+            halt_after=settings.halt_after,
+            failure_window=settings.failure_window,
+            probe_interval=settings.probe_interval,
+            probe_interval_max=settings.probe_interval_max,
+        )
+
+    async def register(self, registration: Registration, owner: Owner) -> Webhook:
+        """A new webhook, its challenge written down with it; raises Refused, LimitReached."""
+        self._tools.guard.check_url(registration.destination)
+        now = self._tools.clock()
+        nudges: list[Nudge] = []
+        async with self._tools.database.transaction() as connection:
+            webhook = await self._tools.registry.insert(connection, registration, owner, now=now)
+            if webhook.status == Status.PENDING:
+                raw = await database.raw_of(connection)
+                nudges.append(await health.put_challenge(raw, webhook.id, webhook.epoch, purpose="greet", due_at=now))
+        self._tools.announce(nudges)
+        return webhook
+
+    async def change(self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "") -> Webhook:
+        """The webhook after the change; raises Absent, Refused.
+
+        Destination, secrets, credentials or `challengeRequestEnabled` begin a new epoch and ask for a new challenge;
+        `paused` halts or starts the webhook (greenlake.md D.8); `by` is the principal whom its `stateReason` then names.
+        """
+        if change.destination is not None:
+            self._tools.guard.check_url(change.destination)
+        now = self._tools.clock()
+        async with self._tools.database.transaction() as connection:
+            before = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
+            await self._tools.registry.update(connection, webhook_id, change, now=now)
+            raw = await database.raw_of(connection)
+            move = _move_of(before, change, by or before.hpe_principal, now)
+            nudges = [] if move is None else await health.move(raw, webhook_id, move, now=now)
+            after = await self._tools.registry.find(connection, workspace_id, webhook_id)
+        self._tools.announce(nudges)
+        return after
+
+    async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool) -> None:
+        """Deletes it, softly (protocol.md, Delete); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
+        now = self._tools.clock()
+        async with self._tools.database.transaction() as connection:
+            await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
+            count = await self._tools.registry.subscription_count(connection, webhook_id)
+            if count and not force:
+                said = f"the webhook has {count} subscription(s); delete them first, or say force=true"
+                raise Refused(Issue(subject="force", description=said, source="query.parameter"))
+            await self._tools.registry.soft_delete(connection, webhook_id, now=now)
+            raw = await database.raw_of(connection)
+            nudge = await health.forget(raw, webhook_id, now=now)
+        self._tools.announce([nudge])
+
+    async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
+        """One challenge, answered inline; the status tells the result (greenlake.md D.13). Raises Absent."""
+        async with self._tools.database.transaction() as connection:
+            asked = await self._tools.registry.find(connection, workspace_id, webhook_id)
+            raw = await database.raw_of(connection)
+            hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
+        proof, response = await self._ask(hook)
+        nudges: list[Nudge] = []
+        async with self._tools.database.transaction() as connection:
+            raw = await database.raw_of(connection)
+            standing = await health.lock(raw, webhook_id)
+            if standing is not None and standing.epoch == asked.epoch and _may_tell(standing):
+                nudges.extend(await self._settle(raw, webhook_id, standing, proof))
+            webhook = await self._tools.registry.find(connection, workspace_id, webhook_id)
+        self._tools.announce(nudges)
+        log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, response.status_code)
+        return webhook, response
+
+    async def greet(self, errand: Errand, probe: Callable[[UUID], Awaitable[bool | None]]) -> None:
+        """One try of a challenge that is due, or of a probe; `probe` tries an owed delivery where challenges are off."""
+        lease = self._tools.settings.challenge_timeout + self._tools.settings.delivery_timeout + MARGIN
+        async with self._tools.database.raw() as connection:
+            carried = await errands.claim(connection, errand, now=self._tools.clock(), lease=lease)
+            hooks = {} if carried is None else await self._tools.registry.hooks(connection, [carried.key])
+        if carried is None:
+            return
+        hook = hooks.get(carried.key)
+        if hook is None or hook.epoch != carried.row["epoch"]:
+            # Deleted or changed since: what replaced this challenge has a row of its own.
+            async with self._tools.database.raw() as connection:
+                await errands.end(connection, carried)
+            return
+        if carried.row["purpose"] == "probe" and not hook.challenge_request_enabled:
+            proof: Verified | Unverified | None = await _probed(probe, carried.key)
+        else:
+            proof, _ = await self._ask(hook)
+        await self._conclude(carried, proof)
+
+    async def _conclude(self, carried: Carried, proof: Verified | Unverified | None) -> None:
+        """What a challenge's try came to: the status moves, or the next try is due; None: there was nothing to probe with."""
+        now = self._tools.clock()
+        tries = carried.row["tries"] + (0 if proof is None else 1)
+        probing = carried.row["purpose"] == "probe"
+        delays = self._tools.settings.challenge_delays
+        async with self._tools.database.raw() as connection, connection.transaction():
+            standing = await health.lock(connection, carried.key)
+            if standing is None or standing.epoch != carried.row["epoch"] or not _waits(standing):
+                await errands.end(connection, carried)
+                return
+            if proof is None or (isinstance(proof, Unverified) and (probing or tries <= len(delays))):
+                wait = breaker.probe_after(tries, self._rules) if probing else delays[tries - 1]
+                await errands.again(connection, carried, due_at=now + timedelta(seconds=wait), tries=tries)
+                return
+            nudges = await self._settle(connection, carried.key, standing, proof)
+        self._tools.announce(nudges)
+        log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
+
+    async def _settle(
+        self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified
+    ) -> Sequence[Nudge]:
+        """ACTIVE after a good answer, ERROR with its reason and a probe to come after a bad one."""
+        now = self._tools.clock()
+        if isinstance(proof, Verified):
+            healed = _fresh(Status.ACTIVE, "")
+            if standing.health == healed:
+                return ()
+            return await health.move(connection, webhook_id, Move(health=healed), now=now)
+        failed = replace(standing.health, status=Status.ERROR, state_reason=proof.reason)
+        probe_at = now + timedelta(seconds=self._rules.probe_interval)
+        await health.move(connection, webhook_id, Move(health=failed, challenge_at=probe_at), now=now)
+        return ()
+
+    async def _ask(self, hook: Hook) -> tuple[Verified | Unverified, DestinationResponse]:
+        """Sends one challenge, signed and authorised as a delivery is (greenlake.md D.6)."""
+        if hook.sealed is not None:
+            return Unverified(reason=hook.sealed), DestinationResponse(status_code=0, message=hook.sealed)
+        question, key = str(uuid4()), str(uuid4())
+        body = challenge.event(
+            challenge=question,
+            event_id=key,
+            workspace_id=hook.workspace_id,
+            now=self._tools.clock(),
+            origin=self._tools.origin,
+        )
+        attempt = await self._tools.sender.send(
+            Parcel(id=key, body=body, headers=HEADERS),
+            Destination(webhook=hook.id, url=hook.destination, secrets=hook.secrets, authorization=hook.authorization),
+            deadline=self._tools.settings.challenge_timeout,
+        )
+        proof = challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets)
+        return proof, _response(attempt.answer)
+
+
+def _move_of(before: Webhook, change: Change, principal: str, now: datetime) -> Move | None:
+    """The status move that a change asks for, or None where the status stays."""
+    decisive = any(getattr(change, name) is not None for name in webhooks.DECISIVE)
+    challenged = (
+        before.challenge_request_enabled
+        if change.challenge_request_enabled is None
+        else change.challenge_request_enabled
+    )
+    if change.paused or (before.paused and change.paused is None and decisive):
+        reason = before.state_reason if before.paused else DISABLED_BY.format(principal=principal)
+        if before.paused and not decisive:
+            return None
+        return Move(health=_fresh(Status.DISABLED, reason), new_epoch=True, generations=_counted(change))
+    if (before.paused and change.paused is False) or decisive:
+        status = Status.PENDING if challenged else Status.ACTIVE
+        return Move(
+            health=_fresh(status, ""),
+            new_epoch=True,
+            challenge_at=now if challenged else None,
+            generations=_counted(change),
+        )
+    return None
+
+
+def _fresh(status: Status, reason: str) -> Health:
+    return Health(status=status, state_reason=reason, failures=0, first_failure_at=None, last_failure_at=None)
+
+
+def _counted(change: Change) -> int:
+    """The registry counts a change of columns as one generation; `paused` alone is counted by the move."""
+    return 0 if set(change.given()) - {"paused"} else 1
+
+
+def _may_tell(standing: Standing) -> bool:
+    """Whether a verification says anything of the status: not of a paused webhook, nor of one without challenges."""
+    return standing.health.status is not Status.DISABLED and standing.challenge_request_enabled
+
+
+def _waits(standing: Standing) -> bool:
+    return not sendable(standing.health.status) and standing.health.status is not Status.DISABLED
+
+
+async def _probed(probe: Callable[[UUID], Awaitable[bool | None]], webhook_id: UUID) -> Verified | Unverified | None:
+    worked = await probe(webhook_id)
+    if worked is None:
+        return None
+    return Verified() if worked else Unverified(reason=breaker.FAILING)
+
+
+def _response(answer: Reply | Failure) -> DestinationResponse:
+    if isinstance(answer, Failure):
+        return DestinationResponse(status_code=0, message=answer.cause)
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = ""
+    return DestinationResponse(status_code=answer.status, message=phrase)

@@ -1,0 +1,179 @@
+"""The door to what was tried: a webhook's recent deliveries with what was sent and answered, and their retry by hand.
+
+How they are spelled on the wire is left to `service/api/deliveries.py`; what a whole event came to, to `traces.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from delivery.ledger import replays
+from delivery.ledger.replays import Newest
+from delivery.lifecycle import State, final
+from delivery.tickets import Nudge
+from subscriptions import events
+from subscriptions.database import Clock, Database, Raw
+from subscriptions.errors import Absent, Issue, Refused
+
+#: What asking for a retry came to.
+Retried = replays.Retried
+
+#: How many deliveries of a webhook the list covers (greenlake.md D.14).
+COVERED = 1000
+
+WEBHOOK = """
+SELECT workspace_id FROM webhooks WHERE id = $1 AND ($2::text IS NULL OR workspace_id = $2 AND deleted_at IS NULL)
+"""
+
+# Walks the attempts' key backwards and stops after the last delivery that is covered.
+RECENT = (
+    f"SELECT DISTINCT event, round FROM attempts WHERE webhook = $1 ORDER BY event DESC, round DESC LIMIT {COVERED}"
+)
+
+# A try that succeeded counts as the last: a later one, begun before that was known, changed nothing.
+ITEMS = """
+SELECT o.event, o.round, e.id, e.type, e.body, d.state, n.state AS newest, a.tries, a.started_at, a.milliseconds, a.success,
+    a.status, a.reason, a.request_headers, a.response_headers, a.response_body
+FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS o (event, round, place)
+JOIN events e ON e.key = o.event
+JOIN deliveries d ON d.event = o.event AND d.webhook = $1 AND d.round = o.round
+CROSS JOIN LATERAL (
+    SELECT state FROM deliveries WHERE event = o.event AND webhook = $1 ORDER BY round DESC LIMIT 1
+) AS n
+CROSS JOIN LATERAL (
+    SELECT *, count(*) OVER () AS tries FROM attempts WHERE webhook = $1 AND event = o.event AND round = o.round
+    ORDER BY success DESC, fence DESC LIMIT 1
+) AS a
+ORDER BY o.place
+"""
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One delivery that was tried at least once, showing its last attempt."""
+
+    webhook: UUID
+    workspace_id: str
+    #: Our own id of the event; what a retry names.
+    key: UUID
+    #: The CloudEvent's id.
+    id: str
+    #: The CloudEvent's type.
+    type: str
+    #: When the event was accepted.
+    created_at: datetime
+    #: When the attempt ended.
+    updated_at: datetime
+    #: Attempts so far.
+    tries: int
+    success: bool
+    #: HTTP status of the answer, None where there was none.
+    status: int | None
+    #: What the attempt came to, in words.
+    reason: str
+    #: Another attempt of the event at this webhook is still to come.
+    retrying: bool
+    #: Neither it nor a later round of it arrived.
+    undelivered: bool
+    #: As sent, credentials masked.
+    request_headers: Pairs
+    #: The structured JSON; None once erased.
+    request_body: bytes | None
+    response_headers: Pairs
+    response_body: bytes
+
+
+class History:
+    """Reads attempts, and sends again what did not arrive."""
+
+    def __init__(self, database: Database, clock: Clock, announce: Callable[[Sequence[Nudge]], None]) -> None:
+        self._database = database
+        self._clock = clock
+        self._announce = announce
+
+    async def recent(
+        self, workspace_id: str | None, webhook: UUID, *, limit: int, offset: int
+    ) -> tuple[list[Item], int]:
+        """A page of the webhook's last 1,000 deliveries, latest event first, and how many there are (greenlake.md D.14).
+
+        For operators (`workspace_id` None) those of a deleted webhook too. Raises Absent.
+        """
+        async with self._database.raw() as connection:
+            owner = await _owner(connection, workspace_id, webhook)
+            found = await connection.fetch(RECENT, webhook)
+            page = [(row["event"], row["round"]) for row in found[offset : offset + limit]]
+            return await _items(connection, webhook, owner, page), len(found)
+
+    async def retry(self, workspace_id: str | None, webhook: UUID, failure: UUID) -> tuple[Item, Retried]:
+        """Sends an undelivered event again, now (protocol.md, Manual retry): its last attempt, and what asking came to.
+
+        Raises Absent for what was never tried at this webhook, Refused for what arrived or has no payload any more.
+        """
+        async with self._database.raw() as connection, connection.transaction():
+            now = self._clock()
+            owner = await _owner(connection, workspace_id, webhook)
+            newest = await replays.newest(connection, failure, webhook, now=now)
+            tried = await connection.fetchval(
+                "SELECT max(round) FROM attempts WHERE webhook = $1 AND event = $2", webhook, failure
+            )
+            if newest is None or tried is None:
+                raise Absent("Delivery failure", str(failure))
+            _check(newest)
+            retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
+            [item] = await _items(connection, webhook, owner, [(failure, tried)])
+        if ticket is not None:
+            self._announce([ticket])
+        return item, retried
+
+
+def _check(newest: Newest) -> None:
+    """Raises Refused where sending again would be for nothing."""
+    if newest.state is State.DELIVERED:
+        raise Refused(Issue(subject="failureId", description="was delivered meanwhile: there is nothing to retry"))
+    if not newest.payload:
+        raise Refused(Issue(subject="failureId", description="its payload was erased: there is nothing to send"))
+
+
+async def _owner(connection: Raw, workspace_id: str | None, webhook: UUID) -> str:
+    owner: str | None = await connection.fetchval(WEBHOOK, webhook, workspace_id)
+    if owner is None:
+        raise Absent("Webhook", str(webhook))
+    return owner
+
+
+async def _items(connection: Raw, webhook: UUID, workspace_id: str, page: Sequence[tuple[UUID, int]]) -> list[Item]:
+    rows = await connection.fetch(ITEMS, webhook, [event for event, _ in page], [number for _, number in page])
+    return [_item(row, webhook, workspace_id) for row in rows]
+
+
+def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
+    newest = State(row["newest"])
+    undelivered = State.DELIVERED not in (row["state"], newest)
+    return Item(
+        webhook=webhook,
+        workspace_id=workspace_id,
+        key=row["event"],
+        id=row["id"],
+        type=row["type"],
+        created_at=events.key_time(row["event"]),
+        updated_at=row["started_at"] + timedelta(milliseconds=row["milliseconds"]),
+        tries=row["tries"],
+        success=row["success"],
+        status=row["status"],
+        reason=row["reason"],
+        retrying=undelivered and not final(newest),
+        undelivered=undelivered,
+        request_headers=_pairs(row["request_headers"]),
+        request_body=row["body"],
+        response_headers=_pairs(row["response_headers"] or b"[]"),
+        response_body=row["response_body"] or b"",
+    )
+
+
+def _pairs(text: bytes) -> Pairs:
+    return msgspec.json.decode(text, type=Pairs)

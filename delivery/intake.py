@@ -1,0 +1,240 @@
+"""The door for publications: all requests that wait at a moment share one transaction, announced after it (group commit).
+
+Typing an occurrence is left to `subscriptions/events.py`, the statements to the journal and the ledger.
+The rules are those of protocol.md, Intake.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from delivery.ledger import owing
+from delivery.ledger.owing import Candidate, Topic
+from delivery.settings import Settings
+from delivery.tickets import Errand, Kind, Nudge
+from subscriptions import events, journal, partitions
+from subscriptions.database import Clock, Database, Raw
+from subscriptions.errors import Conflicting, Issue, Unavailable
+from subscriptions.events import Event
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Events that one transaction takes on: what arrives beyond waits for the next one.
+GROUP = 2000
+#: Delivery rows that one transaction writes; events beyond are spread, so that a burst of fan-outs holds nobody up.
+ROWS = 5000
+
+Announce = Callable[[Sequence[Nudge]], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What the publisher is told; written once, told again for the same occurrence under the same id."""
+
+    #: The event's own id: the `webhook-id` of its deliveries.
+    key: UUID
+    id: str
+    type: str
+    accepted_at: datetime
+    #: The same occurrence had been accepted before.
+    duplicate: bool
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class Request:
+    """One publisher's call, all of it or nothing."""
+
+    events: Sequence[Event]
+    done: "asyncio.Future[list[Receipt]]"
+    receipts: list[Receipt] = field(default_factory=list)
+    #: Why all of it is refused, once that is known.
+    refusal: Conflicting | None = None
+
+
+class Intake:
+    """Accepts events: `publish` answers after the commit that makes them certain to be attempted."""
+
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, announce: Announce, *, remembered: float
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._announce = announce
+        #: Seconds that an id is remembered.
+        self._remembered = timedelta(seconds=remembered)
+        self._waiting: list[Request] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def publish(self, published: Sequence[Event]) -> list[Receipt]:
+        """Receipts in the order given, after the commit.
+
+        Raises Conflicting naming the index of an id that stands for another occurrence (nothing of the call is kept),
+        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids).
+        """
+        request = Request(events=published, done=asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_waiting())
+        return await request.done
+
+    async def close(self) -> None:
+        """Waits for what is being committed."""
+        if self._committing is not None:
+            await self._committing
+
+    async def _commit_waiting(self) -> None:
+        try:
+            # One turn of the loop lets requests that arrived together travel together.
+            await asyncio.sleep(0)
+            while self._waiting:
+                await self._commit(self._next_group())
+        finally:
+            self._committing = None
+
+    def _next_group(self) -> list[Request]:
+        size = taken = 0
+        for request in self._waiting:
+            if taken and size + len(request.events) > GROUP:
+                break
+            size += len(request.events)
+            taken += 1
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
+
+    async def _commit(self, group: list[Request]) -> None:
+        try:
+            await self._write(group)
+        except Unavailable as error:
+            _fail(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                log.error("intake.failed events=%d", len(group[0].events), exc_info=error)
+                _fail(group, error)
+                return
+            # One of them cannot be stored, and it is not known which: each by itself, with the ids it already has.
+            log.warning("intake.split requests=%d cause=%r", len(group), error)
+            for request in group:
+                request.receipts, request.refusal = [], None
+                await self._commit([request])
+
+    async def _write(self, group: list[Request]) -> None:
+        """One transaction, made again once if the partition for it did not exist."""
+        try:
+            nudges = await self._transact(group)
+        except asyncpg.CheckViolationError:
+            days = {events.key_time(event.key).date() for request in group for event in request.events}
+            async with self._database.raw() as connection:
+                await partitions.make(connection, journal.TABLES + owing.TABLES, sorted(days))
+            for request in group:
+                request.receipts, request.refusal = [], None
+            nudges = await self._transact(group)
+        for request in group:
+            if request.done.done():  # the caller went away; what was accepted stays accepted
+                continue
+            if request.refusal is not None:
+                request.done.set_exception(request.refusal)
+            else:
+                request.done.set_result(request.receipts)
+        if nudges:
+            self._announce(nudges)
+
+    async def _transact(self, group: list[Request]) -> Sequence[Nudge]:
+        now = self._clock()
+        async with self._database.raw() as connection, connection.transaction():
+            fresh = await self._settle(connection, group, now)
+            if not fresh:
+                return ()
+            await journal.write(connection, fresh)
+            return await self._owe(connection, fresh, now)
+
+    async def _settle(self, connection: Raw, group: list[Request], now: datetime) -> list[Event]:
+        """Gives every request its receipts or its refusal, and answers the events that are new.
+
+        A refused request's receipts are taken out and the rest is settled again, so that nobody is told "duplicate" of a
+        neighbour that was refused.
+        """
+        live = list(group)
+        while True:
+            wanted: dict[bytes, Event] = {}
+            for request in live:
+                for event in request.events:
+                    if event.given_id:
+                        wanted.setdefault(journal.receipt_key(event), event)
+            since = now - self._remembered
+            standing = await journal.claim_receipts(connection, wanted, now, since) if wanted else {}
+            refused = [request for request in live if _refuse(request, standing)]
+            if not refused:
+                return [event for request in live for event in _receive(request, standing, now)]
+            await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
+            live = [request for request in live if request.refusal is None]
+
+    async def _owe(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> Sequence[Nudge]:
+        """Matches inside the transaction and writes deliveries, or spreads where there are too many for it."""
+        threshold = self._settings.spread_threshold
+        topics = list({_topic(event) for event in fresh})
+        found = await owing.candidates(connection, topics, threshold + 1)
+        pairs: list[tuple[UUID, Candidate]] = []
+        spread: list[tuple[UUID, Topic]] = []
+        for event in fresh:
+            candidates = found.get(_topic(event), ())
+            if len(candidates) > threshold or len(pairs) + len(candidates) > max(ROWS, threshold):
+                spread.append((event.key, _topic(event)))
+            else:
+                pairs.extend((event.key, candidate) for candidate in candidates)
+        due_at = now + timedelta(seconds=self._settings.first_due)
+        nudges: list[Nudge] = list(await owing.owe(connection, pairs, due_at)) if pairs else []
+        if spread:
+            await owing.put_spreads(connection, spread, due_at)
+            nudges.extend(Errand(kind=Kind.SPREAD, key=key, fence=0) for key, _ in spread)
+        return nudges
+
+
+def _topic(event: Event) -> Topic:
+    return event.workspace_id, event.type
+
+
+def _refuse(request: Request, standing: dict[bytes, journal.Entry]) -> bool:
+    """Whether one of the request's ids stands for another occurrence; the refusal names all of them."""
+    issues = [
+        Issue(subject=f"[{index}].id", description=f"{event.id!r} has already been used for another occurrence")
+        for index, event in enumerate(request.events)
+        if event.given_id and standing[journal.receipt_key(event)].digest != event.digest
+    ]
+    if issues:
+        request.refusal = Conflicting(*issues)
+    return bool(issues)
+
+
+def _receive(request: Request, standing: dict[bytes, journal.Entry], now: datetime) -> Iterable[Event]:
+    """Writes the request's receipts and answers its events that are new, each once.
+
+    A receipt with the event's own key is this publication's: of this transaction, or of a first try whose answer was lost.
+    """
+    new: list[Event] = []
+    for event in request.events:
+        entry = standing[journal.receipt_key(event)] if event.given_id else None
+        mine = entry is None or entry.event == event.key
+        if mine:
+            new.append(event)
+        request.receipts.append(
+            Receipt(
+                key=event.key if entry is None else entry.event,
+                id=event.id,
+                type=event.type,
+                accepted_at=now if entry is None else entry.accepted_at,
+                duplicate=not mine,
+            )
+        )
+    return new
+
+
+def _fail(group: Sequence[Request], error: Exception) -> None:
+    for request in group:
+        if not request.done.done():
+            request.done.set_exception(error)

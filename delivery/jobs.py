@@ -1,0 +1,142 @@
+"""The door for work in chunks: spreads, wakes, cancellations and notices, each resumed by the next claim after a crash.
+
+How a row is claimed is left to `ledger/errands.py`; when, to the workers.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from delivery.ledger import errands, notices
+from delivery.ledger.errands import Carried
+from delivery.ledger.notices import GivenUp
+from delivery.settings import Settings
+from delivery.tickets import Errand, Kind, Nudge, Ticket
+from subscriptions import attributes, events
+from subscriptions.database import Clock, Database
+from subscriptions.events import Event, Naming, Occurrence
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Seconds that a claim of a job may take before another process takes it over; renewed with each chunk of a spread.
+LEASE = 15.0
+#: Rows that one statement of a wake or a cancellation changes.
+CHUNK = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify:
+    """How a delivery given up is told of: as an event like any other."""
+
+    naming: Naming
+    publish: Callable[[Sequence[Event]], Awaitable[object]]
+
+
+class Jobs:
+    """Carries errands out, chunk by chunk."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        announce: Callable[[Sequence[Nudge]], None],
+        notify: Notify,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._announce = announce
+        self._notify = notify
+
+    async def run(self, errand: Errand) -> None:
+        """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
+        async with self._database.raw() as connection:
+            carried = await errands.claim(connection, errand, now=self._clock(), lease=LEASE)
+        if carried is None:
+            return
+        match carried.kind, carried.kind is Kind.JOB and carried.row["kind"]:
+            case Kind.SPREAD, _:
+                await self._spread(carried)
+            case _, "wake":
+                await self._in_chunks(carried, errands.wake)
+            case _, "cancel":
+                await self._in_chunks(carried, errands.cancel)
+            case _, "notice":
+                await self._notice(carried)
+            case _, kind:
+                log.error("job.unknown kind=%s id=%s", kind, carried.key)
+                return
+        async with self._database.raw() as connection:
+            await errands.end(connection, carried)
+
+    async def _spread(self, carried: Carried) -> None:
+        """Rows, cursor and lease move in one statement per chunk; the announcement follows it."""
+        after = carried.row["cursor"] or UUID(int=0)
+        chunk = self._settings.spread_chunk
+        while True:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                rows = await errands.spread(
+                    connection,
+                    carried,
+                    after=after,
+                    chunk=chunk,
+                    due_at=now + timedelta(seconds=self._settings.first_due),
+                    leased_until=now + timedelta(seconds=LEASE),
+                )
+            self._announce([Ticket(carried.key, webhook, 0, 0) for webhook, sendable in rows if sendable])
+            if len(rows) < chunk:
+                return
+            after = rows[-1][0]
+
+    async def _in_chunks(self, carried: Carried, change: Callable[..., Awaitable[int]]) -> None:
+        while True:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                if not await errands.renew(connection, carried, now=now, lease=LEASE):
+                    return
+                if await change(connection, carried.row["webhook"], now=now, chunk=CHUNK) == 0:
+                    return
+
+    async def _notice(self, carried: Carried) -> None:
+        """The event's id is made of the delivery's key, so that a notice that is told twice is one event."""
+        row = carried.row
+        async with self._database.raw() as connection:
+            given_up = await notices.given_up(connection, row["event"], row["webhook"], row["round"])
+        if given_up is not None:
+            log.info(
+                "delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason
+            )
+            await self._notify.publish([_event(given_up, self._notify.naming, self._clock())])
+
+
+def _event(given_up: GivenUp, naming: Naming, now: datetime) -> Event:
+    """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
+    identity = f"{given_up.event}.{given_up.webhook}.{given_up.round}"
+    data = {
+        "id": str(given_up.webhook),
+        "type": "events/webhook",
+        "resourceUri": f"/events/v1beta1/webhooks/{given_up.webhook}",
+        "failureId": str(given_up.event),
+        "event": {"id": given_up.id, "type": given_up.type},
+        "attempts": given_up.attempts,
+        "httpResponseCode": given_up.status,
+        "reason": given_up.reason,
+    }
+    occurrence = Occurrence(
+        api_group="events",
+        api_version="v1beta1",
+        resource_collection="webhooks",
+        event="delivery-failed",
+        data=msgspec.json.encode(data),
+        id=identity,
+        time=attributes.timestamp(given_up.ended_at),
+        workspace_id=given_up.workspace_id,
+        digest=events.digest(identity.encode()),
+    )
+    return events.typed(occurrence, key=events.event_key(now), accepted_at=now, naming=naming)

@@ -1,0 +1,142 @@
+"""Claims: rows are taken for sending, by ticket or by name; each claim raises the fence and starts a lease (protocol.md, Claim).
+
+Slots are taken by the caller first. What is due, and whose turn it is, is asked in `drains.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.tickets import Ticket
+from subscriptions.database import Raw
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """One delivery in this process's hands until its lease ends."""
+
+    event: UUID
+    webhook: UUID
+    round: int
+    #: Of this claim: a record with another one applies to nothing but a success.
+    fence: int
+    #: Tries that ended before this one.
+    attempts: int
+    first_try_at: datetime
+    #: Seconds the webhook was halted since the first try.
+    halted: float
+    #: Which version of the webhook to send to, and whose outcome it is.
+    generation: int
+    epoch: int
+    #: The webhook has failures that a success clears.
+    ailing: bool
+    #: The event's structured JSON; None once erased.
+    body: bytes | None
+    #: The event's type, for the log and the notice.
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What one claiming statement came to."""
+
+    taken: list[Claimed]
+    #: The database's time while it ran, or None where it touched no row.
+    told: datetime | None
+
+
+# What a claim does to a row; `d` the delivery, `w` its webhook, `$1` now, `$2` the end of the lease.
+# A webhook that may not be sent to parks the row, a deleted one cancels it; neither raises the fence.
+TAKE = """
+    state = CASE WHEN w.deleted_at IS NOT NULL THEN 'cancelled'
+                 WHEN w.status IN ('ACTIVE', 'WARNING') THEN 'owed' ELSE 'parked' END,
+    due_at = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN d.due_at END,
+    ended_at = CASE WHEN w.deleted_at IS NOT NULL THEN $1::timestamptz END,
+    leased_until = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN $2::timestamptz END,
+    fence = d.fence + CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN 1 ELSE 0 END,
+    first_try_at = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING')
+                        THEN coalesce(d.first_try_at, $1) ELSE d.first_try_at END,
+    halted_before = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING')
+                         THEN coalesce(d.halted_before, w.halted_seconds) ELSE d.halted_before END
+"""
+
+RETURNED = """
+RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
+    coalesce(d.first_try_at, $1) AS first_try_at, w.halted_seconds - coalesce(d.halted_before, w.halted_seconds) AS halted,
+    w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type,
+    d.leased_until IS NOT NULL AS taken, clock_timestamp() AS told
+"""
+
+BY_TICKET = f"""
+UPDATE deliveries AS d SET {TAKE}
+FROM unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::int[]) AS t (event, webhook, round, fence)
+JOIN webhooks w ON w.id = t.webhook
+JOIN events e ON e.key = t.event AND e.key BETWEEN $7 AND $8
+WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round AND d.event BETWEEN $7 AND $8
+    AND d.fence = t.fence AND d.state = 'owed' AND d.leased_until IS NULL
+{RETURNED}
+"""
+
+# A probe takes the oldest row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease.
+# It is not one of the row's tries (protocol.md, Probe), so that the window of the row does not begin with it.
+BY_PROBE = (
+    """
+WITH next AS (
+    SELECT event, webhook, round FROM deliveries
+    WHERE webhook = $3 AND state IN ('parked', 'owed') AND (leased_until IS NULL OR leased_until <= $1)
+    ORDER BY event LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries AS d SET fence = d.fence + 1, leased_until = $2, state = 'owed', due_at = coalesce(d.due_at, $1)
+FROM next JOIN webhooks w ON w.id = next.webhook AND w.status = 'ERROR' AND w.deleted_at IS NULL
+JOIN events e ON e.key = next.event
+WHERE d.event = next.event AND d.webhook = next.webhook AND d.round = next.round
+"""
+    + RETURNED
+)
+
+
+async def by_ticket(connection: Raw, tickets: Sequence[Ticket], *, now: datetime, lease: float) -> Claim:
+    """Claims what the tickets name, whatever its due time; a ticket whose fence is old claims nothing."""
+    events = [ticket.event for ticket in tickets]
+    rows = await connection.fetch(
+        BY_TICKET,
+        now,
+        now + timedelta(seconds=lease),
+        events,
+        [ticket.webhook for ticket in tickets],
+        [ticket.round for ticket in tickets],
+        [ticket.fence for ticket in tickets],
+        # Given as values, the bounds let the server leave out the other partitions before it runs.
+        min(events),
+        max(events),
+    )
+    return claim_of(rows)
+
+
+async def by_probe(connection: Raw, webhook: UUID, *, now: datetime, lease: float) -> Claim:
+    """Claims the next row of a webhook in ERROR, the only claim that this status admits."""
+    return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook))
+
+
+def claim_of(rows: Sequence[Raw]) -> Claim:
+    """The rows of a claiming statement as values; those it parked or cancelled are left out."""
+    taken = [
+        Claimed(
+            event=row["event"],
+            webhook=row["webhook"],
+            round=row["round"],
+            fence=row["fence"],
+            attempts=row["attempts"],
+            first_try_at=row["first_try_at"],
+            halted=row["halted"],
+            generation=row["generation"],
+            epoch=row["epoch"],
+            ailing=row["ailing"],
+            body=row["body"],
+            type=row["type"],
+        )
+        for row in rows
+        if row["taken"]
+    ]
+    return Claim(taken=taken, told=rows[0]["told"] if rows else None)

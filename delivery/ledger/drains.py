@@ -1,0 +1,105 @@
+"""Drains: due rows are claimed without tickets, workspaces in turn, then webhooks, each within its share (protocol.md, Sweep).
+
+The claim itself is that of `claims.py`, plus what a lapsed lease says: that a try was lost.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.ledger.claims import RETURNED, TAKE, Claim, claim_of
+from subscriptions.database import Raw
+
+#: Lanes (webhooks with owed rows) that one drain looks at; the next one starts where chance puts it.
+LANES = 256
+#: Lost tries from which a row waits before it is taken again, and at which it is given up.
+LOST_WAITS = 3
+LOST_ENDS = 20
+
+# 1. Walk the index from webhook to webhook, one step each, however many rows a webhook has.
+# 2. Keep those with a due row; count workspaces, and lanes per workspace, to cut the wanted rows into fair portions.
+# 3. Lock each lane's oldest due rows up to its portion and its free share.
+# 4. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
+DRAIN = f"""
+WITH RECURSIVE lanes (webhook, n) AS (
+    (SELECT webhook, 1 FROM deliveries WHERE state = 'owed' AND webhook > $3 ORDER BY webhook LIMIT 1)
+    UNION ALL
+    SELECT x.webhook, l.n + 1 FROM lanes l, LATERAL (
+        SELECT webhook FROM deliveries WHERE state = 'owed' AND webhook > l.webhook ORDER BY webhook LIMIT 1
+    ) AS x WHERE l.n < $4
+), ready AS (
+    SELECT l.webhook, w.workspace_id, coalesce(s.share, $6) AS share,
+        count(*) OVER (PARTITION BY w.workspace_id) AS siblings
+    FROM lanes l JOIN webhooks w ON w.id = l.webhook
+    LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
+    WHERE coalesce(s.share, $6) > 0 AND EXISTS (
+        SELECT 1 FROM deliveries d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
+            AND (d.leased_until IS NULL OR d.leased_until <= $1)
+    )
+), portions AS (
+    SELECT webhook, least(share, ceil($5::float8 / (SELECT count(DISTINCT workspace_id) FROM ready) / siblings)::int) AS portion
+    FROM ready
+), locked AS (
+    SELECT x.* FROM portions p, LATERAL (
+        SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM deliveries d
+        WHERE d.webhook = p.webhook AND d.state = 'owed' AND d.due_at <= $1
+            AND (d.leased_until IS NULL OR d.leased_until <= $1)
+        ORDER BY d.due_at LIMIT p.portion FOR UPDATE SKIP LOCKED
+    ) AS x LIMIT $5
+), given_up AS (
+    UPDATE deliveries d SET state = 'failed', lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL, due_at = NULL,
+        ended_at = $1,
+        reason = 'the process that sent it was lost ' || (d.lost + 1) || ' times'
+    FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
+        AND k.lapsed AND k.lost + 1 >= {LOST_ENDS}
+    RETURNING d.event, d.webhook, d.round
+), noticed AS (
+    INSERT INTO jobs (id, kind, webhook, event, round, due_at, fence)
+    SELECT gen_random_uuid(), 'notice', webhook, event, round, $1, 0 FROM given_up
+), made_to_wait AS (
+    UPDATE deliveries d SET lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL,
+        due_at = $1::timestamptz + interval '1 minute' * power(2, k.lost + 1 - {LOST_WAITS})
+    FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
+        AND k.lapsed AND k.lost + 1 >= {LOST_WAITS} AND k.lost + 1 < {LOST_ENDS}
+)
+UPDATE deliveries AS d SET {TAKE}, lost = d.lost + CASE WHEN k.lapsed THEN 1 ELSE 0 END
+FROM locked k JOIN webhooks w ON w.id = k.webhook JOIN events e ON e.key = k.event
+WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round AND (NOT k.lapsed OR k.lost + 1 < {LOST_WAITS})
+{RETURNED}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What the draining process can take on."""
+
+    #: Free slots: no more rows are claimed.
+    wanted: int
+    #: Free in-flight share of a webhook that is not in `shares`.
+    share: int
+    #: Free shares of the webhooks that have tries in flight, or that time out; 0 leaves the webhook out.
+    shares: Mapping[UUID, int]
+
+
+async def drain(connection: Raw, room: Room, *, start: UUID, now: datetime, lease: float) -> Claim:
+    """Claims at most `room.wanted` due rows, beginning behind the webhook id `start` and going round once."""
+    claim = await _pass(connection, room, start, now, lease)
+    if claim.told is not None or start.int == 0:
+        return claim
+    return await _pass(connection, room, UUID(int=0), now, lease)
+
+
+async def _pass(connection: Raw, room: Room, start: UUID, now: datetime, lease: float) -> Claim:
+    rows = await connection.fetch(
+        DRAIN,
+        now,
+        now + timedelta(seconds=lease),
+        start,
+        LANES,
+        room.wanted,
+        room.share,
+        list(room.shares.keys()),
+        list(room.shares.values()),
+    )
+    return claim_of(rows)

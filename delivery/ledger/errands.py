@@ -1,0 +1,173 @@
+"""Errands: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one.
+
+What carrying one out means is left to `jobs.py` and `greeting.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.tickets import Errand, Kind
+from subscriptions.database import Raw
+
+#: kind -> (table, key column, the columns that carrying it out needs)
+ROWS = {
+    Kind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
+    Kind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
+    Kind.JOB: ("jobs", "id", "kind, webhook, event, round"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """An errand in this process's hands until its lease ends."""
+
+    kind: Kind
+    key: UUID
+    #: Of this claim.
+    fence: int
+    #: The other columns of its row.
+    row: Raw
+
+
+async def claim(connection: Raw, errand: Errand, *, now: datetime, lease: float) -> Carried | None:
+    """Claims by name; None where somebody else has it, or it is done."""
+    table, key, columns = ROWS[errand.kind]
+    row = await connection.fetchrow(
+        f"UPDATE {table} SET fence = fence + 1, leased_until = $3 WHERE {key} = $1 AND fence = $2 "
+        f"AND (leased_until IS NULL OR leased_until <= $4) RETURNING fence, {columns}",
+        errand.key,
+        errand.fence,
+        now + timedelta(seconds=lease),
+        now,
+    )
+    return None if row is None else Carried(kind=errand.kind, key=errand.key, fence=row["fence"], row=row)
+
+
+async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
+    """The errands that are due and in nobody's hands, oldest first."""
+    found: list[Errand] = []
+    for kind, (table, key, _) in ROWS.items():
+        rows = await connection.fetch(
+            f"SELECT {key} AS key, fence FROM {table} WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) "
+            "ORDER BY due_at LIMIT $2",
+            now,
+            at_most,
+        )
+        found.extend(Errand(kind=kind, key=row["key"], fence=row["fence"]) for row in rows)
+    return found
+
+
+async def end(connection: Raw, carried: Carried) -> bool:
+    """The errand is done: its row goes, if it is still this claim's."""
+    table, key, _ = ROWS[carried.kind]
+    done: str = await connection.execute(
+        f"DELETE FROM {table} WHERE {key} = $1 AND fence = $2", carried.key, carried.fence
+    )
+    return done.endswith(" 1")
+
+
+async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int) -> bool:
+    """A challenge is to be tried again; false where it was replaced meanwhile."""
+    done: str = await connection.execute(
+        "UPDATE challenges SET due_at = $3, tries = $4, leased_until = NULL, fence = fence + 1 WHERE webhook = $1 AND fence = $2",
+        carried.key,
+        carried.fence,
+        due_at,
+        tries,
+    )
+    return done.endswith(" 1")
+
+
+async def renew(connection: Raw, carried: Carried, *, now: datetime, lease: float) -> bool:
+    """Moves the end of the lease; false where the claim is no longer this one's."""
+    table, key, _ = ROWS[carried.kind]
+    done: str = await connection.execute(
+        f"UPDATE {table} SET leased_until = $3 WHERE {key} = $1 AND fence = $2",
+        carried.key,
+        carried.fence,
+        now + timedelta(seconds=lease),
+    )
+    return done.endswith(" 1")
+
+
+# One chunk of a spread: the rows, the cursor and the lease move together (protocol.md, Intake 5).
+SPREAD = """
+WITH chunk AS (
+    SELECT s.webhook, w.status IN ('ACTIVE', 'WARNING') AS sendable
+    FROM subscriptions s JOIN webhooks w ON w.id = s.webhook
+    WHERE s.workspace_id = $3 AND s.event_type = $4 AND w.deleted_at IS NULL AND s.webhook > $5
+    ORDER BY s.webhook LIMIT $6
+), mine AS (
+    UPDATE spreads SET cursor = (SELECT webhook FROM chunk ORDER BY webhook DESC LIMIT 1), leased_until = $8
+    WHERE event = $1 AND fence = $2 AND EXISTS (SELECT 1 FROM chunk)
+    RETURNING event
+), owed AS (
+    INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)
+    SELECT mine.event, c.webhook, 0, CASE WHEN c.sendable THEN 'owed' ELSE 'parked' END,
+        CASE WHEN c.sendable THEN $7::timestamptz END, 0, 0, 0
+    FROM chunk c CROSS JOIN mine
+    ON CONFLICT DO NOTHING
+)
+SELECT c.webhook, c.sendable FROM chunk c CROSS JOIN mine ORDER BY c.webhook
+"""
+
+
+async def spread(
+    connection: Raw, carried: Carried, *, after: UUID, chunk: int, due_at: datetime, leased_until: datetime
+) -> Sequence[tuple[UUID, bool]]:
+    """Owes the next webhooks behind `after`; answers (webhook, sendable) in order, nothing at the end or when superseded."""
+    rows = await connection.fetch(
+        SPREAD,
+        carried.key,
+        carried.fence,
+        carried.row["workspace_id"],
+        carried.row["type"],
+        after,
+        chunk,
+        due_at,
+        leased_until,
+    )
+    return [(row["webhook"], row["sendable"]) for row in rows]
+
+
+# Parked rows wake in order of arrival; a row that races with this statement is found by the slow sweep.
+WAKE = """
+WITH next AS (
+    SELECT d.event, d.webhook, d.round FROM deliveries d JOIN webhooks w ON w.id = d.webhook
+    WHERE d.webhook = $1 AND d.state = 'parked' AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
+    ORDER BY d.event LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY event) AS rank FROM next
+)
+UPDATE deliveries d SET state = 'owed', due_at = $2::timestamptz + n.rank * interval '1 microsecond' FROM ranked n
+WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+"""
+
+CANCEL = """
+WITH next AS (
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND state = ANY($4::text[])
+        AND (leased_until IS NULL OR leased_until <= $2)
+    LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries d SET state = 'cancelled', due_at = NULL, leased_until = NULL, ended_at = $2,
+    reason = 'the webhook was deleted'
+FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+"""
+
+
+async def wake(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
+    """Makes parked rows of a sendable webhook owed and due; answers how many."""
+    done: str = await connection.execute(WAKE, webhook, now, chunk)
+    return int(done.rpartition(" ")[2])
+
+
+async def cancel(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
+    """Cancels waiting rows of a deleted webhook; those in somebody's hands are cancelled by their next claim."""
+    changed = 0
+    # One state at a time, so that each statement can walk the index made for it.
+    for state in ("owed", "parked"):
+        done: str = await connection.execute(CANCEL, webhook, now, chunk, [state])
+        changed += int(done.rpartition(" ")[2])
+    return changed

@@ -1,0 +1,125 @@
+"""A webhook's status moves: what each move does to its halted time, its epoch, its challenge row and its kept deliveries.
+
+Whether it moves is judged by `judgement/breaker.py` and by people; this is the one place that writes it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from delivery.judgement.breaker import Health, Status, sendable
+from delivery.tickets import Errand, Kind
+from subscriptions.database import Raw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A webhook's next status, and what comes with it."""
+
+    health: Health
+    #: Makes earlier challenges and claims stale: a pause, an enable, a change of destination or secrets.
+    new_epoch: bool = False
+    #: When its challenge, or its next probe, is due; None where it needs none.
+    challenge_at: datetime | None = None
+    #: 0 where the change that brings the move has counted the generation already.
+    generations: int = 1
+
+
+LOCK = """
+SELECT id, epoch, status, state_reason, failures, first_failure_at, last_failure_at, halted_since, challenge_request_enabled
+FROM webhooks WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
+"""
+
+MOVE = """
+UPDATE webhooks SET status = $2, state_reason = $3, failures = $4, first_failure_at = $5, last_failure_at = $6,
+    paused = ($2 = 'DISABLED'), epoch = epoch + $7,
+    halted_seconds = halted_seconds + CASE WHEN $8 AND halted_since IS NOT NULL
+        THEN greatest(extract(epoch FROM $9::timestamptz - halted_since), 0) ELSE 0 END,
+    halted_since = CASE WHEN $8 THEN NULL ELSE coalesce(halted_since, $9) END,
+    generation = generation + $10, updated_at = $9
+WHERE id = $1
+RETURNING epoch
+"""
+
+# The fence rises when a row is replaced, so that a challenge under way can no longer write to it.
+CHALLENGE = """
+INSERT INTO challenges AS c (webhook, epoch, purpose, tries, due_at, fence) VALUES ($1, $2, $3, 0, $4, 0)
+ON CONFLICT (webhook) DO UPDATE SET epoch = excluded.epoch, purpose = excluded.purpose, tries = 0, due_at = excluded.due_at,
+    leased_until = NULL, fence = c.fence + 1
+RETURNING fence
+"""
+
+JOB = "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, $2, $3, $4, 0)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A webhook's row as it was locked."""
+
+    epoch: int
+    health: Health
+    challenge_request_enabled: bool
+
+
+async def lock(connection: Raw, webhook: UUID) -> Standing | None:
+    """Locks the webhook's row for this transaction; None where it is deleted."""
+    row = await connection.fetchrow(LOCK, webhook)
+    if row is None:
+        return None
+    health = Health(
+        status=Status(row["status"]),
+        state_reason=row["state_reason"],
+        failures=row["failures"],
+        first_failure_at=row["first_failure_at"],
+        last_failure_at=row["last_failure_at"],
+    )
+    return Standing(epoch=row["epoch"], health=health, challenge_request_enabled=row["challenge_request_enabled"])
+
+
+async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> list[Errand]:
+    """Writes the status and all that follows from it; answers the errands to announce after the commit.
+
+    Becoming sendable ends the halted time, drops the challenge row and wakes the parked deliveries; a challenge replaces
+    the one before it; a disabled webhook has none.
+    """
+    health = to.health
+    epoch = await connection.fetchval(
+        MOVE,
+        webhook,
+        health.status,
+        health.state_reason,
+        health.failures,
+        health.first_failure_at,
+        health.last_failure_at,
+        int(to.new_epoch),
+        sendable(health.status),
+        now,
+        to.generations,
+    )
+    if sendable(health.status):
+        await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
+        return [await put_job(connection, "wake", webhook, now=now)]
+    if to.challenge_at is None:
+        await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
+        return []
+    purpose = "greet" if health.status is Status.PENDING else "probe"
+    return [await put_challenge(connection, webhook, epoch, purpose=purpose, due_at=to.challenge_at)]
+
+
+async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Errand:
+    """Writes down the webhook's challenge (`greet`) or its next probe (`probe`), in place of any before it."""
+    fence = await connection.fetchval(CHALLENGE, webhook, epoch, purpose, due_at)
+    return Errand(kind=Kind.CHALLENGE, key=webhook, fence=fence)
+
+
+async def put_job(connection: Raw, kind: str, webhook: UUID, *, now: datetime) -> Errand:
+    """Writes down work in chunks, due at once."""
+    key = uuid4()
+    await connection.execute(JOB, key, kind, webhook, now)
+    return Errand(kind=Kind.JOB, key=key, fence=0)
+
+
+async def forget(connection: Raw, webhook: UUID, *, now: datetime) -> Errand:
+    """A deleted webhook's challenge goes, and a job cancels what waits for it."""
+    await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
+    return await put_job(connection, "cancel", webhook, now=now)

@@ -1,0 +1,119 @@
+"""Sweeps: how much is due, who could take it, and what races or a dead process left behind (protocol.md, Nudges).
+
+The sweep never lists rows; it counts, up to what could be taken. When to ask is left to `workers/schedule.py`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from subscriptions.database import Raw
+
+#: A worker that has not said how many slots it has free for this long is taken for dead.
+WORKER_SILENCE = 5.0
+
+DUE = """
+SELECT count(*) FROM (
+    SELECT 1 FROM deliveries WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) LIMIT $2
+) AS due
+"""
+
+SEEN = """
+INSERT INTO workers (name, slots, free, seen_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at
+"""
+
+# Asked per sendable webhook by its own index; parked rows are never scanned as a whole.
+LEFT_PARKED = """
+SELECT w.id FROM webhooks w
+WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
+    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state = 'parked')
+    AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.webhook = w.id AND j.kind = 'wake')
+"""
+
+LEFT_UNGREETED = """
+SELECT w.id, w.epoch, w.status FROM webhooks w LEFT JOIN challenges c ON c.webhook = w.id
+WHERE w.status IN ('PENDING', 'ERROR') AND w.deleted_at IS NULL AND c.webhook IS NULL
+"""
+
+LEFT_CALM = """
+SELECT id, epoch FROM webhooks WHERE status = 'WARNING' AND last_failure_at < $1 AND deleted_at IS NULL
+"""
+
+EXPIRE = """
+WITH next AS (
+    SELECT d.event, d.webhook, d.round FROM webhooks w, LATERAL (
+        SELECT event, webhook, round FROM deliveries
+        WHERE webhook = w.id AND state = 'parked' AND event < $1 ORDER BY event LIMIT $3 FOR UPDATE SKIP LOCKED
+    ) AS d WHERE w.status IN ('PENDING', 'ERROR', 'DISABLED') LIMIT $3
+)
+UPDATE deliveries d SET state = 'expired', ended_at = $2, reason = 'kept for its webhook until the retention time'
+FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+"""
+
+
+@asynccontextmanager
+async def alone(connection: Raw, lock: int) -> AsyncIterator[bool]:
+    """A transaction that holds the advisory lock; false where another process holds it."""
+    async with connection.transaction():
+        yield bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", lock))
+
+
+async def count_due(connection: Raw, *, now: datetime, at_most: int) -> int:
+    """How many deliveries are due and in nobody's hands, counted up to `at_most`."""
+    return int(await connection.fetchval(DUE, now, at_most))
+
+
+async def seen(connection: Raw, name: str, *, slots: int, free: int, now: datetime) -> datetime:
+    """A worker says what it could take; answers the database's time."""
+    await connection.execute(SEEN, name, slots, free, now)
+    told: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return told
+
+
+async def unseen(connection: Raw, name: str) -> None:
+    """A worker that ends says so."""
+    await connection.execute("DELETE FROM workers WHERE name = $1", name)
+
+
+async def free_slots(connection: Raw, *, now: datetime) -> int:
+    """The free slots of all live workers together."""
+    since = now - timedelta(seconds=WORKER_SILENCE)
+    return int(await connection.fetchval("SELECT coalesce(sum(free), 0) FROM workers WHERE seen_at > $1", since))
+
+
+async def forget_silent(connection: Raw, *, now: datetime) -> None:
+    """Takes the rows of dead workers out, an hour after their last word."""
+    await connection.execute("DELETE FROM workers WHERE seen_at < $1", now - timedelta(hours=1))
+
+
+async def left_parked(connection: Raw) -> list[UUID]:
+    """Sendable webhooks that have parked rows, and no wake under way."""
+    return [row["id"] for row in await connection.fetch(LEFT_PARKED)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ungreeted:
+    """A webhook that waits for a challenge or a probe that no row stands for."""
+
+    webhook: UUID
+    epoch: int
+    status: str
+
+
+async def left_ungreeted(connection: Raw) -> list[Ungreeted]:
+    rows = await connection.fetch(LEFT_UNGREETED)
+    return [Ungreeted(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
+
+
+async def left_calm(connection: Raw, *, before: datetime) -> list[tuple[UUID, int]]:
+    """(webhook, epoch) of those in WARNING whose last failure is from before then."""
+    return [(row["id"], row["epoch"]) for row in await connection.fetch(LEFT_CALM, before)]
+
+
+async def expire_parked(connection: Raw, *, before: UUID, now: datetime, chunk: int) -> int:
+    """Ends parked rows of events older than the retention time, and answers how many."""
+    done: str = await connection.execute(EXPIRE, before, now, chunk)
+    return int(done.rpartition(" ")[2])

@@ -1,0 +1,59 @@
+"""What many tries came to is counted on their webhooks, under the webhook's row lock and epoch (protocol.md, Webhooks).
+
+The judgement itself is `judgement/breaker.py`'s; what a move brings with it, `health.py`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.judgement.breaker import Health, Rules, Status, sendable
+from delivery.ledger import health
+from delivery.ledger.health import Move
+from subscriptions import events
+from subscriptions.database import Raw
+
+TALLY = """
+UPDATE webhooks SET failures = $2, first_failure_at = $3, last_failure_at = $4,
+    status = $5, state_reason = $6, generation = generation + $7, updated_at = CASE WHEN $7 > 0 THEN $8 ELSE updated_at END
+WHERE id = $1
+"""
+
+# Asked only when the count would halt the webhook; the newest attempts come first in its index.
+SUCCEEDED = """
+SELECT EXISTS (
+    SELECT 1 FROM attempts WHERE webhook = $1 AND success AND started_at > $2 AND event >= $3 ORDER BY event DESC LIMIT 1
+)
+"""
+
+
+async def tally(
+    connection: Raw, webhook: UUID, epoch: int, judge: Callable[[Health], Health], *, now: datetime, rules: Rules
+) -> tuple[Health, Health] | None:
+    """Judges what a webhook's tries came to, and writes what changed.
+
+    Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the tries say
+    nothing any more. An ERROR gets its first probe an interval later; a DISABLED one gets a new epoch, as a pause by
+    hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8).
+    """
+    since = now - timedelta(seconds=rules.failure_window)
+    async with connection.transaction():
+        standing = await health.lock(connection, webhook)
+        if standing is None or standing.epoch != epoch or not sendable(standing.health.status):
+            return None
+        before, after = standing.health, judge(standing.health)
+        if after.status is Status.ERROR and await connection.fetchval(
+            SUCCEEDED, webhook, since, events.key_floor(since)
+        ):
+            after = replace(after, status=Status.WARNING)
+        if not sendable(after.status):
+            probe = now + timedelta(seconds=rules.probe_interval) if after.status is Status.ERROR else None
+            disabled = after.status is Status.DISABLED
+            await health.move(connection, webhook, Move(health=after, new_epoch=disabled, challenge_at=probe), now=now)
+        elif after != before:
+            # WARNING and ACTIVE send alike: nothing was parked, nothing needs waking.
+            moved = int(after.status is not before.status)
+            times = (after.failures, after.first_failure_at, after.last_failure_at)
+            await connection.execute(TALLY, webhook, *times, after.status, after.state_reason, moved, now)
+        return before, after

@@ -1,0 +1,233 @@
+"""The door for tries: claim, send, judge, record; one round of a delivery's life.
+
+How many run at once, and for how long outcomes wait to be written together, is left to `workers/engine.py`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+
+from delivery.endings import Ended, Held, by_webhook, record_of, tell
+from delivery.judgement import breaker, outcome, retry
+from delivery.judgement.breaker import Health, Result
+from delivery.judgement.outcome import Kind, Outcome
+from delivery.judgement.retry import Progress, Schedule
+from delivery.ledger import claims, drains, records, tallies
+from delivery.ledger.claims import Claim
+from delivery.ledger.drains import Room
+from delivery.ledger.records import Record
+from delivery.lifecycle import State
+from delivery.settings import Settings
+from delivery.tickets import Errand, Ticket
+from delivery.tickets import Kind as ErrandKind
+from delivery.wire import parcels
+from delivery.wire.parcels import Failure, FailureKind, Reply
+from delivery.wire.sender import Attempt, Destination, Sender
+from subscriptions.database import AWAY, Database, DatabaseClock, Raw
+from subscriptions.errors import HooklakeError
+from subscriptions.registry import Hook
+
+log = logging.getLogger("hooklake.delivery")
+
+OURS = frozenset({FailureKind.unsealed, FailureKind.internal})
+#: Webhooks whose destination and unsealed secrets one process keeps at hand.
+HOOKS = 10_000
+
+ReadHooks = Callable[[Raw, Sequence[UUID]], Awaitable[Mapping[UUID, Hook]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What a round needs; clock, chance and wire come in from the process root."""
+
+    database: Database
+    clock: DatabaseClock
+    settings: Settings
+    sender: Sender
+    read_hooks: ReadHooks
+    #: Draws from [0, 1), for jitter.
+    chance: Callable[[], float]
+
+
+@dataclass
+class Rounds:
+    """Deliveries from claim to record."""
+
+    tools: Tools
+    _hooks: dict[tuple[UUID, int], Hook] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings = self.tools.settings
+        self._lease = settings.delivery_timeout + settings.lease_margin
+        self._rules = breaker.Rules(
+            halt_failures=settings.halt_failures,
+            halt_after=settings.halt_after,
+            failure_window=settings.failure_window,
+            probe_interval=settings.probe_interval,
+            probe_interval_max=settings.probe_interval_max,
+        )
+        self._schedule = Schedule(
+            delays=settings.retry_delays,
+            window=settings.retry_window,
+            jitter=settings.retry_jitter,
+            floor=settings.rate_limited_floor,
+        )
+
+    async def claim(self, tickets: Sequence[Ticket]) -> list[Held]:
+        """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
+        async with self.tools.database.raw() as connection:
+            now = await self._now(connection)
+            return await self._held(connection, await claims.by_ticket(connection, tickets, now=now, lease=self._lease))
+
+    async def drain(self, *, wanted: int, share: int, shares: Mapping[UUID, int]) -> list[Held]:
+        """Claims at most `wanted` due rows, of a webhook its free share in `shares`, or `share`; raises Unavailable."""
+        room = Room(wanted=wanted, share=share, shares=shares)
+        # Each drain begins at another webhook, so that none is always first.
+        start = UUID(int=int(self.tools.chance() * (1 << 128)))
+        async with self.tools.database.raw() as connection:
+            now = await self._now(connection)
+            claim = await drains.drain(connection, room, start=start, now=now, lease=self._lease)
+            return await self._held(connection, claim)
+
+    async def probe(self, webhook: UUID) -> Held | None:
+        """Claims the next row of a webhook in ERROR; None where there is none, or the webhook is in ERROR no more."""
+        async with self.tools.database.raw() as connection:
+            now = await self._now(connection)
+            claim = await claims.by_probe(connection, webhook, now=now, lease=self._lease)
+            held = await self._held(connection, claim)
+        return Held(claimed=held[0].claimed, hook=held[0].hook, probe=True) if held else None
+
+    async def give_back(self, held: Sequence[Held]) -> None:
+        """Returns claims whose try will not begin: due at once, for any process."""
+        async with self.tools.database.raw() as connection:
+            await records.give_back(connection, [h.key for h in held], now=self.tools.clock())
+
+    async def attempt(self, held: Held) -> Ended:
+        """One try and its judgement; raises nothing but CancelledError."""
+        claimed = held.claimed
+        if claimed.body is None:
+            return self._erased(held)
+        attempt = await self._send(held, claimed.body)
+        now = self.tools.clock()
+        came_to = self._judge(attempt.answer, now)
+        step = retry.step(
+            came_to,
+            Progress(attempts=claimed.attempts + 1, first_try_at=claimed.first_try_at, halted=claimed.halted),
+            self._schedule,
+            now=now,
+            chance=self.tools.chance(),
+        )
+        ok = came_to.kind is Kind.SUCCESS
+        failed = attempt.answer.kind if isinstance(attempt.answer, Failure) else None
+        ended = Ended(
+            record=record_of(held, attempt, came_to, step),
+            result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
+            epoch=claimed.epoch,
+            # Faults of our own say nothing of the webhook's health.
+            matters=failed not in OURS if not ok else claimed.ailing,
+            timed_out=failed is FailureKind.timeout,
+        )
+        tell(held, ended.record, step)
+        return ended
+
+    async def record(self, ended: Sequence[Ended]) -> list[Errand]:
+        """Writes outcomes of different deliveries together, then tells the webhooks' health; answers notices to announce.
+
+        Raises Unavailable, with nothing written that may not be written again.
+        """
+        now = self.tools.clock()
+        async with self.tools.database.raw() as connection:
+            notices = await self._write(connection, [each.record for each in ended], now)
+            for (webhook, epoch), results in by_webhook(ended).items():
+                judge = partial(self._after, results, now)
+                moved = await tallies.tally(connection, webhook, epoch, judge, now=now, rules=self._rules)
+                if moved is not None and moved[0].status is not moved[1].status:
+                    before, after = moved
+                    log.info(
+                        "webhook.moved webhook=%s from=%s to=%s reason=%r",
+                        webhook,
+                        before.status,
+                        after.status,
+                        after.state_reason,
+                    )
+        return [Errand(kind=ErrandKind.JOB, key=key, fence=0) for key in notices]
+
+    async def _now(self, connection: Raw) -> datetime:
+        if self.tools.clock.slept():
+            self.tools.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
+        return self.tools.clock()
+
+    async def _held(self, connection: Raw, claim: Claim) -> list[Held]:
+        if claim.told is not None:
+            self.tools.clock.follow(claim.told)
+        wanted = {(c.webhook, c.generation) for c in claim.taken}
+        missing = [webhook for webhook, generation in wanted if (webhook, generation) not in self._hooks]
+        if missing:
+            if len(self._hooks) > HOOKS:
+                self._hooks.clear()
+            fresh = await self.tools.read_hooks(connection, missing)
+            for webhook, generation in wanted:
+                if webhook in fresh:
+                    # Whatever changed between claim and look-up, this try goes to the newer address under its old epoch.
+                    self._hooks[webhook, generation] = fresh[webhook]
+        # A webhook deleted since the claim has no address any more: the lease lapses, and the next claim cancels the row.
+        found = ((c, self._hooks.get((c.webhook, c.generation))) for c in claim.taken)
+        return [Held(claimed=c, hook=hook) for c, hook in found if hook is not None]
+
+    async def _send(self, held: Held, body: bytes) -> Attempt:
+        hook, claimed = held.hook, held.claimed
+        if hook.sealed is not None:
+            return self._unsent(FailureKind.unsealed, hook.sealed)
+        try:
+            parcel = parcels.single(event=claimed.event, body=body, content_mode=hook.content_mode)
+        except HooklakeError as error:
+            return self._unsent(FailureKind.internal, str(error))
+        destination = Destination(
+            webhook=hook.id, url=hook.destination, secrets=hook.secrets, authorization=hook.authorization
+        )
+        return await self.tools.sender.send(parcel, destination, deadline=self.tools.settings.delivery_timeout)
+
+    def _unsent(self, kind: FailureKind, cause: str) -> Attempt:
+        return Attempt(
+            started_at=self.tools.clock(), milliseconds=0, request_headers=(), answer=Failure(kind=kind, cause=cause)
+        )
+
+    def _judge(self, answer: Reply | Failure, now: datetime) -> Outcome:
+        policy = self.tools.settings.delivery_policy
+        if isinstance(answer, Failure):
+            return outcome.of_failure(answer.kind, answer.cause, policy=policy)
+        asked = [value for name, value in answer.headers if name.lower() == "retry-after"]
+        return outcome.of_reply(answer.status, asked, policy=policy, now=now)
+
+    def _after(self, results: Sequence[Result], now: datetime, health: Health) -> Health:
+        return breaker.after(health, results, rules=self._rules, now=now)
+
+    async def _write(self, connection: Raw, written: Sequence[Record], now: datetime) -> list[UUID]:
+        """Together; where that fails on data, one by one; what still fails, without its answer (protocol.md, Record)."""
+        try:
+            result = await records.write(connection, written, now=now)
+        except asyncpg.PostgresError as error:
+            if isinstance(error, AWAY):
+                raise
+            if len(written) > 1:
+                log.warning("records.split records=%d cause=%r", len(written), error)
+                return [key for each in written for key in await self._write(connection, [each], now)]
+            log.error("record.bare event=%s webhook=%s cause=%r", written[0].event, written[0].webhook, error)
+            result = await records.write(connection, [records.bare(written[0], type(error).__name__)], now=now)
+        if result.told is not None:
+            self.tools.clock.follow(result.told)
+        return result.notices
+
+    def _erased(self, held: Held) -> Ended:
+        came_to = Outcome(
+            kind=Kind.FINAL, status=None, retry_after=None, reason="its payload was erased", disables=False
+        )
+        attempt = self._unsent(FailureKind.internal, came_to.reason)
+        record = record_of(held, attempt, came_to, retry.GiveUp(reason=came_to.reason), state=State.EXPIRED)
+        result = Result(ok=True, at=self.tools.clock(), disables=False, reason="")
+        return Ended(record=record, result=result, epoch=held.claimed.epoch, matters=False, timed_out=False)

@@ -1,0 +1,114 @@
+"""What is owed and what was tried: deliveries, attempts, spreads, challenges, jobs, and the workers that carry them.
+
+The states and their moves stand in `lifecycle.py`; protocol.md says why each column is there. Keys of events and webhooks
+are not foreign keys here: a check per delivery would lock the event's row for every webhook, and hold partitions back.
+"""
+
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
+
+from subscriptions.tables import Moment, metadata
+
+#: Partitioned by day on `event`.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("event", Uuid, primary_key=True),
+    Column("webhook", Uuid, primary_key=True),
+    #: 0 is the first owing, n a replay.
+    Column("round", SmallInteger, primary_key=True),
+    Column("state", Text, nullable=False),
+    #: When the sweep may take it; null while parked. Not moved by a claim, so that claiming touches no index.
+    Column("due_at", Moment),
+    #: The end of the claim's lease; null when nobody holds it.
+    Column("leased_until", Moment),
+    Column("fence", Integer, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("lost", SmallInteger, nullable=False),
+    Column("first_try_at", Moment),
+    #: The webhook's halted seconds at the first try; what it adds to them later does not count against the window.
+    Column("halted_before", Double),
+    #: HTTP status of the last try, null where there was no answer.
+    Column("status", SmallInteger),
+    Column("reason", Text),
+    Column("ended_at", Moment),
+    Index("deliveries_due", "due_at", postgresql_where=text("state = 'owed'")),
+    Index("deliveries_lanes", "webhook", "due_at", postgresql_where=text("state = 'owed'")),
+    Index("deliveries_parked", "webhook", "event", postgresql_where=text("state = 'parked'")),
+    postgresql_partition_by="RANGE (event)",
+)
+
+#: Partitioned by day on `event`; written once, never changed.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("webhook", Uuid, primary_key=True),
+    Column("event", Uuid, primary_key=True),
+    Column("round", SmallInteger, primary_key=True),
+    #: The fence of the claim that made this try: unique within the delivery.
+    Column("fence", Integer, primary_key=True),
+    Column("started_at", Moment, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("status", SmallInteger),
+    Column("reason", Text, nullable=False),
+    # JSON arrays of [name, value], and bodies, as bytes: an answer may hold what neither text nor jsonb can.
+    Column("request_headers", LargeBinary, nullable=False),
+    Column("response_headers", LargeBinary),
+    Column("response_body", LargeBinary),
+    postgresql_partition_by="RANGE (event)",
+)
+
+#: An event with more webhooks than one transaction should write: its deliveries follow in chunks.
+spreads = Table(
+    "spreads",
+    metadata,
+    Column("event", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    #: The last webhook that has its delivery.
+    Column("cursor", Uuid),
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("fence", Integer, nullable=False),
+    Index("spreads_due", "due_at"),
+)
+
+#: At most one per webhook: the challenge that it has to answer, or the probe that may heal it.
+challenges = Table(
+    "challenges",
+    metadata,
+    Column("webhook", Uuid, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    #: `greet` while the webhook is PENDING, `probe` while it is ERROR.
+    Column("purpose", Text, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("fence", Integer, nullable=False),
+    Index("challenges_due", "due_at"),
+)
+
+#: Work in chunks that outlives a process: `wake` and `cancel` a webhook's rows, write the `notice` of a delivery given up.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("webhook", Uuid, nullable=False),
+    Column("event", Uuid),
+    Column("round", SmallInteger),
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("fence", Integer, nullable=False),
+    Index("jobs_due", "due_at"),
+)
+
+#: One row per live worker process: how many tries it could still hold.
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("free", Integer, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)

@@ -1,0 +1,38 @@
+"""What the broker carries: keys and fences, never a payload.
+
+How they are packed into messages is left to `workers`; what claims do with them, to the ledger.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Ticket(NamedTuple):
+    """One delivery and the fence it had when the ticket was written: older news than the row's fence claims nothing."""
+
+    event: UUID
+    webhook: UUID
+    round: int
+    fence: int
+
+
+class Kind(StrEnum):
+    """Rows that are not deliveries, and are claimed one by one."""
+
+    SPREAD = "spread"
+    CHALLENGE = "challenge"
+    JOB = "job"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errand:
+    """A nudge for one spread (by its event), challenge (by its webhook) or job."""
+
+    kind: Kind
+    key: UUID
+    fence: int
+
+
+Nudge = Ticket | Errand

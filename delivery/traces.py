@@ -1,0 +1,76 @@
+"""What became of an accepted event: where it stands in the journal, and how its deliveries stand.
+
+Single attempts are left to `history.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from delivery.lifecycle import State
+from subscriptions import events, journal
+from subscriptions.database import Database, Raw
+
+EVENT = "SELECT key, id, source, type, workspace_id FROM events WHERE key = $1"
+RECEIPT = "SELECT event FROM receipts WHERE key = $1"
+# Of an event that was sent to a webhook again, the newest round counts.
+COUNTS = """
+SELECT state, count(*) FROM (
+    SELECT DISTINCT ON (webhook) state FROM deliveries WHERE event = $1 ORDER BY webhook, round DESC
+) AS newest GROUP BY state
+"""
+SPREADING = "SELECT EXISTS (SELECT FROM spreads WHERE event = $1)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """An accepted event and how far it has come."""
+
+    #: Our own id of it: the `webhook-id` of its deliveries.
+    key: UUID
+    #: The producer's id, or the key's text.
+    id: str
+    source: str
+    type: str
+    workspace_id: str
+    accepted_at: datetime
+    #: How many webhooks it is owed to, by the state of that delivery; every state is there.
+    deliveries: Mapping[State, int]
+    #: Whether more deliveries are still being written: it has too many webhooks for one transaction.
+    spreading: bool
+
+
+class Traces:
+    """Reads what the journal and the ledger know of one event."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_key(self, key: UUID, workspace_id: str | None) -> Trace | None:
+        """The event of this key, if it is of the workspace (None: of any)."""
+        async with self._database.raw() as connection:
+            return await _trace(connection, key, workspace_id)
+
+    async def by_id(self, workspace_id: str, source: str, event_id: str) -> Trace | None:
+        """The event that a producer gave this id, as long as the id is remembered."""
+        async with self._database.raw() as connection:
+            key = await connection.fetchval(RECEIPT, journal.receipt_key_of(workspace_id, source, event_id))
+            return None if key is None else await _trace(connection, key, workspace_id)
+
+
+async def _trace(connection: Raw, key: UUID, workspace_id: str | None) -> Trace | None:
+    row = await connection.fetchrow(EVENT, key)
+    if row is None or workspace_id not in (None, row["workspace_id"]):
+        return None
+    counts = {found["state"]: found["count"] for found in await connection.fetch(COUNTS, key)}
+    return Trace(
+        key=row["key"],
+        id=row["id"],
+        source=row["source"],
+        type=row["type"],
+        workspace_id=row["workspace_id"],
+        accepted_at=events.key_time(row["key"]),
+        deliveries={state: counts.get(state, 0) for state in State},
+        spreading=await connection.fetchval(SPREADING, key),
+    )

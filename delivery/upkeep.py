@@ -1,0 +1,141 @@
+"""The door for the clock's work: sweeps, the slow sweep, partitions and retention; each safe to run twice.
+
+Which of it runs when is left to `workers/schedule.py`.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from delivery.judgement import breaker
+from delivery.judgement.breaker import Rules, Status
+from delivery.ledger import errands, health, owing, retention, sweeps, tallies
+from delivery.settings import Settings
+from delivery.tickets import Errand, Nudge
+from subscriptions import events, journal, partitions
+from subscriptions.database import Database, DatabaseClock, Raw
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Advisory locks: one sweep, one slow sweep at a time over all processes.
+SWEEP = 0x6C616B01
+MEND = 0x6C616B02
+#: Due deliveries that one drain is sent for.
+DRAIN_ROWS = 200
+#: Errands that one sweep nudges.
+ERRANDS = 200
+CHUNK = 1000
+PARTITIONED = journal.TABLES + owing.TABLES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What one sweep asks the broker to carry."""
+
+    #: Drain messages to send.
+    drains: int
+    errands: Sequence[Errand]
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The breaker's rules, as they are set."""
+    return Rules(
+        halt_failures=settings.halt_failures,
+        halt_after=settings.halt_after,
+        failure_window=settings.failure_window,
+        probe_interval=settings.probe_interval,
+        probe_interval_max=settings.probe_interval_max,
+    )
+
+
+class Upkeep:
+    """Finds what is due and what was left behind; sends nothing itself but nudges."""
+
+    def __init__(
+        self, database: Database, clock: DatabaseClock, settings: Settings, announce: Callable[[Sequence[Nudge]], None]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._announce = announce
+
+    async def report(self, name: str, *, slots: int, free: int) -> None:
+        """A worker says what it could take; its clock follows the answer."""
+        async with self._database.raw() as connection:
+            self._clock.follow(await sweeps.seen(connection, name, slots=slots, free=free, now=self._clock()))
+
+    async def leave(self, name: str) -> None:
+        """A worker says that it takes nothing more."""
+        async with self._database.raw() as connection:
+            await sweeps.unseen(connection, name)
+
+    async def sweep(self, outstanding: int) -> Swept:
+        """How many drains to send beyond those `outstanding` at the broker, and the errands that are due.
+
+        One drain per 200 due rows, no more than the workers' free slots can take (protocol.md, Sweep).
+        """
+        async with self._database.raw() as connection, sweeps.alone(connection, SWEEP) as mine:
+            if not mine:
+                return Swept(drains=0, errands=())
+            now = self._clock()
+            free = await sweeps.free_slots(connection, now=now)
+            most = math.ceil(free / DRAIN_ROWS)
+            due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
+            waiting = await errands.due(connection, now=now, at_most=ERRANDS)
+        return Swept(drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=waiting)
+
+    async def mend(self) -> None:
+        """The slow sweep: wakes, challenges and statuses that a race or a dead process left behind."""
+        nudges: list[Nudge] = []
+        async with self._database.raw() as connection, sweeps.alone(connection, MEND) as mine:
+            if not mine:
+                return
+            now = self._clock()
+            for webhook in await sweeps.left_parked(connection):
+                nudges.append(await health.put_job(connection, "wake", webhook, now=now))
+            for left in await sweeps.left_ungreeted(connection):
+                nudges.append(await self._greet(connection, left))
+            await self._calm(connection)
+            await sweeps.forget_silent(connection, now=now)
+        if nudges:
+            self._announce(nudges)
+
+    async def _greet(self, connection: Raw, left: sweeps.Ungreeted) -> Errand:
+        purpose = "greet" if left.status == Status.PENDING else "probe"
+        return await health.put_challenge(connection, left.webhook, left.epoch, purpose=purpose, due_at=self._clock())
+
+    async def _calm(self, connection: Raw) -> None:
+        now = self._clock()
+        before = now - timedelta(seconds=self._settings.failure_window)
+        for webhook, epoch in await sweeps.left_calm(connection, before=before):
+            judge = lambda standing: breaker.calm(standing, rules=self._rules, now=now)  # noqa: E731
+            await tallies.tally(connection, webhook, epoch, judge, now=now, rules=self._rules)
+
+    async def make_partitions(self) -> None:
+        """Partitions from yesterday's to those of a week ahead; every process also does this at its start."""
+        async with self._database.raw() as connection:
+            await partitions.ahead(connection, PARTITIONED, self._clock())
+
+    async def prune(self, *, remembered: float) -> None:
+        """Receipts past their window (seconds), rows kept for silent webhooks too long, partitions past retention."""
+        now = self._clock()
+        await self._in_chunks(lambda c: journal.prune_receipts(c, now - timedelta(seconds=remembered), CHUNK))
+        kept_from = events.key_floor(now - timedelta(seconds=self._settings.keep_undelivered))
+        await self._in_chunks(lambda c: sweeps.expire_parked(c, before=kept_from, now=now, chunk=CHUNK))
+        last = (now - timedelta(seconds=self._settings.keep_records)).date() - timedelta(days=1)
+        async with self._database.raw() as connection:
+            for day in await retention.days(connection, PARTITIONED, until=last):
+                await self._drop(connection, day)
+
+    async def _drop(self, connection: Raw, day: date) -> None:
+        dropped = await retention.drop(connection, PARTITIONED, day)
+        log.info("partition.%s day=%s", "dropped" if dropped else "kept.unfinished", day)
+
+    async def _in_chunks(self, change: Callable[[Raw], object]) -> None:
+        while True:
+            async with self._database.raw() as connection:
+                if not await change(connection):  # type: ignore[misc]  # each change is a coroutine that counts
+                    return

@@ -1,0 +1,89 @@
+"""The handshake: the question a destination is asked, and whether its answer proves that it knows a secret.
+
+Sending, repeating and what becomes of the webhook are left to `delivery.greeting`.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import msgspec
+
+from delivery.wire import signing
+from delivery.wire.parcels import Failure, Reply
+
+#: The literal forms of greenlake.md 1.3.
+WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."
+UNREACHABLE = "Webhook URL unreachable. error: {error}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Whom a challenge comes from; both are settings of a deployment (greenlake.md D.10)."""
+
+    #: What event types begin with.
+    prefix: str = "com.hpe.greenlake"
+    #: The API's host, without region.
+    host: str = "api.greenlake.hpe.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """The destination knows a live secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unverified:
+    """The destination was not reached, or does not know a secret."""
+
+    #: For the webhook's `stateReason`.
+    reason: str
+
+
+class _Answer(msgspec.Struct):
+    verification: str
+
+
+GREENLAKE = Origin()
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def event(*, challenge: str, event_id: str, workspace_id: str, now: datetime, origin: Origin = GREENLAKE) -> bytes:
+    """The verification event as it is sent: keys sorted at both levels, whole seconds (greenlake.md 2, D.1)."""
+    question = {
+        "data": {"challengeRequest": challenge},
+        "datacontenttype": "application/json",
+        "id": event_id,
+        "source": f"https://global.{origin.host}/events",
+        "specversion": "1.0",
+        "subject": workspace_id,
+        "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "type": f"{origin.prefix}.events.v1beta1.webhooks.verification",
+    }
+    return msgspec.json.encode(question, order="sorted")
+
+
+def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) -> Verified | Unverified:
+    """Any 2xx whose JSON object holds the right `verification` proves it, whatever else it holds (greenlake.md 2).
+
+    `secrets`: primary, then secondary. The digest may be spelled in either case.
+    """
+    if isinstance(answer, Failure):
+        return Unverified(reason=UNREACHABLE.format(error=answer.cause))
+    if not 200 <= answer.status <= 299:
+        return Unverified(reason=UNREACHABLE.format(error=f"the destination answered {_phrase(answer.status)}"))
+    try:
+        given = _decoder.decode(answer.body).verification.strip().lower().encode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return Unverified(reason=WRONG_ANSWER)
+    # No early end: the time taken must not tell which secret came how close.
+    matches = [hmac.compare_digest(signing.answer(secret, challenge).encode(), given) for secret in secrets]
+    return Verified() if any(matches) else Unverified(reason=WRONG_ANSWER)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

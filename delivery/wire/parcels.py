@@ -1,0 +1,71 @@
+"""What crosses the wire, as values: the parcel that goes, and the reply or the failure that comes of it.
+
+What the bytes say is left to `subscriptions.codec`; signatures, which change with each attempt, to `signing`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from subscriptions.errors import Issue, Refused
+
+#: How each content mode that sends the envelope as its body is announced (greenlake.md D.5).
+MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents+json"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """What is sent, whatever the attempt."""
+
+    #: The `webhook-id`: our id of the event, or of the batch; the same at every attempt (greenlake.md D.6).
+    id: str
+    #: Sent to the letter and covered by the signatures.
+    body: bytes
+    #: Those that describe the body, `Content-Type` among them.
+    headers: tuple[tuple[str, str], ...]
+
+
+def single(*, event: UUID, body: bytes, content_mode: str) -> Parcel:
+    """One event as one parcel; `body` is its structured envelope. Raises Refused for an unknown mode."""
+    media_type = MEDIA_TYPES.get(content_mode)
+    if media_type is None:
+        modes = ", ".join(f"`{mode}`" for mode in MEDIA_TYPES)
+        raise Refused(Issue(subject="contentMode", description=f"`{content_mode}` is not one of {modes}"))
+    return Parcel(id=str(event), body=body, headers=(("Content-Type", media_type),))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """An answer in HTTP, whatever it says."""
+
+    #: 100-999.
+    status: int
+    #: As received, in order, duplicates kept.
+    headers: tuple[tuple[str, str], ...]
+    #: Decompressed, and cut at the cap.
+    body: bytes
+    #: Whether headers or body were longer than what is kept.
+    truncated: bool
+
+
+class FailureKind(StrEnum):
+    """Why there is no answer."""
+
+    timeout = "timeout"
+    refused = "refused"
+    reset = "reset"
+    tls = "tls"
+    name = "name"
+    blocked = "blocked"
+    protocol = "protocol"
+    unsealed = "unsealed"
+    internal = "internal"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """No answer, or none that is HTTP."""
+
+    kind: FailureKind
+    #: A sentence for people, without capital and full stop: `connection refused by 10.1.2.3:443`.
+    cause: str

@@ -1,0 +1,293 @@
+"""One attempt: sign, address, post, and hand back what came of it, whatever that is.
+
+Whether it was a success and what follows is left to `delivery.judgement`; where the credentials come from, to
+the caller.
+"""
+
+import errno
+import functools
+import logging
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from uuid import UUID
+
+import aiohttp
+import httpx
+
+from delivery.wire import signing
+from delivery.wire.guard import Blocked
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.transport import Dial, Transport
+from subscriptions.errors import Refused
+
+__all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "explain", "inflated"]
+
+Pairs = tuple[tuple[str, str], ...]
+
+MASK = "***"
+#: What is kept of an answer's headers, in bytes of names and values together.
+HEADER_BYTES = 16384
+#: Kept beyond that too, where they are short, for decisions hang on them.
+DECISIVE = frozenset({"retry-after", "content-type", "webhook-allowed-rate", "webhook-allowed-origin"})
+
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
+_log = logging.getLogger("hooklake.wire")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destination:
+    """Where one parcel goes, and with which credentials, all unsealed."""
+
+    webhook: UUID
+    #: Used as it was registered, to the letter.
+    url: str
+    #: The live secrets, primary first.
+    secrets: tuple[str, ...]
+    #: The value of the Authorization header, if any.
+    authorization: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One HTTP try: what was sent, and what came of it."""
+
+    #: By the clock that was given.
+    started_at: datetime
+    #: From there to the last byte of the answer that was read, or to the failure.
+    milliseconds: int
+    #: As sent, the value of Authorization masked.
+    request_headers: Pairs
+    answer: Reply | Failure
+
+
+class Sender:
+    """Posts parcels over one transport; `clock` tells the time of each attempt, which the signatures carry."""
+
+    def __init__(self, transport: Transport, clock: Callable[[], datetime], *, agent: str | None = None) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._agent = agent or _agent()
+        self._url = functools.lru_cache(8192)(_url)
+
+    async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
+        """One POST within `deadline` seconds, name look-up and answer included.
+
+        Raises nothing but CancelledError: whatever goes wrong is the attempt's Failure.
+        """
+        started_at, began, dial = self._clock(), time.monotonic(), Dial()
+        sent: Pairs = ()
+        answer: Reply | Failure
+        try:
+            url, host = self._url(destination.url)
+            headers = self._headers(parcel, destination, host, started_at)
+            sent = headers if destination.authorization is None else _masked(headers)
+            request = httpx.Request(
+                "POST",
+                url,
+                headers=[(name.encode("ascii"), value.encode()) for name, value in headers],
+                stream=httpx.ByteStream(parcel.body),
+                extensions={"destination": destination.url, "deadline": deadline, "dial": dial},
+            )
+            response = await self._transport.handle_async_request(request)
+            answer = await self._reply(response, destination.authorization)
+        except Exception as error:
+            connect = self._transport.limits.connect_timeout
+            answer = explain(error, dial, connect=connect, deadline=deadline)
+            if destination.authorization is not None:
+                cause = answer.cause.replace(_credential(destination.authorization), MASK)
+                answer = Failure(kind=answer.kind, cause=cause)
+        milliseconds = round((time.monotonic() - began) * 1000)
+        return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
+
+    def _headers(self, parcel: Parcel, destination: Destination, host: str, now: datetime) -> Pairs:
+        authorization = destination.authorization
+        return (
+            ("Host", host),
+            ("User-Agent", self._agent),
+            ("Accept", "*/*"),
+            # Asked for plain, since what comes is stored rather than shown; compressed answers are read all the same.
+            ("Accept-Encoding", "identity"),
+            *parcel.headers,
+            ("Content-Length", str(len(parcel.body))),
+            *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
+            *(() if authorization is None else (("Authorization", authorization),)),
+        )
+
+    async def _reply(self, response: httpx.Response, authorization: str | None) -> Reply:
+        stream = response.stream
+        assert isinstance(stream, httpx.ByteStream)
+        body = b"".join([part async for part in stream])
+        truncated = bool(response.extensions["truncated"])
+        headers, cut = _kept(response.headers.raw)
+        for name, value in headers:
+            if name.lower() == "content-encoding":
+                body, longer = inflated(body, value, self._transport.limits.body_bytes)
+                truncated |= longer
+        if authorization is not None:
+            secret = _credential(authorization)
+            headers = tuple((name, value.replace(secret, MASK)) for name, value in headers)
+            body = _without(body, secret.encode(), truncated)
+        return Reply(status=response.status_code, headers=headers, body=body, truncated=truncated or cut)
+
+
+def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) -> Failure:
+    """What went wrong, as a kind and a sentence; `dial` knows how far it came, the time-outs are seconds."""
+    kind, cause = _cause(error, dial, connect, deadline)
+    if kind is FailureKind.internal:
+        _log.error("wire.internal", exc_info=error)
+    return Failure(kind=kind, cause=cause)
+
+
+def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tuple[FailureKind, str]:
+    match error:
+        case Blocked():
+            return FailureKind.blocked, str(error)
+        case Refused():
+            return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
+        case aiohttp.ConnectionTimeoutError():
+            return FailureKind.timeout, f"no connection to {dial.where()} within {connect:g} s"
+        case TimeoutError():
+            if dial.connected_after is None:
+                return FailureKind.timeout, f"no connection to {dial.where()} within {deadline:g} s"
+            return (
+                FailureKind.timeout,
+                f"no answer within {deadline:g} s (connected after {dial.connected_after:.1f} s)",
+            )
+        case aiohttp.ClientConnectorDNSError():
+            passing = getattr(error.os_error, "errno", None) == socket.EAI_AGAIN
+            return (
+                FailureKind.name,
+                f"name {dial.host} {'cannot be resolved at the moment' if passing else 'does not resolve'}",
+            )
+        case aiohttp.ClientConnectorCertificateError():
+            certificate = error.certificate_error
+            return (
+                FailureKind.tls,
+                f"certificate verify failed: {_line(str(getattr(certificate, 'verify_message', certificate)))}",
+            )
+        case aiohttp.ClientConnectorSSLError():
+            return FailureKind.tls, f"TLS handshake with {dial.where()} failed: {_tls_reason(error.os_error)}"
+        case aiohttp.ClientPayloadError():
+            return _broken_body(error, dial)
+        case aiohttp.ClientResponseError():
+            return FailureKind.protocol, f"the answer is not HTTP: {_line(error.message.partition(' when reading')[0])}"
+        case aiohttp.ServerDisconnectedError():
+            return FailureKind.reset, f"connection closed by {dial.where()} before an answer"
+        case OSError():
+            return _os_cause(error, dial)
+    return FailureKind.internal, f"internal error: {type(error).__name__}"
+
+
+def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:
+    if isinstance(error.__cause__, ssl.SSLError):
+        return FailureKind.tls, f"TLS connection to {dial.where()} failed: {_tls_reason(error.__cause__)}"
+    code = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else error.errno
+    if code == errno.ECONNREFUSED:
+        return FailureKind.refused, f"connection refused by {dial.where()}"
+    if code == errno.ETIMEDOUT:
+        return FailureKind.timeout, f"{dial.where()} did not respond"
+    if code in _UNREACHABLE:
+        return FailureKind.refused, f"{dial.where()} cannot be reached: {_line(error.strerror or '')}"
+    if dial.connected_after is None and isinstance(error, aiohttp.ClientConnectorError) and code is None:
+        # Several addresses that failed in several ways: the text lists them all.
+        return FailureKind.refused, f"no address of {dial.host} could be connected to: {_line(str(error.os_error))}"
+    when = "while connecting" if dial.connected_after is None else "before the answer was complete"
+    return FailureKind.reset, f"connection reset by {dial.where()} {when}"
+
+
+def _broken_body(error: aiohttp.ClientPayloadError, dial: Dial) -> tuple[FailureKind, str]:
+    if dial.connection is not None and "not completed" in str(error):
+        return FailureKind.reset, f"connection closed by {dial.where()} in the middle of the answer"
+    return FailureKind.protocol, f"the answer's body is not HTTP: {_line(str(error))}"
+
+
+def _tls_reason(error: BaseException | None) -> str:
+    reason = getattr(error, "reason", None)
+    return reason.replace("_", " ").lower() if isinstance(reason, str) else _line(str(error))
+
+
+def _line(text: str) -> str:
+    """The first line of a library's message, of bearable length and printable."""
+    first = (text.strip().splitlines() or ["no details"])[0]
+    return "".join(character if character.isprintable() else "?" for character in first)[:200].rstrip(".: ")
+
+
+def inflated(body: bytes, encoding: str, cap: int) -> tuple[bytes, bool]:
+    """At most `cap` bytes of what a gzip or deflate body unpacks to, and whether there was more.
+
+    Anything else, and anything that is not what its header says, comes back as it is.
+    """
+    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return body, False
+    for window in (
+        zlib.MAX_WBITS | 32,
+        -zlib.MAX_WBITS,
+    ):  # With the header of either; without one, as some servers deflate.
+        try:
+            plain = zlib.decompressobj(window).decompress(body, cap + 1)
+        except zlib.error:
+            continue
+        return plain[:cap], len(plain) > cap
+    return body, False
+
+
+def _agent() -> str:
+    try:
+        return f"Hooklake/{metadata.version('hooklake')}"
+    except metadata.PackageNotFoundError:
+        return "Hooklake"
+
+
+def _url(text: str) -> tuple[httpx.URL, str]:
+    """For httpx, and the Host header."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        # The guard says it better.
+        return httpx.URL("https://invalid"), "invalid"
+    return url, url.netloc.decode("ascii")
+
+
+def _kept(raw: list[tuple[bytes, bytes]]) -> tuple[Pairs, bool]:
+    pairs = tuple((_text(name), _text(value)) for name, value in raw)
+    if sum(len(name) + len(value) for name, value in raw) <= HEADER_BYTES:
+        return pairs, False
+    kept, room = [], HEADER_BYTES
+    for name, value in pairs:
+        room -= len(name) + len(value)
+        if room >= 0 or (name.lower() in DECISIVE and len(value) <= 128):
+            kept.append((name, value))
+    return tuple(kept), True
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _credential(authorization: str) -> str:
+    """The part that is secret: an answer may echo a token without its scheme."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if token.strip() and scheme.lower() in {"bearer", "basic"} else authorization
+
+
+def _masked(headers: Pairs) -> Pairs:
+    return tuple((name, MASK if name == "Authorization" else value) for name, value in headers)
+
+
+def _without(body: bytes, secret: bytes, truncated: bool) -> bytes:
+    body = body.replace(secret, MASK.encode())
+    if truncated:
+        # The cap may have cut through the secret.
+        for length in range(min(len(secret), len(body)), 0, -1):
+            if body.endswith(secret[:length]):
+                return body[:-length]
+    return body

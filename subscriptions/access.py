@@ -1,0 +1,148 @@
+"""Who may call: a client's secret becomes a token, and a token becomes a caller.
+
+Clients are kept by `clients.py`, keys by `keyring.py`; what a role permits is left to the entrance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from subscriptions import clients
+from subscriptions.clients import Client, Role
+from subscriptions.database import Database
+from subscriptions.errors import Unauthorized
+from subscriptions.keyring import Keyring
+from subscriptions.vault import Vault
+
+AUDIENCE = "hooklake"
+ALGORITHM = "ES256"
+#: How long a token is good for (greenlake.md D.16); a revoked client keeps it so long.
+LIFETIME = timedelta(minutes=15)
+#: Clocks of machines part a little.
+LEEWAY = 5.0
+#: Verified tokens that are remembered: verifying one costs a tenth of a millisecond, and publishers send many requests.
+REMEMBERED = 4096
+LONGEST_TOKEN = 4096
+
+CLAIMS = ("iss", "aud", "sub", "exp", "iat", "name", "workspace_id", "roles")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who calls, as its token says."""
+
+    #: The `sub` of the token.
+    client_id: str
+    #: Shown as `createdBy` of what it makes.
+    name: str
+    #: 32 lower-case hexadecimal digits.
+    workspace_id: str
+    roles: frozenset[Role]
+    #: Whether it may publish for another workspace.
+    any_workspace: bool
+
+
+class Access:
+    """Issues and verifies tokens: JWTs that any process, and anybody with the JWKS document, can check."""
+
+    def __init__(self, database: Database, vault: Vault, *, issuer: str) -> None:
+        self._database = database
+        self._issuer = issuer
+        self.keyring = Keyring(database, vault)
+        self._verified: dict[str, tuple[Caller, float]] = {}
+
+    async def authenticate(self, client_id: str, secret: str) -> Client:
+        """The live client of this id and secret; raises Unauthorized, which does not tell the one from the other."""
+        try:
+            identifier = UUID(client_id)
+        except ValueError:
+            raise Unauthorized("the client is not known, or its secret is another") from None
+        async with self._database.transaction() as connection:
+            client = await clients.authenticated(connection, identifier, secret)
+        if client is None:
+            raise Unauthorized("the client is not known, or its secret is another")
+        return client
+
+    async def issue(self, client: Client, now: datetime) -> str:
+        """A token for the next 15 minutes (`LIFETIME`); raises Unavailable without database or key."""
+        kid, private = await self.keyring.signing(now)
+        claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "sub": str(client.id),
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFETIME).timestamp()),
+            "name": client.name,
+            "workspace_id": client.workspace_id,
+            "roles": sorted(client.roles),
+            "any_workspace": client.any_workspace,
+        }
+        return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"kid": kid})
+
+    async def verify(self, token: str, now: datetime) -> Caller:
+        """The caller that a token names; raises Unauthorized unless it was made here and is still good."""
+        known = self._verified.get(token)
+        if known is None:
+            known = await self._checked(token, now)
+            self._remember(token, known, now)
+        caller, expires = known
+        if now.timestamp() >= expires:
+            self._verified.pop(token, None)
+            raise _invalid("it has expired")
+        return caller
+
+    async def jwks(self, now: datetime) -> Mapping[str, object]:
+        """The JWKS document: every public key that a good token can be signed with."""
+        return {"keys": await self.keyring.published(now)}
+
+    async def _checked(self, token: str, now: datetime) -> tuple[Caller, float]:
+        if len(token) > LONGEST_TOKEN:
+            raise _invalid("it is too long to be one of ours")
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise _invalid(str(error)) from None
+        public = await self.keyring.verifying(kid, now) if isinstance(kid, str) else None
+        if public is None:
+            raise _invalid("it is signed with a key that is not known")
+        try:
+            claims = jwt.decode(
+                token,
+                public,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=self._issuer,
+                # The library would read a clock of its own.
+                options={"require": list(CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except jwt.InvalidTokenError as error:
+            raise _invalid(str(error)) from None
+        return _caller(claims), float(claims["exp"]) + LEEWAY
+
+    def _remember(self, token: str, known: tuple[Caller, float], now: datetime) -> None:
+        if len(self._verified) >= REMEMBERED:
+            moment = now.timestamp()
+            self._verified = {text: pair for text, pair in self._verified.items() if pair[1] > moment}
+        if len(self._verified) >= REMEMBERED:
+            # All still good: the oldest goes.
+            self._verified.pop(next(iter(self._verified)))
+        self._verified[token] = known
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    """From claims that a key of ours has signed."""
+    return Caller(
+        client_id=claims["sub"],
+        name=claims["name"],
+        workspace_id=claims["workspace_id"],
+        roles=frozenset(Role(role) for role in claims["roles"]),
+        any_workspace=bool(claims.get("any_workspace", False)),
+    )
+
+
+def _invalid(why: str) -> Unauthorized:
+    return Unauthorized(f"Invalid JWT token in Request: {why}")

@@ -1,0 +1,161 @@
+"""The one door to PostgreSQL: a pool with bounded waits, and the clock that follows the database's.
+
+Which statements are sent is left to the rooms that own tables. Two kinds of connection come from the one pool:
+SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond counts.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event, exc, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from subscriptions.errors import Misconfigured, Unavailable
+from subscriptions.settings import Settings
+
+Clock = Callable[[], datetime]
+#: asyncpg publishes no types; what comes from it is named once, here.
+Raw = Any
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    exc.InterfaceError,
+    exc.OperationalError,
+    exc.TimeoutError,
+)
+
+
+class Database:
+    """A pool of connections; opened lazily, so that a process starts (and says so) while PostgreSQL is away."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = _engine(settings)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block; raises Unavailable when PostgreSQL is away."""
+        with _translated():
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[Raw]:
+        """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
+        with _translated():
+            async with self._engine.connect() as connection:
+                pooled = await connection.get_raw_connection()
+                driver = pooled.driver_connection
+                try:
+                    yield driver
+                except AWAY:
+                    # SQLAlchemy did not see the statement fail, so it must be told not to lend this one again.
+                    await connection.invalidate()
+                    raise
+
+    async def ready(self) -> None:
+        """One round trip; raises Unavailable."""
+        async with self.raw() as connection:
+            await connection.fetchval("SELECT 1")
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+async def raw_of(connection: AsyncConnection) -> Raw:
+    """The asyncpg connection under a SQLAlchemy transaction: hot statements beside composed ones, in the same transaction."""
+    await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with the first statement it sees
+    return (await connection.get_raw_connection()).driver_connection
+
+
+class DatabaseClock:
+    """`now` of the database, told by this process's monotonic clock plus an offset that every answer refreshes.
+
+    One clock for all processes (protocol.md, One clock): leases and due times compare across machines. `slept` says that the
+    process's wall clock and monotonic clock have parted by over a second since the last look, as on a laptop that slept.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._base = wall() - steady()
+        self._parted = self._base
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self._base + self._steady(), UTC)
+
+    def follow(self, database_now: datetime) -> None:
+        """Takes the database's time, as an answer has just brought it."""
+        self._base = database_now.timestamp() - self._steady()
+        self._parted = self._wall() - self._steady()
+
+    def slept(self) -> bool:
+        return abs((self._wall() - self._steady()) - self._parted) > 1.0
+
+
+def whole_milliseconds(when: datetime) -> datetime:
+    """The instant cut to milliseconds, the precision of GreenLake's timestamps."""
+    return when - timedelta(microseconds=when.microsecond % 1000)
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    try:
+        url = make_url(settings.database_url)
+    except exc.ArgumentError:
+        raise Misconfigured(
+            "HOOKLAKE_DATABASE_URL is not of the form postgresql://user:password@host:port/name"
+        ) from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise Misconfigured(f"HOOKLAKE_DATABASE_URL names {url.get_backend_name()}; Hooklake stands on PostgreSQL")
+    wait = settings.database_wait
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=settings.database_connections,
+        max_overflow=0,
+        pool_timeout=wait,
+        connect_args={
+            "timeout": wait,
+            "command_timeout": wait * 4,
+            "server_settings": {
+                "application_name": "hooklake",
+                "jit": "off",
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": "60000",
+            },
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    # A connection whose socket closed while it lay in the pool is known to be dead without asking the server.
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+
+
+class _translated:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, AWAY):
+            raise Unavailable("PostgreSQL", _cause(error)) from error
+        original = getattr(error, "orig", None)
+        if original is not None and isinstance(getattr(original, "__cause__", None), AWAY):
+            raise Unavailable("PostgreSQL", _cause(original.__cause__)) from error
+
+
+def _cause(error: BaseException) -> str:
+    return str(error) or type(error).__name__

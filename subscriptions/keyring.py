@@ -1,0 +1,170 @@
+"""The keys that tokens are signed with: ES256, shared by all processes through the database, the private halves sealed.
+
+What a token says is left to `access.py`.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.database import Database
+from subscriptions.errors import Sealed, Unavailable
+from subscriptions.tables import signing_keys
+from subscriptions.vault import Vault
+
+#: Two processes that need the first key at once make one.
+MAKERS = 0x6C616B6B
+#: How often the newest key is asked for: a rotation reaches every process within this.
+FRESH = timedelta(minutes=1)
+#: How often an unknown key may make the keys be read again.
+RELOAD = timedelta(seconds=1)
+#: How long a key still verifies after a newer one came: longer than `FRESH` and the life of a token together.
+OVERLAP = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One key pair as processes hold it."""
+
+    #: The RFC 7638 thumbprint of the public half.
+    kid: str
+    #: As the JWKS document shows it.
+    jwk: Mapping[str, str]
+    public: ec.EllipticCurvePublicKey
+    #: PEM, sealed.
+    private: bytes
+    #: From when on it verifies nothing; None for the newest.
+    retired_at: datetime | None
+
+
+class Keyring:
+    """The unretired keys, read from the database and kept for a while."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._keys: dict[str, Key] = {}
+        self._loaded_at: datetime | None = None
+        self._signing: tuple[str, ec.EllipticCurvePrivateKey] | None = None
+
+    async def signing(self, now: datetime) -> tuple[str, ec.EllipticCurvePrivateKey]:
+        """The newest key's id and private half, made if there is none; raises Unavailable where it cannot be unsealed."""
+        if self._signing is None or self._older_than(FRESH, now):
+            await self._load(now)
+            newest = next(iter(self._keys.values()))
+            self._signing = (newest.kid, self._opened(newest))
+        return self._signing
+
+    async def verifying(self, kid: str, now: datetime) -> ec.EllipticCurvePublicKey | None:
+        """The public half of an unretired key; None where there is none of this id."""
+        if kid not in self._keys and self._older_than(RELOAD, now):
+            await self._load(now)
+        key = self._keys.get(kid)
+        retired = key is None or (key.retired_at is not None and key.retired_at <= now)
+        return None if key is None or retired else key.public
+
+    async def published(self, now: datetime) -> list[Mapping[str, str]]:
+        """The unretired public keys, newest first, as a JWKS lists them."""
+        if self._older_than(RELOAD, now):
+            await self._load(now)
+        return [key.jwk for key in self._keys.values()]
+
+    async def rotate(self, now: datetime) -> str:
+        """Makes a new signing key and answers its id; the others verify for `OVERLAP` more, then retire."""
+        async with self._database.transaction() as connection:
+            await _lock(connection)
+            others = update(signing_keys).where(signing_keys.c.retired_at.is_(None))
+            await connection.execute(others.values(retired_at=now + OVERLAP))
+            kid = await self._make(connection, now)
+        self._signing = None
+        return kid
+
+    def _older_than(self, age: timedelta, now: datetime) -> bool:
+        return self._loaded_at is None or now - self._loaded_at >= age
+
+    async def _load(self, now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            keys = await _read(connection, now)
+            if not keys:
+                await _lock(connection)
+                keys = await _read(connection, now)
+            if not keys:
+                await self._make(connection, now)
+                keys = await _read(connection, now)
+        self._keys = {key.kid: key for key in keys}
+        self._loaded_at = now
+        self._signing = None
+
+    async def _make(self, connection: AsyncConnection, now: datetime) -> str:
+        private = ec.generate_private_key(ec.SECP256R1())
+        jwk = _jwk(private.public_key())
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        values = {
+            "kid": jwk["kid"],
+            "private_key": self._vault.seal(pem, context=_context(jwk["kid"])),
+            "public_jwk": msgspec.json.encode(jwk).decode(),
+            "created_at": now,
+        }
+        await connection.execute(insert(signing_keys).values(values))
+        return jwk["kid"]
+
+    def _opened(self, key: Key) -> ec.EllipticCurvePrivateKey:
+        try:
+            pem = self._vault.unseal(key.private, context=_context(key.kid))
+        except Sealed as error:
+            raise Unavailable("The signing key of tokens", str(error)) from error
+        private = serialization.load_pem_private_key(pem.encode(), None)
+        assert isinstance(private, ec.EllipticCurvePrivateKey)
+        return private
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKERS})
+
+
+async def _read(connection: AsyncConnection, now: datetime) -> list[Key]:
+    """The unretired keys, the one that signs first."""
+    table = signing_keys
+    rows = await connection.execute(
+        select(table)
+        .where(or_(table.c.retired_at.is_(None), table.c.retired_at > now))
+        .order_by(table.c.retired_at.desc().nulls_first(), table.c.created_at.desc(), table.c.kid)
+    )
+    return [_key(row) for row in rows]
+
+
+def _key(row: Any) -> Key:
+    jwk = msgspec.json.decode(row.public_jwk, type=dict[str, str])
+    numbers = ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), ec.SECP256R1())
+    return Key(kid=row.kid, jwk=jwk, public=numbers.public_key(), private=row.private_key, retired_at=row.retired_at)
+
+
+def _jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
+    numbers = public.public_numbers()
+    # RFC 7638 3.2: the required members alone, in this order.
+    required = {"crv": "P-256", "kty": "EC", "x": _encoded(numbers.x), "y": _encoded(numbers.y)}
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(msgspec.json.encode(required)).digest())
+    return {**required, "kid": thumbprint.rstrip(b"=").decode(), "use": "sig", "alg": "ES256"}
+
+
+def _encoded(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
+
+
+def _number(encoded: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(encoded + "="))
+
+
+def _context(kid: str) -> bytes:
+    return f"signing-key:{kid}".encode()

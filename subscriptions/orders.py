@@ -1,0 +1,169 @@
+"""Subscriptions: the standing orders of webhooks, one per event type, kept for their workspaces.
+
+The webhooks themselves are left to `registry.py`; which events they match, to the transaction that owes deliveries.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions import tables
+from subscriptions.errors import Absent, Issue, LimitReached, Refused
+from subscriptions.webhooks import Owner
+
+_table = tables.subscriptions
+_types = tables.event_types
+_hooks = tables.webhooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A subscription as somebody asks for it."""
+
+    event_type: str
+    webhook: UUID
+    #: Where it stands in the request, before a field's name: empty, or `[3].`.
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription as it is kept, with what the catalogue says of its type."""
+
+    id: UUID
+    workspace_id: str
+    webhook: UUID
+    #: One of the catalogue's.
+    event_type: str
+    #: Empty: every event of the type.
+    event_filter: str
+    # Of the event type.
+    service_manager: str
+    api_group: str
+    friendly_name: str
+    description: str
+    generation: int
+    hpe_principal: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+
+
+_OF_TYPE = ("service_manager", "api_group", "friendly_name", "description")
+_shown: Select[Any] = select(
+    *(_table.c[name] for name in Subscription.__dataclass_fields__ if name not in _OF_TYPE),
+    *(_types.c[name] for name in _OF_TYPE),
+).join_from(_table, _types, _types.c.type == _table.c.event_type)
+
+
+class Orders:
+    """Subscriptions in SQL; each call stands in the caller's transaction.
+
+    `most` is how many a webhook may have (greenlake.md D.9).
+    """
+
+    def __init__(self, *, most: int = 5) -> None:
+        self._most = most
+
+    async def add(
+        self, connection: AsyncConnection, orders: Sequence[Order], owner: Owner, *, within: str | None, now: datetime
+    ) -> list[Subscription]:
+        """All of the orders, in order, or none, however many subscribe at once.
+
+        A subscription belongs to its webhook's workspace. Raises Refused naming every field with an unknown webhook or event
+        type, or a type that the webhook is subscribed to already, and LimitReached.
+        """
+        workspaces = await _lock(connection, {order.webhook for order in orders}, within)
+        await _check(connection, orders, workspaces)
+        await _make_room(connection, orders, self._most)
+        rows = [
+            {
+                "id": uuid4(),
+                "workspace_id": workspaces[order.webhook],
+                "webhook": order.webhook,
+                "event_type": order.event_type,
+                "hpe_principal": owner.principal,
+                "created_by": owner.created_by,
+                "created_at": now,
+                "updated_by": owner.created_by,
+                "updated_at": now,
+            }
+            for order in orders
+        ]
+        await connection.execute(insert(_table), rows)
+        kept = await connection.execute(_shown.where(_table.c.id.in_([row["id"] for row in rows])))
+        by_id = {row.id: Subscription(**row._mapping) for row in kept}
+        return [by_id[row["id"]] for row in rows]
+
+    async def listed(
+        self, connection: AsyncConnection, within: str | None, *, webhook: UUID | None, limit: int, offset: int
+    ) -> tuple[list[Subscription], int]:
+        """A page of the workspace's subscriptions (of all for None), of one webhook where named; newest first, and how many."""
+        mine = (_within(within), true() if webhook is None else _table.c.webhook == webhook)
+        total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
+        ordered = _shown.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
+        rows = await connection.execute(ordered.limit(limit).offset(offset))
+        return [Subscription(**row._mapping) for row in rows], total or 0
+
+    async def remove(self, connection: AsyncConnection, within: str | None, ids: Sequence[UUID]) -> None:
+        """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
+        gone = set(
+            await connection.scalars(delete(_table).where(_table.c.id.in_(ids), _within(within)).returning(_table.c.id))
+        )
+        for wanted in ids:
+            if wanted not in gone:
+                raise Absent("Subscription", str(wanted))
+
+
+async def _count(connection: AsyncConnection, webhook: UUID) -> int:
+    return await connection.scalar(select(func.count()).select_from(_table).where(_table.c.webhook == webhook)) or 0
+
+
+async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None) -> Mapping[UUID, str]:
+    """Webhook -> workspace, the rows locked in order of id: two requests for the same ones wait instead of deadlocking."""
+    scope = true() if within is None else _hooks.c.workspace_id == within
+    wanted = select(_hooks.c.id, _hooks.c.workspace_id).where(
+        _hooks.c.id.in_(ids), _hooks.c.deleted_at.is_(None), scope
+    )
+    rows = await connection.execute(wanted.order_by(_hooks.c.id).with_for_update())
+    return {row.id: row.workspace_id for row in rows}
+
+
+async def _check(connection: AsyncConnection, orders: Sequence[Order], workspaces: Mapping[UUID, str]) -> None:
+    wanted = {order.event_type for order in orders}
+    known = set(await connection.scalars(select(_types.c.type).where(_types.c.type.in_(wanted))))
+    standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
+    taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
+    issues = []
+    for order in orders:
+        if order.webhook not in workspaces:
+            said = f"there is no webhook {order.webhook} in the workspace"
+            issues.append(Issue(subject=f"{order.at}webhook.resourceUri", description=said))
+        if order.event_type not in known:
+            said = f"event type {order.event_type} is not in the catalogue"
+            issues.append(Issue(subject=f"{order.at}eventType", description=said))
+        if (order.webhook, order.event_type) in taken:
+            said = f"the webhook {order.webhook} is subscribed to {order.event_type} already"
+            issues.append(Issue(subject=f"{order.at}eventType", description=said))
+        taken.add((order.webhook, order.event_type))
+    if issues:
+        raise Refused(*issues)
+
+
+async def _make_room(connection: AsyncConnection, orders: Sequence[Order], most: int) -> None:
+    for webhook, more in Counter(order.webhook for order in orders).items():
+        there = await _count(connection, webhook)
+        if there + more > most:
+            said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most}"
+            raise LimitReached(Issue(subject="subscriptions", description=said))
+
+
+def _within(workspace_id: str | None) -> ColumnElement[bool]:
+    return true() if workspace_id is None else _table.c.workspace_id == workspace_id

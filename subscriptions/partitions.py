@@ -1,0 +1,73 @@
+"""Partitions of the growing tables: one a day, bounded by uuid7 prefixes, made ahead of time and dropped by age.
+
+Which tables are partitioned is the caller's to say: each room names its own.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from subscriptions import events
+from subscriptions.database import Raw
+
+#: Any two makers take turns, whichever process they are in.
+MAKERS = 0x6C616B65
+#: Deliveries are updated in place twice or more: room on the page keeps those updates off the indexes.
+OPTIONS = {
+    "events": "autovacuum_vacuum_insert_scale_factor = 0.5",
+    "attempts": "autovacuum_vacuum_insert_scale_factor = 0.5",
+    "deliveries": "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0",
+}
+
+
+def name_of(table: str, day: date) -> str:
+    return f"{table}_{day:%Y%m%d}"
+
+
+def bounds(day: date) -> tuple[UUID, UUID]:
+    """The first uuid7 of the day and the first of the next."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return events.key_floor(start), events.key_floor(start + timedelta(days=1))
+
+
+async def make(connection: Raw, tables: Sequence[str], days: Sequence[date]) -> None:
+    """Makes what is missing; safe to run from many processes at once."""
+    wanted = [(table, day) for day in days for table in tables]
+    present = await _present(connection, [name_of(table, day) for table, day in wanted])
+    if len(present) == len(wanted):
+        return
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", MAKERS)
+        present = await _present(connection, [name_of(table, day) for table, day in wanted])
+        for table, day in wanted:
+            name = name_of(table, day)
+            if name in present:
+                continue
+            first, past = bounds(day)
+            # Made apart and attached: `PARTITION OF` would lock the parent against every reader and writer.
+            await connection.execute(
+                f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH ({OPTIONS[table]})'
+            )
+            await connection.execute(
+                f"ALTER TABLE \"{table}\" ATTACH PARTITION \"{name}\" FOR VALUES FROM ('{first}') TO ('{past}')"
+            )
+
+
+async def ahead(connection: Raw, tables: Sequence[str], now: datetime, days: int = 7) -> None:
+    """Makes the partitions from yesterday's to those of a week ahead (protocol.md, Partitions)."""
+    today = now.date()
+    await make(connection, tables, [today + timedelta(days=offset) for offset in range(-1, days + 1)])
+
+
+async def kept(connection: Raw, table: str) -> list[date]:
+    """The days that have a partition of the table, oldest first."""
+    names = await connection.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass",
+        table,
+    )
+    return sorted(datetime.strptime(row["relname"][-8:], "%Y%m%d").replace(tzinfo=UTC).date() for row in names)
+
+
+async def _present(connection: Raw, names: Sequence[str]) -> set[str]:
+    rows = await connection.fetch("SELECT relname FROM pg_class WHERE relname = ANY($1::text[])", list(names))
+    return {row["relname"] for row in rows}

@@ -1,0 +1,239 @@
+"""The registry: webhooks and their sealed secrets, kept for their workspaces.
+
+What they subscribe to is left to `orders.py`; statuses, epochs and challenges, once a row stands, to `delivery/greeting.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Row, func, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions import tables, webhooks
+from subscriptions.database import Raw
+from subscriptions.errors import Absent, Issue, LimitReached, Refused, Sealed
+from subscriptions.vault import Vault
+from subscriptions.webhooks import Change, Owner, Registration, Webhook
+
+_table = tables.webhooks
+_live = _table.c.deleted_at.is_(None)
+_shown = [
+    *(_table.c[name] for name in Webhook.__dataclass_fields__ if name != "dual_secret"),
+    _table.c.secondary_secret.is_not(None).label("dual_secret"),
+]
+
+HOOKS = """
+SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, auth_type, api_key, content_mode,
+    challenge_request_enabled
+FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """A webhook as a worker sends to it, credentials unsealed."""
+
+    id: UUID
+    workspace_id: str
+    #: Rises with each update: (id, generation) names what stands here for good.
+    generation: int
+    epoch: int
+    destination: str
+    #: The live ones, primary first; none where `sealed` says why.
+    secrets: tuple[str, ...]
+    #: The value of the Authorization header, if any.
+    authorization: str | None
+    content_mode: str
+    challenge_request_enabled: bool
+    #: Why they could not be unsealed, as a sentence; None where they were.
+    sealed: str | None
+
+
+class Registry:
+    """Webhooks in SQL; each call stands in the caller's transaction.
+
+    `most` is how many webhooks a workspace may have (greenlake.md D.9), `query_strings` whether a destination may carry
+    one (greenlake.md D.15).
+    """
+
+    def __init__(self, vault: Vault, *, most: int = 5, query_strings: bool = True) -> None:
+        self._vault = vault
+        self._most = most
+        self._query_strings = query_strings
+
+    async def insert(
+        self, connection: AsyncConnection, registration: Registration, owner: Owner, *, now: datetime
+    ) -> Webhook:
+        """A new webhook, PENDING where it has to answer a challenge and ACTIVE where not.
+
+        Raises Refused for a name in use, LimitReached beyond the workspace's limit, however many register at once.
+        """
+        self._check(registration.destination)
+        await _take_turns(connection, owner.workspace_id)
+        await self._make_room(connection, owner.workspace_id)
+        await _free(connection, owner.workspace_id, registration.name)
+        key = uuid4()
+        configuration = {name: getattr(registration, name) for name in Registration.__dataclass_fields__}
+        pending = registration.challenge_request_enabled
+        await connection.execute(
+            insert(_table).values(
+                **self._sealed(key, configuration),
+                id=key,
+                workspace_id=owner.workspace_id,
+                paused=False,
+                status="PENDING" if pending else "ACTIVE",
+                # The time until it is sendable does not count against a delivery's window (protocol.md, Record).
+                halted_since=now if pending else None,
+                hpe_principal=owner.principal,
+                created_by=owner.created_by,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        return await self.find(connection, owner.workspace_id, key)
+
+    async def update(self, connection: AsyncConnection, webhook_id: UUID, change: Change, *, now: datetime) -> Webhook:
+        """The configuration with the change, its generation one higher; status, `paused` and epoch are the caller's to move.
+
+        A change that names no column leaves the row as it is. Raises Refused for a name in use and for credentials that
+        do not fit the authType, Absent.
+        """
+        current = await self.find(connection, None, webhook_id, lock=True)
+        values = webhooks.columns(current, change)
+        if change.destination is not None:
+            self._check(change.destination)
+        if change.name is not None and change.name != current.name:
+            await _take_turns(connection, current.workspace_id)
+            await _free(connection, current.workspace_id, change.name)
+        if not values:
+            return current
+        await connection.execute(
+            update(_table)
+            .where(_table.c.id == webhook_id)
+            .values(**self._sealed(webhook_id, values), generation=_table.c.generation + 1, updated_at=now)
+        )
+        return await self.find(connection, None, webhook_id)
+
+    async def soft_delete(self, connection: AsyncConnection, webhook_id: UUID, *, now: datetime) -> None:
+        """Hides it from its workspace, frees its name, ends its subscriptions and forgets its secrets (greenlake.md D.14)."""
+        await connection.execute(
+            update(_table)
+            .where(_table.c.id == webhook_id, _live)
+            .values(
+                deleted_at=now,
+                updated_at=now,
+                generation=_table.c.generation + 1,
+                secret=b"",
+                secondary_secret=None,
+                client_secret=None,
+                api_key=None,
+            )
+        )
+        await connection.execute(tables.subscriptions.delete().where(tables.subscriptions.c.webhook == webhook_id))
+
+    async def subscription_count(self, connection: AsyncConnection, webhook_id: UUID) -> int:
+        """How many subscriptions the webhook has (greenlake.md D.12)."""
+        counted = select(func.count()).select_from(tables.subscriptions)
+        return await connection.scalar(counted.where(tables.subscriptions.c.webhook == webhook_id)) or 0
+
+    async def find(
+        self, connection: AsyncConnection, workspace_id: str | None, webhook_id: UUID, *, lock: bool = False
+    ) -> Webhook:
+        """One of the workspace's, or anybody's for None; `lock` holds its row. Raises Absent."""
+        statement = select(*_shown).where(_table.c.id == webhook_id, _live, _within(workspace_id))
+        row = (await connection.execute(statement.with_for_update() if lock else statement)).one_or_none()
+        if row is None:
+            raise Absent("Webhook", str(webhook_id))
+        return _webhook(row)
+
+    async def listed(
+        self, connection: AsyncConnection, workspace_id: str | None, *, limit: int, offset: int
+    ) -> tuple[list[Webhook], int]:
+        """A page of the workspace's webhooks (of all for None), newest first, and how many there are."""
+        mine = (_live, _within(workspace_id))
+        total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
+        ordered = select(*_shown).where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
+        rows = await connection.execute(ordered.limit(limit).offset(offset))
+        return [_webhook(row) for row in rows], total or 0
+
+    async def hooks(self, connection: Raw, ids: Sequence[UUID]) -> dict[UUID, Hook]:
+        """What sending needs of each webhook that is not deleted; one that cannot be unsealed says so in `sealed`."""
+        return {row["id"]: self._hook(row) for row in await connection.fetch(HOOKS, list(ids))}
+
+    def _hook(self, row: Raw) -> Hook:
+        secrets: tuple[str, ...] = ()
+        authorization = reason = None
+        try:
+            live = (column for column in ("secret", "secondary_secret") if row[column] is not None)
+            secrets = tuple(self._unsealed(row, column) for column in live)
+            if row["auth_type"] == "APIKey":
+                authorization = self._unsealed(row, "api_key")
+        except Sealed as error:
+            secrets, reason = (), str(error)
+        return Hook(
+            id=row["id"],
+            workspace_id=row["workspace_id"],
+            generation=row["generation"],
+            epoch=row["epoch"],
+            destination=row["destination"],
+            secrets=secrets,
+            authorization=authorization,
+            content_mode=row["content_mode"],
+            challenge_request_enabled=row["challenge_request_enabled"],
+            sealed=reason,
+        )
+
+    def _unsealed(self, row: Raw, column: str) -> str:
+        return self._vault.unseal(row[column], context=_place(row["id"], column))
+
+    def _sealed(self, webhook_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
+        """The values with secrets sealed; an empty secret is none."""
+        sealed = dict(values)
+        for column in webhooks.SECRETS:
+            if column in sealed:
+                text = sealed[column]
+                sealed[column] = self._vault.seal(text, context=_place(webhook_id, column)) if text else None
+        return sealed
+
+    def _check(self, destination: str) -> None:
+        if not self._query_strings and urlsplit(destination).query:
+            said = "must not have a query string under the delivery policy of this deployment"
+            raise Refused(Issue(subject="destination", description=said))
+
+    async def _make_room(self, connection: AsyncConnection, workspace_id: str) -> None:
+        counted = select(func.count()).select_from(_table).where(_live, _table.c.workspace_id == workspace_id)
+        if (await connection.scalar(counted) or 0) >= self._most:
+            said = f"the workspace has {self._most} webhooks, and may not have more; delete one first"
+            raise LimitReached(Issue(subject="webhooks", description=said))
+
+
+async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
+    """Registrations and renamings of one workspace wait for each other until the transaction ends.
+
+    There is no row to lock for a count, and none for a name that is about to be taken. Always taken after rows, never before.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"webhooks:{workspace_id}", 0))))
+
+
+async def _free(connection: AsyncConnection, workspace_id: str, name: str) -> None:
+    """Raises Refused where the workspace has a webhook of that name; GreenLake documents no conflict status for it."""
+    taken = select(_table.c.id).where(_live, _table.c.workspace_id == workspace_id, _table.c.name == name)
+    if await connection.scalar(taken):
+        raise Refused(Issue(subject="name", description=f"{name!r} is the name of another webhook of the workspace"))
+
+
+def _within(workspace_id: str | None) -> ColumnElement[bool]:
+    return true() if workspace_id is None else _table.c.workspace_id == workspace_id
+
+
+def _webhook(row: Row[Any]) -> Webhook:
+    return Webhook(**row._mapping)
+
+
+def _place(webhook_id: UUID, column: str) -> bytes:
+    """What a sealed secret is bound to."""
+    return f"webhook:{webhook_id}:{column}".encode()

@@ -1,0 +1,41 @@
+"""Which revision of the tables this code stands on, and which one the database has.
+
+Making them is left to `deploy/migrations`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from subscriptions.database import Database
+
+#: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
+REVISION = "0001"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What one round trip tells of the database."""
+
+    #: Its time.
+    now: datetime
+    #: The revision that it was migrated to; empty where it was never migrated.
+    revision: str
+
+    @property
+    def serves(self) -> bool:
+        """Whether this code can stand on it; a newer one serves too, for an upgrade migrates before it replaces."""
+        return self.revision >= REVISION
+
+
+async def look(database: Database) -> Look:
+    """The database's time and revision; raises Unavailable."""
+    async with database.raw() as connection:
+        try:
+            row = await connection.fetchrow("SELECT clock_timestamp() AS now, version_num FROM alembic_version")
+        except asyncpg.UndefinedTableError:
+            row = None
+        if row is not None:
+            return Look(now=row["now"], revision=row["version_num"])
+        return Look(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")

@@ -1,0 +1,155 @@
+"""The ground's tables: catalogue, clients, webhooks, subscriptions, events and receipts.
+
+Deliveries and everything owed live in `delivery/tables.py`. `deploy/migrations` creates what stands here; a test
+holds the two together.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = MetaData()
+
+Moment = DateTime(timezone=True)
+
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("type", Text, primary_key=True),
+    Column("service_manager", Text, nullable=False),
+    Column("api_group", Text, nullable=False),
+    Column("friendly_name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("any_workspace", Boolean, nullable=False),
+    #: SHA-256 of the secret: it is 256 random bits, so that a slow hash would protect nothing.
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Index("clients_of_workspace", "workspace_id"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    #: PEM, sealed by the vault.
+    Column("private_key", LargeBinary, nullable=False),
+    #: The public half as a JWK, as the JWKS document shows it.
+    Column("public_jwk", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("retired_at", Moment),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("secondary_secret", LargeBinary),
+    Column("auth_type", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("client_secret", LargeBinary),
+    Column("issuer_url", Text, nullable=False),
+    Column("api_key", LargeBinary),
+    Column("batching", Boolean, nullable=False),
+    Column("challenge_request_enabled", Boolean, nullable=False),
+    Column("content_mode", Text, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("state_reason", Text, nullable=False, server_default=""),
+    #: Requests per minute the destination grants: -1 unlimited, null none stated.
+    Column("endpoint_rate_limit", Integer),
+    #: Rises with each change that makes earlier challenges and claims stale (protocol.md, Epoch).
+    Column("epoch", Integer, nullable=False, server_default="1"),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("hpe_principal", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
+    # Health, written by delivery's breaker.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("first_failure_at", Moment),
+    Column("last_failure_at", Moment),
+    #: Seconds it was not sendable, up to `halted_since`; since then it is halted, if that is set.
+    Column("halted_seconds", Double, nullable=False, server_default="0"),
+    Column("halted_since", Moment),
+    Index("webhooks_name", "workspace_id", "name", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    Index("webhooks_listed", "workspace_id", "created_at", postgresql_where=text("deleted_at IS NULL")),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Column("webhook", Uuid, ForeignKey("webhooks.id"), nullable=False),
+    Column("event_type", Text, ForeignKey("event_types.type"), nullable=False),
+    Column("event_filter", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("hpe_principal", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    # Matching asks by (workspace, type) and a spread goes on in order of webhook id.
+    Index("subscriptions_matched", "workspace_id", "event_type", "webhook", unique=True),
+    Index("subscriptions_of_webhook", "webhook"),
+)
+
+#: Partitioned by day on `key`, a uuid7.
+events = Table(
+    "events",
+    metadata,
+    Column("key", Uuid, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("workspace_id", Text, nullable=False),
+    #: The structured JSON, exactly as it is sent; null once erased.
+    Column("body", LargeBinary),
+    postgresql_partition_by="RANGE (key)",
+)
+
+#: What makes a publication idempotent: not partitioned, for (workspace, source, id) is unique over time.
+receipts = Table(
+    "receipts",
+    metadata,
+    #: 16 bytes of BLAKE2b over workspace, source and id.
+    Column("key", LargeBinary, primary_key=True),
+    #: SHA-256 of the occurrence as it was given.
+    Column("digest", LargeBinary, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("accepted_at", Moment, nullable=False),
+    Index("receipts_age", "accepted_at"),
+)
