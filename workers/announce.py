@@ -1,0 +1,141 @@
+"""Announcing: nudges go to the broker from a thread of their own, at once when none is under way, else coalesced.
+
+A nudge may be lost: the rows stay due, and the sweep finds them. So nothing here waits long, retries, or fails a request.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from delivery.tickets import Errand, Nudge, Ticket
+from workers import app as broker
+from workers import schedule
+from workers.settings import Settings
+
+log = logging.getLogger("hooklake.workers")
+
+#: Seconds between two looks at how much the broker holds.
+LOOK = 0.25
+#: Seconds of silence after the broker failed; doubled with each failure that follows.
+PAUSE, LONGEST_PAUSE = 0.5, 5.0
+#: Seconds after which a ticket that nobody took is worth nothing: its row has long been due.
+EXPIRES = 60
+
+
+def packed(tickets: Sequence[Ticket]) -> list[list[object]]:
+    """Tickets as a message carries them: [event, webhook, round, fence], ids as 32 hex digits."""
+    return [[t.event.hex, t.webhook.hex, t.round, t.fence] for t in tickets]
+
+
+class Announcer:
+    """Takes nudges from any thread; `start` and `close` are its process's to call."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._nudges: deque[Nudge] = deque()
+        self._given = threading.Event()
+        self._ending = False
+        self._connection: Any = None
+        self._producer: Any = None
+        self._away_until = 0.0
+        self._pause = 0.0
+        self._looked_at = 0.0
+        self._full = False
+        #: Tickets per message, on average, lately.
+        self._load = 1.0
+        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def announce(self, nudges: Sequence[Nudge]) -> None:
+        """Hands the nudges over and returns; while the broker is away they are dropped."""
+        if time.monotonic() < self._away_until:
+            return
+        self._nudges.extend(nudges)
+        self._given.set()
+
+    def close(self) -> None:
+        """Sends what is waiting, if the broker takes it at once, and ends the thread."""
+        self._ending = True
+        self._given.set()
+        if self._thread.is_alive():
+            self._thread.join(self._settings.broker_wait * 2)
+
+    def _run(self) -> None:
+        while not (self._ending and not self._nudges):
+            self._given.wait()
+            self._given.clear()
+            while self._nudges:
+                try:
+                    self._send(self._take())
+                except Exception as error:
+                    self._fail(error)
+        self._disconnect()
+
+    def _take(self) -> list[Nudge]:
+        """What fits into one message: errands by themselves, tickets together."""
+        taken: list[Nudge] = [self._nudges.popleft()]
+        while self._nudges and len(taken) < self._settings.tickets_per_message:
+            if isinstance(self._nudges[0], Ticket) is not isinstance(taken[0], Ticket):
+                break
+            taken.append(self._nudges.popleft())
+        return taken
+
+    def _send(self, nudges: list[Nudge]) -> None:
+        if self._producer is None:
+            self._connect()
+        tickets = [nudge for nudge in nudges if isinstance(nudge, Ticket)]
+        if tickets:
+            if self._held_back():
+                return
+            self._load += 0.1 * (len(tickets) - self._load)
+            self._post(schedule.DELIVER, packed(tickets))
+        else:
+            self._post(schedule.CARRY, [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)])
+        if self._pause:
+            log.info("broker.back")
+            self._pause = 0.0
+
+    def _post(self, task: str, argument: list[list[object]]) -> None:
+        self._app.send_task(
+            task, args=(argument,), producer=self._producer, retry=False, ignore_result=True, expires=EXPIRES
+        )
+
+    def _held_back(self) -> bool:
+        """Whether the broker holds enough tickets; then the rows are left to the sweep, which keeps it from filling."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK:
+            self._looked_at = now
+            waiting = broker.depth(self._connection, schedule.TICKETS)
+            self._full = waiting * self._load > self._settings.tickets_waiting
+        return self._full
+
+    def _connect(self) -> None:
+        self._connection = self._app.connection_for_write(connect_timeout=self._settings.broker_wait)
+        self._connection.ensure_connection(max_retries=1, timeout=self._settings.broker_wait)
+        self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+
+    def _disconnect(self) -> None:
+        producer, connection = self._producer, self._connection
+        self._producer = self._connection = None
+        for held in (producer, connection):
+            try:
+                if held is not None:
+                    held.close()
+            except Exception as error:  # it is being thrown away
+                log.debug("broker.close %r", error)
+
+    def _fail(self, error: Exception) -> None:
+        """Drops what waits, and leaves the broker alone for a while; said once, not with every nudge."""
+        self._disconnect()
+        dropped = len(self._nudges)
+        if not self._pause:
+            log.warning("broker.away dropped=%d cause=%r; the sweep will find what was to be announced", dropped, error)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE) or PAUSE
+        self._away_until = time.monotonic() + self._pause
+        self._nudges.clear()

@@ -1,0 +1,66 @@
+"""The Celery application: one broker, four queues, no results, nothing that outlives its message.
+
+Which tasks there are is left to `tasks.py`; when they run, to `schedule.py`.
+"""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import ChannelError
+
+from subscriptions.errors import Misconfigured
+from workers import schedule
+from workers.settings import Settings
+
+SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
+
+
+def make(settings: Settings) -> Any:
+    """The application for these settings; raises Misconfigured for a broker it does not know."""
+    if not settings.broker_url.startswith(SCHEMES):
+        raise Misconfigured(f"HOOKLAKE_BROKER_URL begins with none of {', '.join(SCHEMES)}")
+    app = Celery("hooklake", broker=settings.broker_url, set_as_current=False)
+    app.conf.update(
+        task_queues=[Queue(name, routing_key=name) for name in schedule.QUEUES],
+        task_default_queue=schedule.TICKETS,
+        task_routes=schedule.ROUTES,
+        beat_schedule=schedule.beats(settings),
+        # The rows are the truth: a message is done with as soon as it is taken, and nobody waits for a result.
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=False,
+        task_send_sent_event=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=settings.broker_wait,
+        broker_transport_options=_transport(settings),
+        timezone="UTC",
+    )
+    return app
+
+
+def depth(connection: Any, queue: str) -> int:
+    """Messages that wait in the queue; raises the transport's errors when the broker is away."""
+    with connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+        except (ChannelError, *connection.channel_errors):
+            # An empty list does not exist in Redis, and so neither does its queue.
+            return 0
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    if settings.broker_url.startswith("amqp"):
+        return {"confirm_publish": False}
+    return {
+        "socket_timeout": settings.broker_wait,
+        "socket_connect_timeout": settings.broker_wait,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }

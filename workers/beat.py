@@ -1,0 +1,58 @@
+"""The clock's own restraint: Celery beat, without a file, that waits for no broker and fills no queue that nobody empties.
+
+What it sends, and how often, is left to `schedule.py`.
+"""
+
+import logging
+from typing import Any
+
+from celery.beat import Scheduler
+
+from workers import app as broker
+from workers import schedule
+
+log = logging.getLogger("hooklake.workers")
+
+#: Messages of the clock that may wait: more means that no worker is there, and one of each will do when they come back.
+WAITING = 20
+
+
+class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
+    """Keeps the schedule in memory: every job may run twice, so nothing needs remembering over a restart."""
+
+    #: Celery would connect here, and wait for the broker as long as it is away.
+    producer = None
+
+    _connection: Any = None
+    _own: Any = None
+    _away = False
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        """Sends the entry's message; one that cannot be sent is left to the next interval."""
+        try:
+            if self._connection is None:
+                self._connect()
+            if broker.depth(self._connection, schedule.CLOCK) < WAITING:
+                self.app.send_task(entry.task, producer=self._own, retry=False, **entry.options)
+            if self._away:
+                log.info("broker.back")
+            self._away = False
+        except Exception as error:
+            self._disconnect()
+            if not self._away:
+                log.warning("broker.away task=%s cause=%r", entry.task, error)
+            self._away = True
+
+    def _connect(self) -> None:
+        wait = self.app.conf.broker_connection_timeout
+        self._connection = self.app.connection_for_write(connect_timeout=wait)
+        self._connection.ensure_connection(max_retries=1, timeout=wait)
+        self._own = self.app.amqp.Producer(self._connection, auto_declare=False)
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._own = self._connection, None, None
+        try:
+            if connection is not None:
+                connection.close()
+        except Exception as error:  # it is being thrown away
+            log.debug("broker.close %r", error)

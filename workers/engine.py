@@ -1,0 +1,230 @@
+"""The engine: one event loop per worker process, on which claimed deliveries are tried side by side.
+
+What a round does is left to `delivery/rounds.py`; who hands in tickets and drains, to `tasks.py`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from delivery.endings import Held
+from delivery.rounds import Rounds
+from delivery.tickets import Errand, Ticket
+from subscriptions.errors import Unavailable
+from workers.lanes import Lanes
+from workers.recorder import Recorder
+from workers.settings import Settings
+
+log = logging.getLogger("hooklake.workers")
+
+#: Rows that one drain claims at a time.
+DRAIN_ROWS = 200
+#: Seconds that one drain goes on while it finds rows: as long as its message lives.
+DRAIN_TIME = 2.0
+#: Seconds to let more than one slot come free before the next claim.
+GATHER = 0.005
+#: Errands carried at once, and waiting at most; what is dropped is found by the sweep.
+ERRANDS, ERRANDS_WAITING = 16, 500
+
+Carry = Callable[[Errand], Awaitable[None]]
+
+
+class Engine:
+    """Admits tickets and drains under this process's limits, tries, and records."""
+
+    def __init__(self, rounds: Rounds, settings: Settings, carry: Carry) -> None:
+        self._rounds = rounds
+        self._settings = settings
+        self._carry = carry
+        self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
+        self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window)
+        self._freed = asyncio.Event()
+        self._trying: dict[asyncio.Task[None], Held] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        self._carriers = asyncio.Semaphore(ERRANDS)
+        self._draining = False
+        self.closing = False
+
+    async def deliver(self, tickets: Sequence[Ticket]) -> None:
+        """Claims and begins what the tickets name, as slots come free; returns when each is begun, old or dropped.
+
+        A ticket is dropped, its row staying due, when it found no slot within the admission wait, or when its webhook has
+        its share in flight and does not answer.
+        """
+        until = time.monotonic() + self._settings.admission_wait
+        waiting = list(tickets)
+        while waiting and not self.closing:
+            taken, waiting = self._admit(waiting)
+            if taken:
+                await self._begin_tickets(taken)
+                continue
+            left = until - time.monotonic()
+            if not waiting or left <= 0:
+                return
+            await self._slot_freed(left)
+
+    async def drain(self) -> None:
+        """Claims due rows and begins them, until none is found, or the drain's time is over; one at a time per process."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            until = time.monotonic() + DRAIN_TIME
+            while not self.closing and (left := until - time.monotonic()) > 0:
+                if self.lanes.free == 0:
+                    await self._slot_freed(left)
+                elif not await self._begin_due():
+                    return
+        finally:
+            self._draining = False
+
+    def errand(self, errand: Errand) -> None:
+        """Carries a spread, challenge or job on this loop, a few at a time."""
+        if self.closing or len(self._errands) >= ERRANDS_WAITING:
+            return
+        task = asyncio.create_task(self._carry_one(errand))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def probe(self, webhook: UUID) -> bool | None:
+        """Tries the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where none is owed."""
+        if self.lanes.reserve(1) == 0:
+            return False
+        try:
+            held = await self._rounds.probe(webhook)
+        except BaseException:
+            self.lanes.give_back(1)
+            raise
+        if held is None:
+            self.lanes.give_back(1)
+            return None
+        self.lanes.hold(webhook, time.monotonic())
+        return await self._attempt(held)
+
+    async def close(self, grace: float) -> None:
+        """Begins nothing more, waits up to `grace` seconds for tries in flight, and gives the rest back to the rows."""
+        self.closing = True
+        self._freed.set()
+        for errand in self._errands:
+            errand.cancel()
+        if self._trying:
+            log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)
+            _, left = await asyncio.wait(self._trying, timeout=grace)
+            held = [self._trying[task] for task in left]
+            for task in left:
+                task.cancel()
+            if held:
+                await asyncio.gather(*left, return_exceptions=True)
+                await self._give_back(held)
+
+    def _admit(self, tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
+        """Tickets that have a slot now, and those worth waiting with."""
+        now = time.monotonic()
+        taken: list[Ticket] = []
+        waiting: list[Ticket] = []
+        for ticket in tickets:
+            if self.lanes.take(ticket.webhook, now):
+                taken.append(ticket)
+            elif not self.lanes.stalled(ticket.webhook, now):
+                waiting.append(ticket)
+        return taken, waiting
+
+    async def _begin_tickets(self, tickets: list[Ticket]) -> None:
+        begun: list[Held] = []
+        try:
+            begun = await self._rounds.claim(tickets)
+        except Unavailable as error:
+            log.warning("claim.failed tickets=%d cause=%s", len(tickets), error)
+        finally:
+            unclaimed = {(ticket.event, ticket.webhook, ticket.round) for ticket in tickets}
+            for held in begun:
+                unclaimed.discard(held.key[:3])
+            for _, webhook, _ in unclaimed:
+                self.lanes.release(webhook)
+            # The same delivery twice in one message took a slot each time, and was claimed once.
+            for ticket in _repeated(tickets):
+                self.lanes.release(ticket.webhook)
+            self._freed.set()
+        for held in begun:
+            self._begin(held)
+
+    async def _begin_due(self) -> int:
+        """One drain statement's worth; answers how many rows it found."""
+        reserved = self.lanes.reserve(DRAIN_ROWS)
+        begun: list[Held] = []
+        try:
+            begun = await self._rounds.drain(
+                wanted=reserved, share=self._settings.in_flight_per_webhook, shares=self.lanes.shares()
+            )
+        except Unavailable as error:
+            log.warning("drain.failed cause=%s", error)
+        finally:
+            self.lanes.give_back(reserved - len(begun))
+        now = time.monotonic()
+        for held in begun:
+            self.lanes.hold(held.claimed.webhook, now)
+            self._begin(held)
+        return len(begun)
+
+    def _begin(self, held: Held) -> None:
+        task = asyncio.create_task(self._try(held))
+        self._trying[task] = held
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        del self._trying[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("try.failed", exc_info=error)
+
+    async def _try(self, held: Held) -> None:
+        await self._attempt(held)
+
+    async def _attempt(self, held: Held) -> bool:
+        """One try, recorded; its slots are held until then."""
+        webhook = held.claimed.webhook
+        try:
+            ended = await self._rounds.attempt(held)
+            self.lanes.heard(webhook, time.monotonic(), timed_out=ended.timed_out)
+            await self.recorder.record(ended)
+            return ended.result.ok
+        finally:
+            self.lanes.release(webhook)
+            self._freed.set()
+
+    async def _slot_freed(self, wait: float) -> None:
+        self._freed.clear()
+        try:
+            async with asyncio.timeout(wait):
+                await self._freed.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(GATHER)
+
+    async def _carry_one(self, errand: Errand) -> None:
+        async with self._carriers:
+            try:
+                await self._carry(errand)
+            except Unavailable as error:
+                log.warning("errand.failed kind=%s key=%s cause=%s", errand.kind, errand.key, error)
+            except Exception as error:
+                log.error("errand.failed kind=%s key=%s", errand.kind, errand.key, exc_info=error)
+
+    async def _give_back(self, held: list[Held]) -> None:
+        try:
+            await self._rounds.give_back(held)
+            log.info("engine.gave_back deliveries=%d", len(held))
+        except Unavailable as error:
+            log.warning("engine.left_leased deliveries=%d cause=%s", len(held), error)
+
+
+def _repeated(tickets: Sequence[Ticket]) -> list[Ticket]:
+    seen: set[tuple[UUID, UUID, int]] = set()
+    repeated: list[Ticket] = []
+    for ticket in tickets:
+        key = ticket[:3]
+        if key in seen:
+            repeated.append(ticket)
+        seen.add(key)
+    return repeated

@@ -1,0 +1,141 @@
+"""The process root of workers and beat: `celery -A workers.main worker --pool threads`, `celery -A workers.main beat`.
+
+Everything is read from the environment here, and handed on; what the process does is left to `tasks.py` and `engine.py`.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from celery import signals
+
+from delivery.settings import Settings as Craft
+from delivery.tickets import Errand, Kind
+from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
+from subscriptions.settings import Settings as Ground
+from subscriptions.settings import read
+from workers import app as broker
+from workers import tasks
+from workers.announce import Announcer
+from workers.engine import Engine
+from workers.resources import DAY, Loop, Resources, open_resources
+from workers.settings import Settings
+from workers.tasks import Process
+
+log = logging.getLogger("hooklake.workers")
+
+#: Threads that take messages: each only hands over to the loop, and waits for admission.
+THREADS = 8
+#: Seconds between two reports of a worker's free slots.
+REPORT = 1.0
+
+WORKER_ARGV = (
+    *("celery", "-A", "workers.main", "worker", "--pool", "threads", "--concurrency", str(THREADS)),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "warning"),
+)
+BEAT_ARGV = ("celery", "-A", "workers.main", "beat", "-S", "workers.beat:Clock", "--loglevel", "warning")
+
+
+def application(environ: Mapping[str, str]) -> Any:
+    """The Celery application of this process; a worker's parts start when Celery says that the worker starts."""
+    settings = read(Settings, environ)
+    app = broker.make(settings)
+    signals.worker_init.connect(lambda **_: _start(app, settings, environ), weak=False)
+    return app
+
+
+def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
+    ground, craft = read(Ground, environ), read(Craft, environ)
+    announcer = Announcer(app, settings)
+    loop = Loop()
+    resources = loop.call(open_resources(ground, craft, announcer.announce, connections=settings.in_flight * 2))
+    engine = loop.call(_engine(resources, settings))
+    process = Process(
+        loop=loop,
+        resources=resources,
+        engine=engine,
+        announcer=announcer,
+        remembered=ground.idempotency_days * DAY,
+    )
+    tasks.register(app, process)
+    announcer.start()
+    reporting = loop.hand_over(_report(resources, engine))
+    log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
+
+    def stop(**_: Any) -> None:
+        reporting.cancel()
+        loop.call(_stop(process, settings.shutdown_grace))
+        announcer.close()
+        loop.end()
+        log.info("worker.stopped")
+
+    def halt(**_: Any) -> None:
+        engine.closing = True
+
+    signals.worker_shutting_down.connect(halt, weak=False)
+    signals.worker_shutdown.connect(stop, weak=False)
+
+
+async def _engine(resources: Resources, settings: Settings) -> Engine:
+    async def carry(errand: Errand) -> None:
+        if errand.kind is Kind.CHALLENGE:
+            await resources.greeting.greet(errand, engine.probe)
+        else:
+            await resources.jobs.run(errand)
+
+    engine = Engine(resources.rounds, settings, carry)
+    return engine
+
+
+async def _stop(process: Process, grace: float) -> None:
+    await process.engine.close(grace)
+    try:
+        await process.resources.upkeep.leave(_name())
+    except Unavailable as error:
+        log.info("worker.left_silently cause=%s", error)
+    await process.resources.close()
+
+
+async def _report(resources: Resources, engine: Engine) -> None:
+    """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start."""
+    away = made = False
+    while True:
+        try:
+            if not made:
+                await resources.upkeep.make_partitions()
+                made = True
+            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.lanes.free)
+            if away:
+                log.info("database.back")
+            away = False
+        except HooklakeError as error:
+            if not away:
+                log.warning("database.away cause=%s", error)
+            away = True
+        except Exception as error:
+            log.error("report.failed", exc_info=error)
+        await asyncio.sleep(REPORT)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _logging() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    # Celery tells of each message; the facts are the deliveries'.
+    for chatty in ("celery", "kombu", "amqp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+_logging()
+try:
+    app = application(os.environ)
+except Misconfigured as error:
+    sys.exit(f"hooklake: {error}")

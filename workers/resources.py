@@ -1,0 +1,131 @@
+"""What one worker process owns: an event loop in a thread, and on it the database, the wire, and the doors that use them.
+
+What runs on the loop is left to `engine.py`; when it starts and ends, to `main.py`.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import uvloop
+
+from delivery import greeting, rounds
+from delivery.greeting import Greeting
+from delivery.intake import Intake
+from delivery.jobs import Jobs, Notify
+from delivery.rounds import Rounds
+from delivery.settings import Settings as Craft
+from delivery.tickets import Nudge
+from delivery.upkeep import Upkeep
+from delivery.wire.challenge import Origin
+from delivery.wire.guard import Guard
+from delivery.wire.sender import Sender
+from delivery.wire.transport import Limits, Transport, open_transport
+from subscriptions.database import Database, DatabaseClock
+from subscriptions.events import Naming
+from subscriptions.registry import Registry
+from subscriptions.settings import Settings as Ground
+from subscriptions.vault import Vault
+
+log = logging.getLogger("hooklake.workers")
+
+T = TypeVar("T")
+DAY = 86400.0
+
+
+class Loop:
+    """An event loop in a thread of its own, to which other threads hand coroutines."""
+
+    def __init__(self) -> None:
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs it there and waits for what it comes to."""
+        return self.hand_over(work).result()
+
+    def hand_over(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Runs it there."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """The doors of one worker process, built on its loop."""
+
+    database: Database
+    clock: DatabaseClock
+    transport: Transport
+    intake: Intake
+    rounds: Rounds
+    greeting: Greeting
+    jobs: Jobs
+    upkeep: Upkeep
+
+    async def close(self) -> None:
+        await self.intake.close()
+        await self.transport.aclose()
+        await self.database.close()
+
+
+async def open_resources(
+    ground: Ground, craft: Craft, announce: Callable[[Sequence[Nudge]], None], *, connections: int
+) -> Resources:
+    """Everything a worker needs; nothing is dialled yet, so that it starts while PostgreSQL is away. Raises Misconfigured."""
+    database, clock = Database(ground), DatabaseClock()
+    registry = Registry(Vault.parse(ground.vault_keys), most=ground.max_webhooks_per_workspace)
+    guard = Guard(craft.allow_destinations, craft.allow_http)
+    limits = Limits(
+        connections=connections,
+        connect_timeout=craft.connect_timeout,
+        deadline=craft.delivery_timeout,
+        body_bytes=craft.answer_body_bytes,
+    )
+    transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle)
+    sender = Sender(transport, clock)
+    intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
+    naming = Naming(prefix=ground.type_prefix, host=ground.source_host)
+    return Resources(
+        database=database,
+        clock=clock,
+        transport=transport,
+        intake=intake,
+        rounds=Rounds(
+            rounds.Tools(
+                database=database,
+                clock=clock,
+                settings=craft,
+                sender=sender,
+                read_hooks=registry.hooks,
+                chance=random.random,
+            )
+        ),
+        greeting=Greeting(
+            greeting.Tools(
+                database=database,
+                clock=clock,
+                settings=craft,
+                registry=registry,
+                sender=sender,
+                guard=guard,
+                origin=Origin(prefix=ground.type_prefix, host=ground.source_host),
+                announce=announce,
+            )
+        ),
+        jobs=Jobs(database, clock, craft, announce, Notify(naming=naming, publish=intake.publish)),
+        upkeep=Upkeep(database, clock, craft, announce),
+    )

@@ -1,0 +1,50 @@
+"""What the clock starts, and how often: every job here is safe to run twice.
+
+What the jobs do is left to `tasks.py`; sending them in time, to Celery beat.
+"""
+
+from typing import Any
+
+from workers.settings import Settings
+
+HOUR = 3600.0
+
+# The queues, by what waits in them: a flood of one kind does not hold up another.
+TICKETS = "hooklake.tickets"
+DRAINS = "hooklake.drains"
+ERRANDS = "hooklake.errands"
+CLOCK = "hooklake.clock"
+QUEUES = (TICKETS, DRAINS, ERRANDS, CLOCK)
+
+# The tasks, by the name that their messages carry.
+DELIVER = "hooklake.deliver"
+DRAIN = "hooklake.drain"
+CARRY = "hooklake.carry"
+SWEEP = "hooklake.sweep"
+MEND = "hooklake.mend"
+PARTITION = "hooklake.partition"
+PRUNE = "hooklake.prune"
+
+ROUTES = {
+    DELIVER: {"queue": TICKETS},
+    DRAIN: {"queue": DRAINS},
+    CARRY: {"queue": ERRANDS},
+    SWEEP: {"queue": CLOCK},
+    MEND: {"queue": CLOCK},
+    PARTITION: {"queue": CLOCK},
+    PRUNE: {"queue": CLOCK},
+}
+
+
+def beats(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Celery's beat schedule; each message expires with its interval, for the next one does the same."""
+    every = {
+        SWEEP: settings.sweep_interval,
+        MEND: settings.mend_interval,
+        PARTITION: HOUR,
+        PRUNE: HOUR / 4,
+    }
+    return {
+        task: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+        for task, seconds in every.items()
+    }
