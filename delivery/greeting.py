@@ -125,7 +125,7 @@ class Greeting:
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
         """One challenge, answered inline; the status tells the result (greenlake.md D.13). Raises Absent."""
         async with self._tools.database.transaction() as connection:
-            asked = await self._tools.registry.find(connection, workspace_id, webhook_id)
+            asked = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
         proof, response = await self._ask(hook)
@@ -217,7 +217,7 @@ class Greeting:
 
 def _move_of(before: Webhook, change: Change, principal: str, now: datetime) -> Move | None:
     """The status move that a change asks for, or None where the status stays."""
-    decisive = any(getattr(change, name) is not None for name in webhooks.DECISIVE)
+    decisive = webhooks.raises_epoch(before, change)
     challenged = (
         before.challenge_request_enabled
         if change.challenge_request_enabled is None

@@ -153,7 +153,8 @@ async def _items(connection: Raw, webhook: UUID, workspace_id: str, page: Sequen
 
 def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
     newest = State(row["newest"])
-    undelivered = State.DELIVERED not in (row["state"], newest)
+    # A success that came too late for its row, after a deletion or the retention time, arrived all the same.
+    undelivered = not row["success"] and State.DELIVERED not in (row["state"], newest)
     return Item(
         webhook=webhook,
         workspace_id=workspace_id,

@@ -55,6 +55,11 @@ class Access:
         self.keyring = Keyring(database, vault)
         self._verified: dict[str, tuple[Caller, float]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many verified tokens are in memory."""
+        return len(self._verified)
+
     async def authenticate(self, client_id: str, secret: str) -> Client:
         """The live client of this id and secret; raises Unauthorized, which does not tell the one from the other."""
         try:

@@ -24,7 +24,7 @@ DRAIN_ROWS = 200
 #: Seconds that one drain goes on while it finds rows: as long as its message lives.
 DRAIN_TIME = 2.0
 #: Seconds to let more than one slot come free before the next claim.
-GATHER = 0.005
+GATHER = 0.01
 #: Errands carried at once, and waiting at most; what is dropped is found by the sweep.
 ERRANDS, ERRANDS_WAITING = 16, 500
 
@@ -73,10 +73,12 @@ class Engine:
         try:
             until = time.monotonic() + DRAIN_TIME
             while not self.closing and (left := until - time.monotonic()) > 0:
-                if self.lanes.free == 0:
-                    await self._slot_freed(left)
-                elif not await self._begin_due():
+                if self.lanes.free and await self._begin_due():
+                    continue
+                if self.lanes.free and not self.lanes.crowded():
                     return
+                # What is due has to wait for slots: those of the process, or those of its webhooks.
+                await self._slot_freed(left)
         finally:
             self._draining = False
 
@@ -142,10 +144,10 @@ class Engine:
             for held in begun:
                 unclaimed.discard(held.key[:3])
             for _, webhook, _ in unclaimed:
-                self.lanes.release(webhook)
+                self.lanes.unclaimed(webhook)
             # The same delivery twice in one message took a slot each time, and was claimed once.
             for ticket in _repeated(tickets):
-                self.lanes.release(ticket.webhook)
+                self.lanes.unclaimed(ticket.webhook)
             self._freed.set()
         for held in begun:
             self._begin(held)
@@ -183,14 +185,18 @@ class Engine:
 
     async def _attempt(self, held: Held) -> bool:
         """One try, recorded; its slots are held until then."""
-        webhook = held.claimed.webhook
+        timed_out = False
         try:
-            ended = await self._rounds.attempt(held)
-            self.lanes.heard(webhook, time.monotonic(), timed_out=ended.timed_out)
+            try:
+                ended = await self._rounds.attempt(held)
+                timed_out = ended.timed_out
+            finally:
+                self.lanes.ended(held.claimed.webhook, time.monotonic(), timed_out=timed_out)
+                self._freed.set()
             await self.recorder.record(ended)
             return ended.result.ok
         finally:
-            self.lanes.release(webhook)
+            self.lanes.recorded()
             self._freed.set()
 
     async def _slot_freed(self, wait: float) -> None:

@@ -49,20 +49,31 @@ class Lanes:
         lane = self._lanes.setdefault(webhook, Lane(share=self._share, moved_at=now))
         lane.in_flight += 1
 
-    def release(self, webhook: UUID) -> None:
-        """Gives both slots back."""
+    def unclaimed(self, webhook: UUID) -> None:
+        """Gives both slots back: there was nothing to try."""
+        self._leave(webhook)
         self.free += 1
-        lane = self._lanes[webhook]
-        lane.in_flight -= 1
-        if lane.in_flight == 0 and lane.share >= self._share:
-            del self._lanes[webhook]
 
-    def heard(self, webhook: UUID, now: float, *, timed_out: bool) -> None:
-        """A try of the webhook ended: its share shrinks when it timed out, and grows back with every answer."""
+    def ended(self, webhook: UUID, now: float, *, timed_out: bool) -> None:
+        """A try ended: its webhook may have the next one, while the process's slot is held until the record is written.
+
+        The webhook's share shrinks when the try timed out, and grows back with every answer.
+        """
         lane = self._lanes[webhook]
         lane.share = max(1.0, lane.share / 2) if timed_out else min(self._share, lane.share + 1)
         if not timed_out:
             lane.moved_at = now
+        self._leave(webhook)
+
+    def recorded(self) -> None:
+        """Gives the process's slot back."""
+        self.free += 1
+
+    def _leave(self, webhook: UUID) -> None:
+        lane = self._lanes[webhook]
+        lane.in_flight -= 1
+        if lane.in_flight == 0 and lane.share >= self._share:
+            del self._lanes[webhook]
 
     def stalled(self, webhook: UUID, now: float) -> bool:
         """Whether waiting for a slot of the webhook is idle: its share is used up, and no answer came for a while."""
@@ -82,6 +93,10 @@ class Lanes:
     def shares(self) -> Mapping[UUID, int]:
         """The free shares of the webhooks that have not all of theirs."""
         return {webhook: max(0, int(lane.share) - lane.in_flight) for webhook, lane in self._lanes.items()}
+
+    def crowded(self) -> bool:
+        """Whether a webhook has its whole share in flight: more of its rows may be due than a drain could take."""
+        return any(lane.in_flight >= int(lane.share) for lane in self._lanes.values())
 
     @property
     def in_flight(self) -> int:

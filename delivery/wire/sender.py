@@ -49,7 +49,7 @@ class Destination:
     url: str
     #: The live secrets, primary first.
     secrets: tuple[str, ...]
-    #: The value of the Authorization header, if any.
+    #: The value of the Authorization header; None or empty for none.
     authorization: str | None = None
 
 
@@ -86,7 +86,7 @@ class Sender:
         try:
             url, host = self._url(destination.url)
             headers = self._headers(parcel, destination, host, started_at)
-            sent = headers if destination.authorization is None else _masked(headers)
+            sent = _masked(headers) if destination.authorization else headers
             request = httpx.Request(
                 "POST",
                 url,
@@ -99,7 +99,7 @@ class Sender:
         except Exception as error:
             connect = self._transport.limits.connect_timeout
             answer = explain(error, dial, connect=connect, deadline=deadline)
-            if destination.authorization is not None:
+            if destination.authorization:
                 cause = answer.cause.replace(_credential(destination.authorization), MASK)
                 answer = Failure(kind=answer.kind, cause=cause)
         milliseconds = round((time.monotonic() - began) * 1000)
@@ -116,7 +116,7 @@ class Sender:
             *parcel.headers,
             ("Content-Length", str(len(parcel.body))),
             *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
-            *(() if authorization is None else (("Authorization", authorization),)),
+            *((("Authorization", authorization),) if authorization else ()),
         )
 
     async def _reply(self, response: httpx.Response, authorization: str | None) -> Reply:
@@ -129,7 +129,7 @@ class Sender:
             if name.lower() == "content-encoding":
                 body, longer = inflated(body, value, self._transport.limits.body_bytes)
                 truncated |= longer
-        if authorization is not None:
+        if authorization:
             secret = _credential(authorization)
             headers = tuple((name, value.replace(secret, MASK)) for name, value in headers)
             body = _without(body, secret.encode(), truncated)

@@ -197,13 +197,13 @@ class Transport(httpx.AsyncBaseTransport):
     async def _receive(self, content: aiohttp.StreamReader) -> tuple[bytes, bool]:
         """The body up to the cap, and whether that is all of it."""
         cap = self.limits.body_bytes
-        received = await content.readany()
+        received = bytearray()
         while len(received) <= cap:
             chunk = await content.readany()
             if not chunk:
-                return received, True
+                return bytes(received), True
             received += chunk
-        return received[:cap], False
+        return bytes(received[:cap]), False
 
     def _parse(self, text: str) -> yarl.URL:
         """The URL as registered: the host in ASCII, path and query byte for byte. Raises Refused."""

@@ -1,0 +1,47 @@
+# What one types here. Everything happens in .venv, which is made on first use from requirements.lock.
+# PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`.
+.PHONY: run test check demo bench lock
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11 python3
+BIN := .venv/bin
+
+run: .venv/installed
+	@$(BIN)/python -m deploy.local
+
+demo: .venv/installed
+	@$(BIN)/python -m deploy.demo
+
+bench: .venv/installed
+	@$(BIN)/python -m tests.bench
+
+test: check
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: .venv/installed
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest tests/architecture
+
+# Newer releases within the bounds of pyproject.toml, one lock for every platform and Python, with hashes.
+lock: .venv/installed
+	@echo "# Made by \`make lock\` from pyproject.toml." > requirements.lock.new
+	@$(BIN)/uv pip compile --universal --all-extras --generate-hashes --upgrade \
+	  --no-emit-index-url --no-header --quiet pyproject.toml >> requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing the packages of requirements.lock into .venv (once; a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/bin/python:
+	@for python in $(PYTHON); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -m venv .venv && exit 0; \
+	  rm -rf .venv; exit 1; \
+	done; \
+	echo "Hooklake needs Python 3.11 or newer, and '$(PYTHON)' is not: install it, or say make PYTHON=/path/to/python3"; exit 1

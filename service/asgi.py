@@ -1,0 +1,36 @@
+"""The process root of the API: reads the environment and builds `app`, which any ASGI server can serve.
+
+How it is served here is left to `cli.py`.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+
+from starlette.applications import Starlette
+
+from delivery.settings import Settings as Delivery
+from delivery.wire.guard import Guard
+from service.app import Configuration, build, opened
+from service.settings import Settings
+from subscriptions.settings import Settings as Ground
+from subscriptions.settings import read
+from subscriptions.vault import Vault
+from workers import app as broker
+from workers.announce import Announcer
+from workers.settings import Settings as Workers
+
+
+def application(environ: Mapping[str, str]) -> Starlette:
+    """The application as the environment has it; raises Misconfigured, and connects to nothing yet."""
+    configuration = Configuration(
+        service=read(Settings, environ), delivery=read(Delivery, environ), ground=read(Ground, environ)
+    )
+    vault = Vault.parse(configuration.ground.vault_keys)
+    guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+    carriers = read(Workers, environ)
+    announcer = Announcer(broker.make(carriers), carriers)
+    return build(partial(opened, configuration, vault, guard, announcer))
+
+
+app = application(os.environ)

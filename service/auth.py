@@ -1,0 +1,91 @@
+"""Who calls, and what they may do: bearer tokens, and the one table from roles to permissions.
+
+How tokens are made and checked is left to `subscriptions/access.py`; what a route asks for, to
+`api/routes.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.doors import doors_of
+from subscriptions.access import Caller
+from subscriptions.clients import Role
+from subscriptions.errors import Forbidden, Issue, Unauthorized
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Permission(StrEnum):
+    """What a route may ask for: those of greenlake.md 1.1, and those of publishers, which GreenLake keeps to itself."""
+
+    PUBLISH = "events:publish"
+    READ_EVENTS = "events:read"
+    CREATE_EVENT_TYPES = "event-types:create"
+    READ_EVENT_TYPES = "event-types:read"
+    CREATE_WEBHOOKS = "webhooks:create"
+    READ_WEBHOOKS = "webhooks:read"
+    UPDATE_WEBHOOKS = "webhooks:update"
+    DELETE_WEBHOOKS = "webhooks:delete"
+    CREATE_SUBSCRIPTIONS = "subscriptions:create"
+    READ_SUBSCRIPTIONS = "subscriptions:read"
+    UPDATE_SUBSCRIPTIONS = "subscriptions:update"
+    DELETE_SUBSCRIPTIONS = "subscriptions:delete"
+
+
+_VIEW = frozenset({Permission.READ_WEBHOOKS, Permission.READ_SUBSCRIPTIONS, Permission.READ_EVENT_TYPES})
+_SUBSCRIBE = _VIEW | {
+    *(Permission.CREATE_WEBHOOKS, Permission.UPDATE_WEBHOOKS, Permission.DELETE_WEBHOOKS),
+    *(Permission.CREATE_SUBSCRIPTIONS, Permission.UPDATE_SUBSCRIPTIONS, Permission.DELETE_SUBSCRIPTIONS),
+}
+_REGISTER = frozenset({Permission.CREATE_EVENT_TYPES, Permission.READ_EVENT_TYPES, Permission.READ_EVENTS})
+
+#: greenlake.md D.16.
+PERMISSIONS = {
+    Role.PUBLISHER: _REGISTER | {Permission.PUBLISH},
+    Role.SUBSCRIBER: _SUBSCRIBE,
+    Role.VIEWER: _VIEW,
+    Role.OPERATOR: _SUBSCRIBE | _REGISTER,
+}
+
+
+def guarded(handler: Handler, permission: Permission) -> Handler:
+    """The handler behind its permission: who calls is known before a byte of the body is read."""
+
+    async def entrance(request: Request) -> Response:
+        doors = doors_of(request)
+        known = await doors.access.verify(bearer(request), doors.clock())
+        require(known, permission)
+        request.state.caller = known
+        return await handler(request)
+
+    return entrance
+
+
+def caller(request: Request) -> Caller:
+    """Who calls, in the handler of a guarded route."""
+    known: Caller = request.state.caller
+    return known
+
+
+def scope(known: Caller) -> str | None:
+    """The workspace that the caller sees; None for operators, who see all."""
+    return None if Role.OPERATOR in known.roles else known.workspace_id
+
+
+def require(known: Caller, permission: Permission) -> None:
+    """Raises Forbidden unless one of the caller's roles has the permission."""
+    if not any(permission in PERMISSIONS[role] for role in known.roles):
+        roles = ", ".join(sorted(known.roles))
+        description = f"Invalid Permission Error: the permission {permission} is not one of the role {roles}"
+        raise Forbidden(Issue(subject="Authorization", description=description, source="header"))
+
+
+def bearer(request: Request) -> str:
+    """The token of the request; raises Unauthorized where there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("Invalid JWT token in Request: send the header `Authorization: Bearer <token>`")
+    return token.strip()

@@ -1,0 +1,64 @@
+"""The doors that routes go through, in one value; process roots and tests fill it.
+
+What is behind each is left to its room.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from delivery.greeting import Greeting
+from delivery.history import History
+from delivery.intake import Intake
+from delivery.traces import Traces
+from service.pulse import Pulse
+from service.settings import Settings
+from subscriptions.access import Access
+from subscriptions.database import Clock, Database
+from subscriptions.events import Naming
+from subscriptions.orders import Orders
+from subscriptions.registry import Registry
+from subscriptions.settings import Settings as Ground
+from subscriptions.types import Types
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """Everything that a request can reach; `app.state.doors` holds it."""
+
+    #: The entrance's own settings.
+    settings: Settings
+    #: The ground's: limits and naming.
+    ground: Ground
+    #: `now`, as the database has it.
+    clock: Clock
+    database: Database
+    #: Clients, keys and tokens.
+    access: Access
+    #: The catalogue's types.
+    types: Types
+    #: Takes publications.
+    intake: Intake
+    #: What became of an event.
+    traces: Traces
+    #: Webhooks as they are kept.
+    registry: Registry
+    #: Subscriptions.
+    orders: Orders
+    #: Webhooks and their challenges.
+    greeting: Greeting
+    #: Recent deliveries and their retries.
+    history: History
+    #: Whether this process can serve.
+    pulse: Pulse
+
+    @property
+    def naming(self) -> Naming:
+        """What this deployment calls itself in the events it makes."""
+        return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
+
+
+def doors_of(request: HTTPConnection) -> Doors:
+    """The doors of the application that serves the request."""
+    return cast(Doors, request.app.state.doors)

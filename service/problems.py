@@ -1,0 +1,107 @@
+"""Errors become answers here: the one table from the error family to HTTP status, error code and wording.
+
+Where an error is raised is left to everybody else; the body has the shape of greenlake.md 1.8.
+"""
+
+import logging
+from collections.abc import Mapping
+from uuid import uuid4
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from subscriptions import codec, errors
+
+log = logging.getLogger("hooklake.service")
+
+#: The first that fits, so the special before the general.
+TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
+    (codec.FormatUnknown, 415, "HPE_GL_EVENTS_UNSUPPORTED_MEDIA_TYPE"),
+    (errors.Unprocessable, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY"),
+    (errors.TooLarge, 413, "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE"),
+    (errors.Conflicting, 409, "HPE_GL_EVENTS_CONFLICT"),
+    (errors.LimitReached, 403, "HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN"),
+    (errors.Forbidden, 403, "HPE_GL_ERROR_FORBIDDEN"),
+    (errors.Refused, 400, "HPE_GL_ERROR_BAD_REQUEST"),
+    (errors.Unauthorized, 401, "HPE_GL_ERROR_UNAUTHORIZED"),
+    (errors.Absent, 404, "HPE_GL_ERROR_NOT_FOUND"),
+    (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
+)
+
+#: Codes of answers that no error of ours stands behind: an unknown path, a method that a path does not have.
+CODES = {404: "HPE_GL_ERROR_NOT_FOUND", 405: "HPE_GL_ERROR_METHOD_NOT_ALLOWED", 413: "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE"}
+
+#: Seconds after which asking again makes sense while a dependency is away.
+RETRY_AFTER = 2
+
+
+async def of_ours(request: Request, error: Exception) -> Response:
+    """The answer to an error of the family."""
+    assert isinstance(error, errors.HooklakeError)
+    known = next(((status, code) for kind, status, code in TABLE if isinstance(error, kind)), None)
+    if known is None:
+        return await of_defect(request, error)
+    status, code = known
+    details: list[object] = []
+    headers: dict[str, str] = {}
+    message = str(error)
+    if isinstance(error, errors.Refused):
+        message = "; ".join(f"{issue.subject}: {issue.description}" for issue in error.issues)
+        issues = [{"source": i.source, "subject": i.subject, "description": i.description} for i in error.issues]
+        details = [{"type": "hpe.greenlake.bad_request", "issues": issues}]
+    elif isinstance(error, errors.Absent):
+        message = f"{error.kind} not found"
+    elif isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, errors.Unavailable):
+        message = (
+            f"{error.dependency} does not answer at the moment; nothing was changed. Try again in {RETRY_AFTER} s."
+        )
+        headers["Retry-After"] = str(RETRY_AFTER)
+        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
+        log.warning("dependency.unavailable %s path=%s", error, request.url.path)
+    return answer(status, code, message, details=details, headers=headers)
+
+
+async def of_http(_request: Request, error: Exception) -> Response:
+    """The answer to what Starlette itself refuses."""
+    assert isinstance(error, HTTPException)
+    code = CODES.get(error.status_code, "HPE_GL_ERROR_BAD_REQUEST")
+    return answer(error.status_code, code, error.detail, headers=error.headers or {})
+
+
+async def of_defect(request: Request, error: Exception) -> Response:
+    """The answer to an error that nobody expected: the log has it under the same debugId."""
+    body = answer(
+        500,
+        "HPE_GL_ERROR_INTERNAL_SERVER_ERROR",
+        "Unexpected error occurred while handling the request; if the issue persists, give the debugId to your operator.",
+    )
+    log.error(
+        "request.failed %s %s answer=%s", request.method, request.url.path, bytes(body.body).decode(), exc_info=error
+    )
+    return body
+
+
+def answer(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    details: list[object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error body: httpStatusCode, errorCode, message, debugId, and errorDetails where there are any."""
+    body: dict[str, object] = {"httpStatusCode": status, "errorCode": code, "message": message, "debugId": str(uuid4())}
+    if details:
+        body["errorDetails"] = details
+    return Response(msgspec.json.encode(body), status, headers=headers, media_type="application/json")
+
+
+HANDLERS: Mapping[type[Exception], object] = {
+    errors.HooklakeError: of_ours,
+    HTTPException: of_http,
+    Exception: of_defect,
+}

@@ -1,0 +1,74 @@
+"""Keeps an API process in step with the database: its time, its partitions, and whether it can serve.
+
+What is done about a database that is away is left to whoever asks `/health/ready`; every request finds out for itself.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from delivery.upkeep import Upkeep
+from subscriptions import schema
+from subscriptions.database import Database, DatabaseClock
+from subscriptions.errors import HooklakeError, Unavailable
+
+log = logging.getLogger("hooklake.service")
+
+#: Seconds between two looks at the database's time: a clock that drifts by a second in a day has parted by 0.1 ms.
+INTERVAL = 10.0
+#: Seconds that a look may take: whoever asks has a time-out of his own, and should be told the reason before it.
+WAIT = 3.0
+
+
+class Pulse:
+    """One look at the database at the start and every few seconds; a failed one is made again with the next."""
+
+    def __init__(self, database: Database, clock: DatabaseClock, upkeep: Upkeep) -> None:
+        self._database = database
+        self._clock = clock
+        self._upkeep = upkeep
+        self._partitioned = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins; the first look is over when this returns, whatever came of it."""
+        await self._beat()
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Ends."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def missing(self) -> str | None:
+        """What keeps this process from serving, as one sentence; None where nothing does."""
+        try:
+            async with asyncio.timeout(WAIT):
+                look = await schema.look(self._database)
+        except TimeoutError:
+            return f"PostgreSQL does not answer within {WAIT:g} s"
+        except Unavailable as error:
+            return str(error)
+        self._clock.follow(look.now)
+        if look.serves:
+            return None
+        return (
+            f"the database is at revision {look.revision or 'none'} and has to be at {schema.REVISION}: run `migrate`"
+        )
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        missing = await self.missing()
+        if missing is not None:
+            log.warning("api.not_ready missing=%r", missing)
+            return
+        if not self._partitioned:
+            with suppress(HooklakeError):
+                await self._upkeep.make_partitions()
+                self._partitioned = True

@@ -1,0 +1,53 @@
+"""What can be set about the entrance: where it listens, what it calls itself, and how much a publication may hold.
+
+Reading them is left to process roots (`subscriptions.settings.read`), what the other rooms need to their own settings.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from subscriptions.errors import Misconfigured
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the API is reached; what cannot work raises Misconfigured."""
+
+    #: The address to listen on; 0.0.0.0 or :: for all.
+    host: str = "127.0.0.1"
+    port: int = 8080
+    #: What clients call the API, without a trailing slash; empty: `http://<host>:<port>`.
+    base_url: str = ""
+    #: The `iss` of tokens; empty: the base URL.
+    token_issuer: str = ""
+    #: Processes behind the one port.
+    api_processes: int = 1
+    #: Bytes of one publication, whatever it holds.
+    publish_body_bytes: int = 5 * 1024 * 1024
+    #: Occurrences or CloudEvents of one publication.
+    publish_items: int = 1000
+    #: The least that is logged.
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
+        for name in ("api_processes", "publish_body_bytes", "publish_items"):
+            _require(getattr(self, name) > 0, name, "has to be more than 0")
+        whole = self.base_url.startswith(("http://", "https://")) and not self.base_url.endswith("/")
+        _require(whole or not self.base_url, "base_url", "is of the form https://host, without a slash at its end")
+
+    @property
+    def url(self) -> str:
+        """Where clients find the API."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of tokens made and accepted here."""
+        return self.token_issuer or self.url
+
+
+def _require(holds: bool, name: str, rule: str) -> None:
+    if not holds:
+        raise Misconfigured(f"HOOKLAKE_{name.upper()} {rule}")

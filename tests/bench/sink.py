@@ -1,0 +1,129 @@
+"""The sink: a process that takes deliveries as cheaply as Python can, and counts them.
+
+`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /reset` forgets it.
+What is sent there is left to the runs.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+import time
+from array import array
+from typing import cast
+
+import uvloop
+
+SECRET = b"bench-secret"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
+
+
+class Counts:
+    """What arrived since the last reset."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        #: (path, seq) of each delivery -> how often.
+        self.seen: dict[tuple[bytes, bytes], int] = {}
+        #: Milliseconds from publication to arrival.
+        self.latencies = array("d")
+        self.first = self.last = 0.0
+        #: Answer 503 to everything until told otherwise.
+        self.failing = False
+        self.refused = 0
+
+    def note(self, path: bytes, body: bytes) -> None:
+        now = time.time()
+        start = body.find(b'"seq":') + 6
+        seq = body[start : body.find(b",", start)]
+        start = body.find(b'"sent":') + 7
+        sent = body[start : body.find(b",", start)]
+        key = (path, seq)
+        self.seen[key] = self.seen.get(key, 0) + 1
+        self.latencies.append((now - float(sent)) * 1000)
+        if not self.first:
+            self.first = now
+        self.last = now
+
+    def told(self) -> bytes:
+        ordered = sorted(self.latencies)
+        at = {name: ordered[int(len(ordered) * q)] if ordered else 0.0 for name, q in QUANTILES.items()}
+        told = {
+            "arrived": len(self.seen),
+            "requests": len(ordered),
+            "first": self.first,
+            "last": self.last,
+            "refused": self.refused,
+            **at,
+        }
+        return json.dumps(told).encode()
+
+
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class Sink(asyncio.Protocol):
+    """One connection: HTTP/1.1 with lengths, as our sender speaks it."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        while True:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            found = LENGTH.search(self._buffer, 0, end)
+            past = end + 4 + (int(found[1]) if found else 0)
+            if len(self._buffer) < past:
+                return
+            head, body = self._buffer[:end], self._buffer[end + 4 : past]
+            self._buffer = self._buffer[past:]
+            self._transport.write(self._answer(head, body))
+
+    def _answer(self, head: bytes, body: bytes) -> bytes:
+        method, path, _ = head.split(b" ", 2)
+        if method == b"POST" and b"challengeRequest" not in body:
+            if self._counts.failing:
+                self._counts.refused += 1
+                return UNAVAILABLE
+            self._counts.note(path, body)
+            return OK
+        return _written(self._told(path, body))
+
+    def _told(self, path: bytes, body: bytes) -> bytes:
+        if body:
+            question = json.loads(body)["data"]["challengeRequest"]
+            answer = hmac.new(SECRET, question.encode(), hashlib.sha256).hexdigest()
+            return json.dumps({"verification": answer}).encode()
+        if path == b"/reset":
+            self._counts.reset()
+        if path in (b"/fail", b"/heal"):
+            self._counts.failing = path == b"/fail"
+        return self._counts.told()
+
+
+def _written(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def _serve() -> None:
+    counts = Counts()
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(counts), "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve())

@@ -1,0 +1,126 @@
+"""Rows as the ledger would have made them: events, what they owe, and tries that ended.
+
+What follows from them is left to the tests.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import msgspec
+
+from delivery.ledger import claims, owing, records
+from delivery.ledger.owing import Candidate
+from delivery.ledger.records import Record
+from delivery.lifecycle import State
+from delivery.tickets import Ticket
+from subscriptions import events, journal
+from subscriptions.database import Database
+from subscriptions.events import Event
+from subscriptions.registry import Registry
+from subscriptions.vault import Vault
+from subscriptions.webhooks import Owner, Registration, Webhook
+from tests.clock import Clock
+
+WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
+OWNER = Owner(workspace_id=WORKSPACE, principal="user:1", created_by="a program")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a try came to."""
+
+    state: State = State.DELIVERED
+    #: None: no answer came.
+    status: int | None = 200
+    reason: str = "200 OK"
+    due_at: datetime | None = None
+    request_headers: bytes = b"[]"
+    response_headers: bytes | None = b"[]"
+    response_body: bytes | None = b""
+
+
+def event(clock: Clock, *, workspace_id: str = WORKSPACE, **attributes: str) -> Event:
+    """An event accepted now; `attributes` stand in its envelope beside the required ones."""
+    key = events.event_key(clock())
+    named = {"id": str(key), "source": "//global.test/things", "type": "com.test.v1.things.changed"} | attributes
+    body = msgspec.json.encode({"specversion": "1.0", **named, "data": {"n": 1.5}})
+    return Event(
+        key=key,
+        id=named["id"],
+        source=named["source"],
+        type=named["type"],
+        workspace_id=workspace_id,
+        time=None,
+        body=body,
+        digest=b"",
+        given_id="id" in attributes,
+    )
+
+
+async def webhook(database: Database, clock: Clock, *, owner: Owner = OWNER) -> Webhook:
+    """A webhook that is ACTIVE from the start."""
+    name = str(uuid4())
+    asked = Registration(
+        name=name, destination="https://example.com/", secret="s3cr3tKey", challenge_request_enabled=False
+    )
+    async with database.transaction() as connection:
+        registry = Registry(Vault([("test", b"0" * 32)]), most=1000)
+        return await registry.insert(connection, asked, owner, now=clock())
+
+
+async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendable: bool = True) -> None:
+    """The event in the journal, and its delivery to a webhook, due now or parked."""
+    async with database.raw() as connection:
+        await journal.write(connection, [made])
+        await owing.owe(connection, [(made.key, Candidate(webhook=to, sendable=sendable))], clock())
+
+
+async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:
+    """Claims the delivery that the ticket names, with a lease of 20 s, and answers the fence of the claim."""
+    async with database.raw() as connection:
+        claim = await claims.by_ticket(connection, [ticket], now=clock(), lease=20)
+    [taken] = claim.taken
+    return taken.fence
+
+
+async def end(database: Database, clock: Clock, ticket: Ticket, result: Result) -> None:
+    """A try under the claim whose fence the ticket has ends now, after 250 ms."""
+    record = Record(
+        event=ticket.event,
+        webhook=ticket.webhook,
+        round=ticket.round,
+        fence=ticket.fence,
+        state=result.state,
+        due_at=result.due_at,
+        counts=1,
+        notice=False,
+        started_at=clock(),
+        milliseconds=250,
+        status=result.status,
+        reason=result.reason,
+        request_headers=result.request_headers,
+        response_headers=result.response_headers,
+        response_body=result.response_body,
+    )
+    async with database.raw() as connection:
+        await records.write(connection, [record], now=clock())
+
+
+async def tried(database: Database, clock: Clock, made: Event, to: UUID, *results: Result) -> None:
+    """The event's delivery to a webhook, with tries that came to these results, one after the other."""
+    await owe(database, clock, made, to)
+    for result in results:
+        ticket = Ticket(made.key, to, 0, await fence(database, made.key, to))
+        claimed = await claim(database, clock, ticket)
+        due_at = clock() if result.state is State.OWED and result.due_at is None else result.due_at
+        await end(database, clock, ticket._replace(fence=claimed), replace(result, due_at=due_at))
+
+
+async def fence(database: Database, key: UUID, to: UUID, number: int = 0) -> int:
+    """The fence of a delivery as it stands."""
+    async with database.raw() as connection:
+        found: int = await connection.fetchval(
+            "SELECT fence FROM deliveries WHERE event = $1 AND webhook = $2 AND round = $3", key, to, number
+        )
+    return found

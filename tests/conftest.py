@@ -1,0 +1,69 @@
+"""What tests of several rooms stand on: one real PostgreSQL for the run, whose tables are empty when a test begins.
+
+Redis and workers are left to the flows' own fixtures.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import delivery.tables  # noqa: F401  registers its tables with the metadata
+from delivery.ledger import owing
+from deploy import stores
+from subscriptions import journal, partitions, tables
+from subscriptions.database import Database
+from subscriptions.settings import Settings
+from tests.clock import Clock
+
+#: A vault key for tests alone.
+VAULT_KEYS = "test:" + "A" * 43 + "="
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """The URL of a database with all tables."""
+    # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
+    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    try:
+        with stores.running(directory, say=lambda _line: None) as running:
+            asyncio.run(_make_tables(running.database_url))
+            yield running.database_url
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The door to it; what the test before this one left is gone."""
+    door = _door(database_url)
+    async with door.raw() as connection:
+        # Not TRUNCATE, nor a database for each test: both wait for the disk, once per partition and index.
+        for table in reversed(tables.metadata.sorted_tables):
+            await connection.execute(f"DELETE FROM {table.name}")
+    yield door
+    await door.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def _make_tables(url: str) -> None:
+    door = _door(url)
+    try:
+        async with door.transaction() as connection:
+            await connection.run_sync(tables.metadata.create_all)
+        async with door.raw() as connection:
+            await partitions.ahead(connection, journal.TABLES + owing.TABLES, datetime.now(UTC))
+    finally:
+        await door.close()
+
+
+def _door(url: str) -> Database:
+    return Database(Settings(database_url=url, vault_keys=VAULT_KEYS))

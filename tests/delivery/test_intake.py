@@ -1,0 +1,216 @@
+"""Intake: what one transaction for many publishers keeps, refuses and answers (protocol.md, Intake)."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from delivery.intake import Receipt
+from delivery.tickets import Errand, Kind, Ticket
+from subscriptions import events
+from subscriptions.database import Database
+from subscriptions.errors import Conflicting, HooklakeError
+from tests.clock import Clock
+from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
+
+
+async def test_group_with_a_refused_array(craft: Craft) -> None:
+    """The sender of a duplicate of a refused array's first item is told `duplicate: false`, and it is delivered."""
+    webhook = await craft.hook()
+    await craft.intake.publish([craft.event(1, id="taken")])
+    array = [craft.event(2, id="first"), craft.event(3, id="taken")]
+    neighbour = craft.event(2, id="first")
+
+    refused, answered = await asyncio.gather(
+        craft.intake.publish(array), craft.intake.publish([neighbour]), return_exceptions=True
+    )
+
+    assert isinstance(refused, Conflicting)
+    assert [issue.subject for issue in refused.issues] == ["[1].id"]
+    assert isinstance(answered, list)
+    assert (answered[0].duplicate, answered[0].key) == (False, neighbour.key)
+    [held] = await craft.claim(Ticket(neighbour.key, webhook, 0, 0))
+    await craft.rounds.record([await craft.attempt(held)])
+    assert (await craft.row(neighbour.key, webhook)).state == "delivered"
+    assert await craft.value("SELECT count(*) FROM deliveries") == 2
+
+
+async def test_refused_array_keeps_nothing(craft: Craft) -> None:
+    """Nothing of an array with one conflicting item is kept, its receipts neither: its ids are free."""
+    await craft.hook()
+    await craft.intake.publish([craft.event(1, id="taken")])
+    with pytest.raises(Conflicting):
+        await craft.intake.publish([craft.event(2, id="free"), craft.event(3, id="taken"), craft.event(4)])
+
+    [again] = await craft.intake.publish([craft.event(5, id="free")])
+
+    assert not again.duplicate
+    assert await craft.value("SELECT count(*) FROM events") == 2
+    assert await craft.value("SELECT count(*) FROM receipts") == 2
+
+
+async def test_same_id_in_one_group(craft: Craft) -> None:
+    """Of two publishers that send one occurrence at once, one is told that it is the duplicate; there is one event."""
+    await craft.hook()
+    twins = [craft.event(1, id="x"), craft.event(1, id="x")]
+
+    receipts = await asyncio.gather(*(craft.intake.publish([twin]) for twin in twins))
+
+    assert sorted(receipt.duplicate for [receipt] in receipts) == [False, True]
+    assert {receipt.key for [receipt] in receipts} == {twins[0].key}
+    assert await craft.states() == {"owed": 1}
+
+
+async def test_same_id_with_other_content_in_one_group(craft: Craft) -> None:
+    """Of two occurrences under one id at once, the first is kept and the second refused."""
+    first, second = await asyncio.gather(
+        craft.intake.publish([craft.event(1, id="x")]),
+        craft.intake.publish([craft.event(2, id="x")]),
+        return_exceptions=True,
+    )
+
+    assert isinstance(first, list)
+    assert isinstance(second, Conflicting)
+
+
+async def test_duplicate_within_an_array(craft: Craft) -> None:
+    """A duplicate within one array gets the receipt of the first, and one event is made."""
+    twin = craft.event(1, id="x")
+    array = [twin, craft.event(2), craft.event(1, id="x")]
+
+    receipts = await craft.intake.publish(array)
+
+    assert [receipt.duplicate for receipt in receipts] == [False, False, True]
+    assert receipts[2].key == twin.key
+    assert await craft.value("SELECT count(*) FROM events") == 2
+
+
+async def test_array_that_contradicts_itself(craft: Craft) -> None:
+    """An array with two occurrences under one id is refused, naming the second."""
+    with pytest.raises(Conflicting) as refused:
+        await craft.intake.publish([craft.event(1, id="x"), craft.event(2, id="x")])
+
+    assert [issue.subject for issue in refused.value.issues] == ["[1].id"]
+    assert await craft.value("SELECT count(*) FROM receipts") == 0
+
+
+async def test_window_passes(craft: Craft, clock: Clock) -> None:
+    """An id is remembered for the idempotency window, and free again after it, pruned or not."""
+    [first] = await craft.intake.publish([craft.event(1, id="x")])
+    clock.advance(REMEMBERED - 1)
+    [within] = await craft.intake.publish([craft.event(1, id="x")])
+    clock.advance(2)
+    fresh = craft.event(2, id="x")
+
+    [after] = await craft.intake.publish([fresh])
+
+    assert (within.duplicate, within.key, within.accepted_at) == (True, first.key, first.accepted_at)
+    assert (after.duplicate, after.key) == (False, fresh.key)
+
+
+async def test_rerun_after_a_lost_answer(craft: Craft) -> None:
+    """A rerun that finds its own receipt has found its own commit: `duplicate: false`, and one delivery."""
+    await craft.hook()
+    event = craft.event(1, id="x")
+    first = await craft.intake.publish([event])
+
+    second = await craft.intake.publish([event])
+
+    assert (
+        first == second == [Receipt(key=event.key, id="x", type=event.type, accepted_at=craft.clock(), duplicate=False)]
+    )
+    assert await craft.states() == {"owed": 1}
+
+
+async def test_one_bad_request_among_good_ones(craft: Craft) -> None:
+    """A request that cannot be stored fails alone; its neighbours are accepted with the ids they had."""
+    webhook = await craft.hook()
+    good = [craft.event(number, id=f"good-{number}") for number in range(3)]
+    # PostgreSQL has no text with a zero character; the API refuses such ids, so this stands for a fault of ours.
+    bad = craft.event(9, id="bad\0id")
+
+    *kept, failed = await asyncio.gather(
+        *(craft.intake.publish([event]) for event in good), craft.intake.publish([bad]), return_exceptions=True
+    )
+
+    assert isinstance(failed, Exception)
+    assert not isinstance(failed, HooklakeError)
+    assert [(receipts[0].key, receipts[0].duplicate) for receipts in kept if isinstance(receipts, list)] == [
+        (event.key, False) for event in good
+    ]
+    assert await craft.states(webhook) == {"owed": 3}
+
+
+async def test_missing_partition(craft: Craft, clock: Clock) -> None:
+    """A writer that hits a missing partition makes it and goes on."""
+    webhook = await craft.hook()
+    clock.advance(40 * 86400)
+    event = craft.event()
+    day = f"{clock():%Y%m%d}"
+
+    receipts = await craft.intake.publish([event])
+
+    assert receipts[0].key == event.key
+    assert await craft.states(webhook) == {"owed": 1}
+    assert await craft.value("SELECT count(*) FROM pg_class WHERE relname LIKE '%' || $1", f"_{day}") == 3
+    for table in ("events", "deliveries", "attempts"):
+        await craft.sql(f'DROP TABLE "{table}_{day}"')
+
+
+async def test_what_intake_announces(craft: Craft, clock: Clock) -> None:
+    """Rows are due 2 s after acceptance and announced at once; those of a webhook that may not be sent to are neither."""
+    active = await craft.hook()
+    pending = await craft.hook(status="PENDING")
+    deleted = await craft.hook(deleted_at=clock())
+    await craft.hook(workspace="0" * 32)
+
+    [receipt] = await craft.publish()
+
+    assert craft.announced == [Ticket(receipt.key, active, 0, 0)]
+    row, parked = await craft.row(receipt.key, active), await craft.row(receipt.key, pending)
+    assert (row.state, row.due_at, row.fence) == ("owed", clock() + timedelta(seconds=2), 0)
+    assert (parked.state, parked.due_at, parked.fence) == ("parked", None, 0)
+    assert await craft.states(deleted) == {}
+
+
+async def test_at_the_threshold(database: Database, clock: Clock) -> None:
+    """With 500 matches an event is owed in its transaction; with the 501st a spread row stands in their place."""
+    craft = Craft(database, clock)
+    await craft.hooks(500)
+    [owed] = await craft.publish()
+    tickets = list(craft.announced)
+    await craft.hook()
+
+    [spread] = await craft.publish()
+
+    assert {ticket.event for ticket in tickets if isinstance(ticket, Ticket)} == {owed.key}
+    assert await craft.states() == {"owed": 500}
+    assert craft.announced[500:] == [Errand(kind=Kind.SPREAD, key=spread.key, fence=0)]
+    [row] = await craft.fetch("SELECT * FROM spreads")
+    assert (row["event"], row["workspace_id"], row["cursor"]) == (spread.key, WORKSPACE, None)
+    assert row["due_at"] == clock() + timedelta(seconds=2)
+
+
+async def test_caller_that_went_away(craft: Craft) -> None:
+    """What was accepted stays accepted when its caller went away meanwhile, and its neighbour hears of its own."""
+    await craft.hook()
+    gone = asyncio.create_task(craft.intake.publish([craft.event()]))
+    stays = asyncio.create_task(craft.intake.publish([craft.event()]))
+    await asyncio.sleep(0)
+
+    gone.cancel()
+
+    assert len(await stays) == 1
+    assert await craft.states() == {"owed": 2}
+
+
+async def test_many_groups(craft: Craft) -> None:
+    """Publishers that come while a group is committed are taken by the next: every one is answered, in its own order."""
+    await craft.hook()
+    batches = [[craft.event(10 * n + m) for m in range(3)] for n in range(40)]
+
+    answers = await asyncio.gather(*(craft.intake.publish(batch) for batch in batches))
+
+    assert [[receipt.key for receipt in answer] for answer in answers] == [[e.key for e in batch] for batch in batches]
+    assert await craft.states() == {"owed": 120}
+    assert all(events.key_time(receipt.key) == craft.clock() for answer in answers for receipt in answer)

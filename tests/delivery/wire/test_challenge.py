@@ -1,0 +1,114 @@
+"""The handshake's question and its judgement, as tables."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from delivery.wire import challenge
+from delivery.wire.challenge import Unverified, Verified
+from delivery.wire.sender import Failure, FailureKind, Reply
+
+CHALLENGE = "8cbecfea-d708-4706-bba3-669225084a10"
+PROOF = "085b6a2ea9034fa67de9bba59e667a0bf63c341e7d50ab8015567205cf736e3d"
+SECRETS = ("s3cr3tKey", "another")
+WRONG = Unverified(reason="HMAC validation failed. Please verify webhook secret.")
+
+
+def reply(body: bytes, status: int = 200) -> Reply:
+    return Reply(status=status, headers=(), body=body, truncated=False)
+
+
+def test_the_question_is_the_captured_one() -> None:
+    """Byte for byte the body that greenlake.md 2 captured from the live service."""
+    body = challenge.event(
+        challenge=CHALLENGE,
+        event_id="9d2698f2-0dd4-4870-b026-7e18c755e121",
+        workspace_id="3009de2825f211ec8a84fedebcb4a754",
+        now=datetime(2024, 12, 12, 21, 9, 5, 987654, tzinfo=timezone(timedelta(hours=2))),
+    )
+
+    assert body.decode() == (
+        '{"data":{"challengeRequest":"8cbecfea-d708-4706-bba3-669225084a10"},"datacontenttype":"application/json",'
+        '"id":"9d2698f2-0dd4-4870-b026-7e18c755e121","source":"https://global.api.greenlake.hpe.com/events",'
+        '"specversion":"1.0","subject":"3009de2825f211ec8a84fedebcb4a754","time":"2024-12-12T19:09:05Z",'
+        '"type":"com.hpe.greenlake.events.v1beta1.webhooks.verification"}'
+    )
+
+
+def test_prefix_and_host_are_settings() -> None:
+    """Another deployment asks in its own name (D.10)."""
+    origin = challenge.Origin(prefix="org.example", host="api.example.org")
+
+    body = challenge.event(challenge="c", event_id="i", workspace_id="w", now=datetime.now(UTC), origin=origin)
+
+    assert b'"source":"https://global.api.example.org/events"' in body
+    assert b'"type":"org.example.events.v1beta1.webhooks.verification"' in body
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(b'{"verification":"%s"}' % PROOF.encode()),
+        reply(b'{"httpStatusCode":"201","verification":"%s"}\n' % PROOF.encode(), 201),
+        reply(b'{"verification":"%s","nested":{"a":[1]}}' % PROOF.upper().encode(), 202),
+    ],
+)
+def test_a_right_answer_verifies(answer: Reply) -> None:
+    """Any 2xx, other keys, white space and either case are fine."""
+    assert challenge.judge(answer, challenge=CHALLENGE, secrets=SECRETS) == Verified()
+
+
+def test_the_secondary_secret_verifies_too() -> None:
+    """During a rotation the receiver may know either secret."""
+    judged = challenge.judge(
+        reply(b'{"verification":"%s"}' % PROOF.encode()), challenge=CHALLENGE, secrets=SECRETS[::-1]
+    )
+
+    assert judged == Verified()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"ok",
+        PROOF.encode(),
+        b"{}",
+        b'{"verification":null}',
+        b'{"verification":1}',
+        b'{"verification":""}',
+        '{"verification":"ü"}'.encode(),
+        b'{"verification":"\xff"}',
+        b'["%s"]' % PROOF.encode(),
+        b'{"verification":"%s"}' % PROOF[:-1].encode(),
+        b'{"verification":"sha256=%s"}' % PROOF.encode(),
+        b"[" * 5000,
+    ],
+)
+def test_a_wrong_answer_names_the_secret(body: bytes) -> None:
+    """A 2xx without the proof has the literal reason of greenlake.md 1.3."""
+    assert challenge.judge(reply(body), challenge=CHALLENGE, secrets=SECRETS) == WRONG
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(b'{"verification":"%s"}' % PROOF.encode(), 302), "the destination answered 302 Found"),
+        (reply(b"", 404), "the destination answered 404 Not Found"),
+        (reply(b"", 599), "the destination answered 599"),
+        (
+            Failure(kind=FailureKind.refused, cause="connection refused by 10.1.2.3:443"),
+            "connection refused by 10.1.2.3:443",
+        ),
+    ],
+)
+def test_an_unreached_destination_says_why(answer: Reply | Failure, error: str) -> None:
+    """Everything but a 2xx is `Webhook URL unreachable`, with the cause."""
+    judged = challenge.judge(answer, challenge=CHALLENGE, secrets=SECRETS)
+
+    assert judged == Unverified(reason=f"Webhook URL unreachable. error: {error}")
+
+
+def test_without_secrets_nothing_verifies() -> None:
+    """No secret, no proof."""
+    assert challenge.judge(reply(b'{"verification":""}'), challenge=CHALLENGE, secrets=()) == WRONG

@@ -1,0 +1,100 @@
+"""Signatures and parcels: vectors, and reference verifiers as oracles. The wire is left to test_sender."""
+
+import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from delivery.wire import parcels, signing
+from subscriptions.errors import Refused
+
+EVENT = UUID("019ab3c1-0000-7000-8000-000000000001")
+
+
+def test_the_challenge_vector_of_the_specification_is_answered() -> None:
+    """greenlake.md 2 prints secret, challenge and answer."""
+    proof = signing.answer("s3cr3tKey", "8cbecfea-d708-4706-bba3-669225084a10")
+
+    assert proof == "085b6a2ea9034fa67de9bba59e667a0bf63c341e7d50ab8015567205cf736e3d"
+
+
+def test_headers_carry_both_families_for_two_secrets() -> None:
+    """HPE's pair over the body, then the Standard Webhooks triple with one entry per secret (D.6)."""
+    now = datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)
+
+    headers = signing.sign(b'{"a":1}', parcel_id="p-1", secrets=["first", "sécond"], now=now)
+
+    digests = [hmac.new(key.encode(), b'{"a":1}', hashlib.sha256).hexdigest() for key in ("first", "sécond")]
+    entries = [
+        base64.b64encode(hmac.new(key.encode(), b'p-1.1767323045.{"a":1}', hashlib.sha256).digest()).decode()
+        for key in ("first", "sécond")
+    ]
+    assert headers == [
+        ("HPE-Webhook-Signature", f"sha256={digests[0]}"),
+        ("HPE-Webhook-Signature2", f"sha256={digests[1]}"),
+        ("webhook-id", "p-1"),
+        ("webhook-timestamp", "1767323045"),
+        ("webhook-signature", f"v1,{entries[0]} v1,{entries[1]}"),
+    ]
+
+
+def test_one_secret_makes_no_second_header() -> None:
+    """`HPE-Webhook-Signature2` goes out only with a secondary secret."""
+    headers = signing.sign(b"", parcel_id="p", secrets=["only"], now=datetime.now(UTC))
+
+    assert "HPE-Webhook-Signature2" not in dict(headers)
+    assert " " not in dict(headers)["webhook-signature"]
+
+
+def test_without_secrets_nothing_is_claimed() -> None:
+    """A destination without a secret gets id and timestamp, and no signature."""
+    headers = signing.sign(b"x", parcel_id="p", secrets=[], now=datetime.now(UTC))
+
+    assert [name for name, _ in headers] == ["webhook-id", "webhook-timestamp"]
+
+
+@given(
+    body=st.text().map(str.encode),
+    secrets=st.lists(st.text(min_size=4, max_size=100), min_size=1, max_size=2, unique=True),
+)
+def test_the_reference_verifier_accepts_either_secret(body: bytes, secrets: list[str]) -> None:
+    """Any Standard Webhooks library accepts `whsec_` + base64(secret) for each live secret, and no other."""
+    headers = dict(signing.sign(body, parcel_id=str(EVENT), secrets=secrets, now=datetime.now(UTC)))
+
+    for secret in secrets:
+        oracle = Webhook("whsec_" + base64.b64encode(secret.encode()).decode())
+        with_json = oracle.sign(
+            str(EVENT), datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC), body.decode()
+        )
+        assert with_json in headers["webhook-signature"].split(" ")
+    with pytest.raises(WebhookVerificationError):
+        Webhook(base64.b64encode("".join(secrets).encode() + b"!").decode()).verify(body, headers)
+
+
+def test_the_reference_verifier_accepts_a_whole_delivery() -> None:
+    """Id, timestamp and signature are what `verify` of the reference library expects, replay protection included."""
+    headers = dict(signing.sign(b'{"a":1.0}', parcel_id=str(EVENT), secrets=["old!", "new!"], now=datetime.now(UTC)))
+
+    assert Webhook(base64.b64encode(b"new!").decode()).verify(b'{"a":1.0}', headers) == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("mode", "media_type"), [("json", "application/json"), ("structured", "application/cloudevents+json")]
+)
+def test_a_parcel_carries_the_bytes_it_was_given(mode: str, media_type: str) -> None:
+    """The mode decides the media type alone (D.5)."""
+    parcel = parcels.single(event=EVENT, body=b'{ "n": 1e30 }', content_mode=mode)
+
+    assert parcel == parcels.Parcel(id=str(EVENT), body=b'{ "n": 1e30 }', headers=(("Content-Type", media_type),))
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    """A mode that cannot be sent is named."""
+    with pytest.raises(Refused, match="contentMode: `binary` is not one of `json`, `structured`"):
+        parcels.single(event=EVENT, body=b"{}", content_mode="binary")

@@ -1,0 +1,248 @@
+"""The stack as `make run` runs it, with stand-ins for what Hooklake does: signals, kills, neighbours, sentences."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy import local, stores
+from deploy.home import CannotStart
+from tests.deploy import waiting
+
+#: For tests that need no database: nothing embedded starts.
+BARE = {"HOOKLAKE_DATABASE_URL": "postgresql://elsewhere/db", "HOOKLAKE_BROKER_URL": "redis://elsewhere/0"}
+
+
+class Command:
+    """One run of the stand-in stack."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.output = ""
+
+    async def line(self, start: str) -> str:
+        """The next line that begins like this; raises EOFError where none comes."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            while line := (await self.process.stdout.readline()).decode():
+                self.output += line
+                if line.strip().startswith(start):
+                    return line.strip()
+        raise EOFError(self.output)
+
+    async def end(self) -> int:
+        """Its exit status, once it ended."""
+        assert self.process.stdout is not None
+        self.output += (await self.process.stdout.read()).decode()
+        return await self.process.wait()
+
+    def children(self) -> list[int]:
+        """Every process below the supervisor, keeper included."""
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    def child(self, words: str) -> int:
+        """The process with these words in its command line."""
+        found = (child for child in psutil.Process(self.process.pid).children() if words in " ".join(child.cmdline()))
+        return int(next(found).pid)
+
+
+@contextlib.asynccontextmanager
+async def stack(data: Path, **settings: str) -> AsyncIterator[Command]:
+    environ = {**os.environ, "HOOKLAKE_DATA_DIR": str(data), "HOOKLAKE_PORT": "0", **settings}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.deploy.stand_in",
+        env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    command = Command(process)
+    try:
+        yield command
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            await command.end()
+
+
+async def test_a_life(data: Path) -> None:
+    """Starts, shows its credentials once, stops on SIGINT with status 0, leaves no process and no readable secret."""
+    async with stack(data) as first:
+        await first.line("README.md")
+        pids = first.children()
+        first.process.send_signal(signal.SIGINT)
+        status = await first.end()
+    async with stack(data) as second:
+        await second.line("README.md")
+
+    kept = data / "credentials.json"
+    private = ("vault.key", "postgres.password", "redis.password", "redis/redis.conf")
+    assert status == 0
+    assert [stat.S_IMODE((data / name).stat().st_mode) for name in private] == [0o600] * 4
+    assert await waiting.gone(*pids)
+    assert "client_secret=something" in first.output
+    assert "client_secret=SECRET" in second.output
+    assert second.output.split("API ")[1].split()[0] == json.loads(kept.read_text())["baseUrl"]
+
+
+async def test_a_killed_supervisor_takes_everything_along(lived: Path) -> None:
+    """SIGKILL leaves no process behind after five seconds, and the next start finds its data."""
+    async with stack(lived) as first:
+        await first.line("README.md")
+        pids = first.children()
+        first.process.kill()
+        await first.end()
+        left_nothing = await waiting.gone(*pids, seconds=5)
+    async with stack(lived) as second:
+        await second.line("README.md")
+
+    assert (left_nothing, len(pids) >= 7) == (True, True)
+    assert "First credentials" not in second.output
+
+
+async def test_the_next_start_waits_for_the_keeper(lived: Path) -> None:
+    """Started in the very moment in which the old supervisor is killed, it neither fails nor shares the data."""
+    async with stack(lived) as first:
+        await first.line("README.md")
+        first.process.kill()
+        async with stack(lived) as second:
+            await second.line("README.md")
+        await first.end()
+
+    assert "ended" not in second.output
+
+
+async def test_a_killed_keeper_is_replaced_and_told(data: Path) -> None:
+    """Its successor ends the parts that began before it."""
+    async with stack(data, **BARE) as first:
+        await first.line("README.md")
+        pids = first.children()
+        keeper = first.child("keeper.py")
+        os.kill(keeper, signal.SIGKILL)
+        await waiting.gone(keeper)
+        await waiting.until(lambda: first.child("keeper.py") if "keeper.py" in commands(first) else None)
+        first.process.kill()
+        await first.end()
+
+    assert await waiting.gone(*pids, seconds=5)
+
+
+def commands(command: Command) -> str:
+    lines = []
+    for child in psutil.Process(command.process.pid).children():
+        with contextlib.suppress(psutil.Error):
+            lines.append(" ".join(child.cmdline()))
+    return "\n".join(lines)
+
+
+async def test_a_killed_part_is_told_of_and_comes_back(data: Path) -> None:
+    """The reason is printed, the stack goes on."""
+    async with stack(data, **BARE) as first:
+        await first.line("README.md")
+        os.kill(first.child("http.server"), signal.SIGKILL)
+        died = await first.line("api ended")
+        back = await first.line("api runs again")
+
+    assert died == "api ended (SIGKILL); it is started again in 0.2 s."
+    assert back.startswith("api runs again (process ")
+
+
+async def test_a_part_that_dies_five_times_ends_the_stack(data: Path) -> None:
+    """With a status that is not 0, and everything else stopped in order."""
+    async with stack(data, **BARE) as first:
+        await first.line("README.md")
+        pids = first.children()
+        for _ in range(4):
+            os.kill(first.child("http.server"), signal.SIGKILL)
+            await first.line("api runs again")
+        os.kill(first.child("http.server"), signal.SIGKILL)
+        sentence = await first.line("api ended 5 times")
+        status = await first.end()
+
+    assert (status, sentence.startswith("api ended 5 times within a minute (last: SIGKILL")) == (1, True)
+    assert await waiting.gone(*pids)
+
+
+async def test_two_stacks_side_by_side(data: Path) -> None:
+    """Another directory and another port are all it takes."""
+    async with stack(data / "one", **BARE) as one, stack(data / "two", **BARE) as two:
+        addresses = {await one.line("API"), await two.line("API")}
+
+    assert len(addresses) == 2
+
+
+async def test_the_same_directory_twice_is_refused(data: Path) -> None:
+    """The second one is told which process has it."""
+    async with stack(data, **BARE) as first:
+        await first.line("README.md")
+        async with stack(data, **BARE) as second:
+            status = await second.end()
+
+    assert status == 1
+    assert f"is in use by another running stack (process {first.process.pid}): " in second.output
+    assert "Traceback" not in second.output
+
+
+async def test_a_port_in_use_is_one_sentence(data: Path) -> None:
+    """Before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with stack(data, **BARE, HOOKLAKE_PORT=str(port)) as first:
+            status = await first.end()
+
+    assert status == 1
+    assert first.output == f"Port {port} of 127.0.0.1 is in use: set HOOKLAKE_PORT to a free one.\n"
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "8080.5"])
+def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
+    """What it is and what it must be."""
+    with pytest.raises(
+        CannotStart, match=r"^HOOKLAKE_PORT is '.*', and must be a number from 0 \(a free port\) to 65535\.$"
+    ):
+        local.from_environ({"HOOKLAKE_PORT": port})
+
+
+def test_what_the_user_set_wins(data: Path) -> None:
+    """Only what is not set gets the values of a stack on one machine."""
+    environ = {"HOOKLAKE_ALLOW_HTTP": "false", "HOOKLAKE_BASE_URL": "https://hooks.example.com"}
+
+    made = local.Stack(data_dir=data, port=8081, environ=environ, say=print)
+
+    assert made.environ == {
+        "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8,::1,localhost",
+        "HOOKLAKE_ALLOW_HTTP": "false",
+        "HOOKLAKE_BASE_URL": "https://hooks.example.com",
+        "HOOKLAKE_DATA_DIR": str(data),
+        "HOOKLAKE_HOST": "127.0.0.1",
+        "HOOKLAKE_PORT": "8081",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        ("", "http://127.0.0.1:8081"),
+        ("0.0.0.0", "http://127.0.0.1:8081"),
+        ("::1", "http://[::1]:8081"),
+        ("::", "http://[::1]:8081"),
+        ("hooks.example.com", "http://hooks.example.com:8081"),
+    ],
+)
+def test_the_base_url_follows_the_host(data: Path, host: str, base_url: str) -> None:
+    """Every address is one that a caller on this machine can dial."""
+    made = local.Stack(data_dir=data, port=8081, environ={"HOOKLAKE_HOST": host}, say=print)
+
+    assert made.base_url == base_url
+
+
+def test_free_ports_stay_clear_of_outgoing_connections() -> None:
+    """A server's port must not be one that a client may be given while the server is down."""
+    assert stores.free_port() in range(15000, 30000)

@@ -1,0 +1,210 @@
+"""The embedded PostgreSQL and Redis: first and later starts, crashes, what is missing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+import redis.asyncio
+
+from deploy import postgres_store, redis_store, stores
+from deploy.home import CannotStart
+from deploy.stores import Stores
+from tests.deploy import waiting
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Stores]:
+    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    with stores.running(directory, say=lambda line: None) as started:
+        yield started
+    shutil.rmtree(directory)
+
+
+async def write(opened: Stores) -> None:
+    connection = await asyncpg.connect(opened.database_url)
+    await connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 'row'::text AS word")
+    await connection.close()
+    async with redis.asyncio.from_url(opened.broker_url) as client:
+        await client.set("kept", "message")
+
+
+async def read(opened: Stores) -> tuple[object, object]:
+    connection = await asyncpg.connect(opened.database_url)
+    row = await connection.fetchval("SELECT word FROM kept")
+    await connection.close()
+    async with redis.asyncio.from_url(opened.broker_url) as client:
+        return row, await client.get("kept")
+
+
+async def killed(opened: Stores, name: str) -> None:
+    """Kills a server and returns when its successor is ready."""
+    part = opened.supervisor.parts[name]
+    pid = opened.pid(name)
+    os.kill(pid, signal.SIGKILL)
+    await waiting.until(lambda: True if part.pid not in (None, pid) and part.ready.is_set() else None)
+
+
+async def test_killed_servers_come_back_with_their_data(started: Stores) -> None:
+    """On the same ports, so that everybody who is connected finds them again."""
+    await write(started)
+
+    await killed(started, "postgres")
+    await killed(started, "redis")
+
+    assert await read(started) == ("row", b"message")
+
+
+async def test_the_next_start_finds_the_data(lived: Path) -> None:
+    """Also after a stop while somebody is connected."""
+    first = Stores(lived, say=print)
+    await first.start()
+    await write(first)
+    open_connection = await asyncpg.connect(first.database_url)
+    await first.stop()
+    open_connection.terminate()
+
+    second = Stores(lived, say=print)
+    await second.start()
+    found = await read(second)
+    await second.stop()
+
+    assert found == ("row", b"message")
+
+
+async def test_a_half_made_cluster_is_made_anew(data: Path) -> None:
+    """A first start that was interrupted leaves nothing that the next one trips over."""
+    (data / "postgres.new").mkdir()
+    (data / "postgres.new" / "PG_VERSION").write_text("18\n")
+
+    started = Stores(data, say=print)
+    await started.start()
+    await write(started)
+    found = await read(started)
+    await started.stop()
+
+    assert found == ("row", b"message")
+
+
+async def test_nobody_enters_without_the_password(started: Stores) -> None:
+    """Other users of the machine can reach the ports, and no more."""
+    wrong = started.database_url.replace("hooklake:", "hooklake:x", 1)
+
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(wrong)
+    once = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)
+    async with redis.asyncio.from_url("redis://" + started.broker_url.split("@")[1], retry=once) as client:
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            await client.ping()
+
+
+async def test_a_commit_is_on_disk(started: Stores) -> None:
+    """The two settings that an acknowledgement stands on, and Redis' log."""
+    connection = await asyncpg.connect(started.database_url)
+    settings = [await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")]
+    await connection.close()
+    async with redis.asyncio.from_url(started.broker_url) as client:
+        names = ("appendonly", "appendfsync", "maxmemory-policy")
+        kept = [(await client.config_get(name))[name] for name in names]
+
+    assert settings == ["on", "on"]
+    assert kept == ["yes", "everysec", "noeviction"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to leave its own user")
+async def test_postgres_never_runs_as_root(started: Stores) -> None:
+    """It refuses to, so another user is taken."""
+    assert psutil.Process(started.pid("postgres")).uids().real != 0
+
+
+async def test_given_servers_replace_the_embedded_ones(data: Path) -> None:
+    """With both URLs set nothing embedded starts."""
+    environ = {"HOOKLAKE_DATABASE_URL": "postgresql://elsewhere/db", "HOOKLAKE_BROKER_URL": "redis://elsewhere/0"}
+
+    started = Stores(data, environ=environ, say=print)
+    await started.start()
+    parts = dict(started.supervisor.parts)
+    await started.stop()
+
+    assert (parts, started.database_url, started.broker_url) == ({}, *environ.values())
+
+
+def test_synchronous_callers_have_them_too(data: Path) -> None:
+    """For fixtures of a whole session: a crash is repaired while the caller does something else."""
+    with stores.running(data, say=lambda line: None) as running:
+        first = running.pid("redis")
+        os.kill(first, signal.SIGKILL)
+        answers = redis.from_url(
+            running.broker_url,
+            retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 100),
+        )
+
+        assert answers.ping()
+        answers.close()
+
+
+async def test_a_leftover_postgres_is_ended(lived: Path) -> None:
+    """One that outlived supervisor and keeper must not keep the next start from the data."""
+    first = Stores(lived, say=print)
+    await first.start()
+    await write(first)
+    cluster = first._cluster()
+    await first.stop()
+    argv = cluster.part().argv
+    leftover = subprocess.Popen(argv, user=owner(cluster), env={}, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 -- one fork
+    await waiting.until(lambda: (cluster.data / "postmaster.pid").exists() or None)
+
+    second = Stores(lived, say=print)
+    await second.start()
+    found = await read(second)
+    await second.stop()
+
+    assert (found, leftover.wait() is not None) == (("row", b"message"), True)
+
+
+def owner(cluster: postgres_store.Cluster) -> int | None:
+    return None if cluster.owner is None else cluster.owner[0]
+
+
+async def test_a_reused_process_id_stops_nobody(lived: Path) -> None:
+    """The pid file of a crashed server may name a process of somebody else by now; that one is left alone."""
+    first = Stores(lived, say=print)
+    await first.start()
+    await write(first)
+    await first.stop()
+    (lived / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{lived / 'postgres'}\n")
+
+    second = Stores(lived, say=print)
+    await second.start()
+    found = await read(second)
+    await second.stop()
+
+    assert found == ("row", b"message")
+
+
+def test_a_missing_redis_is_one_sentence() -> None:
+    """With the ways to get one."""
+    with pytest.raises(CannotStart, match=r"^Redis is missing: .* install redis-server or valkey-server .*BROKER_URL"):
+        redis_store.find(wheel=None, path="")
+
+
+def test_a_data_directory_of_another_version_is_one_sentence(data: Path) -> None:
+    """PostgreSQL reads only what its own major version wrote."""
+    (data / "PG_VERSION").write_text("9\n")
+
+    with pytest.raises(CannotStart, match=r"was written by PostgreSQL 9, and that version is not installed: "):
+        postgres_store.find(data, wheel=postgres_store.wheel(), path="")
+
+
+def test_programs_of_a_package_serve_too(data: Path) -> None:
+    """Where the wheel is missing, `redis-server` and `valkey-server` on PATH are taken in that order."""
+    for name in ("valkey-server", "redis-server"):
+        (data / name).touch(mode=0o755)
+
+    assert redis_store.find(wheel=None, path=str(data)) == data / "redis-server"

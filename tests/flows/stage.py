@@ -1,0 +1,103 @@
+"""A whole stack of real processes for flow tests: PostgreSQL, Redis, API, two workers and beat, with shortened times.
+
+What tests do in a workspace is left to `workspaces.py`.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psutil
+
+from deploy.local import Stack
+from subscriptions import clients
+from subscriptions.clients import Draft, Role
+from subscriptions.database import Database
+from subscriptions.settings import Settings, read
+from tests.flows.workspaces import Workspace
+from tests.receiver import Receiver
+
+#: Hours and minutes become seconds; limits are raised.
+SETTINGS: Mapping[str, str] = {
+    "HOOKLAKE_SWEEP_INTERVAL": "100ms",
+    "HOOKLAKE_MEND_INTERVAL": "2s",
+    "HOOKLAKE_FIRST_DUE": "1s",
+    "HOOKLAKE_CHALLENGE_DELAYS": "200ms,300ms,500ms",
+    "HOOKLAKE_CONNECT_TIMEOUT": "2s",
+    "HOOKLAKE_LEASE_MARGIN": "1s",
+    "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE": "100",
+}
+
+
+class Stage:
+    """A running stack, the receiver beside it, and workspaces on demand."""
+
+    def __init__(self, stack: Stack, receiver: Receiver, database: Database) -> None:
+        self.stack = stack
+        self.receiver = receiver
+        self._database = database
+        self._open: list[httpx.AsyncClient] = []
+
+    async def workspace(self) -> Workspace:
+        """A new workspace, and a caller in it with every role of a tenant."""
+        draft = Draft(
+            workspace_id=uuid4().hex,
+            name="a tenant's program",
+            roles=frozenset({Role.PUBLISHER, Role.SUBSCRIBER, Role.VIEWER}),
+        )
+        async with self._database.transaction() as connection:
+            client, secret = await clients.create(connection, draft, now=datetime.now(UTC))
+        http = httpx.AsyncClient(base_url=self.stack.base_url, timeout=20)
+        self._open.append(http)
+        answer = await http.post(
+            f"/authorization/v2/oauth2/{client.workspace_id}/token",
+            data={"grant_type": "client_credentials", "client_id": str(client.id), "client_secret": secret},
+        )
+        http.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+        return Workspace(client.workspace_id, http, self.receiver)
+
+    def logged(self, words: str) -> list[str]:
+        """The lines of the workers' logs that hold these words."""
+        files = (self.stack.data_dir / "logs").glob("worker-*.log")
+        return [line for file in files for line in file.read_text().splitlines() if words in line]
+
+    def workers(self) -> dict[int, psutil.Process]:
+        """The worker processes by their ids."""
+        running = (self.stack.parts[name].pid for name in ("worker-1", "worker-2"))
+        return {pid: psutil.Process(pid) for pid in running if pid is not None}
+
+    async def close(self) -> None:
+        for http in self._open:
+            await http.aclose()
+
+
+@asynccontextmanager
+async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncIterator[Stage]:
+    """A stage whose stack has `settings` on top of the shortened ones; its data go with it unless something failed."""
+    # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
+    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
+    environ = {**inherited, **SETTINGS, **settings, "HOOKLAKE_CA_BUNDLE": receiver.ca}
+    stack = Stack(data_dir=directory, port=0, environ=environ, say=_say)
+    try:
+        await stack.start()
+        database = Database(read(Settings, stack.environ))
+        stage = Stage(stack, receiver, database)
+        yield stage
+        await stage.close()
+        await database.close()
+    finally:
+        await stack.stop()
+        print("KEPT", directory)
+
+
+def _say(line: str) -> None:
+    # Where pytest shows it: beside a test that fails.
+    print(line, file=sys.stderr)

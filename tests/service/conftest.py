@@ -1,0 +1,85 @@
+"""The API in one process: real doors over a real database, a told clock, and requests without a socket.
+
+Redis and workers are left to the flows: what would be announced is collected in `announced`.
+"""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from delivery.settings import Settings as Delivery
+from delivery.tickets import Nudge
+from delivery.wire.guard import Guard
+from delivery.wire.transport import open_transport
+from service.app import Base, Configuration, assemble, build
+from service.doors import Doors
+from service.settings import Settings
+from subscriptions import catalogue
+from subscriptions.database import Database, DatabaseClock
+from subscriptions.settings import Settings as Ground
+from subscriptions.vault import Vault
+from tests.clock import Clock
+from tests.conftest import VAULT_KEYS
+from tests.service.callers import Callers
+
+TYPES = """
+INSERT INTO event_types (type, service_manager, api_group, friendly_name, description, generation, created_at, updated_at)
+SELECT type, 'HPE GreenLake Platform', api_group, friendly_name, description, 1, $5, $5
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS t (type, api_group, friendly_name, description)
+"""
+
+
+@pytest.fixture
+def announced() -> list[Nudge]:
+    """All nudges that were announced, in order."""
+    return []
+
+
+@pytest.fixture
+async def doors(database: Database, database_url: str, clock: Clock, announced: list[Nudge]) -> AsyncIterator[Doors]:
+    """Doors over this test's database, which knows the documented event types."""
+    configuration = Configuration(
+        service=Settings(publish_items=20),
+        delivery=Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True),
+        ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS),
+    )
+    guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+    transport = await open_transport(guard)
+    told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
+    base = Base(
+        database=database,
+        clock=told,
+        vault=Vault.parse(VAULT_KEYS),
+        guard=guard,
+        transport=transport,
+        announce=announced.extend,
+    )
+    documented = catalogue.DOCUMENTED
+    async with database.raw() as connection:
+        await connection.execute(
+            TYPES,
+            [entry.type for entry in documented],
+            [entry.api_group for entry in documented],
+            [entry.friendly_name for entry in documented],
+            [entry.description for entry in documented],
+            clock(),
+        )
+    yield assemble(configuration, base)
+    await transport.aclose()
+
+
+@pytest.fixture
+async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API, without a token of its own."""
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = doors
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:
+        yield client
+
+
+@pytest.fixture
+def callers(doors: Doors) -> Callers:
+    """Makes headers: `await callers.headers(Role.PUBLISHER)`."""
+    return Callers(doors)

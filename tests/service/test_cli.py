@@ -1,0 +1,146 @@
+"""The command line against a database of its own: migrations, clients, keys, and errors as one sentence."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from subscriptions import schema
+from subscriptions.clients import Role
+from tests.conftest import VAULT_KEYS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def empty(database_url: str) -> AsyncIterator[str]:
+    """The URL of an empty database."""
+    server = database_url.rpartition("/")[0]
+    administrator = await asyncpg.connect(f"{server}/postgres")
+    await administrator.execute("CREATE DATABASE command_line")
+    yield f"{server}/command_line"
+    await administrator.execute("DROP DATABASE command_line WITH (FORCE)")
+    await administrator.close()
+
+
+async def hooklake(url: str, *arguments: str, **more: str) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of one command."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
+    environ = kept | {"HOOKLAKE_DATABASE_URL": url, "HOOKLAKE_VAULT_KEYS": VAULT_KEYS} | more
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service.cli", *arguments),
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_two_migrations_at_once(empty: str) -> None:
+    """Two migrations started at once: one migrates, none fails; a third finds nothing to do."""
+    results = await asyncio.gather(hooklake(empty, "migrate"), hooklake(empty, "migrate"))
+    third = await hooklake(empty, "migrate")
+
+    assert [*results, third] == [(0, "", "")] * 3
+    connection = await asyncpg.connect(empty)
+    assert await connection.fetch("SELECT version_num FROM alembic_version") == [(schema.REVISION,)]
+    # Yesterday's to those of a week ahead.
+    assert await connection.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass") == 9
+    await connection.close()
+
+
+async def test_clients(empty: str, tmp_path: Path) -> None:
+    """First clients are written once to a private file; later ones are made, listed, rotated and revoked."""
+    file = tmp_path / "credentials.json"
+    first = ("clients", "first", "--file", str(file), "--base-url", "http://127.0.0.1:8080")
+    await hooklake(empty, "migrate")
+
+    made = await hooklake(empty, *first)
+    written = file.read_text()
+    again = await hooklake(empty, *first)
+    _, created, _ = await hooklake(empty, "clients", "create", "--name", "audit log", "--role", "publisher")
+    client = json.loads(created)["clientId"]
+    _, rotated, _ = await hooklake(empty, "clients", "rotate", client)
+    revoked = await hooklake(empty, "clients", "revoke", client)
+    _, listed, _ = await hooklake(empty, "clients", "list")
+
+    assert (made, again, revoked) == ((0, "", ""),) * 3
+    assert (file.stat().st_mode & 0o777, file.read_text()) == (0o600, written)
+    credentials = json.loads(written)
+    assert set(credentials) == {"baseUrl", "workspaceId", "clients"}
+    assert [set(entry) for entry in credentials["clients"]] == [{"role", "clientId", "clientSecret"}] * 4
+    assert {entry["role"] for entry in credentials["clients"]} == {str(role) for role in Role}
+    assert set(json.loads(created)) == {"workspaceId", "clientId", "clientSecret"}
+    assert rotated.strip() != json.loads(created)["clientSecret"]
+    lines = listed.splitlines()
+    assert (len(lines), "publisher+any-workspace" in listed, "revoked" in lines[-1]) == (5, True, True)
+
+
+async def test_no_credentials_are_lost(empty: str, tmp_path: Path) -> None:
+    """Where the file cannot be written no client is made, so that the next start can."""
+    await hooklake(empty, "migrate")
+    first = ("clients", "first", "--base-url", "http://127.0.0.1:8080", "--file")
+
+    failed = await hooklake(empty, *first, str(tmp_path / "missing" / "credentials.json"))
+    _, listed, _ = await hooklake(empty, "clients", "list")
+
+    assert (failed[0], failed[2].count("\n"), listed) == (1, 1, "")
+
+
+async def test_rotating_keys(empty: str) -> None:
+    """A rotation prints the new key's id."""
+    await hooklake(empty, "migrate")
+
+    status, kid, _ = await hooklake(empty, "keys", "rotate")
+
+    assert (status, len(kid.strip())) == (0, 43)
+
+
+NOWHERE = "postgresql://a:b@127.0.0.1:1/c"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        (("migrate",), {"HOOKLAKE_DATABASE_URL": ""}, "HOOKLAKE_DATABASE_URL is not set."),
+        (("migrate",), {}, "PostgreSQL is not available: "),
+        (("migrate",), {"HOOKLAKE_DATABASE_URL": "mysql://a/b"}, "HOOKLAKE_DATABASE_URL names mysql"),
+        (("api",), {}, "HOOKLAKE_BROKER_URL is not set."),
+        (("api",), {"HOOKLAKE_PORT": "0"}, "HOOKLAKE_PORT has to be from 1 to 65535."),
+        (("api",), {"HOOKLAKE_PORT": "http"}, "HOOKLAKE_PORT: "),
+        (("api",), {"HOOKLAKE_VAULT_KEYS": "nonsense", "HOOKLAKE_BROKER_URL": "redis://"}, "HOOKLAKE_VAULT_KEYS"),
+        (("clients", "list"), {}, "PostgreSQL is not available: "),
+        (("keys", "rotate"), {"HOOKLAKE_VAULT_KEYS": "nonsense"}, "HOOKLAKE_VAULT_KEYS"),
+    ],
+)
+async def test_what_goes_wrong(arguments: tuple[str, ...], environ: dict[str, str], said: str) -> None:
+    """Whatever goes wrong is one sentence on standard error and status 1."""
+    status, out, err = await hooklake(NOWHERE, *arguments, **environ)
+
+    assert (status, out, err.count("\n"), err.startswith(f"hooklake: {said}")) == (1, "", 1, True), err
+
+
+async def test_not_migrated(empty: str) -> None:
+    """What needs tables says that there are none yet."""
+    status, _, err = await hooklake(empty, "clients", "list")
+
+    assert (status, err) == (1, "hooklake: the database is not migrated yet: run `hooklake migrate`.\n")
+
+
+async def test_client_that_is_not_there(empty: str) -> None:
+    """A client that does not exist is said not to."""
+    await hooklake(empty, "migrate")
+    nobody = "00000000-0000-4000-8000-000000000000"
+
+    status, _, err = await hooklake(empty, "clients", "revoke", nobody)
+
+    assert (status, err) == (1, f"hooklake: Client {nobody} does not exist.\n")

@@ -1,0 +1,162 @@
+"""Recent deliveries and retries over HTTP, in GreenLake's forms (greenlake.md 1.5)."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from delivery.lifecycle import State
+from delivery.tickets import Nudge, Ticket
+from subscriptions.clients import Role
+from subscriptions.database import Database
+from subscriptions.webhooks import Webhook
+from tests import builders
+from tests.builders import WORKSPACE, Result
+from tests.clock import Clock
+from tests.service.callers import Callers
+
+TYPE = "com.test.v1.things.changed"
+REFUSED = Result(
+    state=State.FAILED,
+    status=None,
+    reason="connection refused by 127.0.0.1:9",
+    response_headers=None,
+    response_body=None,
+)
+ANSWERED = Result(
+    status=200,
+    request_headers=b'[["Content-Type","application/json"],["Authorization","***"]]',
+    response_headers=b'[["Set-Cookie","a"],["set-cookie","b"],["Server","x"]]',
+    response_body=b"caf\xc3\xa9 \xff\x00",
+)
+
+
+@pytest.fixture
+async def hook(database: Database, clock: Clock) -> Webhook:
+    return await builders.webhook(database, clock)
+
+
+@pytest.fixture
+async def subscriber(api: httpx.AsyncClient, callers: Callers) -> httpx.AsyncClient:
+    """The API's client, as a subscriber."""
+    api.headers.update(await callers.headers(Role.SUBSCRIBER))
+    return api
+
+
+def path(hook: Webhook) -> str:
+    return f"/events/v1beta1/webhooks/{hook.id}"
+
+
+async def test_a_delivered_event(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+) -> None:
+    """Every field of a success: headers as lists whatever their case, the event as JSON, the answer as text."""
+    event = builders.event(clock, id="x-1")
+    await builders.tried(database, clock, event, hook.id, ANSWERED)
+
+    response = await subscriber.get(path(hook) + "/recent-deliveries")
+
+    at = clock().strftime("%Y-%m-%dT%H:%M:%S")
+    assert response.status_code == 200, response.text
+    assert response.json() == {
+        "count": 1,
+        "offset": 0,
+        "total": 1,
+        "items": [
+            {
+                "id": "x-1",
+                "type": "events/deliveryFailure",
+                "httpResponseCode": 200,
+                "status": "SUCCESS",
+                "retryStatus": "NORETRY",
+                "description": TYPE,
+                "reason": "200 OK",
+                "createdAt": f"{at}.000Z",
+                "updatedAt": f"{at}.250Z",
+                "generation": 1,
+                "requestHeaders": {"Content-Type": ["application/json"], "Authorization": ["***"]},
+                "requestBody": {
+                    "specversion": "1.0",
+                    "id": "x-1",
+                    "source": "//global.test/things",
+                    "type": TYPE,
+                    "data": {"n": 1.5},
+                },
+                "responseHeaders": {"Set-Cookie": ["a", "b"], "Server": ["x"]},
+                "responseBody": "café \ufffd\0",
+                "resourceUri": path(hook),
+                "subject": f"events.{WORKSPACE}.{hook.id}",
+            }
+        ],
+    }
+
+
+async def test_a_failure_without_an_answer(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+) -> None:
+    """Where no answer came the code is 0 and the reason says why; the failureId is there to be retried."""
+    event = builders.event(clock)
+    await builders.tried(database, clock, event, hook.id, REFUSED)
+
+    [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
+
+    assert {
+        "httpResponseCode": 0,
+        "status": "FAILURE",
+        "retryStatus": "NORETRY",
+        "reason": "connection refused by 127.0.0.1:9",
+        "responseHeaders": {},
+        "responseBody": "",
+        "failureId": str(event.key),
+    }.items() <= item.items()
+
+
+async def test_paging(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+    """Latest first, in pages; a limit beyond 200 is clamped; one that is no number is a 400."""
+    for number in range(3):
+        clock.advance(1)
+        await builders.tried(database, clock, builders.event(clock, id=f"x-{number}"), hook.id, ANSWERED)
+
+    pages = [
+        (await subscriber.get(path(hook) + "/recent-deliveries", params=query)).json()
+        for query in ({"limit": 500}, {"limit": 1, "offset": 1}, {"offset": 3})
+    ]
+    bad = await subscriber.get(path(hook) + "/recent-deliveries", params={"limit": "x"})
+
+    assert [[item["id"] for item in page["items"]] for page in pages] == [["x-2", "x-1", "x-0"], ["x-1"], []]
+    assert [(page["count"], page["offset"], page["total"]) for page in pages] == [(3, 0, 3), (1, 1, 3), (0, 3, 3)]
+    assert bad.status_code == 400
+
+
+async def test_a_retry(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook, announced: list[Nudge]
+) -> None:
+    """200 with the last attempt and every required field; the event is owed again and announced."""
+    event = builders.event(clock)
+    await builders.tried(database, clock, event, hook.id, REFUSED)
+
+    response = await subscriber.post(f"{path(hook)}/delivery-failures/{event.key}/retry")
+
+    body = response.json()
+    required = "id,type,httpResponseCode,resourceUri,requestHeaders,requestBody,responseHeaders,responseBody"
+    assert response.status_code == 200, response.text
+    assert {*required.split(","), "createdAt", "updatedAt", "generation", "failureId"} <= body.keys()
+    assert (body["failureId"], body["retryStatus"]) == (str(event.key), "RETRY")
+    assert body["message"] == "Delivery failures retried submitted."
+    assert announced == [Ticket(event.key, hook.id, 1, 0)]
+
+
+async def test_a_retry_of_what_arrived_or_never_was(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+) -> None:
+    """What was delivered is a 400 that says so; an unknown id, or one that is no UUID, is a 404."""
+    event = builders.event(clock)
+    await builders.tried(database, clock, event, hook.id, ANSWERED)
+
+    answers = [
+        await subscriber.post(f"{path(hook)}/delivery-failures/{failure}/retry")
+        for failure in (event.key, uuid4(), "no-uuid")
+    ]
+
+    assert [each.status_code for each in answers] == [400, 404, 404]
+    assert "delivered" in answers[0].json()["message"]

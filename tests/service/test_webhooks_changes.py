@@ -1,0 +1,121 @@
+"""Webhooks over HTTP: what a change or a deletion answers, and what it leaves."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from service.doors import Doors
+from subscriptions.clients import Role
+from tests.clock import Clock
+from tests.service.callers import Callers
+
+PATH = "/events/v1beta1/webhooks"
+SECRET = "s3cr3tKey"
+
+
+def registration(**more: Any) -> dict[str, Any]:
+    return {"name": "Licences", "destination": "https://127.0.0.1:9/hook", "secret": SECRET, **more}
+
+
+def issues(response: httpx.Response) -> list[tuple[str, str]]:
+    return [(issue["source"], issue["subject"]) for issue in response.json()["errorDetails"][0]["issues"]]
+
+
+@pytest.fixture
+async def subscriber(api: httpx.AsyncClient, callers: Callers) -> httpx.AsyncClient:
+    """The API's client, as a subscriber."""
+    api.headers.update(await callers.headers(Role.SUBSCRIBER, name="Licence watch"))
+    return api
+
+
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
+async def test_changes(subscriber: httpx.AsyncClient, clock: Clock, media_type: str) -> None:
+    """PATCH changes what it names in both media types and raises the generation by one; the rest stays."""
+    made = (await subscriber.post(PATH, json=registration(challengeRequestEnabled=False))).json()
+    clock.advance(1)
+
+    response = await subscriber.patch(
+        f"{PATH}/{made['id']}", content=b'{"description":"New"}', headers={"Content-Type": media_type}
+    )
+
+    body = response.json()
+    assert response.status_code == 200, response.text
+    assert body == made | {"description": "New", "generation": 2, "updatedAt": body["updatedAt"]}
+    assert body["updatedAt"] > made["updatedAt"]
+    assert (await subscriber.get(f"{PATH}/{made['id']}")).json() == body
+
+
+@pytest.mark.parametrize("cleared", ["", None])
+async def test_a_second_secret_is_cleared(subscriber: httpx.AsyncClient, cleared: str | None) -> None:
+    """`"secondarySecret": ""` clears it, and so does merge-patch's null; the webhook has to prove itself again."""
+    made = (await subscriber.post(PATH, json=registration(secondarySecret="zweites"))).json()
+
+    body = (await subscriber.patch(f"{PATH}/{made['id']}", json={"secondarySecret": cleared})).json()
+
+    assert (made["dualSecret"], body["dualSecret"], body["status"]) == (True, False, "PENDING")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "named"),
+    [
+        ({"colour": "red"}, 422, "colour"),
+        ({"name": None}, 422, "name"),
+        ({"paused": "no"}, 422, "paused"),
+        ({"name": ""}, 400, "name"),
+        ({"authType": "APIKey"}, 400, "apiKey"),
+        ({"destination": "http://10.0.0.1/"}, 400, "destination"),
+    ],
+)
+async def test_refused_changes(subscriber: httpx.AsyncClient, change: dict[str, Any], status: int, named: str) -> None:
+    """A refused change names its field and leaves the webhook as it was."""
+    made = (await subscriber.post(PATH, json=registration())).json()
+
+    response = await subscriber.patch(f"{PATH}/{made['id']}", json=change)
+
+    assert (response.status_code, issues(response)) == (status, [("field", named)])
+    assert (await subscriber.get(f"{PATH}/{made['id']}")).json() == made
+
+
+async def test_pausing_names_who_did_it(subscriber: httpx.AsyncClient) -> None:
+    """`paused: true` shows as DISABLED with its literal stateReason; `false` asks for a new challenge."""
+    made = (await subscriber.post(PATH, json=registration())).json()
+
+    paused = (await subscriber.patch(f"{PATH}/{made['id']}", json={"paused": True})).json()
+    resumed = (await subscriber.patch(f"{PATH}/{made['id']}", json={"paused": False})).json()
+
+    assert (paused["paused"], paused["status"]) == (True, "DISABLED")
+    assert paused["stateReason"] == f"Webhook Disabled by user: {made['hpePrincipal']}"
+    assert (resumed["paused"], resumed["status"], "stateReason" in resumed) == (False, "PENDING", False)
+
+
+async def test_deletion(subscriber: httpx.AsyncClient) -> None:
+    """204 without a body; afterwards it is not found, and its name is free."""
+    made = (await subscriber.post(PATH, json=registration())).json()
+
+    response = await subscriber.delete(f"{PATH}/{made['id']}")
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await subscriber.get(f"{PATH}/{made['id']}")).status_code == 404
+    assert (await subscriber.delete(f"{PATH}/{made['id']}")).status_code == 404
+    assert (await subscriber.post(PATH, json=registration())).status_code == 201
+
+
+async def test_deletion_with_subscriptions(subscriber: httpx.AsyncClient, doors: Doors) -> None:
+    """Refused with 400 unless `force=true`, which ends them too (greenlake.md D.12); another word is a 400."""
+    made = (await subscriber.post(PATH, json=registration())).json()
+    order = {
+        "eventType": "com.hpe.greenlake.audit-log.v1.logs.created",
+        "webhook": {"resourceUri": made["resourceUri"]},
+    }
+    assert (await subscriber.post("/events/v1beta1/subscriptions", json=[order])).status_code == 201
+
+    answers = [
+        await subscriber.delete(f"{PATH}/{made['id']}", params=query)
+        for query in ({}, {"force": "false"}, {"force": "perhaps"}, {"force": "true"})
+    ]
+
+    assert [each.status_code for each in answers] == [400, 400, 400, 204]
+    assert issues(answers[0]) == issues(answers[2]) == [("query.parameter", "force")]
+    async with doors.database.raw() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM subscriptions") == 0

@@ -1,0 +1,167 @@
+"""What CloudEvents attributes may be called and hold, by rule number."""
+
+import pytest
+
+from subscriptions import attributes
+from subscriptions.attributes import Instant
+
+URIS = [
+    "https://a.example/x?y=1",
+    "urn:cps:org.onap.cps.ncmp.events:avc-event-schema:1.0",
+    "mailto:a@b.example",
+    "cps:x",
+]
+REFERENCES = ["//global.api.greenlake.hpe.com/audit-log", "/x/y", "publisher-test-single-2", "a/b:c", "?q", "#f", "%41"]
+
+
+@pytest.mark.parametrize("name", ["id", "a", "x1", "1x", "correlationid", "a" * 40])
+def test_c2_names(name: str) -> None:
+    """C2: lower-case ASCII letters and digits."""
+    assert attributes.name_fault(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "data", "Id", "a-b", "a_b", "é", "a\n", "a b", "data_base64", "١"])
+def test_c2_not_names(name: str) -> None:
+    """C2: anything else, a trailing newline included (6.2 fault 9), and `data`."""
+    assert attributes.name_fault(name)
+
+
+@pytest.mark.parametrize("value", ["", "x", True, False, 0, 2**31 - 1, -(2**31), "é😀"])
+def test_c3_c4_values_of_extensions(value: object) -> None:
+    """C3, C4: strings, booleans, 32-bit integers."""
+    assert attributes.value_fault("ext", value) is None
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 1.0, None, [], {}, b"x"])
+def test_c3_c4_no_values(value: object) -> None:
+    """C3, C4: no floats, no containers, no larger integers (6.2 fault 9)."""
+    assert attributes.value_fault("ext", value)
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1f", "\x7f", "\x9f", "\ufdd0", "\ufdef", "\ufffe", "\U0010ffff", "\ud800"]
+)
+def test_c5_unwanted_characters(character: str) -> None:
+    """C5: no control characters, noncharacters, surrogates."""
+    assert attributes.value_fault("ext", f"a{character}b")
+    assert attributes.value_fault("id", f"a{character}b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("source", uri) for uri in URIS + REFERENCES),
+        *(("dataschema", uri) for uri in URIS),
+        ("source", "http://[::1]:8080/x"),
+        ("id", "x" * 256),
+        ("specversion", "1.0"),
+        ("type", "any.thing"),
+        ("datacontenttype", "application/json"),
+        ("datacontenttype", 'Text/Plain ; charset="utf-8"; a=b'),
+        ("datacontenttype", "image/x+json"),
+        ("time", "2024-10-30T21:09:16.127443806Z"),
+    ],
+)
+def test_c6_to_c14_taken(name: str, value: str) -> None:
+    """C6 to C14: what each core attribute takes."""
+    assert attributes.value_fault(name, value) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "") for name in attributes.CORE),
+        *((name, 1) for name in attributes.CORE),
+        ("id", "x" * 257),
+        ("specversion", "0.3"),
+        ("specversion", "1.0.2"),
+        *(
+            ("source", text)
+            for text in ["a b", "é", "%4", "http://[", ":x", "1a:b", "//h:p/", "a#b#c", "<x>", "/" * 1025]
+        ),
+        *(("dataschema", text) for text in ["/x", "//host/x", "schema", "https:", "https://a b"]),
+        *(
+            ("datacontenttype", text)
+            for text in ["json", "a/", "a/b/c", "a/b; c", "text/plain; charset=", "a /b", "a/b,c/d"]
+        ),
+        *(("time", text) for text in ["now", "2024-10-30", "2024-10-30 21:09:16Z", "2024-10-30T21:09:16"]),
+    ],
+)
+def test_c6_to_c14_refused(name: str, value: object) -> None:
+    """C6 to C14: what each core attribute refuses."""
+    assert attributes.value_fault(name, value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2026-05-04T12:30:00Z", "2026-05-04T12:30:00.000Z"),
+        ("2026-05-04T12:30:00Z", "2026-05-04t12:30:00z"),
+        ("2026-05-04T12:30:00+02:00", "2026-05-04T10:30:00-00:00"),
+        ("2026-05-04T00:30:00+05:45", "2026-05-03T18:45:00Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("0001-01-01T00:00:00+23:00", "0001-01-01T00:00:00.00+23:00"),
+    ],
+)
+def test_c14_one_instant_two_spellings(one: str, other: str) -> None:
+    """C14: instants compare, whatever the spelling."""
+    assert attributes.instant(one) == attributes.instant(other) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:60Z",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00+24:00",
+        "2026-01-01T00:00:00+0100",
+        "2026-01-01T00:00:00Z\n",
+        "٢026-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+    ],
+)
+def test_c14_no_timestamps(text: str) -> None:
+    """C14: what RFC 3339 does not have is not a time."""
+    assert attributes.instant(text) is None
+
+
+def test_c14_decimals_order_as_numbers() -> None:
+    """Nanoseconds and any more digits count."""
+    assert Instant(1, "49") < Instant(1, "5") < Instant(1, "500000001") < Instant(2, "")
+
+
+@pytest.mark.parametrize("media_type", [None, "application/json", "Application/JSON", "image/x+json", "a/b+JSON; c=d"])
+def test_j5_json_types(media_type: str | None) -> None:
+    """J5, and 6.2 fault 14: any `*/json` or `*/*+json`, case and parameters aside; absent counts as JSON."""
+    assert attributes.is_json(media_type)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/xml", "application/jsonx", "json", "application/json2"]
+)
+def test_j6_other_types(media_type: str) -> None:
+    """J6: everything else is not JSON."""
+    assert not attributes.is_json(media_type)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "charset"),
+    [
+        ("text/plain", None),
+        ("text/plain;a=b; Charset=UTF-8", "utf-8"),
+        ('text/plain; charset="iso-8859-1"', "iso-8859-1"),
+    ],
+)
+def test_c10_charset(media_type: str, charset: str | None) -> None:
+    """C10: parameter names are compared without case."""
+    assert attributes.charset(media_type) == charset
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (-5, "-5"), ("a", "a")])
+def test_c4_canonical_strings(value: attributes.Value, text: str) -> None:
+    """C4, and 6.2 fault 10: `true`, not `True`."""
+    assert attributes.canonical(value) == text
