@@ -78,7 +78,9 @@ def _clients(commands: Any) -> None:
     create = _command(commands, "create", create_client, "make a client; its secret is shown this once")
     create.add_argument("--name", required=True, help="shown as createdBy")
     create.add_argument("--workspace", default=uuid4().hex, help="32 hexadecimal digits; a new one if absent")
-    create.add_argument("--role", action="append", required=True, choices=list(Role), help="may be given repeatedly")
+    create.add_argument(
+        "--role", action="append", required=True, choices=[role.value for role in Role], help="may be given repeatedly"
+    )
     create.add_argument("--any-workspace", action="store_true", help="may publish for other workspaces")
     _command(commands, "list", list_clients, "show all clients, also revoked ones")
     for name, run, words in (

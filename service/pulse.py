@@ -10,7 +10,7 @@ from contextlib import suppress
 from delivery.upkeep import Upkeep
 from subscriptions import schema
 from subscriptions.database import Database, DatabaseClock
-from subscriptions.errors import HooklakeError, Unavailable
+from subscriptions.errors import Unavailable
 
 log = logging.getLogger("hooklake.service")
 
@@ -69,6 +69,8 @@ class Pulse:
             log.warning("api.not_ready missing=%r", missing)
             return
         if not self._partitioned:
-            with suppress(HooklakeError):
+            try:
                 await self._upkeep.make_partitions()
                 self._partitioned = True
+            except Exception as error:  # tried again with the next beat; a writer that misses one makes it, too
+                log.warning("partitions.not_made cause=%r", error)

@@ -3,6 +3,7 @@
 What a token says is left to `access.py`.
 """
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
@@ -55,27 +56,28 @@ class Keyring:
         self._keys: dict[str, Key] = {}
         self._loaded_at: datetime | None = None
         self._signing: tuple[str, ec.EllipticCurvePrivateKey] | None = None
+        #: Many requests that miss a key at once read the keys once.
+        self._reading = asyncio.Lock()
 
     async def signing(self, now: datetime) -> tuple[str, ec.EllipticCurvePrivateKey]:
         """The newest key's id and private half, made if there is none; raises Unavailable where it cannot be unsealed."""
-        if self._signing is None or self._older_than(FRESH, now):
-            await self._load(now)
+        await self._refresh(FRESH, now)
+        if self._signing is None:
             newest = next(iter(self._keys.values()))
             self._signing = (newest.kid, self._opened(newest))
         return self._signing
 
     async def verifying(self, kid: str, now: datetime) -> ec.EllipticCurvePublicKey | None:
         """The public half of an unretired key; None where there is none of this id."""
-        if kid not in self._keys and self._older_than(RELOAD, now):
-            await self._load(now)
+        if kid not in self._keys:
+            await self._refresh(RELOAD, now)
         key = self._keys.get(kid)
         retired = key is None or (key.retired_at is not None and key.retired_at <= now)
         return None if key is None or retired else key.public
 
     async def published(self, now: datetime) -> list[Mapping[str, str]]:
         """The unretired public keys, newest first, as a JWKS lists them."""
-        if self._older_than(RELOAD, now):
-            await self._load(now)
+        await self._refresh(RELOAD, now)
         return [key.jwk for key in self._keys.values()]
 
     async def rotate(self, now: datetime) -> str:
@@ -85,8 +87,15 @@ class Keyring:
             others = update(signing_keys).where(signing_keys.c.retired_at.is_(None))
             await connection.execute(others.values(retired_at=now + OVERLAP))
             kid = await self._make(connection, now)
-        self._signing = None
+        self._loaded_at = None
         return kid
+
+    async def _refresh(self, age: timedelta, now: datetime) -> None:
+        """Reads the keys unless they were read less than `age` ago."""
+        if self._older_than(age, now):
+            async with self._reading:
+                if self._older_than(age, now):
+                    await self._load(now)
 
     def _older_than(self, age: timedelta, now: datetime) -> bool:
         return self._loaded_at is None or now - self._loaded_at >= age

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from sqlalchemy import exc
 
-from subscriptions.database import Database
+from subscriptions.database import Database, Raw
+from subscriptions.errors import Unavailable
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
 REVISION = "0001"
@@ -30,12 +32,19 @@ class Look:
 
 
 async def look(database: Database) -> Look:
-    """The database's time and revision; raises Unavailable."""
-    async with database.raw() as connection:
-        try:
-            row = await connection.fetchrow("SELECT clock_timestamp() AS now, version_num FROM alembic_version")
-        except asyncpg.UndefinedTableError:
-            row = None
-        if row is not None:
-            return Look(now=row["now"], revision=row["version_num"])
-        return Look(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")
+    """The database's time and revision; raises Unavailable, also where PostgreSQL lets nobody in."""
+    try:
+        async with database.raw() as connection:
+            return await _look(connection)
+    except (asyncpg.PostgresError, exc.DBAPIError) as error:
+        raise Unavailable("PostgreSQL", str(getattr(error, "orig", error))) from error
+
+
+async def _look(connection: Raw) -> Look:
+    try:
+        row = await connection.fetchrow("SELECT clock_timestamp() AS now, version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        row = None
+    if row is not None:
+        return Look(now=row["now"], revision=row["version_num"])
+    return Look(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")

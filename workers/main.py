@@ -126,6 +126,8 @@ def _name() -> str:
 
 
 def _logging() -> None:
+    # With a receiver, Celery leaves logging alone; it would set the root logger to its own --loglevel.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )

@@ -13,24 +13,48 @@ from subscriptions.database import Raw
 
 #: Lanes (webhooks with owed rows) that one drain looks at; the next one starts where chance puts it.
 LANES = 256
+#: Due rows among which a drain looks for lanes when its walk came across none: most lanes may wait for a later hour.
+OLDEST = 2000
 #: Lost tries from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
 
-# 1. Walk the index from webhook to webhook, one step each, however many rows a webhook has.
-# 2. Keep those with a due row; count workspaces, and lanes per workspace, to cut the wanted rows into fair portions.
-# 3. Lock each lane's oldest due rows up to its portion and its free share.
-# 4. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
-DRAIN = f"""
-WITH RECURSIVE lanes (webhook, n) AS (
+# The index from webhook to webhook, one step each, however many rows a webhook has: from `$3` to the end, then from the
+# beginning back to it.
+WALK = """
+WITH RECURSIVE ahead (webhook, n) AS (
     (SELECT webhook, 1 FROM deliveries WHERE state = 'owed' AND webhook > $3 ORDER BY webhook LIMIT 1)
     UNION ALL
-    SELECT x.webhook, l.n + 1 FROM lanes l, LATERAL (
+    SELECT x.webhook, l.n + 1 FROM ahead l, LATERAL (
         SELECT webhook FROM deliveries WHERE state = 'owed' AND webhook > l.webhook ORDER BY webhook LIMIT 1
     ) AS x WHERE l.n < $4
-), ready AS (
+), behind (webhook, n) AS (
+    (SELECT webhook, 1 FROM deliveries WHERE state = 'owed' AND webhook <= $3 ORDER BY webhook LIMIT 1)
+    UNION ALL
+    SELECT x.webhook, l.n + 1 FROM behind l, LATERAL (
+        SELECT webhook FROM deliveries WHERE state = 'owed' AND webhook > l.webhook AND webhook <= $3 ORDER BY webhook LIMIT 1
+    ) AS x WHERE l.n < $4
+), lanes (webhook, n) AS (
+    SELECT webhook, n FROM ahead UNION ALL SELECT webhook, n + $4 FROM behind LIMIT $4
+)"""
+
+FIRST_DUE = f"""
+WITH lanes (webhook, n) AS (
+    SELECT webhook, row_number() OVER () FROM (
+        SELECT webhook FROM deliveries
+        WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {OLDEST}
+    ) AS due GROUP BY webhook LIMIT $4
+)"""
+
+# 1. Of the lanes keep those with a due row; count workspaces, and lanes per workspace, to cut the wanted rows into fair
+#    portions. Where there are more lanes than wanted rows, each workspace's first lane comes before anybody's second, and
+#    workspaces take turns by a hash that changes with every drain.
+# 2. Lock each lane's oldest due rows up to its portion and its free share.
+# 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
+TAKE_DUE = f""", ready AS (
     SELECT l.webhook, w.workspace_id, coalesce(s.share, $6) AS share,
-        count(*) OVER (PARTITION BY w.workspace_id) AS siblings
+        count(*) OVER (PARTITION BY w.workspace_id) AS siblings,
+        row_number() OVER (PARTITION BY w.workspace_id ORDER BY l.n) AS turn
     FROM lanes l JOIN webhooks w ON w.id = l.webhook
     LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
     WHERE coalesce(s.share, $6) > 0 AND EXISTS (
@@ -39,7 +63,7 @@ WITH RECURSIVE lanes (webhook, n) AS (
     )
 ), portions AS (
     SELECT webhook, least(share, ceil($5::float8 / (SELECT count(DISTINCT workspace_id) FROM ready) / siblings)::int) AS portion
-    FROM ready
+    FROM ready ORDER BY turn, hashtextextended(workspace_id, uuid_hash_extended($3::uuid, 0))
 ), locked AS (
     SELECT x.* FROM portions p, LATERAL (
         SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM deliveries d
@@ -83,16 +107,16 @@ class Room:
 
 
 async def drain(connection: Raw, room: Room, *, start: UUID, now: datetime, lease: float) -> Claim:
-    """Claims at most `room.wanted` due rows, beginning behind the webhook id `start` and going round once."""
-    claim = await _pass(connection, room, start, now, lease)
-    if claim.told is not None or start.int == 0:
+    """Claims at most `room.wanted` due rows, the walk beginning behind the webhook id `start` and going round once."""
+    claim = await _pass(connection, WALK + TAKE_DUE, room, start, now, lease)
+    if claim.told is not None:
         return claim
-    return await _pass(connection, room, UUID(int=0), now, lease)
+    return await _pass(connection, FIRST_DUE + TAKE_DUE, room, start, now, lease)
 
 
-async def _pass(connection: Raw, room: Room, start: UUID, now: datetime, lease: float) -> Claim:
+async def _pass(connection: Raw, statement: str, room: Room, start: UUID, now: datetime, lease: float) -> Claim:
     rows = await connection.fetch(
-        DRAIN,
+        statement,
         now,
         now + timedelta(seconds=lease),
         start,

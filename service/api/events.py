@@ -62,21 +62,29 @@ async def read_event(request: Request) -> Response:
     """GET /events/v1beta1/events/{id}: what became of an accepted event.
 
     `{id}` is the id of the receipt. Where the publisher chose it, `?source=` has to name the event's source, since two
-    sources may share an id; and it is found for as long as ids are remembered.
+    sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
+    as long as ids are remembered.
     """
     doors, caller = doors_of(request), auth.caller(request)
-    wanted = request.path_params["id"]
-    source = request.query_params.get("source")
-    if source is not None:
-        trace = await doors.traces.by_id(caller.workspace_id, source, wanted)
-    else:
-        try:
-            trace = await doors.traces.by_key(UUID(wanted), auth.scope(caller))
-        except ValueError:
-            trace = None
+    wanted, asked = request.path_params["id"], request.query_params
+    # Who may publish for other workspaces may see what became of it.
+    scope = None if caller.any_workspace else auth.scope(caller)
+    workspace = asked.get("workspaceId", caller.workspace_id)
+    trace = None
+    if "source" not in asked:
+        trace = await doors.traces.by_key(_key(wanted), scope)
+    elif scope in (None, workspace):
+        trace = await doors.traces.by_id(workspace, asked["source"], wanted)
     if trace is None:
         raise Absent("Event", wanted)
     return writing.json(_trace(trace))
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Absent("Event", text) from None
 
 
 def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, now: datetime) -> Event:

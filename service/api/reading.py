@@ -34,6 +34,7 @@ async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
 
 
 def too_large(limit: int) -> TooLarge:
+    """The refusal of a body that has more than `limit` bytes."""
     return TooLarge(Issue(subject="body", description=f"is larger than {limit} bytes"))
 
 

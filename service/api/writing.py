@@ -15,6 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with a JSON body."""
     return Response(_encode(value), status, headers=headers, media_type="application/json")
 
 

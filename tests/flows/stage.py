@@ -80,7 +80,7 @@ class Stage:
 
 @asynccontextmanager
 async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncIterator[Stage]:
-    """A stage whose stack has `settings` on top of the shortened ones; its data go with it unless something failed."""
+    """A stage whose stack has `settings` on top of the shortened ones; its data go with it."""
     # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
@@ -95,7 +95,7 @@ async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncItera
         await database.close()
     finally:
         await stack.stop()
-        print("KEPT", directory)
+        shutil.rmtree(directory)
 
 
 def _say(line: str) -> None:

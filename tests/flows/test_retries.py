@@ -1,6 +1,7 @@
 """What follows a failed attempt: another one on schedule, or the end, each with its reason for people to read."""
 
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 
@@ -28,7 +29,7 @@ async def test_two_failures_then_success(workspace: Workspace, receiver: Receive
     await workspace.settled(receipt, delivered=1)
 
     requests = receiver.deliveries(hook.path)
-    waits = [later.at - earlier.at for earlier, later in zip(requests, requests[1:], strict=False)]
+    waits = [later.at - earlier.at for earlier, later in pairwise(requests)]
     item = await workspace.tried(hook)
     assert len(waits) == 2
     for wait, delay in zip(waits, DELAYS, strict=False):

@@ -42,7 +42,7 @@ async def until(fact: Callable[[], Awaitable[F | None]], what: str, *, seconds: 
     """What `fact` returns once it is not None; raises TimeoutError saying what was waited for."""
     try:
         async with asyncio.timeout(seconds):
-            while (found := await fact()) is None:
+            while (found := await fact()) is None:  # noqa: ASYNC110 -- other processes set no event
                 await asyncio.sleep(0.05)
             return found
     except TimeoutError:

@@ -47,13 +47,15 @@ async def test_ready(api: httpx.AsyncClient, revisions: Doors, revision: str, st
     assert ("migrate" in response.text) == (status == 503)
 
 
-async def test_database_away() -> None:
-    """Without its database a process is not ready, and says why."""
-    nowhere = Database(Settings(database_url="postgresql://a:b@127.0.0.1:1/c", vault_keys=VAULT_KEYS))
+@pytest.mark.parametrize("place", ["postgresql://a:b@127.0.0.1:1/c", "{url}_of_nobody"])
+async def test_database_away(database_url: str, place: str) -> None:
+    """Where its database is away or does not exist a process is not ready, and says why."""
+    nowhere = Database(Settings(database_url=place.format(url=database_url), vault_keys=VAULT_KEYS))
     clock = DatabaseClock()
     pulse = Pulse(nowhere, clock, Upkeep(nowhere, clock, Delivery(), lambda _nudges: None))
 
     missing = await pulse.missing()
+    await nowhere.close()
 
     assert missing is not None
     assert missing.startswith("PostgreSQL is not available")

@@ -1,16 +1,22 @@
 """Publishing over HTTP: receipts, refusals that name the field, and what became of an event."""
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from service.app import build
 from service.doors import Doors
 from subscriptions import events
 from subscriptions.clients import Role
+from subscriptions.database import Database
+from subscriptions.settings import Settings as Ground
+from subscriptions.types import Types
+from tests.conftest import VAULT_KEYS
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
 OCCURRENCES = "/events/v1beta1/occurrences"
@@ -290,3 +296,66 @@ async def test_no_such_event(api: httpx.AsyncClient, callers: Callers) -> None:
         response = await api.get(f"/events/v1beta1/events/{wanted}", headers=publisher)
 
         assert (response.status_code, response.json()["message"]) == (404, "Event not found")
+
+
+async def test_found_in_another_workspace(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Operators, and publishers that may publish for others, find events of any workspace; other publishers their own."""
+    source = "//global.api.greenlake.hpe.com/compute-ops"
+    there = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    await api.post(OCCURRENCES, json=rebooted(id="a"), headers=there)
+    params = {"source": source, "workspaceId": OTHER_WORKSPACE}
+
+    statuses = [
+        (await api.get("/events/v1beta1/events/a", params=params, headers=headers)).status_code
+        for headers in (
+            there,
+            await callers.headers(Role.OPERATOR),
+            await callers.headers(Role.PUBLISHER, any_workspace=True),
+            await callers.headers(Role.PUBLISHER),
+        )
+    ]
+
+    assert statuses == [200, 200, 200, 404]
+
+
+async def test_counts(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+    """The deliveries of an event are counted by state; of an event that was sent again, the newest round."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    receipt = (await api.post(OCCURRENCES, json=rebooted(), headers=publisher)).json()
+    rows = [(1, 0, "failed"), (1, 1, "owed"), (2, 0, "delivered"), (3, 0, "delivered")]
+    async with doors.database.raw() as connection:
+        for webhook, number, state in rows:
+            await connection.execute(
+                "INSERT INTO deliveries (event, webhook, round, state, fence, attempts, lost) VALUES ($1,$2,$3,$4,0,0,0)",
+                *(UUID(receipt["id"]), UUID(int=webhook), number, state),
+            )
+
+    seen = (await api.get(f"/events/v1beta1/events/{receipt['id']}", headers=publisher)).json()["deliveries"]
+
+    assert {state: count for state, count in seen.items() if count} == {"owed": 1, "delivered": 2}
+
+
+async def test_database_away(doors: Doors, callers: Callers) -> None:
+    """Without the database a publication is a 503 that says when to try again."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    nowhere = Database(Ground(database_url="postgresql://a:b@127.0.0.1:1/c", vault_keys=VAULT_KEYS))
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = replace(doors, types=Types(nowhere))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hooklake") as api:
+        response = await api.post(OCCURRENCES, json=rebooted(), headers=publisher)
+    await nowhere.close()
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+
+
+async def test_defect(doors: Doors, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody expected is a 500 whose debugId stands in the log."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = replace(doors, types=cast(Types, None))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as api:
+        response = await api.post(OCCURRENCES, json=rebooted(), headers=publisher)
+
+    assert response.status_code == 500
+    assert response.json()["debugId"] in caplog.text

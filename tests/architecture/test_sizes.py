@@ -1,0 +1,45 @@
+"""Ceilings that keep the house small: lines of a file, lines of a function, parameters."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT, every, functions, read
+
+FILE_LINES = 300
+FUNCTION_LINES = 40
+PARAMETERS = 5
+
+
+@pytest.mark.parametrize("path", every("service", "workers", "delivery", "subscriptions", "deploy"), ids=str)
+def test_a_file_fits_in_a_mind(path: Path) -> None:
+    """No file has more than 300 lines."""
+    lines = len((ROOT / path).read_text().splitlines())
+
+    assert lines <= FILE_LINES
+
+
+@pytest.mark.parametrize("path", every("service", "workers", "delivery", "subscriptions", "deploy"), ids=str)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    """No function has more than 40 lines or more than 5 parameters."""
+    broken = [
+        f"{function.name}: {_lines(function)} lines, {_parameters(function)} parameters"
+        for function in functions(read(path))
+        if _lines(function) > FUNCTION_LINES or _parameters(function) > PARAMETERS
+    ]
+
+    assert broken == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From `def` to its end, the docstring included."""
+    assert function.end_lineno is not None
+    return function.end_lineno - function.lineno + 1
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """All but `self` or `cls`, keyword-only ones included."""
+    given = function.args
+    named = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len(named) - (named[:1] in (["self"], ["cls"]))

@@ -1,0 +1,317 @@
+"""The doors of delivery over a real database, with a told clock and a wire that answers by script.
+
+Broker and processes are left to the tests of the carriers; here nudges are collected in `announced`.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import insert
+
+from delivery import greeting, rounds
+from delivery.endings import Ended, Held
+from delivery.greeting import Greeting
+from delivery.intake import Intake, Receipt
+from delivery.jobs import Jobs, Notify
+from delivery.rounds import Rounds
+from delivery.settings import Settings
+from delivery.tickets import Errand, Kind, Nudge, Ticket
+from delivery.upkeep import Upkeep
+from delivery.wire import signing
+from delivery.wire.challenge import Origin
+from delivery.wire.guard import Guard
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.sender import Attempt, Destination, Sender
+from subscriptions import events, tables
+from subscriptions.database import Database, DatabaseClock
+from subscriptions.events import Event, Naming
+from subscriptions.registry import Registry
+from subscriptions.vault import Vault
+from subscriptions.webhooks import Owner
+from tests.clock import Clock
+from tests.conftest import VAULT_KEYS
+
+WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
+TYPE = "com.hpe.greenlake.compute.v1.servers.updated"
+SECRET = "a secret of the tests"
+OWNER = Owner(workspace_id=WORKSPACE, principal="user:test", created_by="a test")
+#: How long ids are remembered, in seconds.
+REMEMBERED = 7 * 86400.0
+
+Announce = Callable[[Sequence[Nudge]], None]
+Answering = Callable[[Parcel, Destination], Awaitable[Reply | Failure]]
+
+
+def reply(status: int = 200, body: bytes = b"", *headers: tuple[str, str]) -> Reply:
+    return Reply(status=status, headers=headers, body=body, truncated=False)
+
+
+TIMED_OUT = Failure(kind=FailureKind.timeout, cause="no answer within 15 s")
+
+
+class Told(DatabaseClock):
+    """The told clock in the place of the database's, which it does not follow; `followed` is what it was told."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
+        self.followed: list[datetime] = []
+        self._told = clock
+
+    def __call__(self) -> datetime:
+        return self._told.now
+
+    def follow(self, database_now: datetime) -> None:
+        self.followed.append(database_now)
+
+
+class Wire(Sender):
+    """Sends nothing: answers with the next of `answers`, else by `answering` (challenges are proved, the rest gets 200)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.sent: list[tuple[Parcel, Destination]] = []
+        self.answers: deque[Reply | Failure] = deque()
+        self.answering: Answering = obliging
+        self._now = clock
+
+    async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
+        started_at = self._now()
+        self.sent.append((parcel, destination))
+        answer = self.answers.popleft() if self.answers else await self.answering(parcel, destination)
+        return Attempt(started_at=started_at, milliseconds=7, request_headers=(("Host", "there"),), answer=answer)
+
+
+async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
+    """What a good subscriber answers."""
+    data = msgspec.json.decode(parcel.body).get("data", {})
+    if "challengeRequest" in data:
+        proof = signing.answer(destination.secrets[0], data["challengeRequest"])
+        return reply(200, msgspec.json.encode({"verification": proof}))
+    return reply(200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A delivery as it stands."""
+
+    state: str
+    due_at: datetime | None
+    leased_until: datetime | None
+    fence: int
+    attempts: int
+    lost: int
+    status: int | None
+    reason: str | None
+    ended_at: datetime | None
+
+
+class Craft:
+    """One process's doors; several of them over one database and clock are several processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        announce: Announce | None = None,
+        chance: float = 0.5,
+        **settings: Any,
+    ) -> None:
+        """`announce` takes nudges in place of `announced`, `chance` is what every draw comes to."""
+        self.database, self.clock = database, clock
+        self.told = Told(clock)
+        self.settings = Settings(allow_destinations=("127.0.0.0/8",), allow_http=True, **settings)
+        self.announced: list[Nudge] = []
+        announce = announce or self.announced.extend
+        self.wire = Wire(clock)
+        self._vault = Vault.parse(VAULT_KEYS)
+        registry = Registry(self._vault, most=10_000)
+        self.intake = Intake(database, clock, self.settings, announce, remembered=REMEMBERED)
+        self.rounds = Rounds(
+            rounds.Tools(
+                database=database,
+                clock=self.told,
+                settings=self.settings,
+                sender=self.wire,
+                read_hooks=registry.hooks,
+                chance=lambda: chance,
+            )
+        )
+        self.greeting = Greeting(
+            greeting.Tools(
+                database=database,
+                clock=clock,
+                settings=self.settings,
+                registry=registry,
+                sender=self.wire,
+                guard=Guard(self.settings.allow_destinations, allow_http=True),
+                origin=Origin(),
+                announce=announce,
+            )
+        )
+        notify = Notify(naming=Naming(), publish=self.intake.publish)
+        self.jobs = Jobs(database, clock, self.settings, announce, notify)
+        self.upkeep = Upkeep(database, self.told, self.settings, announce)
+
+    # What is there before the test acts.
+
+    async def hook(self, *, workspace: str = WORKSPACE, subscribed: str | None = TYPE, **columns: Any) -> UUID:
+        """A webhook, ACTIVE unless said otherwise, subscribed to the type."""
+        [made] = await self.hooks(1, workspace=workspace, subscribed=subscribed, **columns)
+        return made
+
+    async def hooks(
+        self, count: int, *, workspace: str = WORKSPACE, subscribed: str | None = TYPE, **columns: Any
+    ) -> list[UUID]:
+        """Many of them, in order of id; columns go into the rows as they are."""
+        ids = sorted(uuid4() for _ in range(count))
+        async with self.database.transaction() as connection:
+            await connection.execute(insert(tables.webhooks), [self._hook(key, workspace) | columns for key in ids])
+        if subscribed is not None:
+            await self.subscribe(ids, subscribed, workspace=workspace)
+        return ids
+
+    async def subscribe(self, webhooks: Sequence[UUID], kind: str, *, workspace: str = WORKSPACE) -> None:
+        await self.know(kind)
+        now = self.clock()
+        by = {
+            "hpe_principal": "user:test",
+            "created_by": "a test",
+            "created_at": now,
+            "updated_by": "",
+            "updated_at": now,
+        }
+        rows = [{"id": uuid4(), "workspace_id": workspace, "webhook": w, "event_type": kind} | by for w in webhooks]
+        async with self.database.transaction() as connection:
+            await connection.execute(insert(tables.subscriptions), rows)
+
+    async def know(self, kind: str) -> None:
+        """The catalogue has the type."""
+        await self.sql(
+            "INSERT INTO event_types VALUES ($1, '', '', '', '', 1, $2, $2) ON CONFLICT DO NOTHING", kind, self.clock()
+        )
+
+    def event(self, number: int = 0, *, key: UUID | None = None, kind: str = TYPE, **given: Any) -> Event:
+        """An event made now; `number` distinguishes bodies, `id` and `digest` may be given."""
+        key = key or events.event_key(self.clock())
+        body = msgspec.json.encode({"specversion": "1.0", "id": given.get("id", str(key)), "data": {"number": number}})
+        fields = {"id": str(key), "source": "//here", "type": kind, "workspace_id": WORKSPACE, "time": None}
+        fields |= {"body": body, "digest": events.digest(b"%d" % number), "given_id": "id" in given} | given
+        return Event(key=key, **fields)
+
+    async def publish(self, count: int = 1) -> list[Receipt]:
+        """So many new events, through the door."""
+        return await self.intake.publish([self.event(number) for number in range(count)])
+
+    async def owe(
+        self, webhook: UUID, count: int = 1, *, state: str = "owed", due_in: float = 0.0, **row: Any
+    ) -> list[UUID]:
+        """Rows as if they had been there for long: answers the keys of their events, in order."""
+        made = sorted(events.event_key(self.clock()) for _ in range(count))
+        due_at = self.clock() + timedelta(seconds=due_in) if state == "owed" else None
+        columns = {"state": state, "due_at": due_at, "fence": 0, "attempts": 0, "lost": 0} | row
+        names, places = ", ".join(columns), ", ".join(f"${n}" for n in range(3, len(columns) + 3))
+        await self.sql(
+            "INSERT INTO events (key, id, source, type, workspace_id, body) "
+            "SELECT key, key::text, '//here', $2, $3, $4 FROM unnest($1::uuid[]) AS key",
+            *(made, TYPE, WORKSPACE, b'{"data":{}}'),
+        )
+        await self.sql(
+            f"INSERT INTO deliveries (event, webhook, round, {names}) SELECT key, $2, 0, {places} FROM unnest($1::uuid[]) AS key",
+            *(made, webhook, *columns.values()),
+        )
+        return made
+
+    # What stands when it has acted.
+
+    async def row(self, event: UUID, webhook: UUID) -> Row:
+        found = await self.fetch(
+            "SELECT * FROM deliveries WHERE event = $1 AND webhook = $2 AND round = 0", event, webhook
+        )
+        return Row(**{name: found[0][name] for name in Row.__dataclass_fields__})
+
+    async def states(self, webhook: UUID | None = None) -> dict[str, int]:
+        """How many deliveries there are by state."""
+        found = await self.fetch(
+            "SELECT state, count(*) FROM deliveries WHERE $1::uuid IS NULL OR webhook = $1 GROUP BY state", webhook
+        )
+        return {row["state"]: row["count"] for row in found}
+
+    async def status(self, webhook: UUID) -> str:
+        return str(await self.value("SELECT status FROM webhooks WHERE id = $1", webhook))
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self.database.raw() as connection:
+            return list(await connection.fetch(statement, *arguments))
+
+    async def value(self, statement: str, *arguments: Any) -> Any:
+        async with self.database.raw() as connection:
+            return await connection.fetchval(statement, *arguments)
+
+    async def sql(self, statement: str, *arguments: Any) -> None:
+        async with self.database.raw() as connection:
+            await connection.execute(statement, *arguments)
+
+    # What a worker does, without its engine.
+
+    async def claim(self, *tickets: Ticket) -> list[Held]:
+        return await self.rounds.claim(tickets)
+
+    async def drain(self, wanted: int = 200, share: int = 64, **shares: int) -> list[Held]:
+        """`shares` by the hexadecimal digits of the webhook."""
+        return await self.rounds.drain(wanted=wanted, share=share, shares={UUID(w): n for w, n in shares.items()})
+
+    async def attempt(self, held: Held, *answers: Reply | Failure) -> Ended:
+        self.wire.answers.extend(answers)
+        return await self.rounds.attempt(held)
+
+    async def errands(self) -> list[Errand]:
+        """All that is due and in nobody's hands, as the sweep finds it."""
+        return list((await self.upkeep.sweep(0)).errands)
+
+    async def run_jobs(self) -> None:
+        """Carries out every job that is due."""
+        for errand in await self.errands():
+            if errand.kind is not Kind.CHALLENGE:
+                await self.jobs.run(errand)
+
+    async def greet(self, webhook: UUID, probe: Callable[[UUID], Awaitable[bool | None]] | None = None) -> None:
+        """Carries out the webhook's challenge, whatever its due time."""
+        fence = await self.value("SELECT fence FROM challenges WHERE webhook = $1", webhook)
+        await self.greeting.greet(Errand(kind=Kind.CHALLENGE, key=webhook, fence=fence), probe or self.probe)
+
+    async def probe(self, webhook: UUID) -> bool | None:
+        """As the engine does it."""
+        held = await self.rounds.probe(webhook)
+        if held is None:
+            return None
+        ended = await self.rounds.attempt(held)
+        await self.rounds.record([ended])
+        return ended.result.ok
+
+    def _hook(self, key: UUID, workspace: str) -> dict[str, Any]:
+        now = self.clock()
+        return {
+            "id": key,
+            "workspace_id": workspace,
+            "name": str(key),
+            "description": "",
+            "destination": "http://127.0.0.1:9/hook",
+            "secret": self._vault.seal(SECRET, context=f"webhook:{key}:secret".encode()),
+            "auth_type": "",
+            "client_id": "",
+            "issuer_url": "",
+            "batching": False,
+            "challenge_request_enabled": True,
+            "content_mode": "json",
+            "paused": False,
+            "status": "ACTIVE",
+            "hpe_principal": "user:test",
+            "created_by": "a test",
+            "created_at": now,
+            "updated_at": now,
+        }

@@ -1,0 +1,209 @@
+"""Drains and the sweep that sends them: whose turn it is, and how much at most (protocol.md, Nudges)."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from delivery.tickets import Kind
+from subscriptions.database import Database
+from tests.clock import Clock
+from tests.delivery.craft import Craft
+
+OTHER = "485d4628bb5911eeb355f27748645044"
+THIRD = "f" * 32
+
+
+async def test_workspaces_in_turn(craft: Craft) -> None:
+    """Of 30 rows three workspaces get 10 each, however many webhooks and rows one of them has."""
+    crowd = await craft.hooks(6)
+    for webhook in crowd:
+        await craft.owe(webhook, 50)
+    other, third = await craft.hook(workspace=OTHER), await craft.hook(workspace=THIRD)
+    await craft.owe(other, 40)
+    await craft.owe(third, 40)
+
+    held = await craft.drain(wanted=30)
+
+    by_workspace = Counter(h.hook.workspace_id for h in held)
+    assert len(held) == 30
+    assert by_workspace[OTHER] == by_workspace[THIRD] == 10
+    assert set(Counter(h.claimed.webhook for h in held if h.claimed.webhook in crowd).values()) <= {1, 2}
+
+
+async def test_small_workspace_is_no_waste(craft: Craft) -> None:
+    """What a workspace does not use of its portion the next drain gives to the others."""
+    busy, idle = await craft.hook(), await craft.hook(workspace=OTHER)
+    await craft.owe(busy, 100)
+    await craft.owe(idle, 1)
+
+    first, second = await craft.drain(wanted=40), await craft.drain(wanted=40)
+
+    assert Counter(h.claimed.webhook for h in first) == {busy: 20, idle: 1}
+    assert Counter(h.claimed.webhook for h in second) == {busy: 40}
+
+
+async def test_share(craft: Craft) -> None:
+    """Of one webhook at most its free in-flight share is claimed; with none left it costs no claim at all."""
+    webhook, slow, full = await craft.hook(), await craft.hook(), await craft.hook()
+    for each in (webhook, slow, full):
+        await craft.owe(each, 20)
+
+    held = await craft.drain(wanted=60, share=8, **{slow.hex: 1, full.hex: 0})
+
+    assert Counter(h.claimed.webhook for h in held) == {webhook: 8, slow: 1}
+    assert await craft.value("SELECT sum(fence) FROM deliveries WHERE webhook = $1", full) == 0
+
+
+@pytest.mark.parametrize("wanted", [1, 7, 200])
+async def test_never_more_than_wanted(craft: Craft, wanted: int) -> None:
+    """A drain claims, and touches, no more rows than the process has slots for."""
+    for webhook in await craft.hooks(9):
+        await craft.owe(webhook, 30)
+
+    held = await craft.drain(wanted=wanted)
+
+    assert len(held) == wanted
+    assert await craft.value("SELECT count(*) FROM deliveries WHERE fence > 0") == wanted
+
+
+async def test_order_of_due_time(craft: Craft) -> None:
+    """Of a webhook the rows that were due first go first; those not due yet do not go."""
+    webhook = await craft.hook()
+    late = await craft.owe(webhook, 3, due_in=-10)
+    [later] = await craft.owe(webhook, 1, due_in=-20)
+    await craft.owe(webhook, 3, due_in=1)
+
+    [first] = await craft.drain(wanted=1)
+    rest = await craft.drain(wanted=10)
+
+    assert first.claimed.event == later
+    assert {h.claimed.event for h in rest} == set(late)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.999999])
+async def test_wherever_it_begins(database: Database, clock: Clock, chance: float) -> None:
+    """A drain goes round once from where chance puts it: a due row is found wherever its webhook stands."""
+    craft = Craft(database, clock, chance=chance)
+    webhook = await craft.hook()
+    await craft.owe(webhook)
+
+    assert len(await craft.drain()) == 1
+
+
+async def test_drains_side_by_side(craft: Craft, database: Database, clock: Clock) -> None:
+    """Drains of several processes at once claim different rows."""
+    for webhook in await craft.hooks(4):
+        await craft.owe(webhook, 25)
+    processes = [craft, *(Craft(database, clock, chance=n / 4) for n in range(4))]
+
+    claims = await asyncio.gather(*(process.drain(wanted=50) for process in processes))
+
+    keys = [h.key for held in claims for h in held]
+    assert len(keys) == len(set(keys))
+    assert await craft.value("SELECT max(fence) FROM deliveries") == 1
+
+
+async def test_one_slot_for_many(database: Database, clock: Clock) -> None:
+    """Slots that come free one by one go to workspaces in turn too, wherever their webhooks stand in the index."""
+    first = await Craft(database, clock).hooks(5, workspace=OTHER)
+    second = await Craft(database, clock).hook(workspace=THIRD)
+    for webhook in (*first, second):
+        await Craft(database, clock).owe(webhook, 40)
+
+    claims = [await Craft(database, clock, chance=n / 40).drain(wanted=1) for n in range(40)]
+
+    by_workspace = Counter(held[0].hook.workspace_id for held in claims)
+    assert by_workspace.total() == 40
+    # Forty tosses of a fair coin: less than ten of either come once in some thousand runs.
+    assert min(by_workspace[OTHER], by_workspace[THIRD]) >= 6
+
+
+async def test_due_among_many_that_wait(craft: Craft) -> None:
+    """A due row is found by one drain though many hundreds of webhooks have rows that are not due."""
+    webhooks = await craft.hooks(700, subscribed=None)
+    for webhook in webhooks:
+        await craft.owe(webhook, due_in=60)
+    # A drain begins in the middle, and looks at 256 of them.
+    [event] = await craft.owe(webhooks[690], due_in=-1)
+
+    held = await craft.drain()
+
+    assert [h.claimed.event for h in held] == [event]
+
+
+async def test_drains_for_what_is_due(craft: Craft) -> None:
+    """The sweep sends one drain per 200 due rows, not for those that are leased or not due."""
+    webhook = await craft.hook()
+    await craft.upkeep.report("worker", slots=5000, free=5000)
+    idle = await craft.upkeep.sweep(0)
+    await craft.owe(webhook, 401)
+    await craft.owe(webhook, 100, due_in=1)
+    await craft.owe(webhook, 100, leased_until=craft.clock() + timedelta(seconds=1))
+
+    swept = await craft.upkeep.sweep(0)
+
+    assert (idle.drains, swept.drains) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("free", "outstanding", "drains"),
+    [(0, 0, 0), (1, 0, 1), (200, 0, 1), (201, 0, 2), (1000, 0, 5), (1000, 3, 2), (1000, 5, 0), (1000, 50, 0)],
+)
+async def test_no_more_drains_than_slots(craft: Craft, free: int, outstanding: int, drains: int) -> None:
+    """However much is due, no more drains are outstanding than the workers' free slots can take."""
+    await craft.owe(await craft.hook(), 2000)
+    await craft.upkeep.report("worker-1", slots=1000, free=free // 2)
+    await craft.upkeep.report("worker-2", slots=1000, free=free - free // 2)
+
+    assert (await craft.upkeep.sweep(outstanding)).drains == drains
+
+
+async def test_silent_worker(craft: Craft, clock: Clock) -> None:
+    """A worker that has been silent for 5 s, or took its leave, gets no drains."""
+    await craft.owe(await craft.hook(), 400)
+    await craft.upkeep.report("dead", slots=500, free=500)
+    clock.advance(4)
+    await craft.upkeep.report("leaving", slots=200, free=200)
+    both = await craft.upkeep.sweep(0)
+    clock.advance(2)
+    one = await craft.upkeep.sweep(0)
+    await craft.upkeep.leave("leaving")
+
+    none = await craft.upkeep.sweep(0)
+
+    assert [swept.drains for swept in (both, one, none)] == [2, 1, 0]
+
+
+async def test_one_sweep_at_a_time(craft: Craft, database: Database) -> None:
+    """While one sweep runs another sends nothing."""
+    await craft.owe(await craft.hook(), 400)
+    await craft.upkeep.report("worker", slots=500, free=500)
+    async with database.raw() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", 0x6C616B01)
+        during = await craft.upkeep.sweep(0)
+
+    after = await craft.upkeep.sweep(0)
+
+    assert (during.drains, after.drains) == (0, 2)
+
+
+async def test_errands_of_the_sweep(craft: Craft, clock: Clock) -> None:
+    """The sweep nudges spreads, challenges and jobs that are due and in nobody's hands."""
+    await craft.hooks(501)
+    pending = await craft.hook(status="PENDING", subscribed=None)
+    await craft.publish()
+    await craft.upkeep.mend()
+    await craft.sql(
+        "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, 'wake', $1, $2, 0)", pending, clock()
+    )
+    early = await craft.errands()
+    clock.advance(2)
+
+    found = await craft.errands()
+    [challenge] = (errand for errand in found if errand.kind is Kind.CHALLENGE)
+
+    assert {errand.kind for errand in early} == {Kind.CHALLENGE, Kind.JOB}
+    assert {errand.kind for errand in found} == {Kind.SPREAD, Kind.CHALLENGE, Kind.JOB}
+    assert challenge.key == pending
