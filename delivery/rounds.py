@@ -6,7 +6,7 @@ How many run at once, and for how long outcomes wait to be written together, is 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
@@ -84,14 +84,19 @@ class Rounds:
             now = await self._now(connection)
             return await self._held(connection, await claims.by_ticket(connection, tickets, now=now, lease=self._lease))
 
-    async def drain(self, *, wanted: int, share: int, shares: Mapping[UUID, int]) -> list[Held]:
-        """Claims at most `wanted` due rows, of a webhook its free share in `shares`, or `share`; raises Unavailable."""
+    async def days_due(self) -> list[date]:
+        """The days that have due rows, oldest first; raises Unavailable."""
+        async with self.tools.database.raw() as connection:
+            return await drains.days_due(connection, now=await self._now(connection))
+
+    async def drain(self, day: date, *, wanted: int, share: int, shares: Mapping[UUID, int]) -> list[Held]:
+        """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable."""
         room = Room(wanted=wanted, share=share, shares=shares)
         # Each drain begins at another webhook, so that none is always first.
         start = UUID(int=int(self.tools.chance() * (1 << 128)))
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
-            claim = await drains.drain(connection, room, start=start, now=now, lease=self._lease)
+            claim = await drains.drain(connection, room, day=day, start=start, now=now, lease=self._lease)
             return await self._held(connection, claim)
 
     async def probe(self, webhook: UUID) -> Held | None:

@@ -24,6 +24,11 @@ def name_of(table: str, day: date) -> str:
     return f"{table}_{day:%Y%m%d}"
 
 
+def day_of(key: UUID) -> date:
+    """The day whose partition holds the key."""
+    return events.key_time(key).date()
+
+
 def bounds(day: date) -> tuple[UUID, UUID]:
     """The first uuid7 of the day and the first of the next."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)

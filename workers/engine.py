@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from uuid import UUID
 
 from delivery.endings import Held
@@ -72,13 +73,8 @@ class Engine:
         self._draining = True
         try:
             until = time.monotonic() + DRAIN_TIME
-            while not self.closing and (left := until - time.monotonic()) > 0:
-                if self.lanes.free and await self._begin_due():
-                    continue
-                if self.lanes.free and not self.lanes.crowded():
-                    return
-                # What is due has to wait for slots: those of the process, or those of its webhooks.
-                await self._slot_freed(left)
+            for day in await self._rounds.days_due():
+                await self._drain_day(day, until)
         finally:
             self._draining = False
 
@@ -152,13 +148,22 @@ class Engine:
         for held in begun:
             self._begin(held)
 
-    async def _begin_due(self) -> int:
+    async def _drain_day(self, day: date, until: float) -> None:
+        while not self.closing and (left := until - time.monotonic()) > 0:
+            if self.lanes.free and await self._begin_due(day):
+                continue
+            if self.lanes.free and not self.lanes.crowded():
+                return
+            # What is due has to wait for slots: those of the process, or those of its webhooks.
+            await self._slot_freed(left)
+
+    async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""
         reserved = self.lanes.reserve(DRAIN_ROWS)
         begun: list[Held] = []
         try:
             begun = await self._rounds.drain(
-                wanted=reserved, share=self._settings.in_flight_per_webhook, shares=self.lanes.shares()
+                day, wanted=reserved, share=self._settings.in_flight_per_webhook, shares=self.lanes.shares()
             )
         except Unavailable as error:
             log.warning("drain.failed cause=%s", error)

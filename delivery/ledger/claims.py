@@ -4,10 +4,14 @@ Slots are taken by the caller first. What is due, and whose turn it is, is asked
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
+from delivery.ledger.days import by_day, on_day
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
 
@@ -68,12 +72,13 @@ RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
     d.leased_until IS NOT NULL AS taken, clock_timestamp() AS told
 """
 
+# One day's partitions are named outright: planning and locking all of them would cost more than the claim.
 BY_TICKET = f"""
-UPDATE deliveries AS d SET {TAKE}
+UPDATE {{deliveries}} AS d SET {TAKE}
 FROM unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::int[]) AS t (event, webhook, round, fence)
 JOIN webhooks w ON w.id = t.webhook
-JOIN events e ON e.key = t.event AND e.key BETWEEN $7 AND $8
-WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round AND d.event BETWEEN $7 AND $8
+JOIN {{events}} e ON e.key = t.event
+WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
     AND d.fence = t.fence AND d.state = 'owed' AND d.leased_until IS NULL
 {RETURNED}
 """
@@ -98,19 +103,18 @@ WHERE d.event = next.event AND d.webhook = next.webhook AND d.round = next.round
 
 async def by_ticket(connection: Raw, tickets: Sequence[Ticket], *, now: datetime, lease: float) -> Claim:
     """Claims what the tickets name, whatever its due time; a ticket whose fence is old claims nothing."""
-    events = [ticket.event for ticket in tickets]
-    rows = await connection.fetch(
-        BY_TICKET,
-        now,
-        now + timedelta(seconds=lease),
-        events,
-        [ticket.webhook for ticket in tickets],
-        [ticket.round for ticket in tickets],
-        [ticket.fence for ticket in tickets],
-        # Given as values, the bounds let the server leave out the other partitions before it runs.
-        min(events),
-        max(events),
-    )
+    rows: list[Raw] = []
+    for day, of_day in by_day(tickets, lambda ticket: ticket.event).items():
+        with suppress(asyncpg.UndefinedTableError):  # dropped by age since
+            rows += await connection.fetch(
+                on_day(BY_TICKET, day),
+                now,
+                now + timedelta(seconds=lease),
+                [ticket.event for ticket in of_day],
+                [ticket.webhook for ticket in of_day],
+                [ticket.round for ticket in of_day],
+                [ticket.fence for ticket in of_day],
+            )
     return claim_of(rows)
 
 

@@ -5,10 +5,14 @@ The claim itself is that of `claims.py`, plus what a lapsed lease says: that a t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
 from delivery.ledger.claims import RETURNED, TAKE, Claim, claim_of
+from delivery.ledger.days import on_day
+from subscriptions import partitions
 from subscriptions.database import Raw
 
 #: Lanes (webhooks with owed rows) that one drain looks at; the next one starts where chance puts it.
@@ -23,16 +27,16 @@ LOST_ENDS = 20
 # beginning back to it.
 WALK = """
 WITH RECURSIVE ahead (webhook, n) AS (
-    (SELECT webhook, 1 FROM deliveries WHERE state = 'owed' AND webhook > $3 ORDER BY webhook LIMIT 1)
+    (SELECT webhook, 1 FROM {deliveries} WHERE state = 'owed' AND webhook > $3 ORDER BY webhook LIMIT 1)
     UNION ALL
     SELECT x.webhook, l.n + 1 FROM ahead l, LATERAL (
-        SELECT webhook FROM deliveries WHERE state = 'owed' AND webhook > l.webhook ORDER BY webhook LIMIT 1
+        SELECT webhook FROM {deliveries} WHERE state = 'owed' AND webhook > l.webhook ORDER BY webhook LIMIT 1
     ) AS x WHERE l.n < $4
 ), behind (webhook, n) AS (
-    (SELECT webhook, 1 FROM deliveries WHERE state = 'owed' AND webhook <= $3 ORDER BY webhook LIMIT 1)
+    (SELECT webhook, 1 FROM {deliveries} WHERE state = 'owed' AND webhook <= $3 ORDER BY webhook LIMIT 1)
     UNION ALL
     SELECT x.webhook, l.n + 1 FROM behind l, LATERAL (
-        SELECT webhook FROM deliveries WHERE state = 'owed' AND webhook > l.webhook AND webhook <= $3 ORDER BY webhook LIMIT 1
+        SELECT webhook FROM {deliveries} WHERE state = 'owed' AND webhook > l.webhook AND webhook <= $3 ORDER BY webhook LIMIT 1
     ) AS x WHERE l.n < $4
 ), lanes (webhook, n) AS (
     SELECT webhook, n FROM ahead UNION ALL SELECT webhook, n + $4 FROM behind LIMIT $4
@@ -41,7 +45,7 @@ WITH RECURSIVE ahead (webhook, n) AS (
 FIRST_DUE = f"""
 WITH lanes (webhook, n) AS (
     SELECT webhook, row_number() OVER () FROM (
-        SELECT webhook FROM deliveries
+        SELECT webhook FROM {{deliveries}}
         WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {OLDEST}
     ) AS due GROUP BY webhook LIMIT $4
 )"""
@@ -58,7 +62,7 @@ TAKE_DUE = f""", ready AS (
     FROM lanes l JOIN webhooks w ON w.id = l.webhook
     LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
     WHERE coalesce(s.share, $6) > 0 AND EXISTS (
-        SELECT 1 FROM deliveries d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
+        SELECT 1 FROM {{deliveries}} d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
             AND (d.leased_until IS NULL OR d.leased_until <= $1)
     )
 ), portions AS (
@@ -66,13 +70,13 @@ TAKE_DUE = f""", ready AS (
     FROM ready ORDER BY turn, hashtextextended(workspace_id, uuid_hash_extended($3::uuid, 0))
 ), locked AS (
     SELECT x.* FROM portions p, LATERAL (
-        SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM deliveries d
+        SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM {{deliveries}} d
         WHERE d.webhook = p.webhook AND d.state = 'owed' AND d.due_at <= $1
             AND (d.leased_until IS NULL OR d.leased_until <= $1)
         ORDER BY d.due_at LIMIT p.portion FOR UPDATE SKIP LOCKED
     ) AS x LIMIT $5
 ), given_up AS (
-    UPDATE deliveries d SET state = 'failed', lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL, due_at = NULL,
+    UPDATE {{deliveries}} d SET state = 'failed', lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL, due_at = NULL,
         ended_at = $1,
         reason = 'the process that sent it was lost ' || (d.lost + 1) || ' times'
     FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
@@ -82,16 +86,20 @@ TAKE_DUE = f""", ready AS (
     INSERT INTO jobs (id, kind, webhook, event, round, due_at, fence)
     SELECT gen_random_uuid(), 'notice', webhook, event, round, $1, 0 FROM given_up
 ), made_to_wait AS (
-    UPDATE deliveries d SET lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL,
+    UPDATE {{deliveries}} d SET lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL,
         due_at = $1::timestamptz + interval '1 minute' * power(2, k.lost + 1 - {LOST_WAITS})
     FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
         AND k.lapsed AND k.lost + 1 >= {LOST_WAITS} AND k.lost + 1 < {LOST_ENDS}
 )
-UPDATE deliveries AS d SET {TAKE}, lost = d.lost + CASE WHEN k.lapsed THEN 1 ELSE 0 END
-FROM locked k JOIN webhooks w ON w.id = k.webhook JOIN events e ON e.key = k.event
+UPDATE {{deliveries}} AS d SET {TAKE}, lost = d.lost + CASE WHEN k.lapsed THEN 1 ELSE 0 END
+FROM locked k JOIN webhooks w ON w.id = k.webhook JOIN {{events}} e ON e.key = k.event
 WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round AND (NOT k.lapsed OR k.lost + 1 < {LOST_WAITS})
 {RETURNED}
 """
+
+
+# Which days have something due: one look into one index each.
+DAYS = "SELECT '{day}'::date AS day WHERE EXISTS (SELECT 1 FROM {deliveries} WHERE state = 'owed' AND due_at <= $1)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,24 +114,34 @@ class Room:
     shares: Mapping[UUID, int]
 
 
-async def drain(connection: Raw, room: Room, *, start: UUID, now: datetime, lease: float) -> Claim:
-    """Claims at most `room.wanted` due rows, the walk beginning behind the webhook id `start` and going round once."""
-    claim = await _pass(connection, WALK + TAKE_DUE, room, start, now, lease)
+async def days_due(connection: Raw, *, now: datetime) -> list[date]:
+    """The days that have due rows, oldest first: those whose ticket was lost, and those whose retries go on."""
+    days = await partitions.kept(connection, "deliveries")
+    looks = " UNION ALL ".join(on_day(DAYS.replace("{day}", str(day)), day) for day in days)
+    return sorted(row["day"] for row in await connection.fetch(looks, now)) if looks else []
+
+
+async def drain(connection: Raw, room: Room, *, day: date, start: UUID, now: datetime, lease: float) -> Claim:
+    """Claims at most `room.wanted` due rows of the day, the walk beginning behind the webhook id `start`, going round once."""
+    leased = (now, now + timedelta(seconds=lease))
+    claim = await _pass(connection, on_day(WALK + TAKE_DUE, day), room, start, leased)
     if claim.told is not None:
         return claim
-    return await _pass(connection, FIRST_DUE + TAKE_DUE, room, start, now, lease)
+    return await _pass(connection, on_day(FIRST_DUE + TAKE_DUE, day), room, start, leased)
 
 
-async def _pass(connection: Raw, statement: str, room: Room, start: UUID, now: datetime, lease: float) -> Claim:
-    rows = await connection.fetch(
-        statement,
-        now,
-        now + timedelta(seconds=lease),
-        start,
-        LANES,
-        room.wanted,
-        room.share,
-        list(room.shares.keys()),
-        list(room.shares.values()),
-    )
+async def _pass(connection: Raw, statement: str, room: Room, start: UUID, leased: tuple[datetime, datetime]) -> Claim:
+    try:
+        rows = await connection.fetch(
+            statement,
+            *leased,
+            start,
+            LANES,
+            room.wanted,
+            room.share,
+            list(room.shares.keys()),
+            list(room.shares.values()),
+        )
+    except asyncpg.UndefinedTableError:  # dropped by age since
+        rows = []
     return claim_of(rows)

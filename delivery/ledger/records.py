@@ -4,10 +4,14 @@ What an outcome means, and what follows when a shared statement fails, is left t
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
+import asyncpg
+
+from delivery.ledger.days import by_day, on_day
 from delivery.lifecycle import State
 from subscriptions.database import Raw
 
@@ -60,12 +64,12 @@ WITH o AS (
     AS o (event, webhook, round, fence, state, due_at, counts, notice, started_at, milliseconds, status, reason,
         request_headers, response_headers, response_body)
 ), applied AS (
-    UPDATE deliveries AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
+    UPDATE {deliveries} AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
         fence = d.fence + CASE WHEN o.state <> 'owed' AND d.fence = o.fence THEN 0 ELSE 1 END,
         attempts = d.attempts + o.counts, status = o.status, reason = o.reason,
         ended_at = CASE WHEN o.state IN ('delivered', 'failed', 'expired') THEN $16::timestamptz END
     FROM o
-    WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round AND d.event BETWEEN $17 AND $18
+    WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
         AND ((d.fence = o.fence AND d.state = 'owed') OR (o.state = 'delivered' AND d.state IN ('owed', 'parked', 'failed')))
     RETURNING d.event, d.webhook, d.round, o.fence, o.notice
 ), noticed AS (
@@ -73,7 +77,7 @@ WITH o AS (
     SELECT gen_random_uuid(), 'notice', webhook, event, round, $16, 0 FROM applied WHERE notice
     RETURNING id
 ), kept AS (
-    INSERT INTO attempts (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
+    INSERT INTO {attempts} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
         request_headers, response_headers, response_body)
     SELECT webhook, event, round, fence, started_at, milliseconds, state = 'delivered', status, reason,
         request_headers, response_headers, response_body FROM o
@@ -85,11 +89,22 @@ UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed
 
 
 async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> Written:
-    """Writes all records in one statement: all of them, or none and an error."""
-    events = [r.event for r in records]
-    rows = await connection.fetch(
-        WRITE,
-        events,
+    """Writes the records, one statement per day of their events; all may be written again, and will change nothing then."""
+    rows: list[Raw] = []
+    for day, of_day in by_day(records, lambda record: record.event).items():
+        with suppress(asyncpg.UndefinedTableError):  # dropped by age since
+            rows += await _write(connection, day, of_day, now)
+    return Written(
+        applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
+        notices=[row["notice"] for row in rows if row["notice"] is not None],
+        told=rows[0]["told"] if rows else None,
+    )
+
+
+async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Raw]:
+    rows: list[Raw] = await connection.fetch(
+        on_day(WRITE, day),
+        [r.event for r in records],
         [r.webhook for r in records],
         [r.round for r in records],
         [r.fence for r in records],
@@ -105,14 +120,8 @@ async def write(connection: Raw, records: Sequence[Record], *, now: datetime) ->
         [r.response_headers for r in records],
         [r.response_body for r in records],
         now,
-        min(events),
-        max(events),
     )
-    return Written(
-        applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
-        notices=[row["notice"] for row in rows if row["notice"] is not None],
-        told=rows[0]["told"] if rows else None,
-    )
+    return rows
 
 
 def bare(record: Record, why: str) -> Record:
@@ -127,7 +136,7 @@ def bare(record: Record, why: str) -> Record:
 
 
 GIVE_BACK = """
-UPDATE deliveries AS d SET leased_until = NULL, due_at = $5, fence = d.fence + 1
+UPDATE {deliveries} AS d SET leased_until = NULL, due_at = $5, fence = d.fence + 1
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[]) AS o (event, webhook, round, fence)
 WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round AND d.fence = o.fence AND d.state = 'owed'
 """
@@ -135,6 +144,5 @@ WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round AND d.fe
 
 async def give_back(connection: Raw, held: Sequence[tuple[UUID, UUID, int, int]], *, now: datetime) -> None:
     """Returns claims (event, webhook, round, fence) that were not sent: due at once, for any process."""
-    await connection.execute(
-        GIVE_BACK, [h[0] for h in held], [h[1] for h in held], [h[2] for h in held], [h[3] for h in held], now
-    )
+    for day, of_day in by_day(held, lambda each: each[0]).items():
+        await connection.execute(on_day(GIVE_BACK, day), *(list(column) for column in zip(*of_day, strict=True)), now)

@@ -107,24 +107,23 @@ async def test_drains_side_by_side(craft: Craft, database: Database, clock: Cloc
 
 async def test_one_slot_for_many(database: Database, clock: Clock) -> None:
     """Slots that come free one by one go to workspaces in turn too, wherever their webhooks stand in the index."""
-    first = await Craft(database, clock).hooks(5, workspace=OTHER)
-    second = await Craft(database, clock).hook(workspace=THIRD)
-    for webhook in (*first, second):
-        await Craft(database, clock).owe(webhook, 40)
+    craft = Craft(database, clock)
+    for webhook in (*await craft.hooks(5, workspace=OTHER), await craft.hook(workspace=THIRD)):
+        await craft.owe(webhook, 40)
 
     claims = [await Craft(database, clock, chance=n / 40).drain(wanted=1) for n in range(40)]
 
     by_workspace = Counter(held[0].hook.workspace_id for held in claims)
     assert by_workspace.total() == 40
-    # Forty tosses of a fair coin: less than ten of either come once in some thousand runs.
     assert min(by_workspace[OTHER], by_workspace[THIRD]) >= 6
 
 
 async def test_due_among_many_that_wait(craft: Craft) -> None:
     """A due row is found by one drain though many hundreds of webhooks have rows that are not due."""
     webhooks = await craft.hooks(700, subscribed=None)
-    for webhook in webhooks:
-        await craft.owe(webhook, due_in=60)
+    waiting = await craft.owe(webhooks[0], 700, due_in=60)
+    apart = "UPDATE deliveries d SET webhook = t.webhook FROM unnest($1::uuid[], $2::uuid[]) AS t (event, webhook)"
+    await craft.sql(f"{apart} WHERE d.event = t.event", waiting, webhooks)
     # A drain begins in the middle, and looks at 256 of them.
     [event] = await craft.owe(webhooks[690], due_in=-1)
 

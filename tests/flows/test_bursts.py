@@ -28,7 +28,7 @@ async def wide(receiver: Receiver) -> AsyncIterator[Stage]:
         "HOOKLAKE_IN_FLIGHT_PER_WEBHOOK": "200",
         "HOOKLAKE_HALT_AFTER": "30s",
         # Tickets alone bring first tries, so that those of one publication are all in the hands of one worker.
-        "HOOKLAKE_FIRST_DUE": "10s",
+        "HOOKLAKE_FIRST_DUE": "4s",
     }
     async with stages.running(receiver, settings) as stage:
         yield stage

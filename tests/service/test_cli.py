@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -118,6 +119,7 @@ NOWHERE = "postgresql://a:b@127.0.0.1:1/c"
         (("api",), {"HOOKLAKE_PORT": "0"}, "HOOKLAKE_PORT has to be from 1 to 65535."),
         (("api",), {"HOOKLAKE_PORT": "http"}, "HOOKLAKE_PORT: "),
         (("api",), {"HOOKLAKE_VAULT_KEYS": "nonsense", "HOOKLAKE_BROKER_URL": "redis://"}, "HOOKLAKE_VAULT_KEYS"),
+        (("api",), {"HOOKLAKE_CA_BUNDLE": "/nowhere", "HOOKLAKE_BROKER_URL": "redis://"}, "the CA bundle /nowhere"),
         (("clients", "list"), {}, "PostgreSQL is not available: "),
         (("keys", "rotate"), {"HOOKLAKE_VAULT_KEYS": "nonsense"}, "HOOKLAKE_VAULT_KEYS"),
     ],
@@ -127,6 +129,24 @@ async def test_what_goes_wrong(arguments: tuple[str, ...], environ: dict[str, st
     status, out, err = await hooklake(NOWHERE, *arguments, **environ)
 
     assert (status, out, err.count("\n"), err.startswith(f"hooklake: {said}")) == (1, "", 1, True), err
+
+
+async def test_no_such_database(database_url: str) -> None:
+    """A database that PostgreSQL does not have is named."""
+    status, _, err = await hooklake(f"{database_url}_of_nobody", "migrate")
+
+    assert (status, err.count("\n")) == (1, 1)
+    assert err.endswith('_of_nobody" does not exist.\n')
+
+
+async def test_port_in_use() -> None:
+    """A port that somebody listens on is named."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        status, _, err = await hooklake(NOWHERE, "api", HOOKLAKE_PORT=str(port), HOOKLAKE_BROKER_URL="redis://")
+
+    said = f"hooklake: HOOKLAKE_PORT: 127.0.0.1 port {port} cannot be listened on: Address already in use.\n"
+    assert (status, err) == (1, said)
 
 
 async def test_not_migrated(empty: str) -> None:

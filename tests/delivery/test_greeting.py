@@ -1,0 +1,323 @@
+"""Challenges, probes and status moves against what is sent meanwhile (protocol.md, Webhooks)."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from delivery.tickets import Errand, Kind
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.sender import Destination
+from subscriptions.database import Database
+from subscriptions.webhooks import Change, Registration
+from tests.clock import Clock
+from tests.delivery.craft import OWNER, SECRET, WORKSPACE, Craft, obliging, reply
+
+OLD, NEW = "http://127.0.0.1:9/old", "http://127.0.0.1:9/new"
+REFUSED = Failure(kind=FailureKind.refused, cause="connection refused by 127.0.0.1:9")
+
+
+class Gate:
+    """A destination that answers nothing until it is let."""
+
+    def __init__(self, answer: Reply | Failure | None = None) -> None:
+        self.asked, self.open = asyncio.Event(), asyncio.Event()
+        self._answer = answer
+
+    async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
+        if not destination.url.endswith("/old"):
+            return await obliging(parcel, destination)
+        self.asked.set()
+        await self.open.wait()
+        return self._answer or await obliging(parcel, destination)
+
+
+async def registered(craft: Craft) -> UUID:
+    registration = Registration(name="hook", destination=OLD, secret=SECRET)
+    return (await craft.greeting.register(registration, OWNER)).id
+
+
+async def test_registration(craft: Craft) -> None:
+    """A webhook and its challenge come into being together; the challenge answered, it is ACTIVE and has no challenge row."""
+    webhook = await registered(craft)
+    status, announced = await craft.status(webhook), list(craft.announced)
+
+    await craft.greet(webhook)
+
+    assert status == "PENDING"
+    assert announced == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=0)]
+    assert await craft.status(webhook) == "ACTIVE"
+    assert await craft.value("SELECT count(*) FROM challenges") == 0
+
+
+@pytest.mark.parametrize("late", [None, REFUSED], ids=["proved", "refused"])
+async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | None) -> None:
+    """A late answer from the old destination neither verifies the new one nor disables it; its own challenge decides."""
+    webhook = await registered(craft)
+    gate = Gate(late)
+    craft.wire.answering = gate
+    hanging = asyncio.create_task(craft.greet(webhook))
+    await gate.asked.wait()
+
+    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    gate.open.set()
+    await hanging
+    after_the_late_answer = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
+    status = await craft.status(webhook)
+    await craft.greet(webhook)
+
+    assert status == "PENDING"
+    assert [tuple(row) for row in after_the_late_answer] == [("greet", 0, 2)]
+    assert await craft.status(webhook) == "ACTIVE"
+    assert [destination.url for _, destination in craft.wire.sent] == [OLD, NEW]
+
+
+async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> None:
+    """An outcome of a claim made before an edit says nothing of the webhook's health, and stands for its delivery."""
+    webhook = await craft.hook(destination=OLD, challenge_request_enabled=False)
+    [event] = await craft.owe(webhook)
+    [held] = await craft.drain()
+    ended = await craft.attempt(held, reply(410))
+    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+
+    await craft.rounds.record([ended])
+
+    assert await craft.status(webhook) == "ACTIVE"
+    assert (await craft.row(event, webhook)).state == "failed"
+
+
+async def test_challenge_that_fails(craft: Craft, clock: Clock) -> None:
+    """A challenge is tried four times, 2, 3 and 5 s apart; then the webhook is ERROR, and probed a minute later."""
+    webhook = await registered(craft)
+    waits = []
+    for _ in range(4):
+        craft.wire.answers.append(REFUSED)
+        await craft.greet(webhook)
+        [row] = await craft.fetch("SELECT purpose, due_at FROM challenges")
+        waits.append((row["purpose"], (row["due_at"] - clock()).total_seconds()))
+
+    assert waits == [("greet", 2), ("greet", 3), ("greet", 5), ("probe", 60)]
+    assert await craft.status(webhook) == "ERROR"
+
+
+async def test_killed_while_it_challenges(craft: Craft, database: Database, clock: Clock) -> None:
+    """A challenge whose process died is taken over when its lease has lapsed, and not before."""
+    webhook = await registered(craft)
+    gate = Gate()
+    victim = Craft(database, clock)
+    victim.wire.answering = gate
+    killed = asyncio.create_task(victim.greet(webhook))
+    await gate.asked.wait()
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    early = await craft.errands()
+    clock.advance(26)
+
+    for errand in await craft.errands():
+        await craft.greeting.greet(errand, craft.probe)
+
+    assert early == []
+    assert await craft.status(webhook) == "ACTIVE"
+
+
+async def test_pause_claim_and_activate(craft: Craft, clock: Clock) -> None:
+    """A claim that raced with pause and activation leaves its row parked under an active webhook: the slow sweep wakes it."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    [event] = await craft.owe(webhook)
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.drain()
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    # In the racing order the wake looked before the claim had parked the row.
+    await craft.sql("DELETE FROM jobs")
+    stuck = await craft.row(event, webhook)
+    found = await craft.drain()
+    clock.advance(60)
+
+    await craft.upkeep.mend()
+    await craft.run_jobs()
+    clock.advance(1)
+
+    assert (stuck.state, await craft.status(webhook), found) == ("parked", "ACTIVE", [])
+    assert [held.claimed.event for held in await craft.drain()] == [event]
+
+
+async def test_pause_claim_and_activate_at_once(craft: Craft, database: Database, clock: Clock) -> None:
+    """The same with the claim really between both: it read the webhook as paused, and parks after the wake has looked."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    [event] = await craft.owe(webhook)
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    other = Craft(database, clock)
+    async with database.raw() as connection, connection.transaction():
+        # The claim's statement, up to but not including its commit.
+        await connection.execute("UPDATE deliveries SET state = 'parked', due_at = NULL")
+        await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+        await craft.run_jobs()
+    stuck = await craft.row(event, webhook)
+    clock.advance(60)
+
+    await other.upkeep.mend()
+    await other.run_jobs()
+    clock.advance(1)
+
+    assert stuck.state == "parked"
+    assert [held.claimed.event for held in await craft.drain()] == [event]
+
+
+async def test_pause_while_in_flight(craft: Craft) -> None:
+    """A try that began before the pause stands; its retry waits parked, and comes after the activation."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    [event] = await craft.owe(webhook)
+    [held] = await craft.drain()
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    craft.clock.advance(10)
+    during = await craft.drain()
+    parked = await craft.row(event, webhook)
+
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.run_jobs()
+    craft.clock.advance(1)
+
+    assert (during, parked.state, parked.attempts) == ([], "parked", 1)
+    assert len(await craft.drain()) == 1
+
+
+async def test_probe_without_challenges(craft: Craft, clock: Clock) -> None:
+    """An ERROR webhook without challenges is probed with one delivery at a time, not counted among its row's tries."""
+    webhook = await craft.hook(status="ERROR", challenge_request_enabled=False, halted_since=clock())
+    events = await craft.owe(webhook, 3, state="parked")
+    await craft.upkeep.mend()
+    waits = []
+    for _ in range(3):
+        craft.wire.answers.append(reply(503))
+        await craft.greet(webhook)
+        waits.append((await craft.value("SELECT due_at FROM challenges") - clock()).total_seconds())
+        assert await craft.status(webhook) == "ERROR"
+
+    assert waits == [120, 240, 480]
+    assert [parcel.id for parcel, _ in craft.wire.sent] == [str(events[0])] * 3
+    row = await craft.row(events[0], webhook)
+    assert (row.state, row.attempts, row.due_at) == ("parked", 0, None)
+    assert await craft.states() == {"parked": 3}
+
+
+async def test_probe_that_succeeds(craft: Craft, clock: Clock) -> None:
+    """A probe that succeeds delivers its row, makes the webhook ACTIVE and wakes the rest."""
+    webhook = await craft.hook(status="ERROR", challenge_request_enabled=False, halted_since=clock(), failures=21)
+    events = await craft.owe(webhook, 3, state="parked")
+    await craft.upkeep.mend()
+    clock.advance(3600)
+
+    await craft.greet(webhook)
+    await craft.run_jobs()
+
+    assert await craft.status(webhook) == "ACTIVE"
+    assert (await craft.row(events[0], webhook)).state == "delivered"
+    assert await craft.states() == {"delivered": 1, "owed": 2}
+    [row] = await craft.fetch("SELECT failures, halted_seconds, halted_since FROM webhooks")
+    assert tuple(row) == (0, 3600, None)
+    assert await craft.value("SELECT count(*) FROM challenges") == 0
+
+
+async def test_one_probe_at_a_time(craft: Craft, database: Database, clock: Clock) -> None:
+    """While a probe is in flight no other process begins one, and drains take nothing of an ERROR webhook."""
+    webhook = await craft.hook(status="ERROR", challenge_request_enabled=False, destination=OLD)
+    await craft.owe(webhook, 2, state="parked")
+    await craft.upkeep.mend()
+    [errand] = await craft.errands()
+    gate, other = Gate(), Craft(database, clock)
+    craft.wire.answering = gate
+    probing = asyncio.create_task(craft.greeting.greet(errand, craft.probe))
+    await gate.asked.wait()
+
+    await other.greeting.greet(errand, other.probe)
+    found, drained = await other.errands(), await other.drain()
+    gate.open.set()
+    await probing
+
+    assert (other.wire.sent, found, drained) == ([], [], [])
+    assert await craft.states() == {"delivered": 1, "parked": 1}
+
+
+async def test_probe_of_a_healthy_webhook(craft: Craft) -> None:
+    """A probe takes nothing of a webhook that is in ERROR no more."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    await craft.owe(webhook)
+
+    assert await craft.rounds.probe(webhook) is None
+
+
+async def test_probe_with_nothing_owed(craft: Craft, clock: Clock) -> None:
+    """Without anything to probe with the webhook stays ERROR, and is looked at again at the same interval."""
+    webhook = await craft.hook(status="ERROR", challenge_request_enabled=False)
+    await craft.upkeep.mend()
+
+    await craft.greet(webhook)
+    await craft.greet(webhook)
+
+    [row] = await craft.fetch("SELECT tries, due_at FROM challenges")
+    assert (row["tries"], row["due_at"]) == (0, clock() + timedelta(seconds=60))
+
+
+async def test_killed_while_it_probes(craft: Craft, clock: Clock) -> None:
+    """A probe whose process died leaves its row owed under a lapsed lease: the next probe, or a drain, takes care of it."""
+    webhook = await craft.hook(status="ERROR", challenge_request_enabled=False)
+    [event] = await craft.owe(webhook, state="parked")
+    await craft.rounds.probe(webhook)
+    clock.advance(20)
+
+    drained = await craft.drain()
+
+    assert drained == []
+    assert (await craft.row(event, webhook)).state == "parked"
+    assert await craft.probe(webhook) is True
+
+
+@pytest.mark.parametrize(
+    "succeeded_before", [None, 3600, 12 * 3600 + 1], ids=["never", "an hour ago", "before the window"]
+)
+async def test_halt(craft: Craft, clock: Clock, succeeded_before: int | None) -> None:
+    """More than 20 failures over 15 minutes halt a webhook only if no attempt succeeded within the failure window."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    await craft.owe(webhook, 1)
+    [held] = await craft.drain()
+    if succeeded_before is not None:
+        await craft.rounds.record([await craft.attempt(held, reply(200))])
+        clock.advance(succeeded_before)
+    await craft.owe(webhook, 24)
+    for failing in [await craft.drain(wanted=12), await craft.drain(wanted=12)]:
+        await craft.rounds.record([await craft.attempt(each, reply(503)) for each in failing])
+        clock.advance(16 * 60)
+
+    assert await craft.status(webhook) == ("WARNING" if succeeded_before == 3600 else "ERROR")
+
+
+async def test_halt_parks(craft: Craft, clock: Clock) -> None:
+    """A webhook that halts gets a probe a minute later; its rows are parked by the claims that find them."""
+    webhook = await craft.hook(failures=20, first_failure_at=clock() - timedelta(minutes=20), last_failure_at=clock())
+    await craft.owe(webhook, 5)
+    [held] = await craft.drain(wanted=1)
+
+    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    craft.clock.advance(10)
+    drained = await craft.drain()
+
+    assert (await craft.status(webhook), drained) == ("ERROR", [])
+    assert await craft.states() == {"parked": 5}
+    [row] = await craft.fetch("SELECT purpose, due_at FROM challenges")
+    assert (row["purpose"], row["due_at"]) == ("probe", clock() + timedelta(seconds=50))
+
+
+async def test_gone(craft: Craft) -> None:
+    """410 disables the webhook at once, in a new epoch: claims made before it say nothing any more."""
+    webhook = await craft.hook()
+    await craft.owe(webhook, 2)
+    one, other = await craft.drain()
+
+    await craft.rounds.record([await craft.attempt(one, reply(410))])
+    epoch = await craft.value("SELECT epoch FROM webhooks")
+    await craft.rounds.record([await craft.attempt(other, reply(200))])
+
+    assert (await craft.status(webhook), epoch) == ("DISABLED", 2)
+    assert await craft.states() == {"failed": 1, "delivered": 1}
