@@ -41,6 +41,7 @@ class Held:
 
     @property
     def key(self) -> tuple[UUID, UUID, int, int]:
+        """(event, webhook, round, fence)."""
         return self.claimed.event, self.claimed.webhook, self.claimed.round, self.claimed.fence
 
 

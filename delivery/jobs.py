@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.ledger import errands, notices
-from delivery.ledger.errands import Carried
+from delivery.ledger.errands import Carried, Chunk
 from delivery.ledger.notices import GivenUp
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket
@@ -77,20 +77,19 @@ class Jobs:
     async def _spread(self, carried: Carried) -> None:
         """Rows, cursor and lease move in one statement per chunk; the announcement follows it."""
         after = carried.row["cursor"] or UUID(int=0)
-        chunk = self._settings.spread_chunk
+        size = self._settings.spread_chunk
         while True:
             now = self._clock()
             async with self._database.raw() as connection:
-                rows = await errands.spread(
-                    connection,
-                    carried,
+                chunk = Chunk(
                     after=after,
-                    chunk=chunk,
+                    size=size,
                     due_at=now + timedelta(seconds=self._settings.first_due),
                     leased_until=now + timedelta(seconds=LEASE),
                 )
+                rows = await errands.spread(connection, carried, chunk)
             self._announce([Ticket(carried.key, webhook, 0, 0) for webhook, sendable in rows if sendable])
-            if len(rows) < chunk:
+            if len(rows) < size:
                 return
             after = rows[-1][0]
 

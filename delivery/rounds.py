@@ -91,12 +91,12 @@ class Rounds:
 
     async def drain(self, day: date, *, wanted: int, share: int, shares: Mapping[UUID, int]) -> list[Held]:
         """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable."""
-        room = Room(wanted=wanted, share=share, shares=shares)
         # Each drain begins at another webhook, so that none is always first.
         start = UUID(int=int(self.tools.chance() * (1 << 128)))
+        room = Room(wanted=wanted, share=share, shares=shares, start=start)
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
-            claim = await drains.drain(connection, room, day=day, start=start, now=now, lease=self._lease)
+            claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
             return await self._held(connection, claim)
 
     async def probe(self, webhook: UUID) -> Held | None:
@@ -148,18 +148,13 @@ class Rounds:
         now = self.tools.clock()
         async with self.tools.database.raw() as connection:
             notices = await self._write(connection, [each.record for each in ended], now)
-            for (webhook, epoch), results in by_webhook(ended).items():
+            for of, results in by_webhook(ended).items():
                 judge = partial(self._after, results, now)
-                moved = await tallies.tally(connection, webhook, epoch, judge, now=now, rules=self._rules)
+                moved = await tallies.tally(connection, of, judge, now=now, rules=self._rules)
                 if moved is not None and moved[0].status is not moved[1].status:
                     before, after = moved
-                    log.info(
-                        "webhook.moved webhook=%s from=%s to=%s reason=%r",
-                        webhook,
-                        before.status,
-                        after.status,
-                        after.state_reason,
-                    )
+                    statuses = (before.status, after.status, after.state_reason)
+                    log.info("webhook.moved webhook=%s from=%s to=%s reason=%r", of[0], *statuses)
         return [Errand(kind=ErrandKind.JOB, key=key, fence=0) for key in notices]
 
     async def _now(self, connection: Raw) -> datetime:

@@ -207,15 +207,19 @@ def main() -> int:
 
 
 async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
-    """The work's result; a signal cancels it and waits until it has cleaned up."""
-    task = asyncio.create_task(work)
+    """The work's result; a signal cancels it, once, and it cleans up."""
+    signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+    asked, task = asyncio.create_task(signals.get()), asyncio.create_task(work)
+    await asyncio.wait({asked, task}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        asked.cancel()
+        return task.result()
+    say("Stopping; the demo's processes and data go with it.")
+    task.cancel()
     await asyncio.wait({task})
-    if task.cancelled():
-        say("Stopped, and cleaned up.")
-        return 1
-    return task.result()
+    return 1
 
 
 if __name__ == "__main__":

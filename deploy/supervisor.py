@@ -118,6 +118,8 @@ class Supervisor:
                 return
         finally:
             ready.cancel()
+            # Collected, for what nobody collects is complained about when the start is interrupted.
+            await asyncio.gather(ready, return_exceptions=True)
         if self._broken.done():
             raise CannotStart(self._broken.result())
         slow = next(running.part.name for running in started if not running.ready.is_set())

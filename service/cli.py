@@ -39,11 +39,11 @@ GRACE = 10
 Environ = Mapping[str, str]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> int:
     """Runs one command and answers its exit status; whatever goes wrong is one sentence on standard error."""
     arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments, os.environ)
+        arguments.run(arguments, environ)
     except KeyboardInterrupt:
         return 130
     except Exception as error:

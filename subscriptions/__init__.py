@@ -1,1 +1,4 @@
-"""The ground: catalogue, events, who wants what, and the database it stands on. Reading order: events, catalogue, codec, matching, registry, journal, access."""
+"""The ground: catalogue, events, who wants what, and the database it all stands on.
+
+Reading order: events, catalogue, codec, registry, journal, access.
+"""

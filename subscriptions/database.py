@@ -70,6 +70,7 @@ class Database:
             await connection.fetchval("SELECT 1")
 
     async def close(self) -> None:
+        """Closes all connections."""
         await self._engine.dispose()
 
 
@@ -101,6 +102,7 @@ class DatabaseClock:
         self._parted = self._wall() - self._steady()
 
     def slept(self) -> bool:
+        """Whether to ask the database for its time before the next claim."""
         return abs((self._wall() - self._steady()) - self._parted) > 1.0
 
 

@@ -21,6 +21,7 @@ OPTIONS = {
 
 
 def name_of(table: str, day: date) -> str:
+    """The table's partition of the day: `deliveries_20261122`."""
     return f"{table}_{day:%Y%m%d}"
 
 

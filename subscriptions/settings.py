@@ -33,8 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     type_prefix: str = "com.hpe.greenlake"
     #: The host in a `source` made here: `//<region>.<host>/<api group>`.
     source_host: str = "api.greenlake.hpe.com"
-    #: How long the id of an occurrence is remembered for idempotency.
-    idempotency_days: float = 7
+    #: Whole days that the id of an occurrence is remembered for idempotency.
+    idempotency_days: int = 7
     #: GreenLake's limits (greenlake.md D.9).
     max_webhooks_per_workspace: int = 5
     max_subscriptions_per_webhook: int = 5

@@ -50,6 +50,7 @@ class Announcer:
         self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
 
     def start(self) -> None:
+        """Begins to send."""
         self._thread.start()
 
     def announce(self, nudges: Sequence[Nudge]) -> None:

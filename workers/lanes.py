@@ -100,4 +100,5 @@ class Lanes:
 
     @property
     def in_flight(self) -> int:
+        """Slots of the process in use."""
         return self.slots - self.free

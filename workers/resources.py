@@ -55,6 +55,7 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def end(self) -> None:
+        """Stops the loop and its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
@@ -77,6 +78,7 @@ class Resources:
     upkeep: Upkeep
 
     async def close(self) -> None:
+        """Closes what was opened."""
         await self.intake.close()
         await self.transport.aclose()
         await self.database.close()
@@ -98,34 +100,16 @@ async def open_resources(
     transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle)
     sender = Sender(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
-    naming = Naming(prefix=ground.type_prefix, host=ground.source_host)
+    notify = Notify(naming=Naming(prefix=ground.type_prefix, host=ground.source_host), publish=intake.publish)
+    shared: dict[str, Any] = {"database": database, "clock": clock, "settings": craft, "sender": sender}
+    origin = Origin(prefix=ground.type_prefix, host=ground.source_host)
     return Resources(
         database=database,
         clock=clock,
         transport=transport,
         intake=intake,
-        rounds=Rounds(
-            rounds.Tools(
-                database=database,
-                clock=clock,
-                settings=craft,
-                sender=sender,
-                read_hooks=registry.hooks,
-                chance=random.random,
-            )
-        ),
-        greeting=Greeting(
-            greeting.Tools(
-                database=database,
-                clock=clock,
-                settings=craft,
-                registry=registry,
-                sender=sender,
-                guard=guard,
-                origin=Origin(prefix=ground.type_prefix, host=ground.source_host),
-                announce=announce,
-            )
-        ),
-        jobs=Jobs(database, clock, craft, announce, Notify(naming=naming, publish=intake.publish)),
+        rounds=Rounds(rounds.Tools(**shared, read_hooks=registry.hooks, chance=random.random)),
+        greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, origin=origin, announce=announce)),
+        jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
     )

@@ -72,25 +72,34 @@ RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
     d.leased_until IS NOT NULL AS taken, clock_timestamp() AS told
 """
 
-# One day's partitions are named outright: planning and locking all of them would cost more than the claim.
+# One day's partitions are named outright: planning and locking all of them would cost more than the claim. The rest of the
+# spelling keeps the server to the primary key, whatever it last knew of the table: the event is looked up apart (OFFSET 0),
+# or the delivery may be sought by its event alone, among the thousands of a fan-out; and the state hides behind `|| ''`, or
+# it may be sought among all that its webhook is owed.
 BY_TICKET = f"""
 UPDATE {{deliveries}} AS d SET {TAKE}
 FROM unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::int[]) AS t (event, webhook, round, fence)
 JOIN webhooks w ON w.id = t.webhook
-JOIN {{events}} e ON e.key = t.event
+CROSS JOIN LATERAL (SELECT body, type FROM {{events}} WHERE key = t.event OFFSET 0) AS e
 WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
-    AND d.fence = t.fence AND d.state = 'owed' AND d.leased_until IS NULL
+    AND d.fence = t.fence AND d.state || '' = 'owed' AND d.leased_until IS NULL
 {RETURNED}
 """
 
-# A probe takes the oldest row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease.
+# A probe takes the oldest row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each state
+# is asked by itself, for it has an index of its own.
 # It is not one of the row's tries (protocol.md, Probe), so that the window of the row does not begin with it.
 BY_PROBE = (
     """
-WITH next AS (
-    SELECT event, webhook, round FROM deliveries
-    WHERE webhook = $3 AND state IN ('parked', 'owed') AND (leased_until IS NULL OR leased_until <= $1)
+WITH parked AS (
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'parked'
     ORDER BY event LIMIT 1 FOR UPDATE SKIP LOCKED
+), owed AS (
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'owed'
+        AND (leased_until IS NULL OR leased_until <= $1)
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+), next AS (
+    SELECT * FROM parked UNION ALL SELECT * FROM owed ORDER BY event LIMIT 1
 )
 UPDATE deliveries AS d SET fence = d.fence + 1, leased_until = $2, state = 'owed', due_at = coalesce(d.due_at, $1)
 FROM next JOIN webhooks w ON w.id = next.webhook AND w.status = 'ERROR' AND w.deleted_at IS NULL

@@ -50,9 +50,9 @@ WITH lanes (webhook, n) AS (
     ) AS due GROUP BY webhook LIMIT $4
 )"""
 
-# 1. Of the lanes keep those with a due row; count workspaces, and lanes per workspace, to cut the wanted rows into fair
-#    portions. Where there are more lanes than wanted rows, each workspace's first lane comes before anybody's second, and
-#    workspaces take turns by a hash that changes with every drain.
+# 1. Of the lanes keep those with a due row, asked lane by lane, for one lane may have most of them; count workspaces, and
+#    lanes per workspace, to cut the wanted rows into fair portions. Where there are more lanes than wanted rows, each
+#    workspace's first lane comes before anybody's second, and workspaces take turns by a hash that changes with each drain.
 # 2. Lock each lane's oldest due rows up to its portion and its free share.
 # 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
 TAKE_DUE = f""", ready AS (
@@ -61,10 +61,11 @@ TAKE_DUE = f""", ready AS (
         row_number() OVER (PARTITION BY w.workspace_id ORDER BY l.n) AS turn
     FROM lanes l JOIN webhooks w ON w.id = l.webhook
     LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
-    WHERE coalesce(s.share, $6) > 0 AND EXISTS (
+    CROSS JOIN LATERAL (
         SELECT 1 FROM {{deliveries}} d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
-            AND (d.leased_until IS NULL OR d.leased_until <= $1)
-    )
+            AND (d.leased_until IS NULL OR d.leased_until <= $1) LIMIT 1
+    ) AS due
+    WHERE coalesce(s.share, $6) > 0
 ), portions AS (
     SELECT webhook, least(share, ceil($5::float8 / (SELECT count(DISTINCT workspace_id) FROM ready) / siblings)::int) AS portion
     FROM ready ORDER BY turn, hashtextextended(workspace_id, uuid_hash_extended($3::uuid, 0))
@@ -92,7 +93,8 @@ TAKE_DUE = f""", ready AS (
         AND k.lapsed AND k.lost + 1 >= {LOST_WAITS} AND k.lost + 1 < {LOST_ENDS}
 )
 UPDATE {{deliveries}} AS d SET {TAKE}, lost = d.lost + CASE WHEN k.lapsed THEN 1 ELSE 0 END
-FROM locked k JOIN webhooks w ON w.id = k.webhook JOIN {{events}} e ON e.key = k.event
+FROM locked k JOIN webhooks w ON w.id = k.webhook
+CROSS JOIN LATERAL (SELECT body, type FROM {{events}} WHERE key = k.event OFFSET 0) AS e
 WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round AND (NOT k.lapsed OR k.lost + 1 < {LOST_WAITS})
 {RETURNED}
 """
@@ -112,6 +114,8 @@ class Room:
     share: int
     #: Free shares of the webhooks that have tries in flight, or that time out; 0 leaves the webhook out.
     shares: Mapping[UUID, int]
+    #: The webhook id behind which the walk begins.
+    start: UUID
 
 
 async def days_due(connection: Raw, *, now: datetime) -> list[date]:
@@ -121,21 +125,21 @@ async def days_due(connection: Raw, *, now: datetime) -> list[date]:
     return sorted(row["day"] for row in await connection.fetch(looks, now)) if looks else []
 
 
-async def drain(connection: Raw, room: Room, *, day: date, start: UUID, now: datetime, lease: float) -> Claim:
-    """Claims at most `room.wanted` due rows of the day, the walk beginning behind the webhook id `start`, going round once."""
+async def drain(connection: Raw, room: Room, *, day: date, now: datetime, lease: float) -> Claim:
+    """Claims at most `room.wanted` due rows of the day, the walk beginning behind `room.start` and going round once."""
     leased = (now, now + timedelta(seconds=lease))
-    claim = await _pass(connection, on_day(WALK + TAKE_DUE, day), room, start, leased)
+    claim = await _pass(connection, on_day(WALK + TAKE_DUE, day), room, leased)
     if claim.told is not None:
         return claim
-    return await _pass(connection, on_day(FIRST_DUE + TAKE_DUE, day), room, start, leased)
+    return await _pass(connection, on_day(FIRST_DUE + TAKE_DUE, day), room, leased)
 
 
-async def _pass(connection: Raw, statement: str, room: Room, start: UUID, leased: tuple[datetime, datetime]) -> Claim:
+async def _pass(connection: Raw, statement: str, room: Room, leased: tuple[datetime, datetime]) -> Claim:
     try:
         rows = await connection.fetch(
             statement,
             *leased,
-            start,
+            room.start,
             LANES,
             room.wanted,
             room.share,

@@ -114,20 +114,32 @@ SELECT c.webhook, c.sendable FROM chunk c CROSS JOIN mine ORDER BY c.webhook
 """
 
 
-async def spread(
-    connection: Raw, carried: Carried, *, after: UUID, chunk: int, due_at: datetime, leased_until: datetime
-) -> Sequence[tuple[UUID, bool]]:
-    """Owes the next webhooks behind `after`; answers (webhook, sendable) in order, nothing at the end or when superseded."""
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """The next part of a spread."""
+
+    #: The last webhook that has its delivery.
+    after: UUID
+    #: Webhooks at most.
+    size: int
+    #: When the new deliveries become due to the sweep.
+    due_at: datetime
+    #: The new end of the spread's lease.
+    leased_until: datetime
+
+
+async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Sequence[tuple[UUID, bool]]:
+    """Owes the next webhooks; answers (webhook, sendable) in order, nothing at the end or when superseded."""
     rows = await connection.fetch(
         SPREAD,
         carried.key,
         carried.fence,
         carried.row["workspace_id"],
         carried.row["type"],
-        after,
-        chunk,
-        due_at,
-        leased_until,
+        chunk.after,
+        chunk.size,
+        chunk.due_at,
+        chunk.leased_until,
     )
     return [(row["webhook"], row["sendable"]) for row in rows]
 
@@ -145,9 +157,10 @@ UPDATE deliveries d SET state = 'owed', due_at = $2::timestamptz + n.rank * inte
 WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
 """
 
+# The state is part of the text, so that the statement walks the index made for that state.
 CANCEL = """
 WITH next AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND state = ANY($4::text[])
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND state = '{state}'
         AND (leased_until IS NULL OR leased_until <= $2)
     LIMIT $3 FOR UPDATE SKIP LOCKED
 )
@@ -166,8 +179,7 @@ async def wake(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> 
 async def cancel(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
     """Cancels waiting rows of a deleted webhook; those in somebody's hands are cancelled by their next claim."""
     changed = 0
-    # One state at a time, so that each statement can walk the index made for it.
     for state in ("owed", "parked"):
-        done: str = await connection.execute(CANCEL, webhook, now, chunk, [state])
+        done: str = await connection.execute(CANCEL.format(state=state), webhook, now, chunk)
         changed += int(done.rpartition(" ")[2])
     return changed

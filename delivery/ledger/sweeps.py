@@ -28,8 +28,8 @@ ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, s
 # Asked per sendable webhook by its own index; parked rows are never scanned as a whole.
 LEFT_PARKED = """
 SELECT w.id FROM webhooks w
+CROSS JOIN LATERAL (SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state = 'parked' LIMIT 1) AS parked
 WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
-    AND EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state = 'parked')
     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.webhook = w.id AND j.kind = 'wake')
 """
 
@@ -104,6 +104,7 @@ class Ungreeted:
 
 
 async def left_ungreeted(connection: Raw) -> list[Ungreeted]:
+    """PENDING and ERROR webhooks without a challenge row."""
     rows = await connection.fetch(LEFT_UNGREETED)
     return [Ungreeted(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
 

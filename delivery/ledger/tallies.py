@@ -29,14 +29,15 @@ SELECT EXISTS (
 
 
 async def tally(
-    connection: Raw, webhook: UUID, epoch: int, judge: Callable[[Health], Health], *, now: datetime, rules: Rules
+    connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], *, now: datetime, rules: Rules
 ) -> tuple[Health, Health] | None:
-    """Judges what a webhook's tries came to, and writes what changed.
+    """Judges what the tries `of` a (webhook, epoch) came to, and writes what changed.
 
     Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the tries say
     nothing any more. An ERROR gets its first probe an interval later; a DISABLED one gets a new epoch, as a pause by
     hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8).
     """
+    webhook, epoch = of
     since = now - timedelta(seconds=rules.failure_window)
     async with connection.transaction():
         standing = await health.lock(connection, webhook)

@@ -160,6 +160,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._timeout = functools.lru_cache(16)(_timeout)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One exchange; raises aiohttp's errors, OSError, TimeoutError and Blocked, for `sender.explain` to word."""
         extensions = request.extensions
         dial = extensions.get("dial") or Dial()
         dial.began = time.monotonic()
@@ -215,6 +216,7 @@ class Transport(httpx.AsyncBaseTransport):
         return yarl.URL(f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{slash}{target}", encoded=True)
 
     async def aclose(self) -> None:
+        """Closes its connections and ends its look-ups."""
         await self._session.close()
         await self._names.close()
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,9 +16,9 @@ from delivery.ledger.days import on_day
 from subscriptions import events, partitions, tables
 from subscriptions.database import Database, Raw
 from subscriptions.settings import Settings
+from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
-from tests.clock import Clock
 
 NAME = "hooklake_plans"
 TABLES = ("events", "deliveries", "attempts")
@@ -89,7 +89,9 @@ async def _grow(url: str) -> None:
             NOW,
             partitions.bounds(DAYS[1])[0],
         )
-        await connection.execute("UPDATE deliveries SET state = 'parked' WHERE webhook = $1 AND state = 'owed'", hooks[0])
+        await connection.execute(
+            "UPDATE deliveries SET state = 'parked' WHERE webhook = $1 AND state = 'owed'", hooks[0]
+        )
         for table in (*TABLES, "webhooks", "subscriptions", "spreads", "jobs", "challenges", "receipts"):
             await connection.execute(f"ANALYZE {table}")
     await door.close()
@@ -97,16 +99,107 @@ async def _grow(url: str) -> None:
 
 async def custom(connection: Raw, statement: str, arguments: Sequence[Any]) -> str:
     """The plan for these arguments."""
-    rows = await connection.fetch(f"EXPLAIN {statement}", *arguments)
-    return "\n".join(row[0] for row in rows)
+    return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {statement}", *arguments))
 
 
 async def generic(connection: Raw, statement: str, arguments: Sequence[Any]) -> str:
-    """The plan that the server keeps once a connection has sent the statement a few times."""
+    """The plan for any arguments, which the server keeps once a connection has sent the statement a few times."""
+    nothing = f"({', '.join(['NULL'] * len(arguments))})" if arguments else ""
     async with connection.transaction():
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE planned AS {statement}")
-        nothing = f"({', '.join(['NULL'] * len(arguments))})" if arguments else ""
         rows = await connection.fetch(f"EXPLAIN EXECUTE planned{nothing}")
         await connection.execute("DEALLOCATE planned")
     return "\n".join(row[0] for row in rows)
+
+
+Planner = Callable[[Raw, str, Sequence[Any]], Awaitable[str]]
+HOOK, KEYS = uuid4(), [uuid4() for _ in range(200)]
+UNTIL = NOW + timedelta(seconds=20)
+OF_KEYS: tuple[Any, ...] = ([HOOK] * 200, [0] * 200, [1] * 200)
+OUTCOMES: tuple[Any, ...] = (
+    *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
+    *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
+)
+ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, [HOOK], [3])
+
+#: Statements that name today's partitions: a batch is of one day.
+OF_A_DAY = {
+    "claim by ticket": (claims.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
+    "drain": (drains.WALK + drains.TAKE_DUE, ROOM),
+    "drain of the first due": (drains.FIRST_DUE + drains.TAKE_DUE, ROOM),
+    "record": (records.WRITE, OUTCOMES),
+    "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
+}
+#: Statements over all days, which look into one index of each.
+OF_ALL_DAYS = {
+    "probe": (claims.BY_PROBE, (NOW, UNTIL, HOOK)),
+    "wake": (errands.WAKE, (HOOK, NOW, 1000)),
+    "cancel owed": (errands.CANCEL.format(state="owed"), (HOOK, NOW, 1000)),
+    "cancel parked": (errands.CANCEL.format(state="parked"), (HOOK, NOW, 1000)),
+    "count due": (sweeps.DUE, (NOW, 2000)),
+    "left parked": (sweeps.LEFT_PARKED, ()),
+    "expire": (sweeps.EXPIRE, (events.key_floor(NOW), NOW, 1000)),
+    "halt": (tallies.SUCCEEDED, (HOOK, NOW, events.key_floor(NOW - timedelta(hours=12)))),
+}
+
+
+def unbounded(plan: str) -> list[str]:
+    """Scans of a day that holds rows which read a whole table, or a whole index other than one of unfinished rows."""
+    lines = plan.splitlines()
+    found = []
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        scanned = re.search(r"(Seq |Index |Index Only |Bitmap Index )Scan (?:using (\S+) )?on (\S+)", line)
+        if scanned is None or not re.search("events|deliveries|attempts", f"{scanned[2]} {scanned[3]}"):
+            continue
+        if scanned[3][-8:] > f"{TODAY:%Y%m%d}":  # days to come are empty
+            continue
+        of_all_rows = scanned[2] is None or scanned[2].endswith("_pkey")
+        if "Seq" in scanned[1] or (of_all_rows and "Index Cond" not in after):
+            found.append(line.strip())
+    return found
+
+
+@pytest.mark.parametrize("planner", [custom, generic])
+@pytest.mark.parametrize("name", OF_A_DAY)
+async def test_statement_of_a_day(grown: Raw, name: str, planner: Planner) -> None:
+    """It touches the partitions of its day alone, and finds each delivery by its whole key or by an index of what is owed."""
+    statement, arguments = OF_A_DAY[name]
+
+    plan = await planner(grown, on_day(statement, TODAY), arguments)
+
+    assert set(re.findall(r"(?:events|deliveries|attempts)_(\d{8})", plan)) == {f"{TODAY:%Y%m%d}"}
+    assert unbounded(plan) == []
+    by_key = re.findall(r"_pkey on deliveries_.*\n\s+Index Cond: (.*)", plan)
+    assert all("event = " in cond and "webhook = " in cond and "round = " in cond for cond in by_key), plan
+
+
+@pytest.mark.parametrize("planner", [custom, generic])
+@pytest.mark.parametrize("name", OF_ALL_DAYS)
+async def test_statement_of_all_days(grown: Raw, name: str, planner: Planner) -> None:
+    """It reads no day's table as a whole."""
+    statement, arguments = OF_ALL_DAYS[name]
+
+    plan = await planner(grown, statement, arguments)
+
+    assert unbounded(plan) == [], plan
+
+
+async def test_probe_and_parked_by_their_index(grown: Raw) -> None:
+    """Parked rows are found by the index made for them, per webhook, in order of arrival, however many finished there are."""
+    plans = [await custom(grown, *OF_ALL_DAYS[name]) for name in ("probe", "wake", "cancel parked", "left parked")]
+
+    assert all("webhook_event_idx" in plan for plan in plans)
+    # An index condition that skips from event to event is a walk over all of them.
+    assert [
+        plan for plan in plans if re.search(r"_pkey on deliveries_.*\n\s+Index Cond: \(webhook = [^)]*\)$", plan)
+    ] == []
+
+
+async def test_halt_looks_at_its_window(grown: Raw) -> None:
+    """Whether a webhook answered well within the failure window is asked of the days of that window."""
+    statement, arguments = OF_ALL_DAYS["halt"]
+
+    plan = await custom(grown, statement, arguments)
+
+    assert min(re.findall(r"attempts_(\d{8})", plan)) >= f"{TODAY - timedelta(days=1):%Y%m%d}"

@@ -14,7 +14,7 @@ DELAYS = (1.0, 2.0, 1.0, 1.0)
 JITTER = 0.1
 #: The least wait after a 429, and how long one attempt may take, in seconds.
 FLOOR = 3.0
-DEADLINE = 3.0
+DEADLINE = 4.0
 #: Attempts that one worker has in flight to one webhook.
 SHARE = 8
 

@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, str] = {
     "HOOKLAKE_MEND_INTERVAL": "2s",
     "HOOKLAKE_FIRST_DUE": "1s",
     "HOOKLAKE_CHALLENGE_DELAYS": "200ms,300ms,500ms",
-    "HOOKLAKE_CONNECT_TIMEOUT": "2s",
+    "HOOKLAKE_CONNECT_TIMEOUT": "4s",
     "HOOKLAKE_LEASE_MARGIN": "1s",
     "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE": "100",
 }
@@ -95,7 +95,7 @@ async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncItera
         await database.close()
     finally:
         await stack.stop()
-        print("KEPT", directory)
+        shutil.rmtree(directory)
 
 
 def _say(line: str) -> None:
