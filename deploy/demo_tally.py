@@ -102,11 +102,15 @@ class Tally:
             return [key for key, story in self.stories.items() if story.accepted and story.landed_at is None]
 
     def complaints(self) -> list[str]:
-        """What is wrong with the run besides losses, a sentence each."""
+        """What is wrong with the run, a sentence each; nothing where all that was published was accepted and arrived."""
+        missing = self.missing()
         with self._lock:
             refused = sum(not story.accepted for story in self.stories.values())
             altered = [story.type for story in self.stories.values() if story.altered]
-        told = [f"{refused} events were never accepted."] if refused else []
+        told = [f"{refused} of the published events were not accepted."] if refused else []
+        told += [
+            f"The event {key} ({short(self.stories[key].type)}) was accepted and did not arrive." for key in missing
+        ]
         told += [f"{event_type} arrived altered." for event_type in altered]
         return told + [f"{words[0].upper()}{words[1:]}." for words in self.wrong]
 

@@ -6,6 +6,7 @@ What a round does is left to `delivery/rounds.py`; who hands in tickets and drai
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from uuid import UUID
@@ -24,6 +25,8 @@ log = logging.getLogger("hooklake.workers")
 DRAIN_ROWS = 200
 #: Seconds that one drain goes on while it finds rows: as long as its message lives.
 DRAIN_TIME = 2.0
+#: Seconds after which a drain that waits for slots looks for what has fallen due since.
+LOOK_AGAIN = 0.25
 #: Seconds to let more than one slot come free before the next claim.
 GATHER = 0.01
 #: Errands carried at once, and waiting at most; what is dropped is found by the sweep.
@@ -72,9 +75,7 @@ class Engine:
             return
         self._draining = True
         try:
-            until = time.monotonic() + DRAIN_TIME
-            for day in await self._rounds.days_due():
-                await self._drain_day(day, until)
+            await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DRAIN_TIME)
         finally:
             self._draining = False
 
@@ -87,9 +88,12 @@ class Engine:
         task.add_done_callback(self._errands.discard)
 
     async def probe(self, webhook: UUID) -> bool | None:
-        """Tries the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where none is owed."""
+        """Tries the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where there was no try.
+
+        There is none where nothing is owed, or no slot is free: that says nothing of the webhook.
+        """
         if self.lanes.reserve(1) == 0:
-            return False
+            return None
         try:
             held = await self._rounds.probe(webhook)
         except BaseException:
@@ -148,14 +152,20 @@ class Engine:
         for held in begun:
             self._begin(held)
 
-    async def _drain_day(self, day: date, until: float) -> None:
-        while not self.closing and (left := until - time.monotonic()) > 0:
-            if self.lanes.free and await self._begin_due(day):
-                continue
-            if self.lanes.free and not self.lanes.crowded():
-                return
-            # What is due has to wait for slots: those of the process, or those of its webhooks.
-            await self._slot_freed(left)
+    async def _drain_days(self, days: deque[date], until: float) -> None:
+        """Days take turns: what an earlier one owes to webhooks that do not answer holds up nothing of a later one."""
+        empty = 0
+        while days and not self.closing and (left := until - time.monotonic()) > 0:
+            if self.lanes.free:
+                empty = 0 if await self._begin_due(days[0]) else empty + 1
+                days.rotate(-1)
+                if empty < len(days):
+                    continue
+                if not self.lanes.crowded():
+                    return
+                empty = 0
+            # What is due has to wait for slots: those of the process, or those of its webhooks. Meanwhile more may fall due.
+            await self._slot_freed(min(left, LOOK_AGAIN))
 
     async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""

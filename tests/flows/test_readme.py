@@ -1,0 +1,91 @@
+"""The README is pasted and works: its subscriber, its shell session, and its verification in JavaScript."""
+
+import asyncio
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from delivery.wire import signing
+from deploy.local import Stack
+from deploy.stores import free_port
+
+#: The fenced blocks of the README, by language, in order.
+README = Path(__file__).parents[2] / "README.md"
+LANGUAGES: dict[str, list[str]] = {"python": [], "sh": [], "js": []}
+for language, text in re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE):
+    LANGUAGES[language].append(text)
+
+#: Runs the README's JavaScript over what the README's subscriber kept of a delivery.
+JUDGE = """
+const { verified } = require("./verified.js");
+const told = JSON.parse(require("node:fs").readFileSync("kept.json"));
+const body = Buffer.from(told.body, "base64");
+const altered = Buffer.concat([body, Buffer.from(" ")]);
+console.log(JSON.stringify([body, altered].map((each) => verified(told.headers, each, "a-shared-secret"))));
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest_asyncio.fixture
+async def stack(home: Path) -> AsyncIterator[Stack]:
+    # As `make run` starts it, beside whatever else runs on this machine.
+    stack = Stack(data_dir=home / ".hooklake", port=0, environ={}, say=lambda _line: None)
+    try:
+        await stack.start()
+        yield stack
+    finally:
+        await stack.stop()
+
+
+async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack, home: Path) -> None:
+    """A newcomer pastes the README's blocks in order, and sees the webhook ACTIVE and the event delivered and recorded."""
+    port = str(free_port())
+    (home / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", port))
+    session = "\n".join(LANGUAGES["sh"]).replace("127.0.0.1:9000", f"127.0.0.1:{port}")
+    subscriber = await asyncio.create_subprocess_exec(
+        sys.executable, "subscriber.py", cwd=home, stdout=asyncio.subprocess.PIPE
+    )
+    assert subscriber.stdout is not None
+    try:
+        shell = await asyncio.create_subprocess_exec(
+            "bash", "-eu", "-c", session, cwd=home, stdout=asyncio.subprocess.PIPE
+        )
+        said = (await asyncio.wait_for(shell.communicate(), 60))[0].decode()
+        arrived = (await asyncio.wait_for(subscriber.stdout.readline(), 20)).decode()
+    finally:
+        subscriber.kill()
+        await subscriber.wait()
+
+    assert shell.returncode == 0
+    assert said.startswith("ACTIVE\n")
+    assert '"duplicate":false' in said
+    assert arrived.startswith("com.hpe.greenlake.audit-log.v1.logs.created login-4711 ")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js on this machine")
+def test_the_javascript_verification_accepts_a_delivery_and_refuses_an_altered_one(home: Path) -> None:
+    """What the README gives to JavaScript programs agrees with the signature of the wire, and notices one byte more."""
+    body = '{"specversion":"1.0","data":{"grade":1.0,"name":"Übung"}}'.encode()
+    signed = signing.sign(body, parcel_id="one", secrets=["other", "a-shared-secret"], now=datetime.now(UTC))
+    headers = {name.lower(): value for name, value in signed}
+    (home / "kept.json").write_text(json.dumps({"headers": headers, "body": base64.b64encode(body).decode()}))
+    (home / "verified.js").write_text(LANGUAGES["js"][0])
+    told = subprocess.run(["node", "-e", JUDGE], cwd=home, capture_output=True, text=True, timeout=30)
+
+    assert json.loads(told.stdout or "null") == [True, False]
