@@ -136,11 +136,12 @@ class Workspace:
         )
         return shown["items"]
 
-    async def tried(self, hook: Hook, times: int = 1) -> Json:
-        """The webhook's only delivery, once it was tried so many times at least; it shows the last attempt."""
+    async def tried(self, hook: Hook, times: int = 1, *, status: str = "") -> Json:
+        """A delivery to the webhook, once it was tried so many times at least, last with this status; or any."""
 
         async def tried() -> Json | None:
-            return next((item for item in await self.recent(hook) if item["generation"] >= times), None)
+            items = (item for item in await self.recent(hook) if status in ("", item["status"]))
+            return next((item for item in items if item["generation"] >= times), None)
 
         return await until(tried, f"a delivery to {hook.id} was tried {times} times")
 
