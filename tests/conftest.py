@@ -1,6 +1,6 @@
-"""What tests of several rooms stand on: one real PostgreSQL for the run, whose tables are empty when a test begins.
+"""What tests of several rooms stand on: one real PostgreSQL and one real Redis for the run, empty when a test begins.
 
-Redis and workers are left to the flows' own fixtures.
+Processes of ours are left to the tests that need them.
 """
 
 import asyncio
@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 import delivery.tables  # noqa: F401  registers its tables with the metadata
 from delivery.ledger import owing
 from deploy import stores
+from deploy.stores import Stores
 from subscriptions import journal, partitions, tables
 from subscriptions.database import Database
 from subscriptions.settings import Settings
@@ -25,16 +27,29 @@ VAULT_KEYS = "test:" + "A" * 43 + "="
 
 
 @pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    """The URL of a database with all tables."""
+def servers() -> Iterator[Stores]:
+    """A PostgreSQL with all tables, and a Redis."""
     # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
     try:
         with stores.running(directory, say=lambda _line: None) as running:
             asyncio.run(_make_tables(running.database_url))
-            yield running.database_url
+            yield running
     finally:
         shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Stores) -> str:
+    return servers.database_url
+
+
+@pytest.fixture
+def broker_url(servers: Stores) -> str:
+    """The URL of a Redis that holds nothing."""
+    with Redis.from_url(servers.broker_url) as client:
+        client.flushall()
+    return servers.broker_url
 
 
 @pytest.fixture

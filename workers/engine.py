@@ -29,6 +29,8 @@ DRAIN_TIME = 2.0
 LOOK_AGAIN = 0.25
 #: Seconds to let more than one slot come free before the next claim.
 GATHER = 0.01
+#: Seconds that a closing engine waits for the outcomes it has to be written.
+LAST_WRITE = 5.0
 #: Errands carried at once, and waiting at most; what is dropped is found by the sweep.
 ERRANDS, ERRANDS_WAITING = 16, 500
 
@@ -111,15 +113,18 @@ class Engine:
         self._freed.set()
         for errand in self._errands:
             errand.cancel()
+        held: list[Held] = []
         if self._trying:
             log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)
             _, left = await asyncio.wait(self._trying, timeout=grace)
             held = [self._trying[task] for task in left]
             for task in left:
                 task.cancel()
-            if held:
-                await asyncio.gather(*left, return_exceptions=True)
-                await self._give_back(held)
+            await asyncio.gather(*left, return_exceptions=True)
+        # An outcome that is lost is a delivery repeated: those of tries that ended are written before the rest is given back.
+        await self.recorder.close(LAST_WRITE)
+        if held:
+            await self._give_back(held)
 
     def _admit(self, tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
         """Tickets that have a slot now, and those worth waiting with."""

@@ -40,6 +40,15 @@ class Recorder:
             self._writing = asyncio.create_task(self._write_waiting())
         await written
 
+    async def close(self, wait: float) -> None:
+        """Waits up to `wait` seconds until what it has is written; while the database is away that is given up."""
+        if self._writing is None:
+            return
+        _, late = await asyncio.wait([self._writing], timeout=wait)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
     async def _write_waiting(self) -> None:
         try:
             while self._waiting:

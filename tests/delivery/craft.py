@@ -3,7 +3,6 @@
 Broker and processes are left to the tests of the carriers; here nudges are collected in `announced`.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +21,9 @@ from delivery.rounds import Rounds
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket
 from delivery.upkeep import Upkeep
-from delivery.wire import signing
 from delivery.wire.challenge import Origin
 from delivery.wire.guard import Guard
-from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
-from delivery.wire.sender import Attempt, Destination, Sender
+from delivery.wire.parcels import Failure, Reply
 from subscriptions import events, tables
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.events import Event, Naming
@@ -35,23 +32,16 @@ from subscriptions.vault import Vault
 from subscriptions.webhooks import Owner
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
+from tests.delivery.destinations import SECRET, Wire
 
 WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
 TYPE = "com.hpe.greenlake.compute.v1.servers.updated"
-SECRET = "a secret of the tests"
 OWNER = Owner(workspace_id=WORKSPACE, principal="user:test", created_by="a test")
+_VAULT = Vault.parse(VAULT_KEYS)
 #: How long ids are remembered, in seconds.
 REMEMBERED = 7 * 86400.0
 
 Announce = Callable[[Sequence[Nudge]], None]
-Answering = Callable[[Parcel, Destination], Awaitable[Reply | Failure]]
-
-
-def reply(status: int = 200, body: bytes = b"", *headers: tuple[str, str]) -> Reply:
-    return Reply(status=status, headers=headers, body=body, truncated=False)
-
-
-TIMED_OUT = Failure(kind=FailureKind.timeout, cause="no answer within 15 s")
 
 
 class Told(DatabaseClock):
@@ -67,31 +57,6 @@ class Told(DatabaseClock):
 
     def follow(self, database_now: datetime) -> None:
         self.followed.append(database_now)
-
-
-class Wire(Sender):
-    """Sends nothing: answers with the next of `answers`, else by `answering` (challenges are proved, the rest gets 200)."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.sent: list[tuple[Parcel, Destination]] = []
-        self.answers: deque[Reply | Failure] = deque()
-        self.answering: Answering = obliging
-        self._now = clock
-
-    async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
-        started_at = self._now()
-        self.sent.append((parcel, destination))
-        answer = self.answers.popleft() if self.answers else await self.answering(parcel, destination)
-        return Attempt(started_at=started_at, milliseconds=7, request_headers=(("Host", "there"),), answer=answer)
-
-
-async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
-    """What a good subscriber answers."""
-    data = msgspec.json.decode(parcel.body).get("data", {})
-    if "challengeRequest" in data:
-        proof = signing.answer(destination.secrets[0], data["challengeRequest"])
-        return reply(200, msgspec.json.encode({"verification": proof}))
-    return reply(200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +93,7 @@ class Craft:
         self.announced: list[Nudge] = []
         announce = announce or self.announced.extend
         self.wire = Wire(clock)
-        self._vault = Vault.parse(VAULT_KEYS)
-        registry = Registry(self._vault, most=10_000)
+        registry = Registry(_VAULT, most=10_000)
         self.intake = Intake(database, clock, self.settings, announce, remembered=REMEMBERED)
         self.rounds = Rounds(
             rounds.Tools(
@@ -170,7 +134,9 @@ class Craft:
         """Many of them, in order of id; columns go into the rows as they are."""
         ids = sorted(uuid4() for _ in range(count))
         async with self.database.transaction() as connection:
-            await connection.execute(insert(tables.webhooks), [self._hook(key, workspace) | columns for key in ids])
+            await connection.execute(
+                insert(tables.webhooks), [_hook_row(key, workspace, self.clock()) | columns for key in ids]
+            )
         if subscribed is not None:
             await self.subscribe(ids, subscribed, workspace=workspace)
         return ids
@@ -195,13 +161,21 @@ class Craft:
             "INSERT INTO event_types VALUES ($1, '', '', '', '', 1, $2, $2) ON CONFLICT DO NOTHING", kind, self.clock()
         )
 
-    def event(self, number: int = 0, *, key: UUID | None = None, kind: str = TYPE, **given: Any) -> Event:
-        """An event made now; `number` distinguishes bodies, `id` and `digest` may be given."""
-        key = key or events.event_key(self.clock())
-        body = msgspec.json.encode({"specversion": "1.0", "id": given.get("id", str(key)), "data": {"number": number}})
-        fields = {"id": str(key), "source": "//here", "type": kind, "workspace_id": WORKSPACE, "time": None}
-        fields |= {"body": body, "digest": events.digest(b"%d" % number), "given_id": "id" in given} | given
-        return Event(key=key, **fields)
+    def event(self, number: int = 0, *, id: str | None = None, kind: str = TYPE) -> Event:
+        """An event made now; `number` is its content, `id` one that the producer chose."""
+        key = events.event_key(self.clock())
+        body = msgspec.json.encode({"specversion": "1.0", "id": id or str(key), "data": {"number": number}})
+        return Event(
+            key=key,
+            id=id or str(key),
+            source="//here",
+            type=kind,
+            workspace_id=WORKSPACE,
+            time=None,
+            body=body,
+            digest=events.digest(b"%d" % number),
+            given_id=id is not None,
+        )
 
     async def publish(self, count: int = 1) -> list[Receipt]:
         """So many new events, through the door."""
@@ -297,25 +271,25 @@ class Craft:
         await self.rounds.record([ended])
         return ended.result.ok
 
-    def _hook(self, key: UUID, workspace: str) -> dict[str, Any]:
-        now = self.clock()
-        return {
-            "id": key,
-            "workspace_id": workspace,
-            "name": str(key),
-            "description": "",
-            "destination": "http://127.0.0.1:9/hook",
-            "secret": self._vault.seal(SECRET, context=f"webhook:{key}:secret".encode()),
-            "auth_type": "",
-            "client_id": "",
-            "issuer_url": "",
-            "batching": False,
-            "challenge_request_enabled": True,
-            "content_mode": "json",
-            "paused": False,
-            "status": "ACTIVE",
-            "hpe_principal": "user:test",
-            "created_by": "a test",
-            "created_at": now,
-            "updated_at": now,
-        }
+
+def _hook_row(key: UUID, workspace: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": key,
+        "workspace_id": workspace,
+        "name": str(key),
+        "description": "",
+        "destination": "http://127.0.0.1:9/hook",
+        "secret": _VAULT.seal(SECRET, context=f"webhook:{key}:secret".encode()),
+        "auth_type": "",
+        "client_id": "",
+        "issuer_url": "",
+        "batching": False,
+        "challenge_request_enabled": True,
+        "content_mode": "json",
+        "paused": False,
+        "status": "ACTIVE",
+        "hpe_principal": "user:test",
+        "created_by": "a test",
+        "created_at": now,
+        "updated_at": now,
+    }

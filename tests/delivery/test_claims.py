@@ -8,7 +8,8 @@ import pytest
 from delivery.tickets import Ticket
 from subscriptions.database import Database, DatabaseClock
 from tests.clock import Clock
-from tests.delivery.craft import TIMED_OUT, Craft, reply
+from tests.delivery.craft import Craft
+from tests.delivery.destinations import TIMED_OUT, reply
 
 #: The delivery deadline and its margin, as they are set by default.
 LEASE = 20.0

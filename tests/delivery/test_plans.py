@@ -31,7 +31,8 @@ HOOKS, EVENTS = 20, 1000
 # Keys as uuid7 has them: milliseconds, version, variant, and a number in place of chance.
 SEED_EVENTS = """
 INSERT INTO events (key, id, source, type, workspace_id, body)
-SELECT (lpad(to_hex($1::bigint + n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, n::text, '//here', 'some.type', 'w', '{}'
+SELECT (lpad(to_hex($1::bigint + n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, n::text, '//here', 'some.type',
+    'w', '{}'
 FROM generate_series(1, $2::int) AS n
 """
 SEED_DELIVERIES = """

@@ -9,7 +9,8 @@ import pytest
 from delivery.endings import Ended
 from delivery.wire.parcels import Failure, FailureKind
 from tests.clock import Clock
-from tests.delivery.craft import TIMED_OUT, Craft, reply
+from tests.delivery.craft import Craft
+from tests.delivery.destinations import TIMED_OUT, reply
 from workers.recorder import Recorder
 
 LEASE = 20.0

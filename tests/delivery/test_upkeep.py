@@ -13,7 +13,8 @@ from subscriptions import partitions
 from subscriptions.database import Database
 from subscriptions.webhooks import Change
 from tests.clock import Clock
-from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft, reply
+from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
+from tests.delivery.destinations import reply
 
 TABLES = ("events", "deliveries", "attempts")
 KEPT = 30 * 86400

@@ -13,7 +13,8 @@ from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
 from subscriptions.database import Database
 from tests.clock import Clock
-from tests.delivery.craft import TIMED_OUT, Craft, reply
+from tests.delivery.craft import Craft
+from tests.delivery.destinations import TIMED_OUT, reply
 from workers.engine import Engine
 from workers.settings import Settings
 
@@ -57,9 +58,15 @@ async def nothing(_: Errand) -> None:
     return None
 
 
-def engine_of(craft: Craft, carry: Callable[[Errand], Awaitable[None]] = nothing, **given: int | float) -> Engine:
-    fast = {"in_flight": 500, "in_flight_per_webhook": SHARE, "admission_wait": 0.4, "record_window": 0.01}
-    return Engine(craft.rounds, Settings(broker_url="redis://nowhere", **(fast | given)), carry)
+def engine_of(craft: Craft, carry: Callable[[Errand], Awaitable[None]] = nothing, *, in_flight: int = 500) -> Engine:
+    settings = Settings(
+        broker_url="redis://nowhere",
+        in_flight=in_flight,
+        in_flight_per_webhook=SHARE,
+        admission_wait=0.4,
+        record_window=0.01,
+    )
+    return Engine(craft.rounds, settings, carry)
 
 
 @pytest.fixture

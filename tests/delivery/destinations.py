@@ -1,0 +1,66 @@
+"""A wire that sends nothing and answers by script: what subscribers' destinations would say.
+
+Real sockets are left to the tests of the wire and to the flows.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from delivery.wire import signing
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.sender import Attempt, Destination, Sender
+from tests.clock import Clock
+
+SECRET = "a secret of the tests"
+OLD, NEW = "http://127.0.0.1:9/old", "http://127.0.0.1:9/new"
+Answering = Callable[[Parcel, Destination], Awaitable[Reply | Failure]]
+
+
+def reply(status: int = 200, body: bytes = b"", *headers: tuple[str, str]) -> Reply:
+    return Reply(status=status, headers=headers, body=body, truncated=False)
+
+
+TIMED_OUT = Failure(kind=FailureKind.timeout, cause="no answer within 15 s")
+
+
+class Wire(Sender):
+    """Sends nothing: answers with the next of `answers`, else by `answering` (challenges are proved, the rest gets 200)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.sent: list[tuple[Parcel, Destination]] = []
+        self.answers: deque[Reply | Failure] = deque()
+        self.answering: Answering = obliging
+        self._now = clock
+
+    async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
+        started_at = self._now()
+        self.sent.append((parcel, destination))
+        answer = self.answers.popleft() if self.answers else await self.answering(parcel, destination)
+        return Attempt(started_at=started_at, milliseconds=7, request_headers=(("Host", "there"),), answer=answer)
+
+
+async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
+    """What a good subscriber answers."""
+    data = msgspec.json.decode(parcel.body).get("data", {})
+    if "challengeRequest" in data:
+        proof = signing.answer(destination.secrets[0], data["challengeRequest"])
+        return reply(200, msgspec.json.encode({"verification": proof}))
+    return reply(200)
+
+
+class Gate:
+    """A destination, the old one, that answers nothing until it is let."""
+
+    def __init__(self, answer: Reply | Failure | None = None) -> None:
+        self.asked, self.open = asyncio.Event(), asyncio.Event()
+        self._answer = answer
+
+    async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
+        if destination.url != OLD:
+            return await obliging(parcel, destination)
+        self.asked.set()
+        await self.open.wait()
+        return self._answer or await obliging(parcel, destination)

@@ -1,0 +1,86 @@
+"""Announcing to a real Redis: how many messages, and what becomes of nudges that it cannot take."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from delivery.tickets import Errand, Kind, Ticket
+from deploy.stores import free_port
+from workers import app as broker
+from workers import schedule
+from workers.announce import Announcer
+from workers.settings import Settings
+
+
+@pytest.fixture
+def redis(broker_url: str) -> Iterator[Any]:
+    with Redis.from_url(broker_url) as client:
+        yield client
+
+
+def announcer(broker_url: str, **given: Any) -> Announcer:
+    settings = Settings(broker_url=broker_url, **given)
+    return Announcer(broker.make(settings), settings)
+
+
+def tickets(count: int) -> list[Ticket]:
+    return [Ticket(uuid4(), uuid4(), 0, 0) for _ in range(count)]
+
+
+def errands(count: int) -> list[Errand]:
+    return [Errand(kind=Kind.SPREAD, key=uuid4(), fence=0) for _ in range(count)]
+
+
+def test_coalesced(broker_url: str, redis: Any) -> None:
+    """A thousand tickets given together travel in messages of 200; errands go by a queue of their own."""
+    announcing = announcer(broker_url)
+    announcing.announce([*tickets(1000), *errands(3)])
+
+    announcing.start()
+    announcing.close()
+
+    assert redis.llen(schedule.TICKETS) == 5
+    assert redis.llen(schedule.ERRANDS) == 1
+
+
+def test_broker_that_holds_enough(broker_url: str, redis: Any) -> None:
+    """While the broker holds more than 2,000 tickets none are sent, for the sweep finds their rows; errands are."""
+    redis.rpush(schedule.TICKETS, *["a message"] * 2001)
+    announcing = announcer(broker_url)
+    announcing.announce([*tickets(1000), *errands(1)])
+
+    announcing.start()
+    announcing.close()
+
+    assert redis.llen(schedule.TICKETS) == 2001
+    assert redis.llen(schedule.ERRANDS) == 1
+
+
+def test_broker_away() -> None:
+    """While the broker is away nudges are dropped, and whoever announces neither waits nor hears of it."""
+    announcing = announcer(f"redis://127.0.0.1:{free_port()}/0", broker_wait=0.2)
+    announcing.start()
+
+    for _ in range(50):
+        announcing.announce(tickets(10))
+
+    announcing.close()
+
+
+def test_payload(broker_url: str, redis: Any) -> None:
+    """A ticket's message carries its keys and its fence, and nothing else of the delivery."""
+    announcing = announcer(broker_url)
+    [ticket] = given = tickets(1)
+    announcing.announce(given)
+
+    announcing.start()
+    announcing.close()
+
+    [message] = redis.lrange(schedule.TICKETS, 0, -1)
+    arguments, *_ = json.loads(base64.b64decode(json.loads(message)["body"]))
+    assert arguments == [[[ticket.event.hex, ticket.webhook.hex, 0, 0]]]

@@ -1,0 +1,122 @@
+"""The recorder: outcomes wait for one another, and for the database (protocol.md, Record)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from delivery.endings import Ended
+from delivery.judgement.breaker import Result
+from delivery.ledger.records import Record
+from delivery.lifecycle import State
+from delivery.tickets import Errand, Kind
+from subscriptions.errors import Unavailable
+from workers.recorder import BATCH, Recorder
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def ended(event: UUID | None = None, fence: int = 1) -> Ended:
+    """An outcome of a delivery of its own, unless the event is given."""
+    record = Record(
+        event=event or uuid4(),
+        webhook=UUID(int=1),
+        round=0,
+        fence=fence,
+        state=State.DELIVERED,
+        due_at=None,
+        counts=1,
+        notice=False,
+        started_at=NOW,
+        milliseconds=1,
+        status=200,
+        reason="200 OK",
+        request_headers=b"[]",
+        response_headers=None,
+        response_body=None,
+    )
+    result = Result(ok=True, at=NOW, disables=False, reason="")
+    return Ended(record=record, result=result, epoch=1, matters=False, timed_out=False)
+
+
+class Pen:
+    """Writes batches down; fails with these errors first."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.batches: list[list[Ended]] = []
+        self.carried: list[Errand] = []
+        self._errors = list(errors)
+
+    async def write(self, batch: Sequence[Ended]) -> list[Errand]:
+        if self._errors:
+            raise self._errors.pop(0)
+        self.batches.append(list(batch))
+        return [Errand(kind=Kind.JOB, key=UUID(int=len(self.batches)), fence=0)]
+
+    def recorder(self, window: float = 0.0) -> Recorder:
+        return Recorder(self.write, self.carried.append, window=window)
+
+
+async def test_together() -> None:
+    """What ends at once is written at once, up to 500 outcomes a statement, and the notices are carried."""
+    pen, outcomes = Pen(), [ended() for _ in range(BATCH + 1)]
+    recorder = pen.recorder()
+
+    await asyncio.gather(*(recorder.record(each) for each in outcomes))
+
+    assert [len(batch) for batch in pen.batches] == [BATCH, 1]
+    assert len(pen.carried) == 2
+
+
+async def test_order_of_one_delivery() -> None:
+    """Two outcomes of one delivery are never in one statement, and keep their order."""
+    pen, event = Pen(), uuid4()
+    first, second, other = ended(event, 1), ended(event, 2), ended()
+    recorder = pen.recorder()
+
+    await asyncio.gather(*(recorder.record(each) for each in (first, second, other)))
+
+    assert pen.batches == [[first, other], [second]]
+
+
+async def test_database_away() -> None:
+    """While the database is away outcomes are kept and their callers wait; on its return each is written once."""
+    pen = Pen(Unavailable("PostgreSQL", "away"), Unavailable("PostgreSQL", "still away"))
+    recorder, early, late = pen.recorder(), ended(), ended()
+    waiting = asyncio.create_task(recorder.record(early))
+    await asyncio.sleep(0)
+
+    await asyncio.gather(waiting, recorder.record(late))
+
+    assert sorted(each.record.event for batch in pen.batches for each in batch) == sorted(
+        (early.record.event, late.record.event)
+    )
+
+
+async def test_statement_that_fails_for_good() -> None:
+    """A write that fails for any other reason lets its callers go, and the next ones are written."""
+    pen = Pen(RuntimeError("a fault of ours"))
+    recorder = pen.recorder()
+    await recorder.record(ended())
+    after: Any = ended()
+
+    await recorder.record(after)
+
+    assert pen.batches == [[after]]
+
+
+async def test_closing() -> None:
+    """A recorder that closes writes what it has; while the database is away it gives that up after its wait."""
+    pen, away = Pen(), Pen(*(Unavailable("PostgreSQL", "away") for _ in range(100)))
+    slow, stuck = pen.recorder(window=0.05), away.recorder()
+    outcomes = [asyncio.ensure_future(each.record(ended())) for each in (slow, stuck)]
+    await asyncio.sleep(0)
+
+    await slow.close(5.0)
+    await stuck.close(0.1)
+
+    assert [len(pen.batches), len(away.batches)] == [1, 0]
+    assert outcomes[0].done()
+    assert not outcomes[1].done()
+    outcomes[1].cancel()
