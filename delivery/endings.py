@@ -52,6 +52,8 @@ class Ended:
     record: Record
     result: Result
     epoch: int
+    #: It carried a batch, whose members end with it.
+    batch: bool
     #: The webhook's health has to hear of it: it failed, or its success clears failures.
     matters: bool
     #: No answer came in time: the webhook's in-flight share shrinks.

@@ -16,7 +16,7 @@ from delivery.ledger import errands, health
 from delivery.ledger.errands import Carried
 from delivery.ledger.health import Move, Standing
 from delivery.settings import Settings
-from delivery.tickets import Errand, Nudge
+from delivery.tickets import Errand, Kind, Nudge
 from delivery.wire import challenge
 from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.guard import Guard
@@ -78,7 +78,7 @@ class Greeting:
 
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
         """A new webhook, its challenge written down with it; raises Refused, LimitReached."""
-        self._tools.guard.check_url(registration.destination)
+        self.vet(registration)
         now = self._tools.clock()
         nudges: list[Nudge] = []
         async with self._tools.database.transaction() as connection:
@@ -95,16 +95,17 @@ class Greeting:
         Destination, secrets, credentials or `challengeRequestEnabled` begin a new epoch and ask for a new challenge;
         `paused` halts or starts the webhook (greenlake.md D.8); `by` is the principal whom its `stateReason` then names.
         """
-        if change.destination is not None:
-            self._tools.guard.check_url(change.destination)
+        self.vet(change)
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
             before = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             await self._tools.registry.update(connection, webhook_id, change, now=now)
             raw = await database.raw_of(connection)
             move = _move_of(before, change, by or before.hpe_principal, now)
-            nudges = [] if move is None else await health.move(raw, webhook_id, move, now=now)
+            nudges: Sequence[Nudge] = () if move is None else await health.move(raw, webhook_id, move, now=now)
             after = await self._tools.registry.find(connection, workspace_id, webhook_id)
+        if before.batching and not after.batching:
+            nudges = [*nudges, Errand(kind=Kind.BATCH, key=webhook_id, fence=0)]
         self._tools.announce(nudges)
         return after
 
@@ -179,6 +180,12 @@ class Greeting:
         self._tools.announce(nudges)
         log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
 
+    def vet(self, asked: Registration | Change) -> None:
+        """Raises Refused for a URL that could never be sent to, the token endpoint's too."""
+        for subject, url in (("destination", asked.destination), ("issuerUrl", asked.issuer_url)):
+            if url:
+                self._tools.guard.check_url(url, subject=subject)
+
     async def _settle(
         self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified
     ) -> Sequence[Nudge]:
@@ -208,7 +215,13 @@ class Greeting:
         )
         attempt = await self._tools.sender.send(
             Parcel(id=key, body=body, headers=HEADERS),
-            Destination(webhook=hook.id, url=hook.destination, secrets=hook.secrets, authorization=hook.authorization),
+            Destination(
+                webhook=hook.id,
+                url=hook.destination,
+                secrets=hook.secrets,
+                authorization=hook.authorization,
+                grant=hook.grant,
+            ),
             deadline=self._tools.settings.challenge_timeout,
         )
         proof = challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets)

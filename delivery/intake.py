@@ -1,6 +1,6 @@
 """The door for publications: all requests that wait at a moment share one transaction, announced after it (group commit).
 
-Typing an occurrence is left to `subscriptions/events.py`, the statements to the journal and the ledger.
+Typing an occurrence is left to `subscriptions/events.py`, filters to `matching.py`, statements to journal and ledger.
 The rules are those of protocol.md, Intake.
 """
 
@@ -17,7 +17,7 @@ from delivery.ledger import owing
 from delivery.ledger.owing import Candidate, Topic
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions import events, journal, partitions
+from subscriptions import events, journal, matching, partitions
 from subscriptions.database import Clock, Database, Raw
 from subscriptions.errors import Conflicting, Issue, Unavailable
 from subscriptions.events import Event
@@ -26,7 +26,8 @@ log = logging.getLogger("hooklake.delivery")
 
 #: Events that one transaction takes on: what arrives beyond waits for the next one.
 GROUP = 2000
-#: Delivery rows that one transaction writes; events beyond are spread, so that a burst of fan-outs holds nobody up.
+#: Subscriptions that one transaction asks, and so the delivery rows that it writes at most; events beyond are spread, so that
+#: a burst of fan-outs holds nobody up.
 ROWS = 5000
 
 Announce = Callable[[Sequence[Nudge]], None]
@@ -130,7 +131,7 @@ class Intake:
         except asyncpg.CheckViolationError:
             days = {events.key_time(event.key).date() for request in group for event in request.events}
             async with self._database.raw() as connection:
-                await partitions.make(connection, journal.TABLES + owing.TABLES, sorted(days))
+                await partitions.make(connection, owing.PARTITIONED, sorted(days))
             for request in group:
                 request.receipts, request.refusal = [], None
             nudges = await self._transact(group)
@@ -179,18 +180,20 @@ class Intake:
         threshold = self._settings.spread_threshold
         topics = list({_topic(event) for event in fresh})
         found = await owing.candidates(connection, topics, threshold + 1)
+        asked = 0
         pairs: list[tuple[UUID, Candidate]] = []
         spread: list[tuple[UUID, Topic]] = []
         for event in fresh:
             candidates = found.get(_topic(event), ())
-            if len(candidates) > threshold or len(pairs) + len(candidates) > max(ROWS, threshold):
+            if len(candidates) > threshold or asked + len(candidates) > max(ROWS, threshold):
                 spread.append((event.key, _topic(event)))
             else:
-                pairs.extend((event.key, candidate) for candidate in candidates)
-        due_at = now + timedelta(seconds=self._settings.first_due)
-        nudges: list[Nudge] = list(await owing.owe(connection, pairs, due_at)) if pairs else []
+                asked += len(candidates)
+                pairs.extend((event.key, candidate) for candidate in matching.matched(event.body, candidates))
+        times = owing.times(now, self._settings)
+        nudges = await owing.owe(connection, pairs, times) if pairs else []
         if spread:
-            await owing.put_spreads(connection, spread, due_at)
+            await owing.put_spreads(connection, spread, times.first_due)
             nudges.extend(Errand(kind=Kind.SPREAD, key=key, fence=0) for key, _ in spread)
         return nudges
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
-from delivery.ledger import errands, notices
+from delivery.ledger import bundles, errands, notices, owing
 from delivery.ledger.errands import Carried, Chunk
 from delivery.ledger.notices import GivenUp
 from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge, Ticket
-from subscriptions import attributes, events
+from delivery.tickets import Errand, Kind, Nudge
+from subscriptions import attributes, events, partitions
 from subscriptions.database import Clock, Database
 from subscriptions.events import Event, Naming, Occurrence
 
@@ -55,6 +56,9 @@ class Jobs:
 
     async def run(self, errand: Errand) -> None:
         """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
+        if errand.kind is Kind.BATCH:
+            await self._close_batches(errand.key)
+            return
         async with self._database.raw() as connection:
             carried = await errands.claim(connection, errand, now=self._clock(), lease=LEASE)
         if carried is None:
@@ -75,23 +79,37 @@ class Jobs:
             await errands.end(connection, carried)
 
     async def _spread(self, carried: Carried) -> None:
-        """Rows, cursor and lease move in one statement per chunk; the announcement follows it."""
-        after = carried.row["cursor"] or UUID(int=0)
-        size = self._settings.spread_chunk
-        while True:
+        """Rows, cursor and lease move in one transaction per chunk; the announcement follows it."""
+        after = carried.row["cursor"] or owing.START
+        while after is not None:
             now = self._clock()
             async with self._database.raw() as connection:
                 chunk = Chunk(
                     after=after,
-                    size=size,
-                    due_at=now + timedelta(seconds=self._settings.first_due),
+                    size=self._settings.spread_chunk,
+                    times=owing.times(now, self._settings),
                     leased_until=now + timedelta(seconds=LEASE),
                 )
-                rows = await errands.spread(connection, carried, chunk)
-            self._announce([Ticket(carried.key, webhook, 0, 0) for webhook, sendable in rows if sendable])
-            if len(rows) < size:
+                spread = await errands.spread(connection, carried, chunk)
+            if spread.nudges:
+                self._announce(spread.nudges)
+            after = spread.after
+
+    async def _close_batches(self, webhook: UUID) -> None:
+        """Closes parcel after parcel while there is one to close; each is announced as a delivery is."""
+        while True:
+            now = self._clock()
+            due_at = now + timedelta(seconds=self._settings.first_due)
+            async with self._database.raw() as connection:
+                try:
+                    async with connection.transaction():
+                        ticket = await bundles.close(connection, webhook, now=now, due_at=due_at)
+                except asyncpg.CheckViolationError:  # nobody has made the day's partitions yet
+                    await partitions.make(connection, owing.PARTITIONED, [now.date()])
+                    continue
+            if ticket is None:
                 return
-            after = rows[-1][0]
+            self._announce([ticket])
 
     async def _in_chunks(self, carried: Carried, change: Callable[..., Awaitable[int]]) -> None:
         while True:

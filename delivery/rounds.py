@@ -3,21 +3,24 @@
 How many run at once, and for how long outcomes wait to be written together, is left to `workers/engine.py`.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
 import asyncpg
 
+from delivery import lifecycle
 from delivery.endings import Ended, Held, by_webhook, record_of, tell
 from delivery.judgement import breaker, outcome, retry
 from delivery.judgement.breaker import Health, Result
 from delivery.judgement.outcome import Kind, Outcome
 from delivery.judgement.retry import Progress, Schedule
-from delivery.ledger import claims, drains, records, tallies
+from delivery.ledger import bundles, claims, drains, paces, records, tallies
+from delivery.ledger.bundles import BATCH
 from delivery.ledger.claims import Claim
 from delivery.ledger.drains import Room
 from delivery.ledger.records import Record
@@ -35,6 +38,8 @@ from subscriptions.registry import Hook
 log = logging.getLogger("hooklake.delivery")
 
 OURS = frozenset({FailureKind.unsealed, FailureKind.internal})
+#: Seconds that a slot may be held without another look at its webhook.
+GLANCE = 0.5
 #: Webhooks whose destination and unsealed secrets one process keeps at hand.
 HOOKS = 10_000
 
@@ -97,7 +102,24 @@ class Rounds:
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
             claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
-            return await self._held(connection, claim)
+            held = await self._held(connection, claim)
+            if len(held) < wanted:
+                left = replace(room, wanted=wanted - len(held))
+                paced = await paces.claim(connection, left, day=day, now=now, lease=self._lease)
+                held += await self._held(connection, paced)
+            return held
+
+    async def turn(self, held: Held) -> bool:
+        """Waits for the slot of a claim, if it has one; false where the webhook may not be sent to any more by then."""
+        slot = held.claimed.slot
+        wait = 0.0 if slot is None else (slot - self.tools.clock()).total_seconds()
+        if wait <= 0:
+            return True
+        await asyncio.sleep(wait)
+        if wait < GLANCE:
+            return True
+        async with self.tools.database.raw() as connection:
+            return await claims.still(connection, held.claimed)
 
     async def probe(self, webhook: UUID) -> Held | None:
         """Claims the next row of a webhook in ERROR; None where there is none, or the webhook is in ERROR no more."""
@@ -133,6 +155,7 @@ class Rounds:
             record=record_of(held, attempt, came_to, step),
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,
+            batch=claimed.type == BATCH,
             # Faults of our own say nothing of the webhook's health.
             matters=failed not in OURS if not ok else claimed.ailing,
             timed_out=failed is FailureKind.timeout,
@@ -148,6 +171,9 @@ class Rounds:
         now = self.tools.clock()
         async with self.tools.database.raw() as connection:
             notices = await self._write(connection, [each.record for each in ended], now)
+            over = [each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)]
+            if over:
+                await bundles.settle(connection, over)
             for of, results in by_webhook(ended).items():
                 judge = partial(self._after, results, now)
                 moved = await tallies.tally(connection, of, judge, now=now, rules=self._rules)
@@ -184,11 +210,16 @@ class Rounds:
         if hook.sealed is not None:
             return self._unsent(FailureKind.unsealed, hook.sealed)
         try:
-            parcel = parcels.single(event=claimed.event, body=body, content_mode=hook.content_mode)
+            make = parcels.batch if claimed.type == BATCH else parcels.single
+            parcel = make(claimed.event, body, content_mode=hook.content_mode)
         except HooklakeError as error:
             return self._unsent(FailureKind.internal, str(error))
         destination = Destination(
-            webhook=hook.id, url=hook.destination, secrets=hook.secrets, authorization=hook.authorization
+            webhook=hook.id,
+            url=hook.destination,
+            secrets=hook.secrets,
+            authorization=hook.authorization,
+            grant=hook.grant,
         )
         return await self.tools.sender.send(parcel, destination, deadline=self.tools.settings.delivery_timeout)
 
@@ -230,4 +261,11 @@ class Rounds:
         attempt = self._unsent(FailureKind.internal, came_to.reason)
         record = record_of(held, attempt, came_to, retry.GiveUp(reason=came_to.reason), state=State.EXPIRED)
         result = Result(ok=True, at=self.tools.clock(), disables=False, reason="")
-        return Ended(record=record, result=result, epoch=held.claimed.epoch, matters=False, timed_out=False)
+        return Ended(
+            record=record,
+            result=result,
+            epoch=held.claimed.epoch,
+            batch=held.claimed.type == BATCH,
+            matters=False,
+            timed_out=False,
+        )

@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_margin: float = 5.0
     #: A new delivery becomes due to the sweep this long after acceptance; its ticket normally comes first.
     first_due: float = 2.0
+    #: The longest that an event waits for others to be batched with.
+    batch_wait: float = MINUTE
     #: Bytes of an answer's body that are read and kept.
     answer_body_bytes: int = 65536
 
@@ -79,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             _require(getattr(self, name) >= 0, name, "may not be negative")
         _require(all(wait >= 0 for wait in self.retry_delays), "retry_delays", "may not hold a negative wait")
         _require(all(wait >= 0 for wait in self.challenge_delays), "challenge_delays", "may not hold a negative wait")
+        _require(
+            self.first_due <= self.delivery_timeout + self.lease_margin,
+            "first_due",
+            "may not be longer than a lease (HOOKLAKE_DELIVERY_TIMEOUT + HOOKLAKE_LEASE_MARGIN)",
+        )
         _require(0 <= self.retry_jitter < 1, "retry_jitter", "is a share from 0 to less than 1")
         _require(
             self.probe_interval <= self.probe_interval_max,
@@ -89,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 POSITIVE = (
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
-    *("failure_window", "keep_undelivered", "keep_records", "spread_chunk"),
+    *("failure_window", "batch_wait", "keep_undelivered", "keep_records", "spread_chunk"),
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),

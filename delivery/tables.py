@@ -5,6 +5,7 @@ are not foreign keys here: a check per delivery would lock the event's row for e
 """
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from subscriptions.tables import Moment, metadata
 
@@ -33,6 +34,7 @@ deliveries = Table(
     Column("ended_at", Moment),
     Index("deliveries_due", "due_at", postgresql_where=text("state = 'owed'")),
     Index("deliveries_lanes", "webhook", "due_at", postgresql_where=text("state = 'owed'")),
+    Index("deliveries_gathered", "webhook", "due_at", postgresql_where=text("state IN ('collecting', 'bundled')")),
     Index("deliveries_parked", "webhook", "event", postgresql_where=text("state = 'parked'")),
     postgresql_partition_by="RANGE (event)",
 )
@@ -56,6 +58,21 @@ attempts = Table(
     Column("response_headers", LargeBinary),
     Column("response_body", LargeBinary),
     postgresql_partition_by="RANGE (event)",
+)
+
+#: Batches: an event row holds the body and a delivery row is sent, retried and given up as any other; this row knows the
+#: members that end with it. Partitioned by day on `id`.
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("webhook", Uuid, nullable=False),
+    #: The events it carries, each a `bundled` delivery of the webhook.
+    Column("members", ARRAY(Uuid), nullable=False),
+    #: The members have ended as the parcel did.
+    Column("settled", Boolean, nullable=False, server_default="false"),
+    Index("parcels_unsettled", "id", postgresql_where=text("NOT settled")),
+    postgresql_partition_by="RANGE (id)",
 )
 
 #: An event with more webhooks than one transaction should write: its deliveries follow in chunks.

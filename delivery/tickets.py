@@ -24,6 +24,8 @@ class Kind(StrEnum):
     SPREAD = "spread"
     CHALLENGE = "challenge"
     JOB = "job"
+    #: Not a row, but a webhook whose collected events may fill a parcel.
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

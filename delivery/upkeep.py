@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 from delivery.judgement import breaker
 from delivery.judgement.breaker import Rules, Status
-from delivery.ledger import errands, health, owing, retention, sweeps, tallies
+from delivery.ledger import bundles, errands, health, owing, retention, sweeps, tallies
 from delivery.settings import Settings
-from delivery.tickets import Errand, Nudge
+from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import events, journal, partitions
 from subscriptions.database import Database, DatabaseClock, Raw
 
@@ -27,7 +28,8 @@ DRAIN_ROWS = 200
 #: Errands that one sweep nudges.
 ERRANDS = 200
 CHUNK = 1000
-PARTITIONED = journal.TABLES + owing.TABLES
+#: The tables with partitions of a day, for process roots.
+PARTITIONED = owing.PARTITIONED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,10 @@ class Upkeep:
             most = math.ceil(free / DRAIN_ROWS)
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
             waiting = await errands.due(connection, now=now, at_most=ERRANDS)
-        return Swept(drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=waiting)
+            ripe = await bundles.ripe(connection, now=now, at_most=ERRANDS)
+        return Swept(
+            drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=[*waiting, *map(_batch, ripe)]
+        )
 
     async def mend(self) -> None:
         """The slow sweep: wakes, challenges and statuses that a race or a dead process left behind."""
@@ -98,6 +103,8 @@ class Upkeep:
                 nudges.append(await health.put_job(connection, "wake", webhook, now=now))
             for left in await sweeps.left_ungreeted(connection):
                 nudges.append(await self._greet(connection, left))
+            nudges.extend(map(_batch, await bundles.left(connection)))
+            await bundles.settle(connection, await bundles.unsettled(connection, at_most=CHUNK))
             await self._calm(connection)
             await sweeps.forget_silent(connection, now=now)
         if nudges:
@@ -117,7 +124,7 @@ class Upkeep:
     async def make_partitions(self) -> None:
         """Partitions from yesterday's to those of a week ahead; every process also does this at its start."""
         async with self._database.raw() as connection:
-            await partitions.ahead(connection, PARTITIONED, self._clock())
+            await partitions.ahead(connection, owing.PARTITIONED, self._clock())
 
     async def prune(self, *, remembered: float) -> None:
         """Receipts past their window (seconds), rows kept for silent webhooks too long, partitions past retention."""
@@ -127,11 +134,11 @@ class Upkeep:
         await self._in_chunks(lambda c: sweeps.expire_parked(c, before=kept_from, now=now, chunk=CHUNK))
         last = (now - timedelta(seconds=self._settings.keep_records)).date() - timedelta(days=1)
         async with self._database.raw() as connection:
-            for day in await retention.days(connection, PARTITIONED, until=last):
+            for day in await retention.days(connection, owing.PARTITIONED, until=last):
                 await self._drop(connection, day)
 
     async def _drop(self, connection: Raw, day: date) -> None:
-        dropped = await retention.drop(connection, PARTITIONED, day)
+        dropped = await retention.drop(connection, owing.PARTITIONED, day)
         log.info("partition.%s day=%s", "dropped" if dropped else "kept.unfinished", day)
 
     async def _in_chunks(self, change: Callable[[Raw], object]) -> None:
@@ -139,3 +146,7 @@ class Upkeep:
             async with self._database.raw() as connection:
                 if not await change(connection):  # type: ignore[misc]  # each change is a coroutine that counts
                     return
+
+
+def _batch(webhook: UUID) -> Errand:
+    return Errand(kind=Kind.BATCH, key=webhook, fence=0)

@@ -19,8 +19,9 @@ from delivery.tickets import Nudge
 from delivery.traces import Traces
 from delivery.upkeep import Upkeep
 from delivery.wire.challenge import Origin
+from delivery.wire.credentials import Authorised
+from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard
-from delivery.wire.sender import Sender
 from delivery.wire.transport import Limits, Transport, open_transport
 from service import problems
 from service.api.routes import routes
@@ -29,6 +30,8 @@ from service.pulse import Pulse
 from service.settings import Settings
 from subscriptions.access import Access
 from subscriptions.database import Database, DatabaseClock
+from subscriptions.errors import Misconfigured
+from subscriptions.openid import OpenID, Trust
 from subscriptions.orders import Orders
 from subscriptions.registry import Registry
 from subscriptions.settings import Settings as Ground
@@ -59,6 +62,11 @@ class Configuration:
     delivery: Delivery
     ground: Ground
 
+    def __post_init__(self) -> None:
+        """Raises Misconfigured for what no room can see alone."""
+        if self.service.oidc_issuer.startswith("http://") and not self.delivery.allow_http:
+            raise Misconfigured("HOOKLAKE_OIDC_ISSUER has to begin with https://, unless HOOKLAKE_ALLOW_HTTP is true")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
@@ -71,6 +79,8 @@ class Base:
     transport: Transport
     #: Takes nudges and returns at once.
     announce: Callable[[Sequence[Nudge]], None]
+    #: Whose tokens are taken beside our own.
+    outside: OpenID | None = None
 
 
 def build(opened: Callable[[], AbstractAsyncContextManager[Doors]]) -> Starlette:
@@ -99,26 +109,50 @@ async def opened(
         deadline=settings.delivery_timeout,
         body_bytes=settings.answer_body_bytes,
     )
-    base = Base(
-        database=Database(configuration.ground),
-        clock=DatabaseClock(),
-        vault=vault,
-        guard=guard,
-        transport=await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle),
-        announce=announcer.announce,
+    async with _outside(configuration) as outside:
+        base = Base(
+            database=Database(configuration.ground),
+            clock=DatabaseClock(),
+            vault=vault,
+            guard=guard,
+            transport=await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle),
+            announce=announcer.announce,
+            outside=outside,
+        )
+        doors = assemble(configuration, base)
+        announcer.start()
+        await doors.pulse.start()
+        try:
+            yield doors
+        finally:
+            await doors.pulse.close()
+            await doors.intake.close()
+            # It waits for its thread.
+            await asyncio.to_thread(announcer.close)
+            await base.transport.aclose()
+            await base.database.close()
+
+
+@asynccontextmanager
+async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]:
+    """The other issuer, if there is one; nothing of it is read before a token of its comes."""
+    settings, delivery = configuration.service, configuration.delivery
+    if not settings.oidc_issuer:
+        yield None
+        return
+    documents = await open_documents(allow_http=delivery.allow_http, ca_bundle=delivery.ca_bundle)
+    trust = Trust(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        workspace_claim=settings.oidc_workspace_claim,
+        roles_claim=settings.oidc_roles_claim,
     )
-    doors = assemble(configuration, base)
-    announcer.start()
-    await doors.pulse.start()
+    outside = OpenID(trust, documents.read)
     try:
-        yield doors
+        yield outside
     finally:
-        await doors.pulse.close()
-        await doors.intake.close()
-        # It waits for its thread.
-        await asyncio.to_thread(announcer.close)
-        await base.transport.aclose()
-        await base.database.close()
+        await outside.close()
+        await documents.aclose()
 
 
 def assemble(configuration: Configuration, base: Base) -> Doors:
@@ -130,7 +164,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         ground=ground,
         clock=clock,
         database=database,
-        access=Access(database, base.vault, issuer=configuration.service.issuer),
+        access=Access(database, base.vault, issuer=configuration.service.issuer, outside=base.outside),
         types=Types(database),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
@@ -157,7 +191,7 @@ def _greeting(configuration: Configuration, base: Base) -> Greeting:
         clock=base.clock,
         settings=configuration.delivery,
         registry=_registry(configuration, base.vault),
-        sender=Sender(base.transport, base.clock),
+        sender=Authorised(base.transport, base.clock),
         guard=base.guard,
         origin=Origin(prefix=ground.type_prefix, host=ground.source_host),
         announce=base.announce,

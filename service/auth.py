@@ -33,6 +33,8 @@ class Permission(StrEnum):
     READ_SUBSCRIPTIONS = "subscriptions:read"
     UPDATE_SUBSCRIPTIONS = "subscriptions:update"
     DELETE_SUBSCRIPTIONS = "subscriptions:delete"
+    MANAGE_CLIENTS = "clients:manage"
+    SYSTEM = "system-webhooks:manage"
 
 
 _VIEW = frozenset({Permission.READ_WEBHOOKS, Permission.READ_SUBSCRIPTIONS, Permission.READ_EVENT_TYPES})
@@ -47,17 +49,18 @@ PERMISSIONS = {
     Role.PUBLISHER: _REGISTER | {Permission.PUBLISH},
     Role.SUBSCRIBER: _SUBSCRIBE,
     Role.VIEWER: _VIEW,
-    Role.OPERATOR: _SUBSCRIBE | _REGISTER,
+    Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM},
 }
 
 
-def guarded(handler: Handler, permission: Permission) -> Handler:
-    """The handler behind its permission: who calls is known before a byte of the body is read."""
+def guarded(handler: Handler, permission: Permission | None) -> Handler:
+    """The handler behind its permission (None: any good token): who calls is known before a byte of the body is read."""
 
     async def entrance(request: Request) -> Response:
         doors = doors_of(request)
         known = await doors.access.verify(bearer(request), doors.clock())
-        require(known, permission)
+        if permission is not None:
+            require(known, permission)
         request.state.caller = known
         return await handler(request)
 

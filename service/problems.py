@@ -4,6 +4,8 @@ Where an error is raised is left to everybody else; the body has the shape of gr
 """
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Mapping
 from uuid import uuid4
 
@@ -37,6 +39,27 @@ CODES = {404: "HPE_GL_ERROR_NOT_FOUND", 405: "HPE_GL_ERROR_METHOD_NOT_ALLOWED", 
 RETRY_AFTER = 2
 
 
+class Outages:
+    """One log line a second and dependency, however many requests find it away."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+        self._untold: Counter[str] = Counter()
+
+    def note(self, error: errors.Unavailable, path: str) -> None:
+        """Logs it, or counts it for the next line."""
+        now = time.monotonic()
+        if now - self._told.get(error.dependency, -1.0) < 1.0:
+            self._untold[error.dependency] += 1
+            return
+        self._told[error.dependency] = now
+        others = self._untold.pop(error.dependency, 0)
+        log.warning("dependency.unavailable %s path=%s untold_before=%d", error, path, others)
+
+
+_outages = Outages()
+
+
 async def of_ours(request: Request, error: Exception) -> Response:
     """The answer to an error of the family."""
     assert isinstance(error, errors.HooklakeError)
@@ -61,7 +84,7 @@ async def of_ours(request: Request, error: Exception) -> Response:
         )
         headers["Retry-After"] = str(RETRY_AFTER)
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
-        log.warning("dependency.unavailable %s path=%s", error, request.url.path)
+        _outages.note(error, request.url.path)
     return answer(status, code, message, details=details, headers=headers)
 
 

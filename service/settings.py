@@ -20,6 +20,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     #: The `iss` of tokens; empty: the base URL.
     token_issuer: str = ""
+    #: Another OpenID Connect issuer whose tokens are taken beside our own, as its `iss` has it; empty: none.
+    oidc_issuer: str = ""
+    #: What the `aud` of its tokens has to hold; needed with an issuer.
+    oidc_audience: str = ""
+    #: Its claim that names the caller's workspace, as 32 hexadecimal digits or a UUID; a dot leads into an object.
+    oidc_workspace_claim: str = "workspace_id"
+    #: Its claim that lists the caller's roles (publisher, subscriber, viewer, operator).
+    oidc_roles_claim: str = "roles"
     #: Processes behind the one port.
     api_processes: int = 1
     #: Bytes of one publication, whatever it holds.
@@ -35,6 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             _require(getattr(self, name) > 0, name, "has to be more than 0")
         whole = self.base_url.startswith(("http://", "https://")) and not self.base_url.endswith("/")
         _require(whole or not self.base_url, "base_url", "is of the form https://host, without a slash at its end")
+        if self.oidc_issuer:
+            _require(self.oidc_issuer.startswith(("http://", "https://")), "oidc_issuer", "is of the form https://host")
+            _require(self.oidc_issuer != self.issuer, "oidc_issuer", "may not be the issuer of our own tokens")
+            for name in ("oidc_audience", "oidc_workspace_claim", "oidc_roles_claim"):
+                _require(bool(getattr(self, name)), name, "is needed with HOOKLAKE_OIDC_ISSUER")
 
     @property
     def url(self) -> str:

@@ -1,12 +1,13 @@
 """Who may call: a client's secret becomes a token, and a token becomes a caller.
 
-Clients are kept by `clients.py`, keys by `keyring.py`; what a role permits is left to the entrance.
+Clients are kept by `clients.py`, keys by `keyring.py`; tokens of another issuer are left to `openid.py`, what a role
+permits to the entrance.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import jwt
@@ -46,12 +47,24 @@ class Caller:
     any_workspace: bool
 
 
+class Outside(Protocol):
+    """Another issuer, whose tokens are taken beside our own."""
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+
+    async def checked(self, token: str, now: datetime) -> tuple[Caller, float]:
+        """The caller, and until when that may be believed; raises Unauthorized, Forbidden, Unavailable."""
+
+
 class Access:
     """Issues and verifies tokens: JWTs that any process, and anybody with the JWKS document, can check."""
 
-    def __init__(self, database: Database, vault: Vault, *, issuer: str) -> None:
+    def __init__(self, database: Database, vault: Vault, *, issuer: str, outside: Outside | None = None) -> None:
         self._database = database
         self._issuer = issuer
+        self._outside = outside
         self.keyring = Keyring(database, vault)
         self._verified: dict[str, tuple[Caller, float]] = {}
 
@@ -89,31 +102,43 @@ class Access:
         return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"kid": kid})
 
     async def verify(self, token: str, now: datetime) -> Caller:
-        """The caller that a token names; raises Unauthorized unless it was made here and is still good."""
+        """The caller that a token names; raises Unauthorized unless it is still good, and made here or by the outside issuer.
+
+        Of the outside issuer's also Forbidden and Unavailable.
+        """
         known = self._verified.get(token)
-        if known is None:
-            known = await self._checked(token, now)
-            self._remember(token, known, now)
-        caller, expires = known
-        if now.timestamp() >= expires:
+        if known is None or now.timestamp() >= known[1]:
             self._verified.pop(token, None)
-            raise _invalid("it has expired")
-        return caller
+            known = await self._of_outside(token, now) or await self._checked(token, now)
+            if now.timestamp() >= known[1]:
+                raise invalid("it has expired")
+            self._remember(token, known, now)
+        return known[0]
 
     async def jwks(self, now: datetime) -> Mapping[str, object]:
         """The JWKS document: every public key that a good token can be signed with."""
         return {"keys": await self.keyring.published(now)}
 
+    async def _of_outside(self, token: str, now: datetime) -> tuple[Caller, float] | None:
+        """What the other issuer's token says; None for a token that does not claim to be its."""
+        if self._outside is None:
+            return None
+        try:
+            claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        except jwt.InvalidTokenError:
+            return None
+        return await self._outside.checked(token, now) if claimed == self._outside.issuer else None
+
     async def _checked(self, token: str, now: datetime) -> tuple[Caller, float]:
         if len(token) > LONGEST_TOKEN:
-            raise _invalid("it is too long to be one of ours")
+            raise invalid("it is too long to be one of ours")
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
-            raise _invalid(str(error)) from None
+            raise invalid(str(error)) from None
         public = await self.keyring.verifying(kid, now) if isinstance(kid, str) else None
         if public is None:
-            raise _invalid("it is signed with a key that is not known")
+            raise invalid("it is signed with a key that is not known")
         try:
             claims = jwt.decode(
                 token,
@@ -125,7 +150,7 @@ class Access:
                 options={"require": list(CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
         except jwt.InvalidTokenError as error:
-            raise _invalid(str(error)) from None
+            raise invalid(str(error)) from None
         return _caller(claims), float(claims["exp"]) + LEEWAY
 
     def _remember(self, token: str, known: tuple[Caller, float], now: datetime) -> None:
@@ -149,5 +174,6 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     )
 
 
-def _invalid(why: str) -> Unauthorized:
+def invalid(why: str) -> Unauthorized:
+    """The refusal of a token, in GreenLake's words (greenlake.md 1.8)."""
     return Unauthorized(f"Invalid JWT token in Request: {why}")

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, insert, select, text, update
+from sqlalchemy import RowMapping, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.errors import Absent, Issue, Refused
@@ -88,6 +88,22 @@ async def every(connection: AsyncConnection) -> list[Client]:
     """All clients, also the revoked ones, oldest first."""
     rows = await connection.execute(select(clients).order_by(clients.c.created_at, clients.c.id))
     return [_client(row) for row in rows.mappings()]
+
+
+async def page(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[Client], int]:
+    """A page of all clients, also the revoked ones, newest first, and how many there are."""
+    total = await connection.scalar(select(func.count()).select_from(clients))
+    ordered = select(clients).order_by(clients.c.created_at.desc(), clients.c.id)
+    rows = await connection.execute(ordered.limit(limit).offset(offset))
+    return [_client(row) for row in rows.mappings()], total or 0
+
+
+async def find(connection: AsyncConnection, client_id: UUID) -> Client:
+    """One client, also a revoked one; raises Absent."""
+    row = (await connection.execute(select(clients).where(clients.c.id == client_id))).mappings().one_or_none()
+    if row is None:
+        raise Absent("Client", str(client_id))
+    return _client(row)
 
 
 async def rotate(connection: AsyncConnection, client_id: UUID) -> str:

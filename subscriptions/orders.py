@@ -28,8 +28,20 @@ class Order:
 
     event_type: str
     webhook: UUID
+    #: Vetted; empty for every event of the type.
+    event_filter: str = ""
     #: Where it stands in the request, before a field's name: empty, or `[3].`.
     at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """What somebody asks for in the place of a subscription."""
+
+    #: Which one.
+    subscription: UUID
+    #: Its webhook is the subscription's: another one is refused.
+    order: Order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,24 +95,59 @@ class Orders:
         workspaces = await _lock(connection, {order.webhook for order in orders}, within)
         await _check(connection, orders, workspaces)
         await _make_room(connection, orders, self._most)
+        ids = [uuid4() for _ in orders]
         rows = [
             {
-                "id": uuid4(),
+                "id": each,
                 "workspace_id": workspaces[order.webhook],
                 "webhook": order.webhook,
                 "event_type": order.event_type,
+                "event_filter": order.event_filter,
                 "hpe_principal": owner.principal,
                 "created_by": owner.created_by,
                 "created_at": now,
                 "updated_by": owner.created_by,
                 "updated_at": now,
             }
-            for order in orders
+            for each, order in zip(ids, orders, strict=True)
         ]
         await connection.execute(insert(_table), rows)
-        kept = await connection.execute(_shown.where(_table.c.id.in_([row["id"] for row in rows])))
-        by_id = {row.id: Subscription(**row._mapping) for row in kept}
-        return [by_id[row["id"]] for row in rows]
+        return await _kept(connection, ids)
+
+    async def replace(
+        self,
+        connection: AsyncConnection,
+        replacements: Sequence[Replacement],
+        owner: Owner,
+        *,
+        within: str | None,
+        now: datetime,
+    ) -> list[Subscription]:
+        """Each subscription with the type and the filter of its replacement, its generation one higher; all of them or none.
+
+        Who made it, and so whose permissions count, stays. Raises Absent for the first that the workspace does not have,
+        Refused as `add` does, also for another webhook than the subscription's and for a subscription that is named twice.
+        """
+        ids = [each.subscription for each in replacements]
+        standing = await _standing(connection, ids, within)
+        _check_webhooks(replacements, standing)
+        # Out first: so that two can swap their types.
+        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+        workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
+        await _check(connection, [each.order for each in replacements], workspaces)
+        changed = [
+            {
+                **standing[each.subscription],
+                "event_type": each.order.event_type,
+                "event_filter": each.order.event_filter,
+                "generation": standing[each.subscription]["generation"] + 1,
+                "updated_by": owner.created_by,
+                "updated_at": now,
+            }
+            for each in replacements
+        ]
+        await connection.execute(insert(_table), changed)
+        return await _kept(connection, ids)
 
     async def listed(
         self, connection: AsyncConnection, within: str | None, *, webhook: UUID | None, limit: int, offset: int
@@ -114,12 +161,43 @@ class Orders:
 
     async def remove(self, connection: AsyncConnection, within: str | None, ids: Sequence[UUID]) -> None:
         """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
-        gone = set(
-            await connection.scalars(delete(_table).where(_table.c.id.in_(ids), _within(within)).returning(_table.c.id))
-        )
-        for wanted in ids:
-            if wanted not in gone:
-                raise Absent("Subscription", str(wanted))
+        await _standing(connection, ids, within)
+        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+
+
+async def _kept(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Subscription]:
+    """The subscriptions as they stand, in the order of the ids."""
+    kept = await connection.execute(_shown.where(_table.c.id.in_(ids)))
+    by_id = {row.id: Subscription(**row._mapping) for row in kept}
+    return [by_id[each] for each in ids]
+
+
+async def _standing(connection: AsyncConnection, ids: Sequence[UUID], within: str | None) -> dict[UUID, dict[str, Any]]:
+    """The rows by their ids, nobody else's to change; raises Absent for the first that the workspace does not have."""
+    mine = (_table.c.id.in_(ids), _within(within))
+    # The lock is the webhook's, as everywhere: one on a row would miss the row that a replacement puts in its place.
+    await _lock(connection, set(await connection.scalars(select(_table.c.webhook).where(*mine))), within)
+    standing = {row.id: dict(row._mapping) for row in await connection.execute(select(_table).where(*mine))}
+    for each in ids:
+        if each not in standing:
+            raise Absent("Subscription", str(each))
+    return standing
+
+
+def _check_webhooks(replacements: Sequence[Replacement], standing: Mapping[UUID, Mapping[str, Any]]) -> None:
+    issues = []
+    seen: set[UUID] = set()
+    for each in replacements:
+        if each.subscription in seen:
+            said = f"the subscription {each.subscription} is named twice"
+            issues.append(Issue(subject=f"{each.order.at}subscriptionId", description=said))
+        seen.add(each.subscription)
+        webhook = standing[each.subscription]["webhook"]
+        if webhook != each.order.webhook:
+            said = f"must be the subscription's own webhook, {webhook}: delete it and subscribe the other one"
+            issues.append(Issue(subject=f"{each.order.at}webhook.resourceUri", description=said))
+    if issues:
+        raise Refused(*issues)
 
 
 async def _count(connection: AsyncConnection, webhook: UUID) -> int:

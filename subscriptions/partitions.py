@@ -15,6 +15,7 @@ MAKERS = 0x6C616B65
 #: Deliveries are updated in place twice or more: room on the page keeps those updates off the indexes.
 OPTIONS = {
     "events": "autovacuum_vacuum_insert_scale_factor = 0.5",
+    "parcels": "fillfactor = 80",
     "attempts": "autovacuum_vacuum_insert_scale_factor = 0.5",
     "deliveries": "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0",
 }

@@ -17,7 +17,7 @@ from subscriptions import tables, webhooks
 from subscriptions.database import Raw
 from subscriptions.errors import Absent, Issue, LimitReached, Refused, Sealed
 from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Owner, Registration, Webhook
+from subscriptions.webhooks import Change, Grant, Owner, Registration, Webhook
 
 _table = tables.webhooks
 _live = _table.c.deleted_at.is_(None)
@@ -27,8 +27,8 @@ _shown = [
 ]
 
 HOOKS = """
-SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, auth_type, api_key, content_mode,
-    challenge_request_enabled
+SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, content_mode, challenge_request_enabled,
+    auth_type, api_key, client_id, client_secret, issuer_url
 FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 
@@ -45,8 +45,10 @@ class Hook:
     destination: str
     #: The live ones, primary first; none where `sealed` says why.
     secrets: tuple[str, ...]
-    #: The value of the Authorization header, if any.
+    #: The value of the Authorization header, where it is known beforehand (APIKey).
     authorization: str | None
+    #: How the token for that header is asked for (Oauth).
+    grant: Grant | None
     content_mode: str
     challenge_request_enabled: bool
     #: Why they could not be unsealed, as a sentence; None where they were.
@@ -166,12 +168,15 @@ class Registry:
 
     def _hook(self, row: Raw) -> Hook:
         secrets: tuple[str, ...] = ()
-        authorization = reason = None
+        authorization = grant = reason = None
         try:
             live = (column for column in ("secret", "secondary_secret") if row[column] is not None)
             secrets = tuple(self._unsealed(row, column) for column in live)
             if row["auth_type"] == "APIKey":
                 authorization = self._unsealed(row, "api_key")
+            if row["auth_type"] == "Oauth":
+                client_secret = self._unsealed(row, "client_secret")
+                grant = Grant(issuer_url=row["issuer_url"], client_id=row["client_id"], client_secret=client_secret)
         except Sealed as error:
             secrets, reason = (), str(error)
         return Hook(
@@ -182,6 +187,7 @@ class Registry:
             destination=row["destination"],
             secrets=secrets,
             authorization=authorization,
+            grant=grant,
             content_mode=row["content_mode"],
             challenge_request_enabled=row["challenge_request_enabled"],
             sealed=reason,

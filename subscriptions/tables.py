@@ -88,6 +88,10 @@ webhooks = Table(
     Column("state_reason", Text, nullable=False, server_default=""),
     #: Requests per minute the destination grants: -1 unlimited, null none stated.
     Column("endpoint_rate_limit", Integer),
+    #: When the next delivery may go out, where the destination grants a rate (protocol.md, Pace).
+    Column("next_at", Moment),
+    #: The origin that its OPTIONS answer allowed, repeated on deliveries (cloudevents.md W8); empty before a handshake.
+    Column("request_origin", Text, nullable=False, server_default=""),
     #: Rises with each change that makes earlier challenges and claims stale (protocol.md, Epoch).
     Column("epoch", Integer, nullable=False, server_default="1"),
     Column("generation", Integer, nullable=False, server_default="1"),
@@ -104,6 +108,8 @@ webhooks = Table(
     Column("halted_seconds", Double, nullable=False, server_default="0"),
     Column("halted_since", Moment),
     Index("webhooks_name", "workspace_id", "name", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    Index("webhooks_paced", "next_at", postgresql_where=text("endpoint_rate_limit > 0")),
+    Index("webhooks_batching", "id", postgresql_where=text("batching")),
     Index("webhooks_listed", "workspace_id", "created_at", postgresql_where=text("deleted_at IS NULL")),
 )
 
@@ -125,6 +131,14 @@ subscriptions = Table(
     # Matching asks by (workspace, type) and a spread goes on in order of webhook id.
     Index("subscriptions_matched", "workspace_id", "event_type", "webhook", unique=True),
     Index("subscriptions_of_webhook", "webhook"),
+)
+
+#: The webhooks that were registered by the system API (greenlake.md 1.9).
+system_webhooks = Table(
+    "system_webhooks",
+    metadata,
+    Column("webhook", Uuid, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True),
+    Column("updated_by", Text, nullable=False),
 )
 
 #: Partitioned by day on `key`, a uuid7.

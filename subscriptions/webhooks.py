@@ -5,11 +5,11 @@ Keeping them is left to `registry.py`, statuses and challenges to `delivery/gree
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from uuid import UUID
 
-from subscriptions.errors import Issue, Refused
+from subscriptions.errors import Issue, Refused, Unprocessable
 
 #: What each authType needs beside itself; the spelling is the answered one (greenlake.md D.4).
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
@@ -21,7 +21,7 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
 SECRETS = ("secret", "secondary_secret", "client_secret", "api_key")
 #: A change of any of these makes earlier challenges and claims stale (protocol.md, Epoch).
 DECISIVE = ("destination", *SECRETS, "auth_type", "client_id", "issuer_url", "challenge_request_enabled")
-CONTENT_MODES = ("json", "structured")
+CONTENT_MODES = ("json", "structured", "binary")
 
 _NAME = re.compile(r"[A-Za-z0-9 ._@-]{1,50}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -50,17 +50,18 @@ class Registration:
     client_secret: str = ""
     issuer_url: str = ""
     api_key: str = ""
-    #: Only false so far.
+    #: Events go out in arrays of up to ten (greenlake.md 3).
     batching: bool = False
     #: Whether the destination has to answer a challenge before it gets anything.
     challenge_request_enabled: bool = True
-    #: `json` or `structured` (greenlake.md D.5).
+    #: `json`, `structured` or `binary` (greenlake.md D.5).
     content_mode: str = "json"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth_type", spelled(self.auth_type))
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         _refuse(_faults(given) | _credential_faults(self.auth_type, given, missing=CREDENTIALS.get(self.auth_type, ())))
+        _batchable(self.batching, self.content_mode)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,16 @@ class Webhook:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grant:
+    """How tokens for an Oauth webhook are asked for: the client credentials grant (greenlake.md 4)."""
+
+    #: The token endpoint, to the letter.
+    issuer_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Owner:
     """Who registers or subscribes, and for which workspace."""
 
@@ -157,6 +168,10 @@ def columns(current: Webhook, change: Change) -> dict[str, str | bool]:
     auth_type = current.auth_type if change.auth_type is None else change.auth_type
     needed = CREDENTIALS[auth_type]
     _refuse(_credential_faults(auth_type, given, missing=needed if auth_type != current.auth_type else ()))
+    _batchable(
+        current.batching if change.batching is None else change.batching,
+        current.content_mode if change.content_mode is None else change.content_mode,
+    )
     if auth_type != current.auth_type:
         given |= dict.fromkeys(set(CREDENTIALS[current.auth_type]) - set(needed), "")
     return given
@@ -193,7 +208,7 @@ def _faults(given: Mapping[str, str | bool]) -> Faults:
 
 def _credential_faults(auth_type: str, given: Mapping[str, str | bool], *, missing: tuple[str, ...]) -> Faults:
     """What is wrong with the credentials for an authType; of those in `missing` none is kept from earlier."""
-    if auth_type == "Oauth" or auth_type not in CREDENTIALS:
+    if auth_type not in CREDENTIALS:
         return {}
     needed = CREDENTIALS[auth_type]
     faults = {column: f"is required for authType {auth_type}" for column in missing if not given.get(column)}
@@ -226,8 +241,6 @@ def _description(text: str) -> str | None:
 
 
 def _auth_type(text: str) -> str | None:
-    if text == "Oauth":
-        return "Oauth is not available yet: use APIKey, or none"
     return None if text in CREDENTIALS else f"must be Oauth, APIKey or empty, and is {text[:50]!r}"
 
 
@@ -240,14 +253,22 @@ def _api_key(text: str) -> str | None:
     )
 
 
-def _batching(wanted: bool) -> str | None:
-    return "is not available yet: only false is accepted" if wanted else None
+def _client_credential(text: str) -> str | None:
+    if len(text) > 1000:
+        return f"must have at most 1000 characters, and has {len(text)}"
+    return "must not hold control characters" if _CONTROL.search(text) else None
 
 
 def _content_mode(text: str) -> str | None:
-    if text == "binary":
-        return "binary is not available yet: use json or structured"
-    return None if text in CONTENT_MODES else f"must be json or structured, and is {text[:50]!r}"
+    return None if text in CONTENT_MODES else f"must be json, structured or binary, and is {text[:50]!r}"
+
+
+def _batchable(batching: bool, content_mode: str) -> None:
+    """A batch is one JSON array: attributes in headers have no place in it (greenlake.md D.5)."""
+    if batching and content_mode == "binary":
+        raise Unprocessable(
+            Issue(subject="contentMode", description="binary cannot be batched: use json or structured")
+        )
 
 
 _RULES: Mapping[str, Callable[..., str | None]] = {
@@ -257,7 +278,9 @@ _RULES: Mapping[str, Callable[..., str | None]] = {
     "secondary_secret": lambda text: _secret(text) if text else None,
     "description": _description,
     "auth_type": _auth_type,
+    "client_id": _client_credential,
+    "client_secret": _client_credential,
+    "issuer_url": _client_credential,
     "api_key": _api_key,
-    "batching": _batching,
     "content_mode": _content_mode,
 }

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from delivery.ledger import claims, owing, records
-from delivery.ledger.owing import Candidate
+from delivery.ledger.owing import Candidate, Times, Way
 from delivery.ledger.records import Record
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
@@ -73,7 +73,9 @@ async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendab
     """The event in the journal, and its delivery to a webhook, due now or parked."""
     async with database.raw() as connection:
         await journal.write(connection, [made])
-        await owing.owe(connection, [(made.key, Candidate(webhook=to, sendable=sendable))], clock())
+        way = Way.SEND if sendable else Way.PARK
+        times = Times(now=clock(), first_due=clock(), batch_due=clock())
+        await owing.owe(connection, [(made.key, Candidate(webhook=to, way=way))], times)
 
 
 async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:

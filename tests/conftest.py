@@ -17,7 +17,7 @@ import delivery.tables  # noqa: F401  registers its tables with the metadata
 from delivery.ledger import owing
 from deploy import stores
 from deploy.stores import Stores
-from subscriptions import journal, partitions, tables
+from subscriptions import partitions, tables
 from subscriptions.database import Database
 from subscriptions.settings import Settings
 from tests.clock import Clock
@@ -75,7 +75,7 @@ async def _make_tables(url: str) -> None:
         async with door.transaction() as connection:
             await connection.run_sync(tables.metadata.create_all)
         async with door.raw() as connection:
-            await partitions.ahead(connection, journal.TABLES + owing.TABLES, datetime.now(UTC))
+            await partitions.ahead(connection, owing.PARTITIONED, datetime.now(UTC))
     finally:
         await door.close()
 

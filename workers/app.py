@@ -32,6 +32,8 @@ def make(settings: Settings) -> Any:
         task_store_errors_even_if_ignored=False,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,
+        # What a worker does is read from its log and its row; nobody commands it through the broker.
+        worker_enable_remote_control=False,
         task_send_sent_event=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,

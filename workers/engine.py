@@ -201,7 +201,18 @@ class Engine:
             log.error("try.failed", exc_info=error)
 
     async def _try(self, held: Held) -> None:
-        await self._attempt(held)
+        if await self._turn(held):
+            await self._attempt(held)
+            return
+        self.lanes.unclaimed(held.claimed.webhook)
+        self._freed.set()
+        await self._give_back([held])
+
+    async def _turn(self, held: Held) -> bool:
+        try:
+            return await self._rounds.turn(held)
+        except Unavailable:
+            return False
 
     async def _attempt(self, held: Held) -> bool:
         """One try, recorded; its slots are held until then."""

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,10 +35,10 @@ THREADS = 8
 REPORT = 1.0
 
 WORKER_ARGV = (
-    *("celery", "-A", "workers.main", "worker", "--pool", "threads", "--concurrency", str(THREADS)),
+    *("celery", "-A", "workers.main", "--quiet", "worker", "--pool", "threads", "--concurrency", str(THREADS)),
     *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "warning"),
 )
-BEAT_ARGV = ("celery", "-A", "workers.main", "beat", "-S", "workers.beat:Clock", "--loglevel", "warning")
+BEAT_ARGV = ("celery", "-A", "workers.main", "--quiet", "beat", "-S", "workers.beat:Clock", "--loglevel", "warning")
 
 
 def application(environ: Mapping[str, str]) -> Any:
@@ -131,6 +132,8 @@ def _logging() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    # Celery warns root off for fear of pickled messages; ours are JSON, and nothing else is accepted.
+    warnings.filterwarnings("ignore", message=".*superuser privileges", category=RuntimeWarning)
     # Celery tells of each message; the facts are the deliveries'.
     for chatty in ("celery", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -23,8 +23,8 @@ from delivery.settings import Settings as Craft
 from delivery.tickets import Nudge
 from delivery.upkeep import Upkeep
 from delivery.wire.challenge import Origin
+from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
-from delivery.wire.sender import Sender
 from delivery.wire.transport import Limits, Transport, open_transport
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.events import Naming
@@ -98,7 +98,7 @@ async def open_resources(
         body_bytes=craft.answer_body_bytes,
     )
     transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle)
-    sender = Sender(transport, clock)
+    sender = Authorised(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
     notify = Notify(naming=Naming(prefix=ground.type_prefix, host=ground.source_host), publish=intake.publish)
     shared: dict[str, Any] = {"database": database, "clock": clock, "settings": craft, "sender": sender}

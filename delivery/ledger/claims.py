@@ -35,6 +35,8 @@ class Claimed:
     epoch: int
     #: The webhook has failures that a success clears.
     ailing: bool
+    #: When it may be sent, under a destination's rate: at most 5 s ahead; None at once.
+    slot: datetime | None
     #: The event's structured JSON; None once erased.
     body: bytes | None
     #: The event's type, for the log and the notice.
@@ -68,22 +70,28 @@ TAKE = """
 RETURNED = """
 RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
     coalesce(d.first_try_at, $1) AS first_try_at, w.halted_seconds - coalesce(d.halted_before, w.halted_seconds) AS halted,
-    w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type,
+    w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type, {slot} AS slot,
     d.leased_until IS NOT NULL AS taken, clock_timestamp() AS told
 """
+
+AT_ONCE = RETURNED.format(slot="NULL::timestamptz")
+
+#: The webhook `w` may be sent to, and grants a rate.
+PACED = "(coalesce(w.endpoint_rate_limit, 0) > 0 AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL)"
 
 # One day's partitions are named outright: planning and locking all of them would cost more than the claim. The rest of the
 # spelling keeps the server to the primary key, whatever it last knew of the table: the event is looked up apart (OFFSET 0),
 # or the delivery may be sought by its event alone, among the thousands of a fan-out; and the state hides behind `|| ''`, or
 # it may be sought among all that its webhook is owed.
+# A webhook with a rate is left to the drains, which give slots (`paces.py`).
 BY_TICKET = f"""
 UPDATE {{deliveries}} AS d SET {TAKE}
 FROM unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::int[]) AS t (event, webhook, round, fence)
 JOIN webhooks w ON w.id = t.webhook
 CROSS JOIN LATERAL (SELECT body, type FROM {{events}} WHERE key = t.event OFFSET 0) AS e
 WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
-    AND d.fence = t.fence AND d.state || '' = 'owed' AND d.leased_until IS NULL
-{RETURNED}
+    AND d.fence = t.fence AND d.state || '' = 'owed' AND d.leased_until IS NULL AND NOT {PACED}
+{AT_ONCE}
 """
 
 # A probe takes the oldest row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each state
@@ -106,8 +114,13 @@ FROM next JOIN webhooks w ON w.id = next.webhook AND w.status = 'ERROR' AND w.de
 JOIN events e ON e.key = next.event
 WHERE d.event = next.event AND d.webhook = next.webhook AND d.round = next.round
 """
-    + RETURNED
+    + AT_ONCE
 )
+
+
+STILL = """
+SELECT EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND epoch = $2 AND status IN ('ACTIVE', 'WARNING') AND deleted_at IS NULL)
+"""
 
 
 async def by_ticket(connection: Raw, tickets: Sequence[Ticket], *, now: datetime, lease: float) -> Claim:
@@ -132,6 +145,11 @@ async def by_probe(connection: Raw, webhook: UUID, *, now: datetime, lease: floa
     return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook))
 
 
+async def still(connection: Raw, claimed: Claimed) -> bool:
+    """Whether the webhook is still what it was at the claim, and may be sent to."""
+    return bool(await connection.fetchval(STILL, claimed.webhook, claimed.epoch))
+
+
 def claim_of(rows: Sequence[Raw]) -> Claim:
     """The rows of a claiming statement as values; those it parked or cancelled are left out."""
     taken = [
@@ -146,6 +164,7 @@ def claim_of(rows: Sequence[Raw]) -> Claim:
             generation=row["generation"],
             epoch=row["epoch"],
             ailing=row["ailing"],
+            slot=row["slot"],
             body=row["body"],
             type=row["type"],
         )

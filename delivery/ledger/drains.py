@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from delivery.ledger.claims import RETURNED, TAKE, Claim, claim_of
+from delivery.ledger.claims import AT_ONCE, PACED, TAKE, Claim, claim_of
 from delivery.ledger.days import on_day
 from subscriptions import partitions
 from subscriptions.database import Raw
@@ -50,33 +50,8 @@ WITH lanes (webhook, n) AS (
     ) AS due GROUP BY webhook LIMIT $4
 )"""
 
-# 1. Of the lanes keep those with a due row, asked lane by lane, for one lane may have most of them; count workspaces, and
-#    lanes per workspace, to cut the wanted rows into fair portions. Where there are more lanes than wanted rows, each
-#    workspace's first lane comes before anybody's second, and workspaces take turns by a hash that changes with each drain.
-# 2. Lock each lane's oldest due rows up to its portion and its free share.
-# 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
-TAKE_DUE = f""", ready AS (
-    SELECT l.webhook, w.workspace_id, coalesce(s.share, $6) AS share,
-        count(*) OVER (PARTITION BY w.workspace_id) AS siblings,
-        row_number() OVER (PARTITION BY w.workspace_id ORDER BY l.n) AS turn
-    FROM lanes l JOIN webhooks w ON w.id = l.webhook
-    LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
-    CROSS JOIN LATERAL (
-        SELECT 1 FROM {{deliveries}} d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
-            AND (d.leased_until IS NULL OR d.leased_until <= $1) LIMIT 1
-    ) AS due
-    WHERE coalesce(s.share, $6) > 0
-), portions AS (
-    SELECT webhook, least(share, ceil($5::float8 / (SELECT count(DISTINCT workspace_id) FROM ready) / siblings)::int) AS portion
-    FROM ready ORDER BY turn, hashtextextended(workspace_id, uuid_hash_extended($3::uuid, 0))
-), locked AS (
-    SELECT x.* FROM portions p, LATERAL (
-        SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM {{deliveries}} d
-        WHERE d.webhook = p.webhook AND d.state = 'owed' AND d.due_at <= $1
-            AND (d.leased_until IS NULL OR d.leased_until <= $1)
-        ORDER BY d.due_at LIMIT p.portion FOR UPDATE SKIP LOCKED
-    ) AS x LIMIT $5
-), given_up AS (
+# Rows `k` whose lease lapsed too often are given up, or made to wait.
+ASIDE = f""", given_up AS (
     UPDATE {{deliveries}} d SET state = 'failed', lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL, due_at = NULL,
         ended_at = $1,
         reason = 'the process that sent it was lost ' || (d.lost + 1) || ' times'
@@ -92,11 +67,40 @@ TAKE_DUE = f""", ready AS (
     FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
         AND k.lapsed AND k.lost + 1 >= {LOST_WAITS} AND k.lost + 1 < {LOST_ENDS}
 )
+"""
+
+# 1. Of the lanes keep those with a due row, asked lane by lane, for one lane may have most of them; count workspaces, and
+#    lanes per workspace, to cut the wanted rows into fair portions. Where there are more lanes than wanted rows, each
+#    workspace's first lane comes before anybody's second, and workspaces take turns by a hash that changes with each drain.
+# 2. Lock each lane's oldest due rows up to its portion and its free share.
+# 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
+TAKE_DUE = f""", ready AS (
+    SELECT l.webhook, w.workspace_id, coalesce(s.share, $6) AS share,
+        count(*) OVER (PARTITION BY w.workspace_id) AS siblings,
+        row_number() OVER (PARTITION BY w.workspace_id ORDER BY l.n) AS turn
+    FROM lanes l JOIN webhooks w ON w.id = l.webhook
+    LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM {{deliveries}} d WHERE d.webhook = l.webhook AND d.state = 'owed' AND d.due_at <= $1
+            AND (d.leased_until IS NULL OR d.leased_until <= $1) LIMIT 1
+    ) AS due
+    WHERE coalesce(s.share, $6) > 0 AND NOT {PACED}
+), portions AS (
+    SELECT webhook, least(share, ceil($5::float8 / (SELECT count(DISTINCT workspace_id) FROM ready) / siblings)::int) AS portion
+    FROM ready ORDER BY turn, hashtextextended(workspace_id, uuid_hash_extended($3::uuid, 0))
+), locked AS (
+    SELECT x.* FROM portions p, LATERAL (
+        SELECT d.event, d.webhook, d.round, d.leased_until IS NOT NULL AS lapsed, d.lost FROM {{deliveries}} d
+        WHERE d.webhook = p.webhook AND d.state = 'owed' AND d.due_at <= $1
+            AND (d.leased_until IS NULL OR d.leased_until <= $1)
+        ORDER BY d.due_at LIMIT p.portion FOR UPDATE SKIP LOCKED
+    ) AS x LIMIT $5
+){ASIDE}
 UPDATE {{deliveries}} AS d SET {TAKE}, lost = d.lost + CASE WHEN k.lapsed THEN 1 ELSE 0 END
 FROM locked k JOIN webhooks w ON w.id = k.webhook
 CROSS JOIN LATERAL (SELECT body, type FROM {{events}} WHERE key = k.event OFFSET 0) AS e
 WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round AND (NOT k.lapsed OR k.lost + 1 < {LOST_WAITS})
-{RETURNED}
+{AT_ONCE}
 """
 
 

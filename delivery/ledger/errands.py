@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.tickets import Errand, Kind
+from delivery.ledger import owing
+from delivery.tickets import Errand, Kind, Nudge
+from subscriptions import matching
 from subscriptions.database import Raw
 
 #: kind -> (table, key column, the columns that carrying it out needs)
@@ -92,56 +94,56 @@ async def renew(connection: Raw, carried: Carried, *, now: datetime, lease: floa
     return done.endswith(" 1")
 
 
-# One chunk of a spread: the rows, the cursor and the lease move together (protocol.md, Intake 5).
-SPREAD = """
-WITH chunk AS (
-    SELECT s.webhook, w.status IN ('ACTIVE', 'WARNING') AS sendable
-    FROM subscriptions s JOIN webhooks w ON w.id = s.webhook
-    WHERE s.workspace_id = $3 AND s.event_type = $4 AND w.deleted_at IS NULL AND s.webhook > $5
-    ORDER BY s.webhook LIMIT $6
-), mine AS (
-    UPDATE spreads SET cursor = (SELECT webhook FROM chunk ORDER BY webhook DESC LIMIT 1), leased_until = $8
-    WHERE event = $1 AND fence = $2 AND EXISTS (SELECT 1 FROM chunk)
-    RETURNING event
-), owed AS (
-    INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)
-    SELECT mine.event, c.webhook, 0, CASE WHEN c.sendable THEN 'owed' ELSE 'parked' END,
-        CASE WHEN c.sendable THEN $7::timestamptz END, 0, 0, 0
-    FROM chunk c CROSS JOIN mine
-    ON CONFLICT DO NOTHING
-)
-SELECT c.webhook, c.sendable FROM chunk c CROSS JOIN mine ORDER BY c.webhook
+# Locked, so that a claim that takes it over waits for the chunk that is being written, and then sees its lease.
+HOLD = """
+SELECT e.body FROM spreads s JOIN events e ON e.key = $1 WHERE s.event = $1 AND s.fence = $2 FOR UPDATE OF s
 """
+
+MOVE = "UPDATE spreads SET cursor = $3, leased_until = $4 WHERE event = $1 AND fence = $2"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
     """The next part of a spread."""
 
-    #: The last webhook that has its delivery.
+    #: The last webhook that was asked.
     after: UUID
     #: Webhooks at most.
     size: int
-    #: When the new deliveries become due to the sweep.
-    due_at: datetime
+    #: When the new deliveries become due.
+    times: owing.Times
     #: The new end of the spread's lease.
     leased_until: datetime
 
 
-async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Sequence[tuple[UUID, bool]]:
-    """Owes the next webhooks; answers (webhook, sendable) in order, nothing at the end or when superseded."""
-    rows = await connection.fetch(
-        SPREAD,
-        carried.key,
-        carried.fence,
-        carried.row["workspace_id"],
-        carried.row["type"],
-        chunk.after,
-        chunk.size,
-        chunk.due_at,
-        chunk.leased_until,
-    )
-    return [(row["webhook"], row["sendable"]) for row in rows]
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """What a chunk came to."""
+
+    #: For those of its webhooks that want the event, as `owing.owe` answers them.
+    nudges: Sequence[Nudge] = ()
+    #: Where to go on; None at the end, and for a spread that is another claim's by now.
+    after: UUID | None = None
+
+
+async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
+    """Owes the next webhooks: rows, cursor and lease move in one transaction (protocol.md, Intake 5)."""
+    topic = (carried.row["workspace_id"], carried.row["type"])
+    async with connection.transaction():
+        held = await connection.fetchrow(HOLD, carried.key, carried.fence)
+        if held is None:
+            return Spread()
+        found = await owing.candidates(connection, [topic], chunk.size, after=chunk.after)
+        if topic not in found:
+            return Spread()
+        asked = found[topic]
+        # An erased event has nothing left that a filter could refuse.
+        wanted = asked if held["body"] is None else matching.matched(held["body"], asked)
+        pairs = [(carried.key, candidate) for candidate in wanted]
+        nudges = await owing.owe(connection, pairs, chunk.times) if pairs else []
+        last = asked[-1].webhook
+        await connection.execute(MOVE, carried.key, carried.fence, last, chunk.leased_until)
+    return Spread(nudges=nudges, after=last if len(asked) == chunk.size else None)
 
 
 # Parked rows wake in order of arrival; a row that races with this statement is found by the slow sweep.

@@ -93,11 +93,11 @@ class Guard:
         self._names = frozenset(entry for entry in entries if isinstance(entry, str))
         self._allow_http = allow_http
 
-    def check_url(self, url: str) -> None:
-        """Raises Refused, with one sentence on `destination`, for a URL that could never be delivered to."""
+    def check_url(self, url: str, *, subject: str = "destination") -> None:
+        """Raises Refused, with one sentence on the field `subject`, for a URL that could never be sent to."""
         problem = self._problem(url)
         if problem is not None:
-            raise Refused(Issue(subject="destination", description=problem))
+            raise Refused(Issue(subject=subject, description=problem))
 
     def check_address(self, address: str, host: str) -> None:
         """Raises Blocked unless `address`, which `host` resolved to, is public or opened."""

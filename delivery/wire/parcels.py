@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from subscriptions import codec
 from subscriptions.errors import Issue, Refused
 
 #: How each content mode that sends the envelope as its body is announced (greenlake.md D.5).
 MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents+json"}
+BATCH_MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents-batch+json"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,13 +27,33 @@ class Parcel:
     headers: tuple[tuple[str, str], ...]
 
 
-def single(*, event: UUID, body: bytes, content_mode: str) -> Parcel:
-    """One event as one parcel; `body` is its structured envelope. Raises Refused for an unknown mode."""
+def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:
+    """One event as one parcel; `body` is its structured envelope. Raises Refused for an unknown mode.
+
+    In binary mode the signatures cover the payload alone. An event without data, or with data of no type, is sent
+    structured: a webhook's request has a payload and says of what type (cloudevents.md W1).
+    """
+    if content_mode == "binary":
+        headers, payload = codec.encode_binary(body)
+        if payload and any(name == "Content-Type" for name, _ in headers):
+            return Parcel(id=str(event), body=payload, headers=tuple(headers))
+        content_mode = "structured"
     media_type = MEDIA_TYPES.get(content_mode)
     if media_type is None:
-        modes = ", ".join(f"`{mode}`" for mode in MEDIA_TYPES)
+        modes = ", ".join(f"`{mode}`" for mode in (*MEDIA_TYPES, "binary"))
         raise Refused(Issue(subject="contentMode", description=f"`{content_mode}` is not one of {modes}"))
     return Parcel(id=str(event), body=body, headers=(("Content-Type", media_type),))
+
+
+def batch(parcel: UUID, body: bytes, *, content_mode: str) -> Parcel:
+    """Several events as one parcel; `body` is the JSON array of their envelopes, closed once (greenlake.md D.5).
+
+    Raises Refused for a mode that has no batches.
+    """
+    media_type = BATCH_MEDIA_TYPES.get(content_mode)
+    if media_type is None:
+        raise Refused(Issue(subject="contentMode", description=f"`{content_mode}` has no batches"))
+    return Parcel(id=str(parcel), body=body, headers=(("Content-Type", media_type),))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +80,7 @@ class FailureKind(StrEnum):
     name = "name"
     blocked = "blocked"
     protocol = "protocol"
+    token = "token"
     unsealed = "unsealed"
     internal = "internal"
 

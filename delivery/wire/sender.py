@@ -1,7 +1,7 @@
 """One attempt: sign, address, post, and hand back what came of it, whatever that is.
 
-Whether it was a success and what follows is left to `delivery.judgement`; where the credentials come from, to
-the caller.
+Whether it was a success and what follows is left to `delivery.judgement`; tokens, which have to be asked for first, to
+`credentials`.
 """
 
 import errno
@@ -25,6 +25,7 @@ from delivery.wire.guard import Blocked
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Dial, Transport
 from subscriptions.errors import Refused
+from subscriptions.webhooks import Grant
 
 __all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "explain", "inflated"]
 
@@ -51,6 +52,8 @@ class Destination:
     secrets: tuple[str, ...]
     #: The value of the Authorization header; None or empty for none.
     authorization: str | None = None
+    #: How a token for that header is asked for; a plain Sender does not.
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -146,9 +146,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     An answer's body comes as it was sent, still compressed if it was, cut at `limits.body_bytes`; the response's
     extension `truncated` says so. Extensions of a request, all optional: `destination`, the URL to the letter (httpx
-    normalises its own); `deadline` in seconds; `timeout` as httpx has it, of which `connect` counts; `dial`, a Dial to
-    be filled in. Raises Blocked or Refused before a connection, TimeoutError at the deadline, and aiohttp's ClientError
-    family. Made by `open_transport`.
+    normalises its own); `deadline` in seconds; `body_bytes` in place of the limit; `timeout` as httpx has it, of which
+    `connect` counts; `dial`, a Dial to be filled in. Raises Blocked or Refused before a connection, TimeoutError at the
+    deadline, and aiohttp's ClientError family. Made by `open_transport`.
     """
 
     def __init__(self, session: aiohttp.ClientSession, names: _Names, guard: Guard, limits: Limits) -> None:
@@ -181,7 +181,9 @@ class Transport(httpx.AsyncBaseTransport):
                     allow_redirects=False,
                     timeout=self._timeout(connect),
                 )
-                received, whole = await self._receive(answer.content)
+                received, whole = await self._receive(
+                    answer.content, extensions.get("body_bytes", self.limits.body_bytes)
+                )
         finally:
             # Closing a TLS connection politely waits up to 30 s for the peer, and goes on receiving meanwhile.
             if not whole and dial.connection is not None:
@@ -195,9 +197,8 @@ class Transport(httpx.AsyncBaseTransport):
             extensions={"http_version": b"HTTP/1.1", "truncated": not whole},
         )
 
-    async def _receive(self, content: aiohttp.StreamReader) -> tuple[bytes, bool]:
+    async def _receive(self, content: aiohttp.StreamReader, cap: int) -> tuple[bytes, bool]:
         """The body up to the cap, and whether that is all of it."""
-        cap = self.limits.body_bytes
         received = bytearray()
         while len(received) <= cap:
             chunk = await content.readany()

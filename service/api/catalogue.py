@@ -1,4 +1,4 @@
-"""The catalogue over HTTP: which event types there are, and how one is added.
+"""The catalogue over HTTP: which event types there are, how they are grouped, and how one is added.
 
 How a type is spelled is left to `subscriptions/catalogue.py`.
 """
@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from service.api import reading, writing
 from service.doors import doors_of
-from subscriptions import catalogue
+from subscriptions import catalogue, directory
 from subscriptions.catalogue import EventType
+from subscriptions.directory import Shelf
 from subscriptions.errors import Issue, Refused
 from subscriptions.types import Entry
 
@@ -52,6 +53,57 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     entries, total = await doors_of(request).types.page(limit=limit, offset=offset)
     return writing.page([_entry(entry) for entry in entries], offset=offset, total=total)
+
+
+async def service_managers(request: Request) -> Response:
+    """GET /events/v1beta1/service-managers, by name (greenlake.md 1.10)."""
+    limit, offset = reading.paging(request, default=PAGE, most=PAGE)
+    async with doors_of(request).database.transaction() as connection:
+        found, total = await directory.managers(connection, limit=limit, offset=offset)
+    return writing.page([_shelf(each, "events/service-manager") for each in found], offset=offset, total=total)
+
+
+async def api_groups(request: Request) -> Response:
+    """GET /events/v1beta1/service-managers/{serviceManagerId}/api-groups, by name."""
+    manager = reading.identifier(request, "serviceManagerId", "Service manager")
+    limit, offset = reading.paging(request, default=PAGE, most=PAGE)
+    async with doors_of(request).database.transaction() as connection:
+        found, total = await directory.groups(connection, manager, limit=limit, offset=offset)
+    return writing.page([_shelf(each, "events/api-group") for each in found], offset=offset, total=total)
+
+
+async def group_events(request: Request) -> Response:
+    """GET /events/v1beta1/api-groups/{apiGroupId}/events, in alphabetical order."""
+    group = reading.identifier(request, "apiGroupId", "API group")
+    limit, offset = reading.paging(request, default=PAGE, most=PAGE)
+    async with doors_of(request).database.transaction() as connection:
+        found, total = await directory.types(connection, group, limit=limit, offset=offset)
+    return writing.page([_event(entry) for entry in found], offset=offset, total=total)
+
+
+def _shelf(shelf: Shelf, kind: str) -> dict[str, object]:
+    return {
+        "id": str(shelf.id),
+        "name": shelf.name,
+        "type": kind,
+        "generation": shelf.generation,
+        "createdAt": writing.moment(shelf.created_at),
+        "updatedAt": writing.moment(shelf.updated_at),
+    }
+
+
+def _event(entry: Entry) -> dict[str, object]:
+    """`name` is the event type, as GreenLake's picker has it; `description` is ours."""
+    return {
+        "id": str(directory.type_id(entry.type)),
+        "name": entry.type,
+        "type": "events/event",
+        "friendlyName": entry.friendly_name,
+        "description": entry.description,
+        "generation": entry.generation,
+        "createdAt": writing.moment(entry.created_at),
+        "updatedAt": writing.moment(entry.updated_at),
+    }
 
 
 def _vetted(event_type: str, prefix: str) -> EventType:

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from starlette.requests import Request
 
+from subscriptions.codec import FormatUnknown
 from subscriptions.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
 
 T = TypeVar("T")
@@ -46,6 +47,23 @@ def decode(raw: bytes, kind: type[T]) -> T:
         raise Unprocessable(_issue(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(Issue(subject="body", description=f"is not valid JSON: {error}")) from None
+
+
+def media_type(request: Request, *accepted: str) -> None:
+    """Raises FormatUnknown (415) for a Content-Type that is none of these; one that is absent says nothing wrong."""
+    given = request.headers.get("content-type", "")
+    if given and given.partition(";")[0].strip().lower() not in accepted:
+        said = f"{given[:100]} is not understood here; {' and '.join(accepted)} are"
+        raise FormatUnknown(Issue(subject="Content-Type", description=said, source="header"))
+
+
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is true or false; false where it is absent."""
+    text = request.query_params.get(name, "false").lower()
+    if text not in ("true", "false"):
+        said = f"must be true or false, and is {text[:50]!r}"
+        raise Refused(Issue(subject=name, description=said, source="query.parameter"))
+    return text == "true"
 
 
 def identifier(request: Request, name: str, kind: str) -> UUID:

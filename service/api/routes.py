@@ -9,7 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from service.api import catalogue, deliveries, events, health, subscriptions, tokens, webhooks
+from service.api import (
+    catalogue,
+    clients,
+    deliveries,
+    events,
+    health,
+    openapi,
+    reading,
+    reference,
+    subscriptions,
+    system,
+    tokens,
+    webhooks,
+)
 from service.auth import Handler, Permission, guarded
 
 EVENTS = "/events/v1beta1"
@@ -22,10 +35,12 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
     ("GET", OAUTH + "/jwks", tokens.jwks),
     ("GET", "/health/live", health.live),
     ("GET", "/health/ready", health.ready),
+    ("GET", "/openapi.json", openapi.served),
+    ("GET", "/docs", reference.served),
 )
 
-#: The busiest first: they are tried in this order.
-GUARDED: Sequence[tuple[str, str, Handler, Permission]] = (
+#: The busiest first: they are tried in this order. None: any good token will do.
+GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("POST", EVENTS + "/occurrences", events.publish_occurrences, Permission.PUBLISH),
     ("POST", EVENTS + "/cloudevents", events.publish_cloudevents, Permission.PUBLISH),
     ("GET", EVENTS + "/events/{id:path}", events.read_event, Permission.READ_EVENTS),
@@ -41,7 +56,25 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission]] = (
     ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry", deliveries.retry, Permission.UPDATE_WEBHOOKS),
     ("POST", EVENTS + "/subscriptions", subscriptions.create, Permission.CREATE_SUBSCRIPTIONS),
     ("GET", EVENTS + "/subscriptions", subscriptions.listed, Permission.READ_SUBSCRIPTIONS),
+    ("PATCH", EVENTS + "/subscriptions", subscriptions.replace, Permission.UPDATE_SUBSCRIPTIONS),
     ("DELETE", EVENTS + "/subscriptions", subscriptions.remove, Permission.DELETE_SUBSCRIPTIONS),
+    ("GET", EVENTS + "/service-managers", catalogue.service_managers, None),
+    ("GET", EVENTS + "/service-managers/{serviceManagerId}/api-groups", catalogue.api_groups, None),
+    ("GET", EVENTS + "/api-groups/{apiGroupId}/events", catalogue.group_events, None),
+    ("POST", system.WEBHOOKS, system.create, Permission.SYSTEM),
+    ("GET", system.WEBHOOKS, system.listed, Permission.SYSTEM),
+    ("GET", system.WEBHOOKS + "/{id}", system.read, Permission.SYSTEM),
+    ("PATCH", system.WEBHOOKS + "/{id}", system.change, Permission.SYSTEM),
+    ("DELETE", system.WEBHOOKS + "/{id}", system.remove, Permission.SYSTEM),
+    ("POST", system.SUBSCRIPTIONS, system.subscribe, Permission.SYSTEM),
+    ("GET", system.SUBSCRIPTIONS, system.subscribed, Permission.SYSTEM),
+    ("PATCH", system.SUBSCRIPTIONS, system.replace, Permission.SYSTEM),
+    ("DELETE", system.SUBSCRIPTIONS, system.unsubscribe, Permission.SYSTEM),
+    ("POST", OAUTH + "/clients", clients.create, Permission.MANAGE_CLIENTS),
+    ("GET", OAUTH + "/clients", clients.listed, Permission.MANAGE_CLIENTS),
+    ("GET", OAUTH + "/clients/{id}", clients.read, Permission.MANAGE_CLIENTS),
+    ("DELETE", OAUTH + "/clients/{id}", clients.revoke, Permission.MANAGE_CLIENTS),
+    ("POST", OAUTH + "/clients/{id}/rotate", clients.rotate, Permission.MANAGE_CLIENTS),
 )
 
 
@@ -49,14 +82,28 @@ def routes() -> list[BaseRoute]:
     """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
     paths: dict[str, dict[str, Handler]] = {}
     for method, path, handler, asks in GUARDED:
-        paths.setdefault(path, {})[method] = guarded(handler, asks)
+        paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks)
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = handler
-    return [Route(path, _by_method(handlers), methods=list(handlers)) for path, handlers in paths.items()]
+    return [Route(path, _by_method(handlers), methods=[*handlers, "OPTIONS"]) for path, handlers in paths.items()]
+
+
+def _patching(handler: Handler) -> Handler:
+    """The two media types that clients send changes in (greenlake.md 1.1); anything else is a 415."""
+
+    async def answer(request: Request) -> Response:
+        reading.media_type(request, "application/merge-patch+json", "application/json")
+        return await handler(request)
+
+    return answer
 
 
 def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    allowed = sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set()))
+
     async def answer(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
         # HEAD is a GET whose body the server keeps to itself.
         return await handlers["GET" if request.method == "HEAD" else request.method](request)
 

@@ -3,7 +3,9 @@
 Which orders stand, and what they may ask for, is left to `subscriptions/orders.py`.
 """
 
-import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace as but
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,14 +15,15 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, webhooks, writing
 from service.doors import doors_of
+from subscriptions import filter_tokens, filters
 from subscriptions.errors import Issue, Refused
-from subscriptions.orders import Order, Subscription
+from subscriptions.orders import Order, Replacement, Subscription
+
+Item = TypeVar("Item", bound="Input")
 
 PATH = "/events/v1beta1/subscriptions"
 #: GreenLake's default and maximum; its own clients ask for 100 and get 10.
 LIMIT = 10
-
-_FILTER = re.compile(r"\s*webhookId\s+eq\s+'([^']*)'\s*\Z")
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
@@ -30,11 +33,17 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=
 
 
 class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
-    """SubscriptionInput; of `eventFilter` only the empty one is taken so far."""
+    """SubscriptionInput."""
 
     event_type: str
     webhook: Target
-    event_filter: str = ""
+    event_filter: str | None = None
+
+
+class Replacing(Input, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """SubscriptionUpdate: type and filter stand in the place of what was there; without `eventFilter` there is none."""
+
+    subscription_id: str
 
 
 async def create(request: Request) -> Response:
@@ -51,11 +60,23 @@ async def create(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
-    webhook = _filtered(request)
+    webhook = _listed(request)
     doors, scope = doors_of(request), auth.scope(auth.caller(request))
     async with doors.database.transaction() as connection:
         found, total = await doors.orders.listed(connection, scope, webhook=webhook, limit=limit, offset=offset)
     return writing.page([_shown(each) for each in found], offset=offset, total=total)
+
+
+async def replace(request: Request) -> Response:
+    """`PATCH /events/v1beta1/subscriptions`: an array of replacements, all of them or none, answered by an array"""
+    given = _vetted(reading.decode(await reading.body(request), list[Replacing]))
+    replacements = [Replacement(subscription=UUID(one.subscription_id), order=_order(one, at)) for at, one in given]
+    doors, caller = doors_of(request), auth.caller(request)
+    async with doors.database.transaction() as connection:
+        changed = await doors.orders.replace(
+            connection, replacements, webhooks.owner(caller), within=auth.scope(caller), now=doors.clock()
+        )
+    return writing.json([_shown(each) for each in changed])
 
 
 async def remove(request: Request) -> Response:
@@ -70,37 +91,81 @@ async def remove(request: Request) -> Response:
 
 
 def _orders(body: bytes) -> list[Order]:
-    if body.lstrip(b" \t\r\n")[:1] != b"[":
-        return [_order(reading.decode(body, Input), "")]
-    given = reading.decode(body, list[Input])
+    if body.lstrip(b" \t\r\n")[:1] == b"[":
+        return [_order(one, at) for at, one in _vetted(reading.decode(body, list[Input]))]
+    one = reading.decode(body, Input)
+    if issues := list(_issues(one, "")):
+        raise Refused(*issues)
+    return [_order(one, "")]
+
+
+def _vetted(given: Sequence[Item]) -> list[tuple[str, Item]]:
+    """Each item with its place; raises Refused with all that is wrong with any of them."""
     if not given:
         raise Refused(Issue(subject="body", description="must hold at least one subscription"))
-    return [_order(one, f"[{index}].") for index, one in enumerate(given)]
+    placed = [(f"[{index}].", one) for index, one in enumerate(given)]
+    if issues := [issue for at, one in placed for issue in _issues(one, at)]:
+        raise Refused(*issues)
+    return placed
+
+
+def _issues(given: Input, at: str) -> Iterator[Issue]:
+    """What is wrong with an item by itself, its place before the field's name."""
+    if isinstance(given, Replacing) and _uuid(given.subscription_id) is None:
+        said = f"must be the UUID of a subscription, and is {given.subscription_id[:50]!r}"
+        yield Issue(subject=f"{at}subscriptionId", description=said)
+    if _webhook(given) is None:
+        said = f"must be {webhooks.PATH}/<id of the webhook>"
+        yield Issue(subject=f"{at}webhook.resourceUri", description=said)
+    try:
+        if text := _filter(given):
+            filters.compile(text)
+    except Refused as refused:
+        yield from (but(issue, subject=f"{at}{issue.subject}") for issue in refused.issues)
 
 
 def _order(given: Input, at: str) -> Order:
-    if given.event_filter.strip():
-        said = "filters are not available yet: leave it out to get every event of the type"
-        raise Refused(Issue(subject=f"{at}eventFilter", description=said))
+    """Of an item with nothing wrong."""
+    webhook = _webhook(given)
+    assert webhook is not None
+    return Order(event_type=given.event_type, webhook=webhook, event_filter=_filter(given), at=at)
+
+
+def _webhook(given: Input) -> UUID | None:
     prefix, _, text = given.webhook.resource_uri.rpartition("/")
-    webhook = _uuid(text)
-    if prefix != webhooks.PATH or webhook is None:
-        said = f"must be {webhooks.PATH}/<id of the webhook>"
-        raise Refused(Issue(subject=f"{at}webhook.resourceUri", description=said))
-    return Order(event_type=given.event_type, webhook=webhook, at=at)
+    return _uuid(text) if prefix == webhooks.PATH else None
 
 
-def _filtered(request: Request) -> UUID | None:
+def _filter(given: Input) -> str:
+    """As it was given, but for one that is only white space."""
+    return given.event_filter if given.event_filter and given.event_filter.strip() else ""
+
+
+def _listed(request: Request) -> UUID | None:
     """The webhook that the one documented filter names; None without a filter."""
     text = request.query_params.get("filter", "")
     if not text.strip():
         return None
-    match = _FILTER.match(text)
-    webhook = _uuid(match[1]) if match else None
+    try:
+        found = filter_tokens.read(text)
+    except Refused as refused:
+        _refuse(refused.issues[0].description)
+    # The end, which is after the last, is none of these.
+    for token, right in zip(found, ("webhookId", "eq"), strict=False):
+        if token.text != right:
+            _refuse(f"{token} stands where `{right}` should be")
+    named = found[2]
+    webhook = _uuid(named.value) if isinstance(named.value, str) else None
     if webhook is None:
-        said = f"must be webhookId eq '<uuid>', and is {text[:200]!r}"
-        raise Refused(Issue(subject="filter", description=said, source="query.parameter"))
+        _refuse(f"{named} stands where the id of a webhook in single quotes should be")
+    if found[3].kind != "end":
+        _refuse(f"{found[3]} stands where the end should be")
     return webhook
+
+
+def _refuse(what: str) -> NoReturn:
+    said = f"{what}; a list is filtered by webhookId eq '<uuid>'"
+    raise Refused(Issue(subject="filter", description=said, source="query.parameter"))
 
 
 def _identifier(text: str) -> UUID:

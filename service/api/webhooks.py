@@ -12,7 +12,6 @@ from service import auth
 from service.api import reading, writing
 from service.doors import doors_of
 from subscriptions.access import Caller
-from subscriptions.errors import Issue, Refused
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
 
 PATH = "/events/v1beta1/webhooks"
@@ -100,11 +99,9 @@ async def change(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/webhooks/{id}?force=`"""
     wanted = reading.identifier(request, "id", "Webhook")
-    force = request.query_params.get("force", "false").lower()
-    if force not in ("true", "false"):
-        said = f"must be true or false, and is {force[:50]!r}"
-        raise Refused(Issue(subject="force", description=said, source="query.parameter"))
-    await doors_of(request).greeting.remove(auth.scope(auth.caller(request)), wanted, force=force == "true")
+    await doors_of(request).greeting.remove(
+        auth.scope(auth.caller(request)), wanted, force=reading.flag(request, "force")
+    )
     return Response(status_code=204)
 
 

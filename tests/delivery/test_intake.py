@@ -152,7 +152,7 @@ async def test_missing_partition(craft: Craft, clock: Clock) -> None:
 
     assert receipts[0].key == event.key
     assert await craft.states(webhook) == {"owed": 1}
-    assert await craft.value("SELECT count(*) FROM pg_class WHERE relname LIKE '%' || $1", f"_{day}") == 3
+    assert await craft.value("SELECT count(*) FROM pg_class WHERE relname LIKE '%' || $1", f"_{day}") == 4
     for table in ("events", "deliveries", "attempts"):
         await craft.sql(f'DROP TABLE "{table}_{day}"')
 

@@ -88,7 +88,13 @@ async def test_subscribing(subscriber: httpx.AsyncClient, webhook: str, clock: C
         ([order(f"{PATH}/{uuid4()}")], 400, ["[0].webhook.resourceUri"]),
         ([order(f"{WEBHOOKS}/{uuid4()}"), order("x")], 400, ["[1].webhook.resourceUri"]),
         ([order(f"{WEBHOOKS}/{uuid4()}")], 400, ["[0].webhook.resourceUri"]),
-        ([order(f"{WEBHOOKS}/{uuid4()}", eventFilter="a eq 1")], 400, ["[0].eventFilter"]),
+        ([order(f"{WEBHOOKS}/{uuid4()}", eventFilter=1)], 422, ["[0].eventFilter"]),
+        ([order(f"{WEBHOOKS}/{uuid4()}", eventFilter="a eq")], 400, ["[0].eventFilter"]),
+        (order("x", eventFilter="a gte 1"), 400, ["webhook.resourceUri", "eventFilter"]),
+        (
+            [order("x"), order(f"{WEBHOOKS}/{uuid4()}"), order(f"{WEBHOOKS}/{uuid4()}", eventFilter="a")],
+            *(400, ["[0].webhook.resourceUri", "[2].eventFilter"]),
+        ),
     ],
 )
 async def test_refused_subscriptions(
@@ -145,13 +151,157 @@ async def test_lists(subscriber: httpx.AsyncClient, webhook: str, clock: Clock) 
 
 
 @pytest.mark.parametrize(
-    "text", ["webhookId", "webhookId eq 'x'", "id eq '1'", "webhookId ne '3fa85f64-5717-4562-b3fc-2c963f66afa6'"]
+    ("text", "said"),
+    [
+        ("webhookId", "the end (column 10) stands where `eq` should be"),
+        ("webhookId ne 'x'", "`ne` (column 11) stands where `eq` should be"),
+        ("webhookId eq 'x'", "`'x'` (column 14) stands where the id of a webhook in single quotes should be"),
+        ("webhookId eq", "the end (column 13) stands where the id of a webhook in single quotes should be"),
+        ("id eq '1'", "`id` (column 1) stands where `webhookId` should be"),
+        (f"webhookId eq '{uuid4()}' or", "`or` (column 53) stands where the end should be"),
+        ("webhookId eq 'x", "the text that begins with `'` (column 14) is not closed"),
+    ],
 )
-async def test_other_filters(subscriber: httpx.AsyncClient, text: str) -> None:
-    """Any filter but the documented one is a 400 that names the parameter."""
+async def test_other_filters(subscriber: httpx.AsyncClient, text: str, said: str) -> None:
+    """Any filter but the documented one is a 400 that names the parameter, the token and its column."""
     response = await subscriber.get(PATH, params={"filter": text})
 
     assert (response.status_code, issues(response)) == (400, [("query.parameter", "filter")])
+    assert said in response.json()["message"]
+
+
+async def test_filters_are_shown(subscriber: httpx.AsyncClient, webhook: str) -> None:
+    """A filter is kept and shown as it was given; none, null and white space are none, and none is shown."""
+    text = " status  eq 'O''Hara' "
+    asked = [order(webhook, SAMPLES[0], eventFilter=text), order(webhook, SAMPLES[1], eventFilter=" ")]
+    asked += [order(webhook, SAMPLES[2], eventFilter=None), order(webhook, SAMPLES[3])]
+
+    made = (await subscriber.post(PATH, json=asked)).json()
+    listed = (await subscriber.get(PATH)).json()["items"]
+
+    assert [each.get("eventFilter") for each in made] == [text, None, None, None]
+    assert sorted(listed, key=lambda each: each["eventType"]) == made
+
+
+async def test_a_filter_that_cannot_be_read(subscriber: httpx.AsyncClient, webhook: str) -> None:
+    """The 400 explains which token failed to parse, where it stands, and what would be right."""
+    response = await subscriber.post(PATH, json=[order(webhook, eventFilter="salary gte 50000")])
+
+    body = response.json()
+    said = "`gte` (column 8) is not a word of a filter; `ge` is"
+    assert (response.status_code, body["errorCode"]) == (400, "HPE_GL_ERROR_BAD_REQUEST")
+    assert body["message"] == f"[0].eventFilter: {said}"
+    assert body["errorDetails"][0]["issues"] == [{"source": "field", "subject": "[0].eventFilter", "description": said}]
+
+
+async def test_replacing(
+    api: httpx.AsyncClient, subscriber: httpx.AsyncClient, webhook: str, callers: Callers, clock: Clock
+) -> None:
+    """A PATCH puts type and filter in the place of what was there, and answers the array with what else is changed."""
+    [made] = (await subscriber.post(PATH, json=order(webhook, AUDIT, eventFilter="a eq 1"))).json()
+    clock.advance(60)
+    colleague = await callers.headers(Role.SUBSCRIBER, name="A colleague")
+
+    asked = {"subscriptionId": made["id"], **order(webhook, EXPIRING, eventFilter="quantity lt 10")}
+    response = await api.patch(PATH, json=[asked], headers=colleague)
+    bare = await api.patch(
+        PATH,
+        json=[{"subscriptionId": made["id"], **order(webhook, EXPIRING)}],
+        headers=colleague | {"Content-Type": "application/merge-patch+json"},
+    )
+
+    changed = made | {
+        "eventType": EXPIRING,
+        "eventFilter": "quantity lt 10",
+        "apiGroup": "subscriptions",
+        "friendlyName": "Expiring subscriptions",
+        "description": response.json()[0]["description"],
+        "updatedBy": "A colleague",
+        "updatedAt": clock().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "generation": 2,
+    }
+    unfiltered = {name: value for name, value in changed.items() if name != "eventFilter"} | {"generation": 3}
+    assert (response.status_code, response.json()) == (200, [changed])
+    assert (bare.status_code, bare.json()) == (200, [unfiltered])
+    assert (await subscriber.get(PATH)).json()["items"] == [unfiltered]
+
+
+async def test_swapping_types(subscriber: httpx.AsyncClient, webhook: str) -> None:
+    """Two subscriptions of one webhook can swap their types in one PATCH; the answer is in the order of the request."""
+    made = (await subscriber.post(PATH, json=[order(webhook, each) for each in SAMPLES[:2]])).json()
+    pairs = [(made[0]["id"], SAMPLES[1]), (made[1]["id"], SAMPLES[0])]
+
+    response = await subscriber.patch(PATH, json=[{"subscriptionId": i, **order(webhook, t)} for i, t in pairs])
+
+    assert [(each["id"], each["eventType"]) for each in response.json()] == pairs
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "named"),
+    [
+        ({"subscriptionId": None}, 422, ["[1].subscriptionId"]),
+        ({"subscriptionId": "x"}, 400, ["[1].subscriptionId"]),
+        ({"generation": 7}, 422, ["[1].generation"]),
+        ({"webhook": {"resourceUri": "x"}, "eventFilter": "a"}, 400, ["[1].webhook.resourceUri", "[1].eventFilter"]),
+        ({"webhook": {"resourceUri": f"{WEBHOOKS}/{uuid4()}"}}, 400, ["[1].webhook.resourceUri"]),
+        ({"eventType": "com.example.nothing"}, 400, ["[1].eventType"]),
+        ({"eventType": SAMPLES[2]}, 400, ["[1].eventType"]),
+        ({"eventType": AUDIT}, 400, ["[1].eventType"]),
+        ({"eventFilter": "a EQ 1"}, 400, ["[1].eventFilter"]),
+    ],
+)
+async def test_refused_replacements(
+    subscriber: httpx.AsyncClient, webhook: str, change: dict[str, Any], status: int, named: list[str]
+) -> None:
+    """One bad replacement refuses all, and names item and field; nothing is changed."""
+    made = (await subscriber.post(PATH, json=[order(webhook, each) for each in SAMPLES[:3]])).json()
+    good = {"subscriptionId": made[0]["id"], **order(webhook, AUDIT)}
+    bad = {"subscriptionId": made[1]["id"], **order(webhook, SAMPLES[1]), **change}
+
+    response = await subscriber.patch(PATH, json=[good, bad])
+
+    kept = (await subscriber.get(PATH)).json()["items"]
+    assert (response.status_code, issues(response)) == (status, [("field", name) for name in named])
+    assert sorted(kept, key=lambda each: each["eventType"]) == made
+
+
+async def test_replacing_what_is_not_there(
+    api: httpx.AsyncClient, subscriber: httpx.AsyncClient, webhook: str, callers: Callers
+) -> None:
+    """An unknown id, or a stranger's, is a 404 and changes nothing; one that is named twice, and no array, are refused."""
+    [made] = (await subscriber.post(PATH, json=order(webhook))).json()
+    mine = {"subscriptionId": made["id"], **order(webhook, EXPIRING)}
+    stranger = await callers.headers(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)
+
+    unknown = await subscriber.patch(PATH, json=[mine, mine | {"subscriptionId": str(uuid4())}])
+    foreign = await api.patch(PATH, json=[mine], headers=stranger)
+    twice = await subscriber.patch(PATH, json=[mine, mine | {"eventType": SAMPLES[0]}])
+    empty = await subscriber.patch(PATH, json=[])
+    single = await subscriber.patch(PATH, json=mine)
+
+    assert [(each.status_code, each.json()["message"]) for each in (unknown, foreign)] == [
+        (404, "Subscription not found")
+    ] * 2
+    assert (twice.status_code, issues(twice)) == (400, [("field", "[1].subscriptionId")])
+    assert [(each.status_code, issues(each)) for each in (empty, single)] == [
+        (400, [("field", "body")]),
+        (422, [("field", "body")]),
+    ]
+    assert (await subscriber.get(PATH)).json()["items"] == [made]
+
+
+async def test_viewers_change_nothing(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A viewer may list subscriptions, and neither subscribe, nor replace, nor delete."""
+    viewer = await callers.headers(Role.VIEWER)
+
+    listed = await api.get(PATH, headers=viewer)
+    others = [
+        await api.post(PATH, json=[], headers=viewer),
+        await api.patch(PATH, json=[], headers=viewer),
+        await api.delete(PATH, headers=viewer),
+    ]
+
+    assert (listed.status_code, [each.status_code for each in others]) == (200, [403] * 3)
 
 
 async def test_deletion(subscriber: httpx.AsyncClient, webhook: str) -> None:

@@ -10,11 +10,17 @@ import pytest
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions.clients import Role
 from tests.clock import Clock
-from tests.receiver import Receiver
+from tests.receiver import Answer, Receiver
 from tests.service.callers import OTHER_WORKSPACE, Callers
 
 PATH = "/events/v1beta1/webhooks"
 SECRET = "s3cr3tKey"
+OAUTH: dict[str, Any] = {
+    "authType": "oauth",
+    "clientId": "a client",
+    "clientSecret": "hush",
+    "issuerUrl": "https://127.0.0.1:9/token?scope=events",
+}
 
 
 def registration(**more: Any) -> dict[str, Any]:
@@ -85,6 +91,20 @@ async def test_registration_without_a_challenge(subscriber: httpx.AsyncClient) -
     assert "Token abc" not in str(body)
 
 
+async def test_registration_with_oauth(subscriber: httpx.AsyncClient) -> None:
+    """`authType` comes back as `Oauth` with clientId and issuerUrl; the client's secret does not."""
+    made = await subscriber.post(PATH, json=registration(**OAUTH))
+    wrong = await subscriber.patch(f"{PATH}/{made.json()['id']}", json={"issuerUrl": "ftp://example.com"})
+    left = await subscriber.patch(f"{PATH}/{made.json()['id']}", json={"authType": None})
+
+    body = made.json()
+    assert made.status_code == 201, made.text
+    assert (body["authType"], body["clientId"], body["issuerUrl"]) == ("Oauth", "a client", OAUTH["issuerUrl"])
+    assert "hush" not in made.text
+    assert (wrong.status_code, issues(wrong)) == (400, [("field", "issuerUrl")])
+    assert (left.json()["authType"], left.json()["clientId"], left.json()["issuerUrl"]) == ("", "", "")
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code", "named"),
     [
@@ -92,11 +112,12 @@ async def test_registration_without_a_challenge(subscriber: httpx.AsyncClient) -
         ({"name": None}, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY", ["name"]),
         ({"name": 5}, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY", ["name"]),
         ({"batching": "yes"}, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY", ["batching"]),
-        ({"batching": True}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["batching"]),
-        ({"contentMode": "binary"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["contentMode"]),
+        ({"batching": True, "contentMode": "binary"}, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY", ["contentMode"]),
+        ({"contentMode": "avro"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["contentMode"]),
         ({"name": "a/b", "secret": "123"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["name", "secret"]),
         ({"authType": "APIKey"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["apiKey"]),
-        ({"authType": "Oauth", "clientId": "a"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["authType"]),
+        ({"authType": "Oauth", "clientId": "a"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["clientSecret", "issuerUrl"]),
+        ({**OAUTH, "issuerUrl": "https://10.1.2.3/"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["issuerUrl"]),
         ({"destination": "ftp://example.com"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["destination"]),
         ({"destination": "https://10.1.2.3/"}, 400, "HPE_GL_ERROR_BAD_REQUEST", ["destination"]),
     ],
@@ -217,6 +238,23 @@ async def test_verification(subscriber: httpx.AsyncClient, receiver: Receiver) -
     assert response.status_code == 200, response.text
     assert body["destinationResponse"] == {"statusCode": 200, "message": "OK", "requestedRate": None}
     assert (body["id"], body["status"], "stateReason" in body) == (made["id"], "ACTIVE", False)
+
+
+async def test_a_challenge_is_authorised(subscriber: httpx.AsyncClient, receiver: Receiver) -> None:
+    """The challenge carries the token, as deliveries do; where there is none, the webhook's reason says why."""
+    token = Answer(body=b'{"access_token":"t-1","expires_in":3600}')
+    receiver.plan("/token", Answer(status=403, body=b'{"error":"access_denied"}'), token)
+    asked = registration(**OAUTH | {"issuerUrl": receiver.url("/token"), "destination": receiver.url()})
+    made = (await subscriber.post(PATH, json=asked)).json()
+
+    without = (await subscriber.post(f"{PATH}/{made['id']}/verify")).json()
+    body = (await subscriber.post(f"{PATH}/{made['id']}/verify")).json()
+
+    assert without["destinationResponse"]["statusCode"] == 0
+    said = "Webhook URL unreachable. error: token endpoint answered 403 access_denied"
+    assert (without["status"], without["stateReason"]) == ("ERROR", said)
+    assert (body["status"], body["destinationResponse"]["statusCode"]) == ("ACTIVE", 200)
+    assert [found.header("authorization") for found in receiver.requests if found.challenge] == ["Bearer t-1"]
 
 
 async def test_a_failed_verification_is_a_200_too(subscriber: httpx.AsyncClient) -> None:

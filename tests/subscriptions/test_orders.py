@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from subscriptions import tables
 from subscriptions.database import Database
 from subscriptions.errors import Absent, LimitReached, Refused
-from subscriptions.orders import Order, Orders, Subscription
+from subscriptions.orders import Order, Orders, Replacement, Subscription
 from subscriptions.registry import Registry
 from subscriptions.vault import Vault
 from subscriptions.webhooks import Owner, Registration
@@ -164,6 +164,59 @@ async def test_ending_subscriptions_is_all_or_nothing(database: Database, clock:
         await Orders().remove(connection, ANNA.workspace_id, ids)
 
     assert (before, (await listed(database, None))[1]) == (2, 0)
+
+
+async def test_replacing_beside_others(database: Database, clock: Clock, webhook: UUID) -> None:
+    """Ten replacements of one subscription at the same moment, beside a swap of two others: each counts, nobody deadlocks."""
+    first, second, third = await add(
+        database, clock, [Order(event_type=name, webhook=webhook) for name in (TYPES[0], TYPES[1], TYPES[2])]
+    )
+    swap = [(second.id, TYPES[2]), (third.id, TYPES[1])]
+
+    await asyncio.gather(
+        *(replace(database, clock, [(first.id, TYPES[0])], f"n eq {number}") for number in range(10)),
+        replace(database, clock, swap),
+        replace(database, clock, swap[::-1]),
+    )
+
+    kept = {each.id: each for each in (await listed(database, None))[0]}
+    assert [kept[each.id].generation for each in (first, second, third)] == [11, 3, 3]
+    assert [kept[each.id].event_type for each in (first, second, third)] == [TYPES[0], TYPES[2], TYPES[1]]
+    assert kept[first.id].event_filter.startswith("n eq ")
+
+
+async def test_replacing_while_it_is_ended(database: Database, clock: Clock, webhook: UUID) -> None:
+    """Of a replacement and a deletion at the same moment, the deletion holds, whichever came first."""
+    made = await add(database, clock, [Order(event_type=name, webhook=webhook) for name in TYPES[:5]])
+
+    async def end() -> None:
+        async with database.transaction() as connection:
+            await Orders().remove(connection, ANNA.workspace_id, [each.id for each in made[::-1]])
+
+    changes = [(each.id, each.event_type) for each in made]
+    replaced, ended = await asyncio.gather(replace(database, clock, changes), end(), return_exceptions=True)
+
+    assert (ended, await listed(database, None)) == (None, ([], 0))
+    assert isinstance(replaced, list | Absent)
+
+
+async def replace(
+    database: Database, clock: Clock, changes: Sequence[tuple[UUID, str]], event_filter: str = ""
+) -> list[Subscription]:
+    """Each subscription with another type, and all with this filter."""
+    async with database.transaction() as connection:
+        found = {
+            each.id: each.webhook
+            for each in (await Orders().listed(connection, None, webhook=None, limit=10, offset=0))[0]
+        }
+        replacements = [
+            Replacement(
+                subscription=key,
+                order=Order(event_type=name, webhook=found.get(key, uuid4()), event_filter=event_filter),
+            )
+            for key, name in changes
+        ]
+        return await Orders().replace(connection, replacements, ANNA, within=ANNA.workspace_id, now=clock())
 
 
 def _entry(name: str, now: datetime) -> dict[str, object]:

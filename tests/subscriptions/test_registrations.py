@@ -38,6 +38,13 @@ KEPT = Webhook(
     updated_at=WHEN,
 )
 KEYED = replace(KEPT, auth_type="APIKey")
+GRANTED = replace(KEPT, auth_type="Oauth", client_id="one", issuer_url="https://example.com/token")
+OAUTH: dict[str, Any] = {
+    "auth_type": "Oauth",
+    "client_id": "one",
+    "client_secret": "two",
+    "issuer_url": "https://example.com/token",
+}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +59,7 @@ KEYED = replace(KEPT, auth_type="APIKey")
         {"description": "d" * 100},
         {"content_mode": "structured"},
         {"auth_type": "APIKey", "api_key": "Bearer abc=="},
+        OAUTH,
     ],
 )
 def test_a_registration_within_the_rules_is_taken(fields: dict[str, Any]) -> None:
@@ -84,12 +92,14 @@ def test_a_registration_within_the_rules_is_taken(fields: dict[str, Any]) -> Non
         ({"auth_type": "APIKey", "api_key": "key", "client_id": "one"}, ["clientId"]),
         ({"api_key": "key"}, ["apiKey"]),
         ({"client_id": "a", "issuer_url": "https://b"}, ["clientId", "issuerUrl"]),
-        ({"batching": True}, ["batching"]),
-        ({"content_mode": "binary"}, ["contentMode"]),
+        ({"batching": True, "content_mode": "binary"}, ["contentMode"]),
+        ({"content_mode": "avro"}, ["contentMode"]),
         ({"content_mode": "JSON"}, ["contentMode"]),
         ({"name": "", "secret": "", "content_mode": "x"}, ["name", "secret", "contentMode"]),
-        # Not available yet.
-        ({"auth_type": "oauth", "client_id": "a", "client_secret": "b", "issuer_url": "https://c"}, ["authType"]),
+        ({"auth_type": "Oauth"}, ["clientId", "clientSecret", "issuerUrl"]),
+        (OAUTH | {"client_secret": ""}, ["clientSecret"]),
+        (OAUTH | {"client_id": "a\0b", "client_secret": "s" * 1001}, ["clientId", "clientSecret"]),
+        (OAUTH | {"api_key": "key"}, ["apiKey"]),
     ],
 )
 def test_a_registration_that_breaks_a_rule_names_every_field(fields: dict[str, Any], subjects: list[str]) -> None:
@@ -107,6 +117,12 @@ def test_auth_type_is_read_in_any_case(given: str) -> None:
     assert Change(auth_type=given).auth_type == "APIKey"
 
 
+@pytest.mark.parametrize("given", ["Oauth", "OAuth", "oauth", "OAUTH"])
+def test_oauth_is_read_in_any_case(given: str) -> None:
+    """greenlake.md D.4: answered as `Oauth`."""
+    assert Registration(**PLAIN | OAUTH | {"auth_type": given}).auth_type == "Oauth"
+
+
 @pytest.mark.parametrize(
     ("current", "change", "columns"),
     [
@@ -122,6 +138,9 @@ def test_auth_type_is_read_in_any_case(given: str) -> None:
         (KEYED, Change(auth_type="APIKey"), {"auth_type": "APIKey"}),
         (KEYED, Change(api_key="new"), {"api_key": "new"}),
         (KEYED, Change(auth_type=""), {"auth_type": "", "api_key": ""}),
+        (KEYED, Change(**OAUTH), OAUTH | {"api_key": ""}),
+        (GRANTED, Change(client_secret="new"), {"client_secret": "new"}),
+        (GRANTED, Change(auth_type=""), {"auth_type": "", "client_id": "", "client_secret": "", "issuer_url": ""}),
     ],
 )
 def test_a_change_writes_the_columns_it_names(current: Webhook, change: Change, columns: dict[str, Any]) -> None:
@@ -138,6 +157,8 @@ def test_a_change_writes_the_columns_it_names(current: Webhook, change: Change, 
         (KEPT, Change(api_key="key"), "apiKey"),
         (KEYED, Change(auth_type="", api_key="key"), "apiKey"),
         (KEYED, Change(client_id="one"), "clientId"),
+        (GRANTED, Change(issuer_url=""), "issuerUrl"),
+        (KEPT, Change(**OAUTH | {"client_secret": None}), "clientSecret"),
     ],
 )
 def test_credentials_have_to_fit_the_auth_type_that_results(current: Webhook, change: Change, subject: str) -> None:
@@ -148,7 +169,7 @@ def test_credentials_have_to_fit_the_auth_type_that_results(current: Webhook, ch
     assert [issue.subject for issue in raised.value.issues] == [subject]
 
 
-@pytest.mark.parametrize("fields", [{"name": ""}, {"secret": ""}, {"batching": True}, {"auth_type": "Oauth"}])
+@pytest.mark.parametrize("fields", [{"name": ""}, {"secret": ""}, {"content_mode": "avro"}, {"auth_type": "Basic"}])
 def test_a_change_keeps_the_rules_of_a_registration(fields: dict[str, Any]) -> None:
     """A change that breaks a rule cannot be made."""
     with pytest.raises(Refused):
@@ -168,6 +189,9 @@ def test_a_change_keeps_the_rules_of_a_registration(fields: dict[str, Any]) -> N
         (Change(api_key="key"), True),
         (Change(challenge_request_enabled=False), True),
         (Change(auth_type="APIKey"), True),
+        (Change(client_secret="two"), True),
+        (Change(client_id="two"), True),
+        (Change(issuer_url="https://example.com/other"), True),
     ],
 )
 def test_what_a_challenge_proved_is_stale_after_some_changes(change: Change, expected: bool) -> None:

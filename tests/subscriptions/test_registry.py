@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from subscriptions.database import Database
 from subscriptions.errors import Absent, LimitReached, Refused
 from subscriptions.registry import Registry
 from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Owner, Registration, Webhook
+from subscriptions.webhooks import Change, Grant, Owner, Registration, Webhook
 from tests.clock import Clock
 
 ANNA = Owner(workspace_id="a" * 32, principal="user:anna", created_by="Anna's client")
@@ -190,6 +191,20 @@ async def test_hooks_carry_the_unsealed_credentials(database: Database, registry
     assert hook.authorization == "Token abc"
     assert (hook.generation, hook.epoch, hook.content_mode, hook.sealed) == (1, 1, "structured", None)
     assert not any(text in kept or text.encode().hex() in kept for text in ("s3cr3tKey", "zweites", "Token abc"))
+
+
+async def test_hooks_carry_the_grant(database: Database, registry: Registry, clock: Clock) -> None:
+    """With authType Oauth a worker gets what a token is asked for with; the client's secret cannot be read at rest."""
+    oauth: dict[str, Any] = {"client_id": "a client", "client_secret": "hush!", "issuer_url": "https://example.com/token"}
+    made = await insert(database, registry, clock, replace(PLAIN, auth_type="Oauth", **oauth))
+
+    async with database.raw() as connection:
+        hook = (await registry.hooks(connection, [made.id]))[made.id]
+        kept = await connection.fetchval("SELECT w::text FROM webhooks w")
+
+    assert (hook.grant, hook.authorization) == (Grant(**oauth), None)
+    assert "hush!" not in kept + repr(hook)
+    assert b"hush!".hex() not in kept
 
 
 async def test_one_that_cannot_be_unsealed_spoils_no_other(

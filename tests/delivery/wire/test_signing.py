@@ -96,5 +96,36 @@ def test_a_parcel_carries_the_bytes_it_was_given(mode: str, media_type: str) -> 
 
 def test_an_unknown_mode_is_refused() -> None:
     """A mode that cannot be sent is named."""
-    with pytest.raises(Refused, match="contentMode: `binary` is not one of `json`, `structured`"):
-        parcels.single(event=EVENT, body=b"{}", content_mode="binary")
+    with pytest.raises(Refused, match="contentMode: `yaml` is not one of `json`, `structured`, `binary`"):
+        parcels.single(event=EVENT, body=b"{}", content_mode="yaml")
+
+
+def test_binary_mode_puts_attributes_into_headers_and_the_data_into_the_body() -> None:
+    """H3 to H5: `ce-` headers, percent-encoded, and the data's own bytes under its own media type."""
+    event = b'{"specversion":"1.0","id":"a b","source":"//x","type":"t","datacontenttype":"application/json","data":{"n":1e30}}'
+    parcel = parcels.single(event=EVENT, body=event, content_mode="binary")
+
+    headers = (
+        ("Content-Type", "application/json"),
+        *(("ce-specversion", "1.0"), ("ce-id", "a%20b"), ("ce-source", "//x"), ("ce-type", "t")),
+    )
+    assert parcel == parcels.Parcel(id=str(EVENT), body=b'{"n":1e30}', headers=headers)
+
+
+def test_an_event_without_data_is_sent_structured_in_binary_mode() -> None:
+    """W1: a webhook's request has a payload."""
+    event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t"}'
+    parcel = parcels.single(event=EVENT, body=event, content_mode="binary")
+
+    headers = (("Content-Type", "application/cloudevents+json"),)
+    assert parcel == parcels.Parcel(id=str(EVENT), body=event, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("mode", "media_type"), [("json", "application/json"), ("structured", "application/cloudevents-batch+json")]
+)
+def test_a_batch_is_announced_by_its_mode(mode: str, media_type: str) -> None:
+    """The array goes as it was closed; the mode decides the media type alone (D.5)."""
+    parcel = parcels.batch(EVENT, b"[{},{}]", content_mode=mode)
+
+    assert parcel == parcels.Parcel(id=str(EVENT), body=b"[{},{}]", headers=(("Content-Type", media_type),))

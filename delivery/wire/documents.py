@@ -1,0 +1,58 @@
+"""Small documents that the operator's own settings name, read over the wire: an OpenID issuer's configuration and keys.
+
+What they say, and how long they are believed, is left to those who ask.
+"""
+
+import httpx
+
+from delivery.wire.guard import Guard
+from delivery.wire.sender import explain, inflated
+from delivery.wire.transport import Dial, Limits, Transport, open_transport
+from subscriptions.errors import Unavailable
+
+#: Bytes of one document, and seconds for it.
+DOCUMENT_BYTES = 262_144
+DEADLINE = 5.0
+# The operator's own hosts are often private ones, and opening them to webhooks for that would be the greater harm. What a
+# guard opens by no range stays shut here too: link-local addresses, where clouds keep credentials.
+ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
+class Documents:
+    """Reads documents over a transport of its own; made by `open_documents`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def read(self, url: str) -> bytes:
+        """The document's bytes, within 5 s (`DEADLINE`); raises Unavailable unless it was answered with 200 and whole."""
+        dial = Dial()
+        try:
+            request = httpx.Request(
+                "GET",
+                url,
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+                extensions={"destination": url, "dial": dial},
+            )
+            response = await self._transport.handle_async_request(request)
+        except Exception as error:
+            connect = self._transport.limits.connect_timeout
+            raise Unavailable(url, explain(error, dial, connect=connect, deadline=DEADLINE).cause) from error
+        if response.status_code != 200:
+            raise Unavailable(url, f"it answered {response.status_code}")
+        assert isinstance(response.stream, httpx.ByteStream)
+        body = b"".join([part async for part in response.stream])
+        body, longer = inflated(body, response.headers.get("content-encoding", ""), DOCUMENT_BYTES)
+        if longer or response.extensions["truncated"]:
+            raise Unavailable(url, f"it is larger than {DOCUMENT_BYTES} bytes")
+        return body
+
+    async def aclose(self) -> None:
+        """Closes its connections."""
+        await self._transport.aclose()
+
+
+async def open_documents(*, allow_http: bool = False, ca_bundle: str = "") -> Documents:
+    """A reader on the running loop; close it with `aclose`. Raises Misconfigured where the CA bundle cannot be read."""
+    limits = Limits(connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES)
+    return Documents(await open_transport(Guard(ANYWHERE, allow_http), limits=limits, ca_bundle=ca_bundle))

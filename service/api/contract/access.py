@@ -1,0 +1,156 @@
+"""The contract of everything around: tokens, keys, health, and these descriptions themselves.
+
+What is done with them is left to `service/api/tokens.py`, `health.py`, `openapi.py` and `reference.py`.
+"""
+
+from service.api.contract.operation import JSON, Operation
+from service.api.contract.shapes import WORKSPACE, Json, array, given, literal, ref, text, whole
+
+TAG = "Access"
+STATE = "Service"
+
+_FAULT: Json = {"content": {JSON: {"schema": ref("TokenFault")}}}
+
+SCHEMAS: dict[str, Json] = {
+    "TokenRequest": given(
+        {"grant_type": literal("client_credentials")},
+        {"client_id": text("Here or by HTTP Basic."), "client_secret": text("Here or by HTTP Basic.")},
+        examples=[
+            {
+                "grant_type": "client_credentials",
+                "client_id": "0908777a-788f-45da-afb8-295c626e4d14",
+                "client_secret": "the secret that was shown once",
+            }
+        ],
+    ),
+    "Token": given(
+        {
+            "access_token": text("A JWT, signed with ES256."),
+            "token_type": literal("Bearer"),
+            "expires_in": whole("Seconds.", minimum=1),
+        }
+    ),
+    "TokenFault": given(
+        {
+            "error": text("As RFC 6749, 5.2 has it.", examples=["invalid_client"]),
+            "error_description": text("What is wrong, in words."),
+        }
+    ),
+    "Jwks": given({"keys": array({"type": "object"}, "Public keys as JWKs; `kid` names one.")}),
+    "Health": given({"status": text()}, {"missing": text("What this process lacks.")}),
+    "Error": given(
+        {
+            "httpStatusCode": whole("The status, again."),
+            "errorCode": text("For programs.", examples=["HPE_GL_ERROR_BAD_REQUEST"]),
+            "message": text("For people: what is wrong, and where."),
+            "debugId": text("Names this one answer, in our log too.", format="uuid"),
+        },
+        {
+            "errorDetails": array(
+                {"anyOf": [ref("BadRequest"), ref("RetryInfo")]}, "What exactly, where there is more to say."
+            )
+        },
+        examples=[
+            {
+                "httpStatusCode": 400,
+                "errorCode": "HPE_GL_ERROR_BAD_REQUEST",
+                "message": "name: must be 1 to 50 letters, digits, spaces and - . _ @",
+                "debugId": "9d2698f2-0dd4-4870-b026-7e18c755e121",
+                "errorDetails": [
+                    {
+                        "type": "hpe.greenlake.bad_request",
+                        "issues": [
+                            {
+                                "source": "field",
+                                "subject": "name",
+                                "description": "must be 1 to 50 letters, digits, spaces and - . _ @",
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
+    ),
+    "BadRequest": given(
+        {
+            "type": literal("hpe.greenlake.bad_request"),
+            "issues": array(
+                given(
+                    {
+                        "source": text("", enum=["field", "header", "query.parameter"]),
+                        "subject": text("Where: `name`, `[3].eventType`, a header, a parameter."),
+                        "description": text("What is wrong there and what would be right."),
+                    }
+                )
+            ),
+        }
+    ),
+    "RetryInfo": given({"type": literal("hpe.greenlake.retry_info"), "retryAfterSeconds": whole("", minimum=0)}),
+}
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/authorization/v2/oauth2/{workspaceId}/token",
+        tag=TAG,
+        id="issueToken",
+        open=True,
+        summary="Get a token",
+        description="The client credentials grant (RFC 6749, 4.4). Tokens are good for 15 minutes.",
+        names={"workspaceId": text("32 lower-case hexadecimal digits.", minLength=1, examples=[WORKSPACE])},
+        body={"application/x-www-form-urlencoded": ref("TokenRequest")},
+        answer=ref("Token"),
+        errors=(413,),
+        others={
+            400: {"description": "The form cannot be read, or asks for another grant.", **_FAULT},
+            401: {"description": "The client is not known, or its secret is another.", **_FAULT},
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/authorization/v2/jwks",
+        tag=TAG,
+        id="readKeys",
+        open=True,
+        summary="Read the public keys of tokens",
+        answer=ref("Jwks"),
+    ),
+    Operation(
+        method="GET",
+        path="/health/live",
+        tag=STATE,
+        id="live",
+        open=True,
+        summary="Does the process live?",
+        answer=ref("Health"),
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        tag=STATE,
+        id="ready",
+        open=True,
+        summary="Can the process serve?",
+        answer=ref("Health"),
+        others={503: {"description": "It cannot; `missing` says why.", "content": {JSON: {"schema": ref("Health")}}}},
+    ),
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        tag=STATE,
+        id="openapi",
+        open=True,
+        summary="Read this description as OpenAPI 3.1",
+        answer={"type": "object"},
+    ),
+    Operation(
+        method="GET",
+        path="/docs",
+        tag=STATE,
+        id="docs",
+        open=True,
+        summary="Read this description as a page",
+        media_type="text/html",
+        answer=text(),
+    ),
+)

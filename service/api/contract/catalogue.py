@@ -1,0 +1,151 @@
+"""The contract of the catalogue: event types, and the tree that they hang in (greenlake.md 1.10).
+
+What is done with them is left to `service/api/catalogue.py`.
+"""
+
+from service.api.contract.operation import JSON, Operation, paging
+from service.api.contract.shapes import MOMENT, Json, given, literal, moment, page, ref, taken, text, uuid, whole
+from service.api.contract.subscriptions import EXPIRING
+from service.auth import Permission
+
+PATH = "/events/v1beta1"
+TAG = "Catalogue"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+_PROSE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+
+_DATED: dict[str, Json] = {
+    "generation": whole("Rises with each update.", minimum=1),
+    "createdAt": moment("When it was registered."),
+    "updatedAt": moment("When it was changed last."),
+}
+
+
+def _item(kind: str, name: Json, **more: Json) -> Json:
+    return {"id": uuid(), "name": name, "type": literal(kind), **more, **_DATED}
+
+
+_ENTRY: dict[str, Json] = {
+    "eventType": text(),
+    "apiGroup": text("Who publishes it."),
+    "serviceManager": text("Whose catalogue it stands in."),
+    "friendlyName": text("What people call it."),
+    "description": text(),
+}
+
+SCHEMAS: dict[str, Json] = {
+    "ServiceManager": given(
+        _item("events/service-manager", text()),
+        examples=[
+            {
+                "id": "00000000-0000-0000-0000-000000000000",
+                "name": "HPE GreenLake Platform",
+                "type": "events/service-manager",
+                "generation": 1,
+                "createdAt": MOMENT,
+                "updatedAt": MOMENT,
+            }
+        ],
+    ),
+    "ApiGroup": given(_item("events/api-group", text("As `apiGroup` in subscriptions."))),
+    "CatalogueEvent": given(
+        _item("events/event", text("The event type."), friendlyName=text("What people call it.")),
+        {"description": text("Ours: what has happened.")},
+    ),
+    "EventType": given(
+        {**_ENTRY, **_DATED},
+        examples=[
+            {
+                "eventType": EXPIRING,
+                "apiGroup": "subscriptions",
+                "serviceManager": "HPE GreenLake Platform",
+                "friendlyName": "Expiring subscriptions",
+                "description": "A subscription expires in 1, 30, 60 or 90 days.",
+                "generation": 1,
+                "createdAt": MOMENT,
+                "updatedAt": MOMENT,
+            }
+        ],
+    ),
+    "EventTypeInput": taken(
+        {
+            "eventType": text(
+                "`com.hpe.greenlake.<group>.<version>[.<collection>].<event>`, or any other CloudEvents type."
+            )
+        },
+        {
+            name: {"type": ["string", "null"], "maxLength": longest, "pattern": pattern}
+            for name, longest, pattern in (
+                ("friendlyName", 200, _LINE),
+                ("description", 2000, _PROSE),
+                ("apiGroup", 200, _LINE),
+                ("serviceManager", 200, _LINE),
+            )
+        },
+        examples=[
+            {"eventType": "com.hpe.greenlake.compute-ops.v1.servers.rebooted", "friendlyName": "Server rebooted"}
+        ],
+    ),
+    "ServiceManagerList": page("ServiceManager"),
+    "ApiGroupList": page("ApiGroup"),
+    "CatalogueEventList": page("CatalogueEvent"),
+    "EventTypeList": page("EventType"),
+}
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=PATH + "/service-managers",
+        tag=TAG,
+        id="getservicemanagers",
+        summary="List the service managers, by name",
+        query=paging(200, 200),
+        answer=ref("ServiceManagerList"),
+        errors=(400,),
+    ),
+    Operation(
+        method="GET",
+        path=PATH + "/service-managers/{serviceManagerId}/api-groups",
+        tag=TAG,
+        id="getapigroups",
+        summary="List the API groups of a service manager, by name",
+        query=paging(200, 200),
+        answer=ref("ApiGroupList"),
+        errors=(400, 404),
+    ),
+    Operation(
+        method="GET",
+        path=PATH + "/api-groups/{apiGroupId}/events",
+        tag=TAG,
+        id="getevents",
+        summary="List the event types of an API group, in alphabetical order",
+        query=paging(200, 200),
+        answer=ref("CatalogueEventList"),
+        errors=(400, 404),
+    ),
+    Operation(
+        method="GET",
+        path=PATH + "/event-types",
+        tag=TAG,
+        id="listEventTypes",
+        permission=Permission.READ_EVENT_TYPES,
+        summary="List all event types, in alphabetical order",
+        query=paging(200, 200),
+        answer=ref("EventTypeList"),
+        errors=(400,),
+    ),
+    Operation(
+        method="POST",
+        path=PATH + "/event-types",
+        tag=TAG,
+        id="registerEventType",
+        permission=Permission.CREATE_EVENT_TYPES,
+        summary="Register an event type",
+        description="201 for a new one, 200 where it stands already, 409 where it stands with other details than are given.",
+        body={JSON: ref("EventTypeInput")},
+        success=201,
+        answer=ref("EventType"),
+        errors=(400, 409, 413, 422),
+        others={200: {"description": "It stands already.", "content": {JSON: {"schema": ref("EventType")}}}},
+    ),
+)

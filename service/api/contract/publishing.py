@@ -1,0 +1,183 @@
+"""The contract of publishers, which GreenLake keeps to itself: occurrences, CloudEvents, and what became of an event.
+
+What is done with them is left to `service/api/events.py`.
+"""
+
+from delivery.lifecycle import State
+from service.api.contract.operation import JSON, Operation, parameter
+from service.api.contract.shapes import (
+    MOMENT,
+    WORKSPACE,
+    Json,
+    array,
+    flag,
+    given,
+    moment,
+    one_or_many,
+    ref,
+    text,
+    whole,
+)
+from service.auth import Permission
+from subscriptions.codec import BATCH, STRUCTURED
+
+TAG = "Publishing"
+_ID = "01933b3e-6f00-7000-8000-000000000001"
+_EXTENSION: Json = {"type": ["string", "boolean", "integer", "null"]}
+
+
+def _maybe(description: str, **more: object) -> Json:
+    return {"type": ["string", "null"], "description": description, **more}
+
+
+SCHEMAS: dict[str, Json] = {
+    "Occurrence": {
+        "type": "object",
+        "properties": {
+            "apiGroup": text("Who publishes: lower-case letters, digits and single hyphens.", examples=["compute-ops"]),
+            "apiVersion": text("Such as `v1`, `v1beta1`.", examples=["v1"]),
+            "resourceCollection": _maybe(
+                "What kind of resource; none for an event of no resource.", examples=["servers"]
+            ),
+            "event": text("What happened.", examples=["rebooted"]),
+            "data": {
+                "type": ["object", "array"],
+                "description": "created and updated: the whole resource; deleted: its `type` and `id`. Delivered to the letter.",
+            },
+            "id": _maybe(
+                "The publisher's own id; the same one again gets the same receipt, and nothing is sent twice."
+            ),
+            "time": _maybe("When it happened, RFC 3339; now where nothing is given."),
+            "region": _maybe("The region in `source`; `global` where nothing is given."),
+            "workspaceId": _maybe("Another workspace than the token's, for clients that may publish for any."),
+            "correlationId": _maybe("Goes out as `correlationid`."),
+            "partitionKey": _maybe("Goes out as `partitionkey`."),
+            "dataschema": _maybe("A URI."),
+            "traceparent": _maybe("W3C Trace Context."),
+        },
+        "patternProperties": {"^[a-z0-9]{1,20}$": {}},
+        "additionalProperties": False,
+        "required": ["apiGroup", "apiVersion", "event", "data"],
+        "description": "Names of 1 to 20 lower-case letters and digits beside these are extension attributes of the event.",
+        "examples": [
+            {
+                "apiGroup": "compute-ops",
+                "apiVersion": "v1",
+                "resourceCollection": "servers",
+                "event": "rebooted",
+                "data": {"id": "server-1", "uptime": 1.0},
+            }
+        ],
+    },
+    "CloudEvent": {
+        "type": "object",
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": text("Unique within its source.", minLength=1),
+            "source": text("A URI reference.", minLength=1, examples=["//global.api.greenlake.hpe.com/compute-ops"]),
+            "type": text("The event type.", minLength=1),
+            "subject": _maybe("The workspace."),
+            "datacontenttype": _maybe("The media type of `data`."),
+            "dataschema": _maybe("A URI."),
+            "time": _maybe("RFC 3339."),
+            "data": {},
+            "data_base64": _maybe("The data where it is bytes."),
+        },
+        "required": ["specversion", "id", "source", "type"],
+        "additionalProperties": _EXTENSION,
+        "examples": [
+            {
+                "specversion": "1.0",
+                "id": _ID,
+                "source": "//global.api.greenlake.hpe.com/compute-ops",
+                "type": "com.hpe.greenlake.compute-ops.v1.servers.rebooted",
+                "subject": WORKSPACE,
+                "datacontenttype": JSON,
+                "time": MOMENT,
+                "data": {"id": "server-1", "uptime": 1.0},
+            }
+        ],
+    },
+    "Receipt": given(
+        {
+            "id": text("The event's id: the publisher's, or the one made here."),
+            "type": text("The event type."),
+            "acceptedAt": moment("When it was accepted, for good."),
+            "duplicate": flag("Whether it was accepted before; nothing is sent twice."),
+        },
+        examples=[
+            {
+                "id": _ID,
+                "type": "com.hpe.greenlake.compute-ops.v1.servers.rebooted",
+                "acceptedAt": MOMENT,
+                "duplicate": False,
+            }
+        ],
+    ),
+    "EventTrace": given(
+        {
+            "id": text(),
+            "type": text(),
+            "source": text(),
+            "workspaceId": text(),
+            "acceptedAt": moment("When it was accepted."),
+            "deliveries": given(
+                {str(state): whole("", minimum=0) for state in State},
+                description="Webhooks by the state of their delivery.",
+            ),
+            "spreading": flag("Whether deliveries are still being written."),
+        }
+    ),
+}
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/events/v1beta1/occurrences",
+        tag=TAG,
+        id="publishOccurrences",
+        permission=Permission.PUBLISH,
+        summary="Publish what has happened",
+        description="One occurrence or an array, taken whole or not at all. Each becomes a CloudEvent of the type "
+        "`com.hpe.greenlake.<apiGroup>.<apiVersion>.<resourceCollection>.<event>`, which has to be in the catalogue. 202 means "
+        "kept for good. An `id` that is known with other content is a conflict (409).",
+        body={JSON: one_or_many("Occurrence")},
+        success=202,
+        answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
+        errors=(400, 409, 413, 422),
+    ),
+    Operation(
+        method="POST",
+        path="/events/v1beta1/cloudevents",
+        tag=TAG,
+        id="publishCloudEvents",
+        permission=Permission.PUBLISH,
+        summary="Publish CloudEvents made elsewhere",
+        description="Structured or batch mode as below; with any other Content-Type binary mode, the attributes in `ce-` headers "
+        "and the data as the body. Events are passed on as received.",
+        body={
+            STRUCTURED: ref("CloudEvent"),
+            BATCH: array(ref("CloudEvent")),
+            JSON: {"description": "The data of a binary event."},
+        },
+        success=202,
+        answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
+        errors=(400, 409, 413, 415, 422),
+    ),
+    Operation(
+        method="GET",
+        path="/events/v1beta1/events/{id}",
+        tag=TAG,
+        id="readEvent",
+        permission=Permission.READ_EVENTS,
+        summary="See what became of an event",
+        description="`id` is that of the receipt. Where the publisher chose it, `source` has to name the event's source.",
+        names={"id": text("", minLength=1)},
+        query=(
+            parameter("source", text(), "The event's source, where the publisher chose the id."),
+            parameter("workspaceId", text(), "Another workspace than the token's, for those who see others."),
+        ),
+        answer=ref("EventTrace"),
+        errors=(404,),
+    ),
+)

@@ -1,0 +1,164 @@
+"""The contract of subscriptions (greenlake.md 1.6).
+
+What is done with them is left to `service/api/subscriptions.py`.
+"""
+
+from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
+from service.api.contract.shapes import (
+    MOMENT,
+    WEBHOOK,
+    Json,
+    array,
+    given,
+    literal,
+    made,
+    one_or_many,
+    page,
+    ref,
+    taken,
+    text,
+    uuid,
+    whole,
+)
+from service.auth import Permission
+
+PATH = "/events/v1beta1/subscriptions"
+TAG = "Subscriptions"
+EXPIRING = "com.hpe.greenlake.subscriptions.v1.expiring-subscriptions"
+SUBSCRIPTION = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+_URI = f"/events/v1beta1/webhooks/{WEBHOOK}"
+
+FILTER = (
+    "A condition on the event's `data`: `eq ne gt ge lt le in`, `startswith contains endswith`, `and or not` and "
+    "parentheses over properties such as `status` or `audit_info/username`, with numbers, `'strings'`, timestamps, true, "
+    "false and null. Empty: every event of the type. A filter that cannot be read is refused (400), naming the token and "
+    "its place."
+)
+_EVENT_TYPE = text("One of the catalogue's.", minLength=1, examples=[EXPIRING])
+_FILTER = text(FILTER, examples=["status eq 'active' and quantity gt 4"])
+_EXAMPLE: Json = {
+    "id": SUBSCRIPTION,
+    "type": "events/subscription",
+    "serviceManager": "HPE GreenLake Platform",
+    "apiGroup": "subscriptions",
+    "eventType": EXPIRING,
+    "friendlyName": "Expiring subscriptions",
+    "description": "A subscription expires in 1, 30, 60 or 90 days.",
+    "resourceUri": f"{PATH}/{SUBSCRIPTION}",
+    "webhook": {"resourceUri": _URI},
+    "hpePrincipal": "user:0908777a-788f-45da-afb8-295c626e4d14",
+    "createdBy": "Licence watch",
+    "createdAt": MOMENT,
+    "updatedBy": "Licence watch",
+    "updatedAt": MOMENT,
+    "generation": 1,
+}
+
+SCHEMAS: dict[str, Json] = {
+    "WebhookReference": given({"resourceUri": text("The path of the webhook.", examples=[_URI])}),
+    "WebhookReferenceInput": taken({"resourceUri": text("The path of the webhook.", examples=[_URI])}),
+    "SubscriptionInput": taken(
+        {"eventType": _EVENT_TYPE, "webhook": ref("WebhookReferenceInput")},
+        {"eventFilter": _FILTER},
+        examples=[{"eventType": EXPIRING, "webhook": {"resourceUri": _URI}}],
+    ),
+    "SubscriptionUpdate": taken(
+        {
+            "subscriptionId": uuid("The subscription to change."),
+            "eventType": _EVENT_TYPE,
+            "webhook": ref("WebhookReferenceInput"),
+        },
+        {"eventFilter": _FILTER},
+        examples=[
+            {
+                "subscriptionId": SUBSCRIPTION,
+                "eventType": EXPIRING,
+                "webhook": {"resourceUri": _URI},
+                "eventFilter": "quantity gt 4",
+            }
+        ],
+    ),
+    "SubscriptionResponse": given(
+        {
+            "id": uuid(),
+            "type": literal("events/subscription"),
+            "serviceManager": text("Whose catalogue the event type stands in."),
+            "apiGroup": text("Who publishes it."),
+            "eventType": text(),
+            "friendlyName": text("What people call the event type."),
+            "resourceUri": text(f"`{PATH}/{{id}}`"),
+            "webhook": ref("WebhookReference"),
+            **made(),
+            "generation": whole("Rises with each update.", minimum=0),
+        },
+        {"description": text("What the catalogue says of the type."), "eventFilter": text("There where there is one.")},
+        examples=[_EXAMPLE],
+    ),
+    "SubscriptionList": page("SubscriptionResponse"),
+}
+
+FILTERED = parameter(
+    "filter",
+    text("", examples=[f"webhookId eq '{WEBHOOK}'"]),
+    "`webhookId eq '<uuid>'`; without it, those of all webhooks.",
+)
+IDS = parameter(
+    "id", array(text("", format="uuid"), minItems=1), "Each id once.", required=True, style="form", explode=True
+)
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=PATH,
+        id="createSubscription",
+        tag=TAG,
+        permission=Permission.CREATE_SUBSCRIPTIONS,
+        summary="Subscribe webhooks to event types",
+        description="All of them or none; one object is answered by an array too. Publications that begin after the answer are "
+        "matched. `Location` names the first. Over the limit of a webhook: 403 "
+        "`HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`.",
+        body={JSON: one_or_many("SubscriptionInput")},
+        success=201,
+        location=True,
+        answer=array(ref("SubscriptionResponse")),
+        errors=(400, 413, 422),
+    ),
+    Operation(
+        method="GET",
+        path=PATH,
+        id="retrieveSubscriptions",
+        tag=TAG,
+        permission=Permission.READ_SUBSCRIPTIONS,
+        summary="List subscriptions, newest first",
+        query=(FILTERED, *paging(10, 10)),
+        answer=ref("SubscriptionList"),
+        errors=(400,),
+    ),
+    Operation(
+        method="PATCH",
+        path=PATH,
+        id="updateSubscription",
+        tag=TAG,
+        permission=Permission.UPDATE_SUBSCRIPTIONS,
+        summary="Replace the event type and the filter of subscriptions",
+        description="All of them or none. Without `eventFilter` every event of the type is delivered.",
+        body={
+            JSON: array(ref("SubscriptionUpdate"), minItems=1),
+            MERGE_PATCH: array(ref("SubscriptionUpdate"), minItems=1),
+        },
+        answer=array(ref("SubscriptionResponse")),
+        errors=(400, 404, 413, 415, 422),
+    ),
+    Operation(
+        method="DELETE",
+        path=PATH,
+        id="DeleteSubscription",
+        tag=TAG,
+        permission=Permission.DELETE_SUBSCRIPTIONS,
+        summary="End subscriptions",
+        description="All of them or none: `?id=<uuid>&id=<uuid>`.",
+        query=(IDS,),
+        success=204,
+        errors=(400, 404),
+    ),
+)

@@ -1,0 +1,288 @@
+"""The contract of webhooks and their deliveries (greenlake.md 1.1 to 1.5).
+
+What is done with them is left to `service/api/webhooks.py` and `deliveries.py`.
+"""
+
+from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
+from service.api.contract.shapes import (
+    MOMENT,
+    WEBHOOK,
+    Json,
+    array,
+    either,
+    flag,
+    given,
+    literal,
+    made,
+    moment,
+    page,
+    ref,
+    taken,
+    text,
+    uuid,
+    whole,
+)
+from service.auth import Permission
+
+PATH = "/events/v1beta1/webhooks"
+TAG = "Webhooks"
+
+#: What a webhook can be told, beside `name`, `destination` and `secret`.
+_TOLD: dict[str, Json] = {
+    "description": text("Up to 100 characters.", maxLength=100),
+    "secondarySecret": text("A second live secret, while the first is being replaced; empty: there is none."),
+    "authType": text(
+        "`Oauth`, `APIKey` or empty, in any case. `APIKey` sends the key as the Authorization header, to the letter; `Oauth` "
+        "fetches a token at `issuerUrl` by the client credentials grant and sends it as a bearer token."
+    ),
+    "clientId": text("For `Oauth`."),
+    "clientSecret": text("For `Oauth`; never shown.", writeOnly=True),
+    "issuerUrl": text("For `Oauth`: the token endpoint, whole."),
+    "apiKey": text("For `APIKey`; never shown.", writeOnly=True),
+    "batching": flag("Up to 10 events in one array, sent when the tenth is there or the oldest is a minute old."),
+    "challengeRequestEnabled": flag("Whether the destination has to answer a challenge before it gets anything."),
+    "contentMode": text(
+        "Ours: `json` (application/json), or `structured` (application/cloudevents+json). The body is the same.",
+        examples=["json"],
+    ),
+}
+_NAME = text(
+    "1 to 50 letters, digits, spaces and `- . _ @`, unique in the workspace.",
+    minLength=1,
+    maxLength=50,
+    pattern="^[A-Za-z0-9 ._@-]{1,50}$",
+)
+_DESTINATION = text(
+    "An https URL that resolves to public addresses.", minLength=1, examples=["https://example.com/hook"]
+)
+_SECRET = text(
+    "What deliveries are signed with: 4 to 100 characters; never shown.", minLength=4, maxLength=100, writeOnly=True
+)
+#: In a change null sets a field back to what it is when nobody gives it.
+_CHANGED = {
+    name: either({k: v for k, v in told.items() if k != "description"}, told["description"])
+    for name, told in _TOLD.items()
+}
+
+_SHOWN: dict[str, Json] = {
+    "id": uuid(),
+    "type": literal("events/webhook"),
+    "name": text(),
+    "description": text("Empty where there is none, as are all fields that are not used."),
+    "destination": text("Where deliveries go."),
+    "paused": flag("True: somebody halted it; its status is DISABLED."),
+    "status": text(
+        "PENDING: a challenge is under way. ACTIVE: deliveries go out. WARNING: they do, and some fail. ERROR: too many failed; "
+        "it is probed and heals by itself. DISABLED: halted. Events for a webhook that is PENDING, ERROR or DISABLED are kept.",
+        enum=["ACTIVE", "DISABLED", "PENDING", "WARNING", "ERROR"],
+    ),
+    "resourceUri": text(f"`{PATH}/{{id}}`"),
+    "generation": whole("Rises with each update.", minimum=1),
+    **made(updated=False),
+    "authType": text("", enum=["Oauth", "APIKey", ""]),
+    "clientId": text(),
+    "issuerUrl": text(),
+    "dualSecret": flag("Whether a second secret is live."),
+    "batching": flag("Whether events come in arrays."),
+    "challengeRequestEnabled": flag("Whether the destination has to answer challenges."),
+}
+_SHOWN_TOO: dict[str, Json] = {
+    "stateReason": text("Why it is not ACTIVE.", examples=["HMAC validation failed. Please verify webhook secret."]),
+    "endpointRateLimit": either(
+        {"type": "integer"}, "Deliveries per minute that the destination grants; -1: any number; null: it never said."
+    ),
+    "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary"]),
+}
+_EXAMPLE: Json = {
+    "id": WEBHOOK,
+    "type": "events/webhook",
+    "name": "License Notification",
+    "description": "Webhook for receiving license notifications",
+    "destination": "https://example.com/new-endpoint",
+    "paused": False,
+    "status": "ACTIVE",
+    "resourceUri": f"{PATH}/{WEBHOOK}",
+    "generation": 1,
+    "hpePrincipal": "user:0908777a-788f-45da-afb8-295c626e4d14",
+    "createdBy": "Licence watch",
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+    "authType": "",
+    "clientId": "",
+    "issuerUrl": "",
+    "dualSecret": False,
+    "batching": False,
+    "challengeRequestEnabled": True,
+    "endpointRateLimit": None,
+    "contentMode": "json",
+}
+_HEADERS: Json = {"type": "object", "additionalProperties": array(text())}
+_TRIED: dict[str, Json] = {
+    "id": text("The CloudEvent's id, or that of the batch."),
+    "type": literal("events/deliveryFailure", "Also where it succeeded."),
+    "httpResponseCode": whole("What the destination answered; 0: nothing."),
+    "createdAt": moment("When the event was accepted."),
+    "updatedAt": moment("When the last attempt ended."),
+    "generation": whole("Attempts so far.", minimum=0),
+    "requestHeaders": {
+        **_HEADERS,
+        "description": "As sent, each name with all its values; credentials are shown as `***`.",
+    },
+    "requestBody": {"type": ["object", "array"], "description": "The CloudEvent; an array of them for a batch."},
+}
+_TRIED_TOO: dict[str, Json] = {
+    "reason": text("Ours: what the attempt came to, in words."),
+    "batchId": uuid("The id of the batch."),
+    "subject": text("`events.<workspace>.<webhook>`"),
+}
+_ANSWERED: dict[str, Json] = {
+    "responseHeaders": {**_HEADERS, "description": "As received."},
+    "responseBody": text("As received, cut at the configured length."),
+    "resourceUri": text(f"`{PATH}/{{webhook}}`"),
+}
+_STATE: dict[str, Json] = {
+    "status": text("", enum=["SUCCESS", "FAILURE"]),
+    "retryStatus": text("RETRY: another attempt is to come.", enum=["RETRY", "NORETRY"]),
+    "description": text("The event type; `Batch of 10 events` for a batch."),
+}
+_FAILURE = {"failureId": uuid("What a retry names; there while the delivery has not arrived.")}
+
+SCHEMAS: dict[str, Json] = {
+    "WebhookRegistrationInput": taken(
+        {"name": _NAME, "destination": _DESTINATION, "secret": _SECRET},
+        _TOLD,
+        examples=[{"name": "Licences", "destination": "https://example.com/hook", "secret": "a-shared-secret"}],
+    ),
+    "WebhookRegistrationUpdate": taken(
+        {},
+        {
+            "name": _NAME,
+            "destination": _DESTINATION,
+            "secret": _SECRET,
+            **_CHANGED,
+            "paused": flag("True halts it (DISABLED), false starts it again with a challenge."),
+        },
+        examples=[{"secondarySecret": "the-next-secret"}],
+    ),
+    "WebhookResponse": given(_SHOWN, _SHOWN_TOO, examples=[_EXAMPLE]),
+    "WebhookVerificationResponse": given(
+        {
+            **_SHOWN,
+            "destinationResponse": given(
+                {
+                    "statusCode": whole("What the destination answered; 0: nothing."),
+                    "message": text("The status in words, or why there was no answer.", examples=["OK"]),
+                    "requestedRate": either({"type": "integer"}, "Deliveries per minute it asked for."),
+                }
+            ),
+        },
+        _SHOWN_TOO,
+        examples=[{**_EXAMPLE, "destinationResponse": {"statusCode": 200, "message": "OK", "requestedRate": None}}],
+    ),
+    "RecentDeliveryResponse": given(
+        {**_TRIED, **_STATE, "responseBody": _ANSWERED["responseBody"]}, _TRIED_TOO | _ANSWERED | _FAILURE
+    ),
+    "DeliveryFailureRetry": given(
+        {**_TRIED, **_ANSWERED, **_FAILURE},
+        {**_TRIED_TOO, **_STATE, "message": text("What asking came to: submitted, under way already, or kept.")},
+    ),
+    "WebhookList": page("WebhookResponse"),
+    "RecentDeliveryList": page("RecentDeliveryResponse"),
+}
+
+
+def _operation(method: str, rest: str, permission: Permission, **more: object) -> Operation:
+    return Operation(method=method, path=PATH + rest, tag=TAG, permission=permission, **more)  # type: ignore[arg-type]
+
+
+OPERATIONS = (
+    _operation(
+        "POST",
+        "",
+        Permission.CREATE_WEBHOOKS,
+        id="createWebhook",
+        summary="Register a webhook",
+        description="It is PENDING until its destination has answered a challenge, and gets events once it is ACTIVE. Over the "
+        "limit of the workspace: 403 `HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`.",
+        body={JSON: ref("WebhookRegistrationInput")},
+        success=201,
+        location=True,
+        answer=ref("WebhookResponse"),
+        errors=(400, 413, 422),
+    ),
+    _operation(
+        "GET",
+        "",
+        Permission.READ_WEBHOOKS,
+        id="retrieveWebhooks",
+        summary="List the workspace's webhooks, newest first",
+        query=paging(100, 200),
+        answer=ref("WebhookList"),
+        errors=(400,),
+    ),
+    _operation(
+        "GET",
+        "/{id}",
+        Permission.READ_WEBHOOKS,
+        id="retrieveWebhook",
+        summary="Read one webhook",
+        answer=ref("WebhookResponse"),
+        errors=(404,),
+    ),
+    _operation(
+        "PATCH",
+        "/{id}",
+        Permission.UPDATE_WEBHOOKS,
+        id="updateWebhook",
+        summary="Change a webhook",
+        description="Only what is given changes; null sets a field back to what it is when nobody gives it. A change of the "
+        "destination, the secrets or the credentials asks for a new challenge.",
+        body={MERGE_PATCH: ref("WebhookRegistrationUpdate"), JSON: ref("WebhookRegistrationUpdate")},
+        answer=ref("WebhookResponse"),
+        errors=(400, 404, 413, 415, 422),
+    ),
+    _operation(
+        "DELETE",
+        "/{id}",
+        Permission.DELETE_WEBHOOKS,
+        id="deleteWebhook",
+        summary="Delete a webhook",
+        description="Its name is free at once. While it has subscriptions it is refused (400) unless `force=true`.",
+        query=(parameter("force", {"type": "boolean", "default": False}, "Delete its subscriptions too."),),
+        success=204,
+        errors=(400, 404),
+    ),
+    _operation(
+        "POST",
+        "/{id}/verify",
+        Permission.READ_WEBHOOKS,
+        id="webhookVerification",
+        summary="Challenge a webhook now",
+        description="One challenge, answered inline: 200 whatever the destination said. `status` tells the result, "
+        "`destinationResponse` the answer.",
+        answer=ref("WebhookVerificationResponse"),
+        errors=(404,),
+    ),
+    _operation(
+        "GET",
+        "/{id}/recent-deliveries",
+        Permission.READ_WEBHOOKS,
+        id="recentDeliveries",
+        summary="List what was sent lately, with what was answered",
+        description="One item per delivery, showing its last attempt; the last 1,000 of the webhook, newest event first.",
+        query=paging(200, 200),
+        answer=ref("RecentDeliveryList"),
+        errors=(400, 404),
+    ),
+    _operation(
+        "POST",
+        "/{id}/delivery-failures/{failureId}/retry",
+        Permission.UPDATE_WEBHOOKS,
+        id="deliveryFailuresRetry",
+        summary="Send again what did not arrive",
+        description="A delivery that waits for its next attempt goes out now; one that was given up begins anew. What has "
+        "arrived meanwhile, or whose payload was erased, is refused (400).",
+        answer=ref("DeliveryFailureRetry"),
+        errors=(400, 404),
+    ),
+)

@@ -1,0 +1,111 @@
+"""`GET /docs`: the contract as a page for people, made from the OpenAPI document; it needs no script and nothing from elsewhere.
+
+What the page says is left to `contract/`, how it looks to `templates/reference.html`.
+"""
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import openapi
+from service.api.contract import prose
+from service.api.contract.shapes import Json
+from service.doors import doors_of
+
+HEADERS = {
+    "Cache-Control": "public, max-age=300",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+SAMPLES = (("Python", "verify.py"), ("JavaScript", "verify.mjs"), ("Go", "verify.go"))
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+async def served(request: Request) -> Response:
+    """GET /docs"""
+    return Response(page(doors_of(request).settings.url), headers=HEADERS, media_type="text/html")
+
+
+@cache
+def page(url: str) -> str:
+    """The page of an API that is reached at `url`."""
+    document = openapi.document(url)
+    environment = Environment(
+        loader=PackageLoader("service.api", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"prose": _prose, "line": _line, "json": _json, "kind": kind}
+    return environment.get_template("reference.html").render(
+        document=document,
+        notes=prose.notes(),
+        areas=[(tag["name"], _of_tag(document, tag["name"])) for tag in document["tags"]],
+        received=[(name, found["post"]) for name, found in document["webhooks"].items()],
+        samples=[(language, name, sample(name)) for language, name in SAMPLES],
+        url=url,
+    )
+
+
+def sample(name: str) -> str:
+    """The text of a verification sample."""
+    return (resources.files("service.api") / "contract" / "samples" / name).read_text(encoding="utf-8")
+
+
+def kind(schema: Json) -> Markup:
+    """What a schema asks for, in a few words; names of schemas are links."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return Markup('<a href="#schema-{0}">{0}</a>').format(name)
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            return Markup(" or ").join(kind(each) for each in schema[word])
+    if "const" in schema:
+        return Markup("<code>{}</code>").format(_json(schema["const"]))
+    if "enum" in schema:
+        return Markup(", ").join(Markup("<code>{}</code>").format(_json(each)) for each in schema["enum"])
+    given = schema.get("type", "anything")
+    if given == "array":
+        return Markup("array of ") + kind(schema["items"])
+    said = " or ".join(given) if isinstance(given, list) else str(given)
+    return escape(f"{said} ({schema['format']})" if "format" in schema else said)
+
+
+def _of_tag(document: Json, tag: str) -> list[tuple[str, str, Json]]:
+    """Method, path and operation."""
+    return [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if tag in operation["tags"]
+    ]
+
+
+def _prose(text: str) -> Markup:
+    """Paragraphs, with lists of lines that begin with `- `."""
+    return Markup("\n").join(_block(block.split("\n")) for block in text.split("\n\n") if block)
+
+
+def _block(lines: list[str]) -> Markup:
+    told = [line for line in lines if not line.startswith("- ")]
+    items = [Markup("<li>{}</li>").format(_line(line[2:])) for line in lines if line.startswith("- ")]
+    paragraph = Markup("<p>{}</p>").format(_line("\n".join(told))) if told else Markup()
+    return paragraph + (Markup("<ul>{}</ul>").format(Markup().join(items)) if items else Markup())
+
+
+def _line(text: str) -> Markup:
+    """Escaped, with code between backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,0 +1,233 @@
+"""The system API: webhooks and subscriptions that services register for themselves, in reduced forms (greenlake.md 1.9).
+
+They are webhooks and subscriptions like any other, of the operator's own workspace; what keeps them is left to
+`subscriptions`. No challenge is asked of them. The input has no secret, so one is made that nobody is told: signatures go
+out all the same, and an operator who wants to check them sets a secret by PATCH /events/v1beta1/webhooks/{id}.
+"""
+
+import secrets
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import auth
+from service.api import reading, subscriptions, webhooks, writing
+from service.doors import doors_of
+from subscriptions import system_webhooks
+from subscriptions.errors import Absent, Issue, Refused
+from subscriptions.orders import Order, Replacement, Subscription
+from subscriptions.system_webhooks import SystemSubscription, SystemWebhook
+from subscriptions.webhooks import Change, Registration
+
+WEBHOOKS = "/events/v1beta1/system-webhooks"
+SUBSCRIPTIONS = "/events/v1beta1/system-subscriptions"
+SECRET_BYTES = 32
+
+
+class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """A system webhook as it is asked for."""
+
+    name: str
+    destination: str
+
+
+class Update(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """What a system webhook is to become."""
+
+    name: str | UnsetType = UNSET
+    destination: str | UnsetType = UNSET
+
+
+class SubscriptionInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """A system subscription as it is asked for."""
+
+    event_type: str
+    webhook: subscriptions.Target
+
+
+class SubscriptionUpdate(SubscriptionInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """What a system subscription is to become."""
+
+    subscription_id: str
+
+
+async def create(request: Request) -> Response:
+    """`POST /events/v1beta1/system-webhooks`: ACTIVE at once, since it is asked no challenge"""
+    given = reading.decode(await reading.body(request), Input)
+    registration = Registration(
+        name=given.name,
+        destination=given.destination,
+        secret=secrets.token_urlsafe(SECRET_BYTES),
+        challenge_request_enabled=False,
+    )
+    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
+    doors.greeting.vet(registration)
+    async with doors.database.transaction() as connection:
+        webhook = await doors.registry.insert(connection, registration, owner, now=doors.clock())
+        await system_webhooks.put(connection, webhook.id, by=owner.created_by)
+        made = await system_webhooks.find(connection, webhook.id)
+    return writing.json(_webhook(made), 201, {"Location": f"{WEBHOOKS}/{made.id}"})
+
+
+async def listed(request: Request) -> Response:
+    """`GET /events/v1beta1/system-webhooks`, newest first"""
+    limit, offset = reading.paging(request, default=webhooks.LIMIT, most=webhooks.MOST)
+    async with doors_of(request).database.transaction() as connection:
+        found, total = await system_webhooks.listed(connection, limit=limit, offset=offset)
+    return writing.page([_webhook(each) for each in found], offset=offset, total=total)
+
+
+async def read(request: Request) -> Response:
+    """`GET /events/v1beta1/system-webhooks/{id}`"""
+    return writing.json(_webhook(await _wanted(request)))
+
+
+async def change(request: Request) -> Response:
+    """`PATCH /events/v1beta1/system-webhooks/{id}`"""
+    wanted = await _wanted(request)
+    given = msgspec.structs.asdict(reading.decode(await reading.body(request), Update))
+    told = {name: value for name, value in given.items() if value is not UNSET}
+    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
+    await doors.greeting.change(None, wanted.id, Change(**told), by=owner.principal)
+    async with doors.database.transaction() as connection:
+        await system_webhooks.touched(connection, wanted.id, by=owner.created_by)
+        changed = await system_webhooks.find(connection, wanted.id)
+    return writing.json(_webhook(changed))
+
+
+async def remove(request: Request) -> Response:
+    """`DELETE /events/v1beta1/system-webhooks/{id}?force=`"""
+    wanted = await _wanted(request)
+    await doors_of(request).greeting.remove(None, wanted.id, force=reading.flag(request, "force"))
+    return Response(status_code=204)
+
+
+async def subscribe(request: Request) -> Response:
+    """`POST /events/v1beta1/system-subscriptions`: an array or one object, answered by an array"""
+    body = await reading.body(request)
+    many = body.lstrip(b" \t\r\n")[:1] == b"["
+    given = reading.decode(body, list[SubscriptionInput]) if many else [reading.decode(body, SubscriptionInput)]
+    orders = _orders(given, many)
+    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
+    async with doors.database.transaction() as connection:
+        _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
+        made = await doors.orders.add(connection, orders, owner, within=None, now=doors.clock())
+    return writing.json([_subscription(each) for each in made], 201, {"Location": f"{SUBSCRIPTIONS}/{made[0].id}"})
+
+
+async def subscribed(request: Request) -> Response:
+    """`GET /events/v1beta1/system-subscriptions?filter=`, newest first; without a filter, those of all system webhooks"""
+    limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.LIMIT)
+    webhook = subscriptions._listed(request)
+    async with doors_of(request).database.transaction() as connection:
+        found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)
+    return writing.page([_subscription(each) for each in found], offset=offset, total=total)
+
+
+async def replace(request: Request) -> Response:
+    """`PATCH /events/v1beta1/system-subscriptions`: an array, all of them or none, answered by an array"""
+    given = reading.decode(await reading.body(request), list[SubscriptionUpdate])
+    orders = _orders(given, True)
+    wanted = [
+        _identifier(each.subscription_id, f"{order.at}subscriptionId")
+        for each, order in zip(given, orders, strict=True)
+    ]
+    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
+    replacements = [Replacement(subscription=each, order=order) for each, order in zip(wanted, orders, strict=True)]
+    async with doors.database.transaction() as connection:
+        _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
+        changed = await doors.orders.replace(connection, replacements, owner, within=None, now=doors.clock())
+    return writing.json([_subscription(each) for each in changed])
+
+
+async def unsubscribe(request: Request) -> Response:
+    """`DELETE /events/v1beta1/system-subscriptions?id=...&id=...`: all of them or none"""
+    ids = [_identifier(text, "id", "query.parameter") for text in request.query_params.getlist("id")]
+    if not ids:
+        raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
+    doors = doors_of(request)
+    async with doors.database.transaction() as connection:
+        known = await system_webhooks.known_subscriptions(connection, ids)
+        for each in ids:
+            if each not in known:
+                raise Absent("Subscription", str(each))
+        await doors.orders.remove(connection, None, ids)
+    return Response(status_code=204)
+
+
+async def _wanted(request: Request) -> SystemWebhook:
+    wanted = reading.identifier(request, "id", "Webhook")
+    async with doors_of(request).database.transaction() as connection:
+        return await system_webhooks.find(connection, wanted)
+
+
+def _orders(given: Sequence[SubscriptionInput], many: bool) -> list[Order]:
+    if not given:
+        raise Refused(Issue(subject="body", description="must hold at least one subscription"))
+    return [_order(each, f"[{index}]." if many else "") for index, each in enumerate(given)]
+
+
+def _order(given: SubscriptionInput, at: str) -> Order:
+    prefix, _, text = given.webhook.resource_uri.rpartition("/")
+    subject = f"{at}webhook.resourceUri"
+    if prefix != WEBHOOKS:
+        raise Refused(Issue(subject=subject, description=f"must be {WEBHOOKS}/<id of the webhook>"))
+    return Order(event_type=given.event_type, webhook=_identifier(text, subject), at=at)
+
+
+def _check(orders: Sequence[Order], strangers: Collection[UUID]) -> None:
+    """Raises Refused for every webhook that the system API did not register."""
+    issues = [
+        Issue(subject=f"{order.at}webhook.resourceUri", description=f"there is no system webhook {order.webhook}")
+        for order in orders
+        if order.webhook in strangers
+    ]
+    if issues:
+        raise Refused(*issues)
+
+
+def _identifier(text: str, subject: str, source: str = "field") -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refused(
+            Issue(subject=subject, description=f"must be a UUID, and is {text[:50]!r}", source=source)
+        ) from None
+
+
+def _webhook(webhook: SystemWebhook) -> dict[str, object]:
+    return {
+        "id": str(webhook.id),
+        "name": webhook.name,
+        "type": "events/webhook",
+        "destination": webhook.destination,
+        "resourceUri": f"{WEBHOOKS}/{webhook.id}",
+        "generation": webhook.generation,
+        **_made(webhook),
+    }
+
+
+def _subscription(subscription: Subscription | SystemSubscription) -> dict[str, object]:
+    return {
+        "id": str(subscription.id),
+        "type": "events/subscription",
+        "eventType": subscription.event_type,
+        "resourceUri": f"{SUBSCRIPTIONS}/{subscription.id}",
+        "webhook": {"resourceUri": f"{WEBHOOKS}/{subscription.webhook}"},
+        "generation": subscription.generation,
+        **_made(subscription),
+    }
+
+
+def _made(thing: SystemWebhook | SystemSubscription | Subscription) -> dict[str, object]:
+    return {
+        "hpePrincipal": thing.hpe_principal,
+        "createdBy": thing.created_by,
+        "createdAt": writing.moment(thing.created_at),
+        "updatedBy": thing.updated_by,
+        "updatedAt": writing.moment(thing.updated_at),
+    }

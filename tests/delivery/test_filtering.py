@@ -1,0 +1,170 @@
+"""Filters at the doors: an event is owed to those who want it, in the transaction that accepts it or chunk by chunk."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+
+from delivery.jobs import LEASE
+from delivery.tickets import Errand, Nudge, Ticket
+from subscriptions.database import Database
+from tests.clock import Clock
+from tests.delivery.craft import Craft
+
+
+async def filtered(craft: Craft, webhooks: Sequence[UUID], text: str) -> None:
+    """The webhooks' subscriptions get this filter, as an order that was answered."""
+    await craft.sql("UPDATE subscriptions SET event_filter = $2 WHERE webhook = ANY($1::uuid[])", list(webhooks), text)
+
+
+async def owed(craft: Craft) -> set[UUID]:
+    """The webhooks with a delivery."""
+    return {row["webhook"] for row in await craft.fetch("SELECT webhook FROM deliveries")}
+
+
+async def test_owed_to_those_who_want_it(craft: Craft) -> None:
+    """In one group each event goes to the webhooks whose filters are true of its data, and tickets go to those alone."""
+    everything, small, large, parked = [await craft.hook(), await craft.hook(), await craft.hook(), await craft.hook()]
+    await craft.sql("UPDATE webhooks SET status = 'DISABLED' WHERE id = $1", parked)
+    await filtered(craft, [small, parked], "number lt 10")
+    await filtered(craft, [large], "number ge 10")
+
+    [[five], [ten]] = await asyncio.gather(
+        craft.intake.publish([craft.event(5)]), craft.intake.publish([craft.event(10)])
+    )
+
+    rows = await craft.fetch("SELECT event, webhook, state FROM deliveries")
+    assert {(row["event"], row["webhook"], row["state"]) for row in rows} == {
+        (five.key, everything, "owed"),
+        (five.key, small, "owed"),
+        (five.key, parked, "parked"),
+        (ten.key, everything, "owed"),
+        (ten.key, large, "owed"),
+    }
+    assert set(craft.announced) == {
+        Ticket(row["event"], row["webhook"], 0, 0) for row in rows if row["state"] == "owed"
+    }
+
+
+async def test_nobody_wants_it(craft: Craft) -> None:
+    """An event that every filter refuses is accepted and stored, with no delivery and nothing announced."""
+    await filtered(craft, [await craft.hook()], "number lt 10")
+
+    [receipt] = await craft.intake.publish([craft.event(10)])
+
+    assert await craft.value("SELECT count(*) FROM events WHERE key = $1", receipt.key) == 1
+    assert await craft.states() == {}
+    assert craft.announced == []
+
+
+async def test_change_of_a_filter(craft: Craft) -> None:
+    """A change that was answered holds for every publication that begins after it."""
+    hook = await craft.hook()
+    await filtered(craft, [hook], "number lt 10")
+    await craft.intake.publish([craft.event(10)])
+    before = await craft.states()
+
+    await filtered(craft, [hook], "number lt 11")
+    await craft.intake.publish([craft.event(10)])
+
+    assert (before, await craft.states()) == ({}, {"owed": 1})
+
+
+async def test_asking_is_bounded(craft: Craft) -> None:
+    """One transaction asks at most 5,000 subscriptions, also where all filters say no; the rest is spread."""
+    await filtered(craft, await craft.hooks(400), "number lt 10")
+
+    await craft.intake.publish([craft.event(10) for n in range(20)])
+
+    assert await craft.states() == {}
+    assert await craft.value("SELECT count(*) FROM spreads") == 8
+
+
+async def spread(craft: Craft) -> Errand:
+    """Publishes one event, and answers its spread."""
+    await craft.intake.publish([craft.event(10)])
+    [errand] = craft.announced
+    assert isinstance(errand, Errand)
+    craft.announced.clear()
+    return errand
+
+
+async def test_spread_asks_filters(craft: Craft) -> None:
+    """Of 1,700 webhooks, those get a row whose filter wants the event; chunks that nobody wants do not end the spread."""
+    hooks = await craft.hooks(1700)
+    await filtered(craft, hooks[:600], "number lt 10")
+    await filtered(craft, hooks[1000:1100], "number ge 10")
+    errand = await spread(craft)
+
+    await craft.jobs.run(errand)
+
+    assert await owed(craft) == set(hooks[600:])
+    assert {nudge.webhook for nudge in craft.announced if isinstance(nudge, Ticket)} == set(hooks[600:])
+    assert await craft.value("SELECT count(*) FROM spreads") == 0
+
+
+async def test_spread_of_what_nobody_wants(craft: Craft) -> None:
+    """A spread that every filter refuses ends like any other, without a row or a nudge."""
+    await filtered(craft, await craft.hooks(1000), "number lt 10")
+    errand = await spread(craft)
+
+    await craft.jobs.run(errand)
+
+    assert await craft.states() == {}
+    assert craft.announced == []
+    assert await craft.value("SELECT count(*) FROM spreads") == 0
+
+
+async def test_killed_between_chunks(database: Database, clock: Clock, craft: Craft) -> None:
+    """A worker dies between chunks: who goes on after its lease asks the rest, and every row is there once."""
+    hooks = await craft.hooks(2000)
+    wanted = hooks[::2]
+    await filtered(craft, hooks[1::2], "number lt 10")
+    errand = await spread(craft)
+    count = itertools.count(1)
+
+    def die(_: Sequence[Nudge]) -> None:
+        if next(count) == 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Craft(database, clock, announce=die).jobs.run(errand)
+    halfway = await owed(craft)
+    cursor = await craft.value("SELECT cursor FROM spreads")
+    clock.advance(LEASE + 1)
+
+    await craft.run_jobs()
+
+    assert (halfway, cursor) == (set(wanted[:500]), hooks[999])
+    assert await owed(craft) == set(wanted)
+    assert await craft.states() == {"owed": 1000}
+    assert await craft.value("SELECT count(*) FROM spreads") == 0
+
+
+async def test_chunk_is_all_or_nothing(craft: Craft) -> None:
+    """A chunk that is interrupted leaves neither rows nor a cursor behind it."""
+    await craft.hooks(600)
+    errand = await spread(craft)
+    await craft.sql("ALTER TABLE spreads ADD CONSTRAINT unmoved CHECK (cursor IS NULL)")
+    try:
+        with pytest.raises(Exception, match="unmoved"):
+            await craft.jobs.run(errand)
+        states, cursor = await craft.states(), await craft.value("SELECT cursor FROM spreads")
+    finally:
+        await craft.sql("ALTER TABLE spreads DROP CONSTRAINT unmoved")
+
+    assert (states, cursor) == ({}, None)
+
+
+async def test_erased_meanwhile(craft: Craft) -> None:
+    """An event that was erased before its spread went on has nothing that a filter could refuse: its rows say so."""
+    hooks = await craft.hooks(600)
+    await filtered(craft, hooks, "number lt 10")
+    errand = await spread(craft)
+    await craft.sql("UPDATE events SET body = NULL")
+
+    await craft.jobs.run(errand)
+
+    assert len(await owed(craft)) == 600

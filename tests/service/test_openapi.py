@@ -1,0 +1,153 @@
+"""The OpenAPI document and the reference page are true: of the routes, of their permissions, and in themselves."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from delivery.wire import challenge, signing
+from service.api import openapi, reference
+from service.api.contract import received
+from service.api.routes import GUARDED, OPEN
+from tests.clock import Clock
+from tests.service.agreed import Agreed
+
+URL = "http://127.0.0.1:8080"
+DOCUMENT = openapi.document(URL)
+AGREED = Agreed(DOCUMENT)
+
+
+def documented(path: str) -> str:
+    return path.replace(":path}", "}")
+
+
+def test_routes_and_document_agree() -> None:
+    """Every route is described, with the permission that it asks for, and nothing else is."""
+    guarded = {(method, documented(path), asks) for method, path, _, asks in GUARDED}
+    opened = {(method, documented(path), None) for method, path, _ in OPEN}
+
+    described = {(one.method, one.path, one.permission) for one in openapi.OPERATIONS}
+    assert described == guarded | opened
+    assert {(one.method, one.path, one.permission) for one in openapi.OPERATIONS if one.open} == opened
+
+
+def test_names_are_one() -> None:
+    """No operationId and no schema is described twice."""
+    identities = [one.id for one in openapi.OPERATIONS]
+    schemas = [name for area in (*openapi.AREAS, received) for name in area.SCHEMAS]
+
+    assert sorted(set(identities)) == sorted(identities)
+    assert sorted(set(schemas)) == sorted(schemas)
+
+
+def test_references_lead_somewhere() -> None:
+    """Every `$ref` names what is there, and every schema is used."""
+    found = {each["$ref"] for each in _objects(DOCUMENT) if "$ref" in each}
+
+    schemas = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    responses = {f"#/components/responses/{code}" for code in DOCUMENT["components"]["responses"]}
+    assert found == schemas | responses
+
+
+@pytest.mark.parametrize("name", DOCUMENT["components"]["schemas"])
+def test_schemas(name: str) -> None:
+    """A schema is one of JSON Schema 2020-12, and its examples are what it describes."""
+    schema = DOCUMENT["components"]["schemas"][name]
+
+    jsonschema_rs.meta.validate(schema)
+    for example in schema.get("examples", []):
+        AGREED.valid(example, schema)
+
+
+async def test_served(api: httpx.AsyncClient) -> None:
+    """Anybody may read both: the one as JSON, the other as a page that may load nothing."""
+    document = await api.get("/openapi.json")
+    page = await api.get("/docs")
+
+    assert (document.status_code, document.json()["openapi"]) == (200, "3.1.0")
+    assert document.json()["paths"].keys() == DOCUMENT["paths"].keys()
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+class Page(HTMLParser):
+    """What a page has in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: set[str] = set()
+        self.tags: set[str] = set()
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        given = dict(attributes)
+        assert "src" not in given
+        self.ids += [str(given["id"])] if "id" in given else []
+        self.links |= {str(given["href"])} if "href" in given else set()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page() -> None:
+    """Every operation, schema and sample has one anchor, every link leads there, and nothing comes from outside."""
+    page = Page(reference.page(URL))
+
+    wanted = {one.id for one in openapi.OPERATIONS} | {f"schema-{name}" for name in openapi.SCHEMAS}
+    wanted |= {found["post"]["operationId"] for found in received.WEBHOOKS.values()}
+    wanted |= {name for _, name in reference.SAMPLES}
+    assert wanted <= set(page.ids)
+    assert sorted(set(page.ids)) == sorted(page.ids)
+    assert page.links <= {f"#{identity}" for identity in page.ids} | {"/openapi.json"}
+    assert page.tags & {"script", "link", "img", "iframe", "form"} == set()
+    assert page.open == []
+
+
+def test_page_escapes() -> None:
+    """What looks like markup is shown, not followed."""
+    assert "&lt;token&gt;" in reference.page(URL)
+    assert "<token>" not in reference.page(URL)
+
+
+def test_what_is_received(clock: Clock) -> None:
+    """The headers of the `webhooks` section are those that the signer makes, the challenge is the one that is sent."""
+    headers = signing.sign(b"{}", parcel_id="1", secrets=("first", "second"), now=clock())
+    body = challenge.event(challenge=str(uuid4()), event_id=str(uuid4()), workspace_id="0" * 32, now=clock())
+
+    described = {header["name"]: header for header in received.HEADERS}
+    for name, value in headers:
+        pattern = described[name]["schema"].get("pattern", "")
+        assert re.search(pattern, value), name
+    made = {name for name, _ in headers}
+    assert {name for name, header in described.items() if header["required"]} <= made
+    assert described.keys() - made == {"Authorization"}
+    AGREED.valid(_read(body), {"$ref": "#/components/schemas/VerificationEvent"})
+
+
+def test_challenge_example() -> None:
+    """The examples of challenge and answer belong together, under the secret that the description names."""
+    [asked] = received.SCHEMAS["VerificationEvent"]["examples"]
+    [answered] = received.SCHEMAS["VerificationAnswer"]["examples"]
+
+    assert answered == {"verification": signing.answer("s3cr3tKey", asked["data"]["challengeRequest"])}
+
+
+def _read(body: bytes) -> Any:
+    return httpx.Response(200, content=body).json()
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, list):
+        return [found for each in value for found in _objects(each)]
+    if not isinstance(value, dict):
+        return []
+    return [value, *(found for each in value.values() for found in _objects(each))]

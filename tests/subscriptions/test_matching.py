@@ -1,0 +1,44 @@
+"""Matching: of those who subscribed to the type, the ones who want this event."""
+
+import logging
+from dataclasses import dataclass
+
+import pytest
+
+from subscriptions import matching
+
+
+@dataclass(frozen=True)
+class Candidate:
+    name: str
+    event_filter: str = ""
+
+
+BODY = b'{"specversion":"1.0","cpu":9,"data":{"cpu":4}}'
+
+
+def test_only_those_who_want_it() -> None:
+    """Without a filter, or with one that is true of `data`: matched, in the order given."""
+    candidates = [Candidate("all"), Candidate("more", "cpu gt 4"), Candidate("four", "cpu eq 4"), Candidate("every")]
+
+    found = matching.matched(BODY, candidates)
+
+    assert [each.name for each in found] == ["all", "four", "every"]
+
+
+def test_nobody_filters() -> None:
+    """Where nobody has a filter the event is not even read."""
+    candidates = [Candidate("one"), Candidate("other")]
+
+    assert matching.matched(b"not JSON", candidates) == candidates
+
+
+def test_a_filter_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    """A kept filter that no longer parses lets events through, and the log names it: it must stop no publication."""
+    candidates = [Candidate("kept", "cpu has 4"), Candidate("other", "cpu eq 5")]
+
+    with caplog.at_level(logging.ERROR):
+        found = matching.matched(BODY, candidates)
+
+    assert [each.name for each in found] == ["kept"]
+    assert "filter.unreadable" in caplog.text
