@@ -103,9 +103,7 @@ class Announcer:
             self._pause = 0.0
 
     def _post(self, task: str, argument: list[list[object]]) -> None:
-        self._app.send_task(
-            task, args=(argument,), producer=self._producer, retry=False, ignore_result=True, expires=EXPIRES
-        )
+        broker.post(self._app, self._producer, task, argument, expires=EXPIRES)
 
     def _held_back(self) -> bool:
         """Whether the broker holds enough tickets; then the rows are left to the sweep, which keeps it from filling."""

@@ -33,7 +33,7 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
             if self._connection is None:
                 self._connect()
             if broker.depth(self._connection, schedule.CLOCK) < WAITING:
-                self.app.send_task(entry.task, producer=self._own, retry=False, **entry.options)
+                broker.post(self.app, self._own, entry.task, expires=entry.options["expires"])
             if self._away:
                 log.info("broker.back")
             self._away = False

@@ -27,6 +27,8 @@ DRAIN_ROWS = 200
 DRAIN_TIME = 2.0
 #: Seconds after which a drain that waits for slots looks for what has fallen due since.
 LOOK_AGAIN = 0.25
+#: Rows of one claim from which the next one is made at once; after fewer, slots are waited for.
+WORTHWHILE = 32
 #: Seconds to let more than one slot come free before the next claim.
 GATHER = 0.01
 #: Seconds that a closing engine waits for the outcomes it has to be written.
@@ -162,13 +164,15 @@ class Engine:
         empty = 0
         while days and not self.closing and (left := until - time.monotonic()) > 0:
             if self.lanes.free:
-                empty = 0 if await self._begin_due(days[0]) else empty + 1
+                # Asked before the claim: by its end an answer may have made room, and rows would be left for the next sweep.
+                crowded = self.lanes.crowded()
+                begun = await self._begin_due(days[0])
+                empty = 0 if begun else empty + 1
                 days.rotate(-1)
-                if empty < len(days):
+                if begun >= WORTHWHILE or 0 < empty < len(days):
                     continue
-                if not self.lanes.crowded():
+                if not begun and not crowded:
                     return
-                empty = 0
             # What is due has to wait for slots: those of the process, or those of its webhooks. Meanwhile more may fall due.
             await self._slot_freed(min(left, LOOK_AGAIN))
 

@@ -68,7 +68,7 @@ def sweep(process: Process, app: Any) -> None:
         if swept.drains:
             producer = app.amqp.Producer(connection, auto_declare=False)
             for _ in range(swept.drains):
-                app.send_task(schedule.DRAIN, producer=producer, retry=False, expires=DRAIN_EXPIRES)
+                broker.post(app, producer, schedule.DRAIN, expires=DRAIN_EXPIRES)
     if swept.errands:
         process.announcer.announce(swept.errands)
 

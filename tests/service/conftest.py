@@ -12,6 +12,7 @@ from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
+from service.api import openapi
 from service.app import Base, Configuration, assemble, build
 from service.doors import Doors
 from service.settings import Settings
@@ -21,7 +22,10 @@ from subscriptions.settings import Settings as Ground
 from subscriptions.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
+from tests.service.agreed import Agreed
 from tests.service.callers import Callers
+
+DOCUMENT = openapi.document("http://hooklake")
 
 TYPES = """
 INSERT INTO event_types (type, service_manager, api_group, friendly_name, description, generation, created_at, updated_at)
@@ -71,11 +75,12 @@ async def doors(database: Database, database_url: str, clock: Clock, announced: 
 
 @pytest.fixture
 async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API, without a token of its own."""
+    """A client of the API, without a token of its own; every answer is held against the OpenAPI document."""
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
     app.state.doors = doors
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:
+        client.event_hooks = {"response": [Agreed(DOCUMENT)]}
         yield client
 
 
