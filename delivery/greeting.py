@@ -1,31 +1,30 @@
-"""The door for webhooks: register, change, remove, verify; and the challenges and probes that move their status.
+"""The door for webhooks: register, change, remove, verify; and the challenges, probes and heartbeats that follow.
 
-Rows of webhooks are the registry's, what a status move brings with it the ledger's, the handshake itself the wire's.
+Rows of webhooks are the registry's, what a status move brings with it the ledger's, asking destinations `handshake.py`'s.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from delivery.judgement import breaker
+from delivery.handshake import DestinationResponse, Handshake
+from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Rules, Status, sendable
-from delivery.ledger import errands, health
+from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
+from delivery.ledger import errands, grants, health
 from delivery.ledger.errands import Carried
 from delivery.ledger.health import Move, Standing
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
-from delivery.wire import challenge
 from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.guard import Guard
-from delivery.wire.parcels import Failure, Parcel, Reply
-from delivery.wire.sender import Destination, Sender
+from delivery.wire.sender import Sender
 from subscriptions import database, webhooks
 from subscriptions.database import Clock, Database, Raw
 from subscriptions.errors import Issue, Refused
-from subscriptions.registry import Hook, Registry
+from subscriptions.registry import Registry
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
 
 log = logging.getLogger("hooklake.delivery")
@@ -33,19 +32,6 @@ log = logging.getLogger("hooklake.delivery")
 DISABLED_BY = "Webhook Disabled by user: {principal}"
 #: How much longer than its try a challenge's lease lasts, in seconds.
 MARGIN = 5.0
-HEADERS = (("Content-Type", "application/json"),)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DestinationResponse:
-    """What the destination answered to a challenge (greenlake.md 1.4)."""
-
-    #: Its HTTP status; 0 where no answer came.
-    status_code: int
-    #: The status's phrase, or why there was no answer.
-    message: str
-    #: Requests per minute it asked for; None where it named none.
-    requested_rate: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +54,7 @@ class Greeting:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         settings = tools.settings
+        self._handshake = Handshake(tools.sender, tools.clock, settings, tools.origin)
         self._rules = Rules(
             halt_failures=settings.halt_failures,
             halt_after=settings.halt_after,
@@ -77,16 +64,18 @@ class Greeting:
         )
 
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
-        """A new webhook, its challenge written down with it; raises Refused, LimitReached."""
+        """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
+
+        Raises Refused, LimitReached.
+        """
         self.vet(registration)
         now = self._tools.clock()
-        nudges: list[Nudge] = []
         async with self._tools.database.transaction() as connection:
             webhook = await self._tools.registry.insert(connection, registration, owner, now=now)
-            if webhook.status == Status.PENDING:
-                raw = await database.raw_of(connection)
-                nudges.append(await health.put_challenge(raw, webhook.id, webhook.epoch, purpose="greet", due_at=now))
-        self._tools.announce(nudges)
+            raw = await database.raw_of(connection)
+            purpose = health.PURPOSES.get(Status(webhook.status), health.HEARTBEAT)
+            nudge = await health.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
+        self._tools.announce([nudge])
         return webhook
 
     async def change(self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "") -> Webhook:
@@ -101,11 +90,15 @@ class Greeting:
             before = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             await self._tools.registry.update(connection, webhook_id, change, now=now)
             raw = await database.raw_of(connection)
+            nudges: list[Nudge] = []
+            if change.destination not in (None, before.destination):
+                nudges.extend(await grants.grant(raw, (webhook_id, before.epoch), UNASKED, now=now))
             move = _move_of(before, change, by or before.hpe_principal, now)
-            nudges: Sequence[Nudge] = () if move is None else await health.move(raw, webhook_id, move, now=now)
+            if move is not None:
+                nudges.extend(await health.move(raw, webhook_id, move, now=now))
             after = await self._tools.registry.find(connection, workspace_id, webhook_id)
         if before.batching and not after.batching:
-            nudges = [*nudges, Errand(kind=Kind.BATCH, key=webhook_id, fence=0)]
+            nudges.append(Errand(kind=Kind.BATCH, key=webhook_id, fence=0))
         self._tools.announce(nudges)
         return after
 
@@ -124,25 +117,27 @@ class Greeting:
         self._tools.announce([nudge])
 
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
-        """One challenge, answered inline; the status tells the result (greenlake.md D.13). Raises Absent."""
+        """One handshake, answered inline; the status tells the result (greenlake.md D.13). Raises Absent."""
         async with self._tools.database.transaction() as connection:
             asked = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
-        proof, response = await self._ask(hook)
+        shaken = await self._handshake.shake(hook)
         nudges: list[Nudge] = []
         async with self._tools.database.transaction() as connection:
             raw = await database.raw_of(connection)
             standing = await health.lock(raw, webhook_id)
+            nudges.extend(await grants.grant(raw, (webhook_id, asked.epoch), shaken.terms, now=self._tools.clock()))
             if standing is not None and standing.epoch == asked.epoch and _may_tell(standing):
-                nudges.extend(await self._settle(raw, webhook_id, standing, proof))
+                nudges.extend(await self._settle(raw, webhook_id, standing, shaken.proof))
             webhook = await self._tools.registry.find(connection, workspace_id, webhook_id)
         self._tools.announce(nudges)
-        log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, response.status_code)
-        return webhook, response
+        answered = shaken.response.status_code
+        log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, answered)
+        return webhook, shaken.response
 
     async def greet(self, errand: Errand, probe: Callable[[UUID], Awaitable[bool | None]]) -> None:
-        """One try of a challenge that is due, or of a probe; `probe` tries an owed delivery where challenges are off."""
+        """One try of a challenge that is due, a probe or a heartbeat; `probe` tries an owed delivery where challenges are off."""
         lease = self._tools.settings.challenge_timeout + self._tools.settings.delivery_timeout + MARGIN
         async with self._tools.database.raw() as connection:
             carried = await errands.claim(connection, errand, now=self._tools.clock(), lease=lease)
@@ -155,30 +150,42 @@ class Greeting:
             async with self._tools.database.raw() as connection:
                 await errands.end(connection, carried)
             return
-        if carried.row["purpose"] == "probe" and not hook.challenge_request_enabled:
-            proof: Verified | Unverified | None = await _probed(probe, carried.key)
+        if carried.row["purpose"] == health.HEARTBEAT:
+            await self._beaten(carried, await self._handshake.ask(hook))
+        elif carried.row["purpose"] == "probe" and not hook.challenge_request_enabled:
+            await self._conclude(carried, await _probed(probe, carried.key), SILENCE)
         else:
-            proof, _ = await self._ask(hook)
-        await self._conclude(carried, proof)
+            shaken = await self._handshake.shake(hook)
+            await self._conclude(carried, shaken.proof, shaken.terms)
 
-    async def _conclude(self, carried: Carried, proof: Verified | Unverified | None) -> None:
+    async def _beaten(self, carried: Carried, terms: Terms) -> None:
+        """What a heartbeat came to: the terms hold from now on, and the next one is due."""
+        now = self._tools.clock()
+        async with self._tools.database.raw() as connection, connection.transaction():
+            nudges = await grants.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now)
+            await errands.again(connection, carried, due_at=self._next_beat(carried.key, now), tries=0)
+        self._tools.announce(nudges)
+        log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
+
+    async def _conclude(self, carried: Carried, proof: Verified | Unverified | None, terms: Terms) -> None:
         """What a challenge's try came to: the status moves, or the next try is due; None: there was nothing to probe with."""
         now = self._tools.clock()
         tries = carried.row["tries"] + (0 if proof is None else 1)
         probing = carried.row["purpose"] == "probe"
         delays = self._tools.settings.challenge_delays
+        nudges: list[Nudge] = []
         async with self._tools.database.raw() as connection, connection.transaction():
             standing = await health.lock(connection, carried.key)
+            nudges.extend(await grants.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now))
             if standing is None or standing.epoch != carried.row["epoch"] or not _waits(standing):
                 await errands.end(connection, carried)
-                return
-            if proof is None or (isinstance(proof, Unverified) and (probing or tries <= len(delays))):
+            elif proof is None or (isinstance(proof, Unverified) and (probing or tries <= len(delays))):
                 wait = breaker.probe_after(tries, self._rules) if probing else delays[tries - 1]
                 await errands.again(connection, carried, due_at=now + timedelta(seconds=wait), tries=tries)
-                return
-            nudges = await self._settle(connection, carried.key, standing, proof)
+            else:
+                nudges.extend(await self._settle(connection, carried.key, standing, proof))
+                log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
         self._tools.announce(nudges)
-        log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
 
     def vet(self, asked: Registration | Change) -> None:
         """Raises Refused for a URL that could never be sent to, the token endpoint's too."""
@@ -195,37 +202,15 @@ class Greeting:
             healed = _fresh(Status.ACTIVE, "")
             if standing.health == healed:
                 return ()
-            return await health.move(connection, webhook_id, Move(health=healed), now=now)
+            beat_at = self._next_beat(webhook_id, now)
+            return await health.move(connection, webhook_id, Move(health=healed, challenge_at=beat_at), now=now)
         failed = replace(standing.health, status=Status.ERROR, state_reason=proof.reason)
         probe_at = now + timedelta(seconds=self._rules.probe_interval)
         await health.move(connection, webhook_id, Move(health=failed, challenge_at=probe_at), now=now)
         return ()
 
-    async def _ask(self, hook: Hook) -> tuple[Verified | Unverified, DestinationResponse]:
-        """Sends one challenge, signed and authorised as a delivery is (greenlake.md D.6)."""
-        if hook.sealed is not None:
-            return Unverified(reason=hook.sealed), DestinationResponse(status_code=0, message=hook.sealed)
-        question, key = str(uuid4()), str(uuid4())
-        body = challenge.event(
-            challenge=question,
-            event_id=key,
-            workspace_id=hook.workspace_id,
-            now=self._tools.clock(),
-            origin=self._tools.origin,
-        )
-        attempt = await self._tools.sender.send(
-            Parcel(id=key, body=body, headers=HEADERS),
-            Destination(
-                webhook=hook.id,
-                url=hook.destination,
-                secrets=hook.secrets,
-                authorization=hook.authorization,
-                grant=hook.grant,
-            ),
-            deadline=self._tools.settings.challenge_timeout,
-        )
-        proof = challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets)
-        return proof, _response(attempt.answer)
+    def _next_beat(self, webhook_id: UUID, now: datetime) -> datetime:
+        return now + timedelta(seconds=pace.beat_after(webhook_id, self._tools.settings.heartbeat_interval))
 
 
 def _move_of(before: Webhook, change: Change, principal: str, now: datetime) -> Move | None:
@@ -246,7 +231,7 @@ def _move_of(before: Webhook, change: Change, principal: str, now: datetime) -> 
         return Move(
             health=_fresh(status, ""),
             new_epoch=True,
-            challenge_at=now if challenged else None,
+            challenge_at=now,
             generations=_counted(change),
         )
     return None
@@ -275,13 +260,3 @@ async def _probed(probe: Callable[[UUID], Awaitable[bool | None]], webhook_id: U
     if worked is None:
         return None
     return Verified() if worked else Unverified(reason=breaker.FAILING)
-
-
-def _response(answer: Reply | Failure) -> DestinationResponse:
-    if isinstance(answer, Failure):
-        return DestinationResponse(status_code=0, message=answer.cause)
-    try:
-        phrase = HTTPStatus(answer.status).phrase
-    except ValueError:
-        phrase = ""
-    return DestinationResponse(status_code=answer.status, message=phrase)

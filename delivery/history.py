@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.ledger import replays
+from delivery.ledger.bundles import BATCH
 from delivery.ledger.replays import Newest
 from delivery.lifecycle import State, final
 from delivery.tickets import Nudge
@@ -34,11 +35,12 @@ RECENT = (
 )
 
 # A try that succeeded counts as the last: a later one, begun before that was known, changed nothing.
-ITEMS = """
+ITEMS = f"""
 SELECT o.event, o.round, e.id, e.type, e.body, d.state, n.state AS newest, a.tries, a.started_at, a.milliseconds, a.success,
-    a.status, a.reason, a.request_headers, a.response_headers, a.response_body
+    a.status, a.reason, a.request_headers, a.response_headers, a.response_body, cardinality(p.members) AS members
 FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS o (event, round, place)
 JOIN events e ON e.key = o.event
+LEFT JOIN parcels p ON p.id = o.event AND e.type = '{BATCH}'
 JOIN deliveries d ON d.event = o.event AND d.webhook = $1 AND d.round = o.round
 CROSS JOIN LATERAL (
     SELECT state FROM deliveries WHERE event = o.event AND webhook = $1 ORDER BY round DESC LIMIT 1
@@ -59,13 +61,15 @@ class Item:
 
     webhook: UUID
     workspace_id: str
-    #: Our own id of the event; what a retry names.
+    #: Our own id of the event or the batch; what a retry names.
     key: UUID
-    #: The CloudEvent's id.
+    #: The CloudEvent's id, or that of the batch.
     id: str
-    #: The CloudEvent's type.
+    #: The CloudEvent's type; of a batch nothing to show.
     type: str
-    #: When the event was accepted.
+    #: How many events a batch has; None for a single event.
+    members: int | None
+    #: When the event was accepted, or the batch closed.
     created_at: datetime
     #: When the attempt ended.
     updated_at: datetime
@@ -82,7 +86,7 @@ class Item:
     undelivered: bool
     #: As sent, credentials masked.
     request_headers: Pairs
-    #: The structured JSON; None once erased.
+    #: The structured JSON, of a batch the array; None once erased.
     request_body: bytes | None
     response_headers: Pairs
     response_body: bytes
@@ -161,6 +165,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
         key=row["event"],
         id=row["id"],
         type=row["type"],
+        members=row["members"],
         created_at=events.key_time(row["event"]),
         updated_at=row["started_at"] + timedelta(milliseconds=row["milliseconds"]),
         tries=row["tries"],

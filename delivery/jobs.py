@@ -12,9 +12,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from delivery.ledger import bundles, errands, notices, owing
+from delivery.endings import NOTICE
+from delivery.ledger import bundles, errands, grants, notices, owing
 from delivery.ledger.errands import Carried, Chunk
 from delivery.ledger.notices import GivenUp
+from delivery.ledger.owing import Way
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import attributes, events, partitions
@@ -68,6 +70,8 @@ class Jobs:
                 await self._spread(carried)
             case _, "wake":
                 await self._in_chunks(carried, errands.wake)
+            case _, "hasten":
+                await self._hasten(carried)
             case _, "cancel":
                 await self._in_chunks(carried, errands.cancel)
             case _, "notice":
@@ -99,17 +103,27 @@ class Jobs:
         """Closes parcel after parcel while there is one to close; each is announced as a delivery is."""
         while True:
             now = self._clock()
-            due_at = now + timedelta(seconds=self._settings.first_due)
             async with self._database.raw() as connection:
                 try:
-                    async with connection.transaction():
-                        ticket = await bundles.close(connection, webhook, now=now, due_at=due_at)
+                    closed = await bundles.close(connection, webhook, owing.times(now, self._settings))
                 except asyncpg.CheckViolationError:  # nobody has made the day's partitions yet
                     await partitions.make(connection, owing.PARTITIONED, [now.date()])
                     continue
-            if ticket is None:
+            if closed is None:
                 return
-            self._announce([ticket])
+            if closed.way is Way.SEND:
+                self._announce([closed.ticket])
+
+    async def _hasten(self, carried: Carried) -> None:
+        """One walk over what a slower pace has put off; drains may give it new slots meanwhile."""
+        now, until = self._clock(), None
+        while True:
+            async with self._database.raw() as connection:
+                if not await errands.renew(connection, carried, now=self._clock(), lease=LEASE):
+                    return
+                until = await grants.hasten(connection, carried.row["webhook"], now=now, until=until, chunk=CHUNK)
+            if until is None:
+                return
 
     async def _in_chunks(self, carried: Carried, change: Callable[..., Awaitable[int]]) -> None:
         while True:
@@ -125,22 +139,24 @@ class Jobs:
         row = carried.row
         async with self._database.raw() as connection:
             given_up = await notices.given_up(connection, row["event"], row["webhook"], row["round"])
-        if given_up is not None:
-            log.info(
-                "delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason
-            )
+        if given_up is None:
+            return
+        log.info("delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason)
+        if any(not told.type.endswith(NOTICE) for told in given_up.told):
             await self._notify.publish([_event(given_up, self._notify.naming, self._clock())])
 
 
 def _event(given_up: GivenUp, naming: Naming, now: datetime) -> Event:
     """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
     identity = f"{given_up.event}.{given_up.webhook}.{given_up.round}"
+    told = [{"id": each.id, "type": each.type} for each in given_up.told]
+    what = {"batchId": str(given_up.event), "events": told} if given_up.batch else {"event": told[0]}
     data = {
         "id": str(given_up.webhook),
         "type": "events/webhook",
         "resourceUri": f"/events/v1beta1/webhooks/{given_up.webhook}",
         "failureId": str(given_up.event),
-        "event": {"id": given_up.id, "type": given_up.type},
+        **what,
         "attempts": given_up.attempts,
         "httpResponseCode": given_up.status,
         "reason": given_up.reason,

@@ -5,7 +5,7 @@ How many run at once, and for how long outcomes wait to be written together, is 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -13,24 +13,24 @@ from uuid import UUID
 
 import asyncpg
 
-from delivery import lifecycle
+from delivery import addresses, lifecycle
 from delivery.endings import Ended, Held, by_webhook, record_of, tell
 from delivery.judgement import breaker, outcome, retry
 from delivery.judgement.breaker import Health, Result
 from delivery.judgement.outcome import Kind, Outcome
 from delivery.judgement.retry import Progress, Schedule
-from delivery.ledger import bundles, claims, drains, paces, records, tallies
+from delivery.ledger import claims, drains, members, paces, records, tallies
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.claims import Claim
 from delivery.ledger.drains import Room
-from delivery.ledger.records import Record
+from delivery.ledger.records import Record, Written
 from delivery.lifecycle import State
 from delivery.settings import Settings
 from delivery.tickets import Errand, Ticket
 from delivery.tickets import Kind as ErrandKind
 from delivery.wire import parcels
 from delivery.wire.parcels import Failure, FailureKind, Reply
-from delivery.wire.sender import Attempt, Destination, Sender
+from delivery.wire.sender import Attempt, Sender
 from subscriptions.database import AWAY, Database, DatabaseClock, Raw
 from subscriptions.errors import HooklakeError
 from subscriptions.registry import Hook
@@ -170,10 +170,8 @@ class Rounds:
         """
         now = self.tools.clock()
         async with self.tools.database.raw() as connection:
-            notices = await self._write(connection, [each.record for each in ended], now)
-            over = [each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)]
-            if over:
-                await bundles.settle(connection, over)
+            batches = {each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)}
+            notices = await self._write(connection, [each.record for each in ended], batches, now)
             for of, results in by_webhook(ended).items():
                 judge = partial(self._after, results, now)
                 moved = await tallies.tally(connection, of, judge, now=now, rules=self._rules)
@@ -214,14 +212,8 @@ class Rounds:
             parcel = make(claimed.event, body, content_mode=hook.content_mode)
         except HooklakeError as error:
             return self._unsent(FailureKind.internal, str(error))
-        destination = Destination(
-            webhook=hook.id,
-            url=hook.destination,
-            secrets=hook.secrets,
-            authorization=hook.authorization,
-            grant=hook.grant,
-        )
-        return await self.tools.sender.send(parcel, destination, deadline=self.tools.settings.delivery_timeout)
+        to, deadline = addresses.destination(hook), self.tools.settings.delivery_timeout
+        return await self.tools.sender.send(parcel, to, deadline=deadline)
 
     def _unsent(self, kind: FailureKind, cause: str) -> Attempt:
         return Attempt(
@@ -238,18 +230,18 @@ class Rounds:
     def _after(self, results: Sequence[Result], now: datetime, health: Health) -> Health:
         return breaker.after(health, results, rules=self._rules, now=now)
 
-    async def _write(self, connection: Raw, written: Sequence[Record], now: datetime) -> list[UUID]:
+    async def _write(self, connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> list[UUID]:
         """Together; where that fails on data, one by one; what still fails, without its answer (protocol.md, Record)."""
         try:
-            result = await records.write(connection, written, now=now)
+            result = await _put(connection, written, batches, now)
         except asyncpg.PostgresError as error:
             if isinstance(error, AWAY):
                 raise
             if len(written) > 1:
                 log.warning("records.split records=%d cause=%r", len(written), error)
-                return [key for each in written for key in await self._write(connection, [each], now)]
+                return [key for each in written for key in await self._write(connection, [each], batches, now)]
             log.error("record.bare event=%s webhook=%s cause=%r", written[0].event, written[0].webhook, error)
-            result = await records.write(connection, [records.bare(written[0], type(error).__name__)], now=now)
+            result = await _put(connection, [records.bare(written[0], type(error).__name__)], batches, now)
         if result.told is not None:
             self.tools.clock.follow(result.told)
         return result.notices
@@ -269,3 +261,13 @@ class Rounds:
             matters=False,
             timed_out=False,
         )
+
+
+async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> Written:
+    """Batches that ended, and their members with them: what parts the two is found by the slow sweep at the earliest."""
+    if not any(record.event in batches for record in written):
+        return await records.write(connection, written, now=now)
+    async with connection.transaction():
+        result = await records.write(connection, written, now=now)
+        await members.settle(connection, [event for event, *_ in result.applied if event in batches])
+    return result

@@ -3,6 +3,7 @@
 Reading them is left to process roots (`subscriptions.settings.read`), what they decide to those who are handed them.
 """
 
+import re
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from subscriptions.errors import Misconfigured
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+ORIGIN = re.compile(r"[!-+\--~]+")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     challenge_delays: tuple[float, ...] = (2.0, 3.0, 5.0)
     #: For one whole try of a challenge.
     challenge_timeout: float = 5.0
+    #: Whom destinations are asked for leave by: the `WebHook-Request-Origin` of an OPTIONS request, and of what follows it.
+    request_origin: str = "https://common.cloud.hpe.com"
+    #: The longest time until an active webhook's destination is asked again what it allows; some are asked after half of it.
+    #: An hour: rates change with deployments, and whoever cannot wait asks for a verification. It costs 10,000 webhooks four
+    #: requests a second.
+    heartbeat_interval: float = HOUR
     #: Until the first probe of a halted webhook; doubled with each that fails, up to `probe_interval_max`.
     probe_interval: float = MINUTE
     probe_interval_max: float = HOUR
@@ -88,6 +96,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         _require(0 <= self.retry_jitter < 1, "retry_jitter", "is a share from 0 to less than 1")
         _require(
+            ORIGIN.fullmatch(self.request_origin) is not None,
+            "request_origin",
+            "is sent as a header: printable ASCII without spaces and commas",
+        )
+        _require(
             self.probe_interval <= self.probe_interval_max,
             "probe_interval",
             "may not be longer than HOOKLAKE_PROBE_INTERVAL_MAX",
@@ -96,7 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 POSITIVE = (
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
-    *("failure_window", "batch_wait", "keep_undelivered", "keep_records", "spread_chunk"),
+    *("failure_window", "batch_wait", "heartbeat_interval", "keep_undelivered", "keep_records", "spread_chunk"),
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),

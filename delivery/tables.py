@@ -90,13 +90,13 @@ spreads = Table(
     Index("spreads_due", "due_at"),
 )
 
-#: At most one per webhook: the challenge that it has to answer, or the probe that may heal it.
+#: At most one per webhook: the challenge that it has to answer, the probe that may heal it, or its next heartbeat.
 challenges = Table(
     "challenges",
     metadata,
     Column("webhook", Uuid, primary_key=True),
     Column("epoch", Integer, nullable=False),
-    #: `greet` while the webhook is PENDING, `probe` while it is ERROR.
+    #: `greet` while the webhook is PENDING, `probe` while it is ERROR, `heartbeat` while it is ACTIVE or WARNING.
     Column("purpose", Text, nullable=False),
     Column("tries", SmallInteger, nullable=False),
     Column("due_at", Moment, nullable=False),
@@ -105,7 +105,7 @@ challenges = Table(
     Index("challenges_due", "due_at"),
 )
 
-#: Work in chunks that outlives a process: `wake` and `cancel` a webhook's rows, write the `notice` of a delivery given up.
+#: Work in chunks that outlives a process: `wake`, `hasten` and `cancel` a webhook's rows, write `notice`s of those given up.
 jobs = Table(
     "jobs",
     metadata,

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
-    """A nudge for one spread (by its event), challenge (by its webhook) or job."""
+    """A nudge for one spread (by its event), challenge or batch (by its webhook), or job."""
 
     kind: Kind
     key: UUID

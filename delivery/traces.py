@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from delivery.ledger.bundles import BATCH
 from delivery.lifecycle import State
 from subscriptions import events, journal
 from subscriptions.database import Database, Raw
 
-EVENT = "SELECT key, id, source, type, workspace_id FROM events WHERE key = $1"
+EVENT = f"SELECT key, id, source, type, workspace_id FROM events WHERE key = $1 AND type <> '{BATCH}'"
 RECEIPT = "SELECT event FROM receipts WHERE key = $1"
 # Of an event that was sent to a webhook again, the newest round counts.
 COUNTS = """

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from delivery.judgement import breaker
 from delivery.judgement.breaker import Rules, Status
-from delivery.ledger import bundles, errands, health, owing, retention, sweeps, tallies
+from delivery.ledger import errands, gathered, health, members, owing, retention, sweeps, tallies
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import events, journal, partitions
@@ -87,7 +87,7 @@ class Upkeep:
             most = math.ceil(free / DRAIN_ROWS)
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
             waiting = await errands.due(connection, now=now, at_most=ERRANDS)
-            ripe = await bundles.ripe(connection, now=now, at_most=ERRANDS)
+            ripe = await gathered.ripe(connection, now=now, at_most=ERRANDS)
         return Swept(
             drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=[*waiting, *map(_batch, ripe)]
         )
@@ -103,15 +103,18 @@ class Upkeep:
                 nudges.append(await health.put_job(connection, "wake", webhook, now=now))
             for left in await sweeps.left_ungreeted(connection):
                 nudges.append(await self._greet(connection, left))
-            nudges.extend(map(_batch, await bundles.left(connection)))
-            await bundles.settle(connection, await bundles.unsettled(connection, at_most=CHUNK))
+            await sweeps.put_heartbeats(connection, now=now, interval=self._settings.heartbeat_interval)
+            for webhook, deleted in await gathered.left(connection):
+                cancel = await health.put_job(connection, "cancel", webhook, now=now) if deleted else None
+                nudges.append(cancel or _batch(webhook))
+            await members.settle(connection, await members.unsettled(connection, at_most=CHUNK))
             await self._calm(connection)
             await sweeps.forget_silent(connection, now=now)
         if nudges:
             self._announce(nudges)
 
     async def _greet(self, connection: Raw, left: sweeps.Ungreeted) -> Errand:
-        purpose = "greet" if left.status == Status.PENDING else "probe"
+        purpose = health.PURPOSES[Status(left.status)]
         return await health.put_challenge(connection, left.webhook, left.epoch, purpose=purpose, due_at=self._clock())
 
     async def _calm(self, connection: Raw) -> None:
@@ -130,8 +133,10 @@ class Upkeep:
         """Receipts past their window (seconds), rows kept for silent webhooks too long, partitions past retention."""
         now = self._clock()
         await self._in_chunks(lambda c: journal.prune_receipts(c, now - timedelta(seconds=remembered), CHUNK))
-        kept_from = events.key_floor(now - timedelta(seconds=self._settings.keep_undelivered))
-        await self._in_chunks(lambda c: sweeps.expire_parked(c, before=kept_from, now=now, chunk=CHUNK))
+        kept_from = now - timedelta(seconds=self._settings.keep_undelivered)
+        floor = events.key_floor(kept_from)
+        await self._in_chunks(lambda c: sweeps.expire_parked(c, before=floor, now=now, chunk=CHUNK))
+        await self._in_chunks(lambda c: gathered.expire(c, before=kept_from, now=now, chunk=CHUNK))
         last = (now - timedelta(seconds=self._settings.keep_records)).date() - timedelta(days=1)
         async with self._database.raw() as connection:
             for day in await retention.days(connection, owing.PARTITIONED, until=last):

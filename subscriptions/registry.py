@@ -28,7 +28,7 @@ _shown = [
 
 HOOKS = """
 SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, content_mode, challenge_request_enabled,
-    auth_type, api_key, client_id, client_secret, issuer_url
+    auth_type, api_key, client_id, client_secret, issuer_url, request_origin
 FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 
@@ -51,6 +51,8 @@ class Hook:
     grant: Grant | None
     content_mode: str
     challenge_request_enabled: bool
+    #: The origin that the destination allowed and that requests repeat; empty before a handshake (cloudevents.md W8).
+    request_origin: str
     #: Why they could not be unsealed, as a sentence; None where they were.
     sealed: str | None
 
@@ -190,6 +192,7 @@ class Registry:
             grant=grant,
             content_mode=row["content_mode"],
             challenge_request_enabled=row["challenge_request_enabled"],
+            request_origin=row["request_origin"],
             sealed=reason,
         )
 

@@ -48,6 +48,8 @@ class Answer:
 
 
 OK = Answer()
+#: What most handlers say to OPTIONS.
+NOTHING_BUT_POST = Answer(status=405, headers=(("Allow", "POST"),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,10 @@ class Receiver:
         self.secrets = secrets or {}
         self.script: dict[str, deque[Answer]] = {}
         self.default: Answer = OK
+        #: How OPTIONS requests to a path are met; the others are told that nothing but POST is allowed.
+        self.allowing: dict[str, Answer] = {}
+        #: OPTIONS requests; `requests` and `script` know nothing of them.
+        self.handshakes: list[Request] = []
         self.requests: list[Request] = []
         #: Connections accepted, whether or not a request came of them.
         self.connections = 0
@@ -177,6 +183,9 @@ class Receiver:
             standard=_standard(secrets, dict(_lower(headers)), body),
             challenge=question is not None,
         )
+        if method == "OPTIONS":
+            self.handshakes.append(request)
+            return await _meet(self.allowing.get(path, NOTHING_BUT_POST), writer)
         await self._keep(request)
         planned = self.script.get(path) or self.script.get("*")
         if planned:

@@ -13,12 +13,12 @@ from subscriptions import partitions
 
 T = TypeVar("T")
 
-TABLES = ("events", "deliveries", "attempts")
+TABLES = ("events", "deliveries", "attempts", "parcels")
 
 
 @lru_cache(512)
 def on_day(statement: str, day: date) -> str:
-    """The statement with `{events}`, `{deliveries}` and `{attempts}` as that day's partitions."""
+    """The statement with `{events}`, `{deliveries}`, `{attempts}` and `{parcels}` as that day's partitions."""
     return statement.format(**{table: f'"{partitions.name_of(table, day)}"' for table in TABLES})
 
 

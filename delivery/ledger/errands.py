@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.ledger import owing
+from delivery.ledger import members, owing
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import matching
 from subscriptions.database import Raw
@@ -159,16 +159,19 @@ UPDATE deliveries d SET state = 'owed', due_at = $2::timestamptz + n.rank * inte
 WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
 """
 
-# The state is part of the text, so that the statement walks the index made for that state.
+# The state is part of the text, so that the statement walks the index made for that state. What is bundled ends with its
+# parcel, which may be under way.
+WAITING = ("state = 'owed'", "state = 'parked'", "state = 'collecting' AND due_at IS NOT NULL")
 CANCEL = """
 WITH next AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND state = '{state}'
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND {waiting}
         AND (leased_until IS NULL OR leased_until <= $2)
     LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries d SET state = 'cancelled', due_at = NULL, leased_until = NULL, ended_at = $2,
     reason = 'the webhook was deleted'
 FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+RETURNING d.event
 """
 
 
@@ -181,7 +184,8 @@ async def wake(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> 
 async def cancel(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
     """Cancels waiting rows of a deleted webhook; those in somebody's hands are cancelled by their next claim."""
     changed = 0
-    for state in ("owed", "parked"):
-        done: str = await connection.execute(CANCEL.format(state=state), webhook, now, chunk)
-        changed += int(done.rpartition(" ")[2])
+    for waiting in WAITING:
+        rows = await connection.fetch(CANCEL.format(waiting=waiting), webhook, now, chunk)
+        await members.settle(connection, [row["event"] for row in rows])
+        changed += len(rows)
     return changed

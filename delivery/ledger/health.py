@@ -11,6 +11,10 @@ from delivery.judgement.breaker import Health, Status, sendable
 from delivery.tickets import Errand, Kind
 from subscriptions.database import Raw
 
+#: What the row in `challenges` is for while the webhook may not be sent to, and while it may.
+PURPOSES = {Status.PENDING: "greet", Status.ERROR: "probe"}
+HEARTBEAT = "heartbeat"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
@@ -19,7 +23,7 @@ class Move:
     health: Health
     #: Makes earlier challenges and claims stale: a pause, an enable, a change of destination or secrets.
     new_epoch: bool = False
-    #: When its challenge, or its next probe, is due; None where it needs none.
+    #: When its challenge, its next probe or its next heartbeat is due; None for a DISABLED one.
     challenge_at: datetime | None = None
     #: 0 where the change that brings the move has counted the generation already.
     generations: int = 1
@@ -79,8 +83,8 @@ async def lock(connection: Raw, webhook: UUID) -> Standing | None:
 async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> list[Errand]:
     """Writes the status and all that follows from it; answers the errands to announce after the commit.
 
-    Becoming sendable ends the halted time, drops the challenge row and wakes the parked deliveries; a challenge replaces
-    the one before it; a disabled webhook has none.
+    Becoming sendable ends the halted time and wakes the parked deliveries; a challenge, probe or heartbeat replaces what was
+    there before it; a disabled webhook has none.
     """
     health = to.health
     epoch = await connection.fetchval(
@@ -96,18 +100,21 @@ async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> li
         now,
         to.generations,
     )
-    if sendable(health.status):
-        await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
-        return [await put_job(connection, "wake", webhook, now=now)]
+    errands: list[Errand] = []
     if to.challenge_at is None:
         await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
-        return []
-    purpose = "greet" if health.status is Status.PENDING else "probe"
-    return [await put_challenge(connection, webhook, epoch, purpose=purpose, due_at=to.challenge_at)]
+    else:
+        purpose = PURPOSES.get(health.status, HEARTBEAT)
+        errand = await put_challenge(connection, webhook, epoch, purpose=purpose, due_at=to.challenge_at)
+        # An announced one is carried out at once, whatever its due time.
+        errands += [errand] if to.challenge_at <= now else []
+    if sendable(health.status):
+        errands.append(await put_job(connection, "wake", webhook, now=now))
+    return errands
 
 
 async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Errand:
-    """Writes down the webhook's challenge (`greet`) or its next probe (`probe`), in place of any before it."""
+    """Writes down the webhook's challenge, next probe or next heartbeat (see PURPOSES), in place of any before it."""
     fence = await connection.fetchval(CHALLENGE, webhook, epoch, purpose, due_at)
     return Errand(kind=Kind.CHALLENGE, key=webhook, fence=fence)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from delivery.ledger.bundles import BATCH
 from subscriptions.database import Raw
 
 GIVEN_UP = """
@@ -15,12 +16,25 @@ FROM deliveries d JOIN events e ON e.key = d.event
 WHERE d.event = $1 AND d.webhook = $2 AND d.round = $3 AND d.state = 'failed'
 """
 
+MEMBERS = """
+SELECT e.id, e.type FROM parcels p CROSS JOIN LATERAL unnest(p.members) WITH ORDINALITY AS k (event, place)
+JOIN events e ON e.key = k.event WHERE p.id = $1 ORDER BY k.place
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """An event as its subscriber knows it."""
+
+    id: str
+    type: str
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GivenUp:
     """A delivery that ended as failed."""
 
-    #: The key of the event that was owed; with webhook and round, the delivery.
+    #: The key of the event, or of the batch, that was owed; with webhook and round, the delivery.
     event: UUID
     webhook: UUID
     round: int
@@ -31,13 +45,21 @@ class GivenUp:
     #: The last outcome, as a sentence.
     reason: str
     ended_at: datetime
-    #: Of the event that was owed.
-    id: str
-    type: str
     workspace_id: str
+    #: It was a batch ...
+    batch: bool
+    #: ... of these; or the one event that was owed.
+    told: tuple[Told, ...]
 
 
 async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: int) -> GivenUp | None:
     """None where a late success made the notice untrue, or the records are gone."""
     row = await connection.fetchrow(GIVEN_UP, event, webhook, delivery_round)
-    return None if row is None else GivenUp(**dict(row))
+    if row is None:
+        return None
+    given = dict(row)
+    told = Told(id=given.pop("id"), type=given.pop("type"))
+    if told.type != BATCH:
+        return GivenUp(**given, batch=False, told=(told,))
+    members = [Told(id=member["id"], type=member["type"]) for member in await connection.fetch(MEMBERS, event)]
+    return GivenUp(**given, batch=True, told=tuple(members))

@@ -20,11 +20,13 @@ TABLES = ("deliveries", "attempts", "parcels")
 #: All tables with partitions of a day, the journal's too.
 PARTITIONED = journal.TABLES + TABLES
 
-CANDIDATES = """
+# How what is sent to a webhook `w` begins, once it is not to collect any more.
+WAY = """CASE WHEN w.status NOT IN ('ACTIVE', 'WARNING') THEN 'park' WHEN w.endpoint_rate_limit > 0 THEN 'pace' ELSE 'send' END"""
+
+CANDIDATES = f"""
 SELECT t.workspace_id, t.type, c.webhook, c.way, c.event_filter
 FROM unnest($1::text[], $2::text[]) AS t (workspace_id, type), LATERAL (
-    SELECT s.webhook, s.event_filter, CASE WHEN w.batching THEN 'collect' WHEN w.status NOT IN ('ACTIVE', 'WARNING') THEN 'park'
-        WHEN w.endpoint_rate_limit > 0 THEN 'pace' ELSE 'send' END AS way
+    SELECT s.webhook, s.event_filter, CASE WHEN w.batching THEN 'collect' ELSE {WAY} END AS way
     FROM subscriptions s JOIN webhooks w ON w.id = s.webhook
     WHERE s.workspace_id = t.workspace_id AND s.event_type = t.type AND w.deleted_at IS NULL AND s.webhook > $4
     ORDER BY s.webhook LIMIT $3

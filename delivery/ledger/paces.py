@@ -1,6 +1,6 @@
 """Pace: due rows of webhooks that grant a rate are claimed with a slot each, evenly spaced (protocol.md, Pace).
 
-Where there is no rate, `drains.py` claims. The rate itself is negotiated by `greeting.py`.
+Where there is no rate, `drains.py` claims. The rate itself is written by `grants.py`.
 """
 
 from datetime import date, datetime, timedelta

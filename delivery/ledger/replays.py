@@ -9,6 +9,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from delivery import lifecycle
+from delivery.ledger import members
+from delivery.ledger.bundles import BATCH
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
@@ -26,6 +28,8 @@ class Newest:
     sendable: bool
     #: There still is something to send.
     payload: bool
+    #: It carries a batch, whose members are under way again with it.
+    batch: bool
 
 
 class Retried(StrEnum):
@@ -43,10 +47,10 @@ class Retried(StrEnum):
 # row would not do: who waited for it would still see the round that was newest before.
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))"
 
-NEWEST = """
+NEWEST = f"""
 SELECT d.round, d.state, coalesce(d.leased_until > $3, false) AS leased, w.status IN ('ACTIVE', 'WARNING') AS sendable,
-    EXISTS (SELECT 1 FROM events e WHERE e.key = d.event AND e.body IS NOT NULL) AS payload
-FROM deliveries d JOIN webhooks w ON w.id = d.webhook AND w.deleted_at IS NULL
+    e.body IS NOT NULL AS payload, e.type = '{BATCH}' AS batch
+FROM deliveries d JOIN webhooks w ON w.id = d.webhook AND w.deleted_at IS NULL JOIN events e ON e.key = d.event
 WHERE d.event = $1 AND d.webhook = $2
 ORDER BY d.round DESC LIMIT 1 FOR UPDATE OF d
 """
@@ -75,6 +79,7 @@ async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) 
         leased=row["leased"],
         sendable=row["sendable"],
         payload=row["payload"],
+        batch=row["batch"],
     )
 
 
@@ -100,6 +105,8 @@ async def _next_round(
     number = found.round + 1
     state = State.OWED if found.sendable else State.PARKED
     await connection.execute(NEXT_ROUND, event, webhook, number, state, now if found.sendable else None)
+    if found.batch:
+        await members.replay(connection, event, number)
     if not found.sendable:
         return Retried.WAITING, None
     return Retried.SUBMITTED, Ticket(event, webhook, number, 0)

@@ -16,6 +16,7 @@ WAIT = "2s"
 
 UNFINISHED = """
 SELECT EXISTS (SELECT 1 FROM "{deliveries}" WHERE state IN ('owed', 'parked', 'collecting', 'bundled'))
+    OR EXISTS (SELECT 1 FROM parcels WHERE NOT settled AND id >= $1 AND id < $2)
     OR EXISTS (SELECT 1 FROM spreads WHERE event >= $1 AND event < $2)
     OR EXISTS (SELECT 1 FROM jobs WHERE event >= $1 AND event < $2)
 """

@@ -35,7 +35,19 @@ WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
 
 LEFT_UNGREETED = """
 SELECT w.id, w.epoch, w.status FROM webhooks w LEFT JOIN challenges c ON c.webhook = w.id
-WHERE w.status IN ('PENDING', 'ERROR') AND w.deleted_at IS NULL AND c.webhook IS NULL
+WHERE w.status IN ('PENDING', 'ERROR') AND w.deleted_at IS NULL AND coalesce(c.purpose, 'heartbeat') = 'heartbeat'
+"""
+
+# Spread over the whole interval by the ids, which are random: after an upgrade all of them lack one.
+LEFT_UNBEATEN = """
+INSERT INTO challenges (webhook, epoch, purpose, tries, due_at, fence)
+SELECT w.id, w.epoch, 'heartbeat', 0,
+    $1::timestamptz + $2::float8 * (get_byte(uuid_send(w.id), 0) * 256 + get_byte(uuid_send(w.id), 1)) / 65536
+        * interval '1 second', 0
+FROM webhooks w
+WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM challenges c WHERE c.webhook = w.id)
+ON CONFLICT DO NOTHING
 """
 
 LEFT_CALM = """
@@ -107,6 +119,11 @@ async def left_ungreeted(connection: Raw) -> list[Ungreeted]:
     """PENDING and ERROR webhooks without a challenge row."""
     rows = await connection.fetch(LEFT_UNGREETED)
     return [Ungreeted(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
+
+
+async def put_heartbeats(connection: Raw, *, now: datetime, interval: float) -> None:
+    """Gives sendable webhooks that no row stands for a heartbeat within the interval (seconds)."""
+    await connection.execute(LEFT_UNBEATEN, now, interval)
 
 
 async def left_calm(connection: Raw, *, before: datetime) -> list[tuple[UUID, int]]:

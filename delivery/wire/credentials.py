@@ -37,6 +37,10 @@ class Authorised(Sender):
         """As a Sender does; token, try and a repeat after a 401 share the deadline (protocol.md, Lease)."""
         return await self.authorised(destination, functools.partial(super().send, parcel), deadline=deadline)
 
+    async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
+        """As a Sender does, authorised as a post is (greenlake.md 4)."""
+        return await self.authorised(destination, functools.partial(super().options, origin=origin), deadline=deadline)
+
     async def authorised(self, destination: Destination, exchange: Exchange, *, deadline: float) -> Attempt:
         """The exchange with a token; after a 401 once more with a new one, where there is time for it.
 

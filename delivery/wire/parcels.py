@@ -48,11 +48,9 @@ def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:
 def batch(parcel: UUID, body: bytes, *, content_mode: str) -> Parcel:
     """Several events as one parcel; `body` is the JSON array of their envelopes, closed once (greenlake.md D.5).
 
-    Raises Refused for a mode that has no batches.
+    What was closed before its webhook went over to binary mode is sent structured: binary has no batches.
     """
-    media_type = BATCH_MEDIA_TYPES.get(content_mode)
-    if media_type is None:
-        raise Refused(Issue(subject="contentMode", description=f"`{content_mode}` has no batches"))
+    media_type = BATCH_MEDIA_TYPES.get(content_mode, BATCH_MEDIA_TYPES["structured"])
     return Parcel(id=str(parcel), body=body, headers=(("Content-Type", media_type),))
 
 

@@ -1,14 +1,10 @@
-"""One attempt: sign, address, post, and hand back what came of it, whatever that is.
+"""One attempt: sign, address, post (or ask what is allowed), and hand back what came of it, whatever that is.
 
 Whether it was a success and what follows is left to `delivery.judgement`; tokens, which have to be asked for first, to
 `credentials`.
 """
 
-import errno
 import functools
-import logging
-import socket
-import ssl
 import time
 import zlib
 from collections.abc import Callable
@@ -17,17 +13,15 @@ from datetime import datetime
 from importlib import metadata
 from uuid import UUID
 
-import aiohttp
 import httpx
 
 from delivery.wire import signing
-from delivery.wire.guard import Blocked
+from delivery.wire.causes import explain
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Dial, Transport
-from subscriptions.errors import Refused
 from subscriptions.webhooks import Grant
 
-__all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "explain", "inflated"]
+__all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "inflated"]
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -36,9 +30,6 @@ MASK = "***"
 HEADER_BYTES = 16384
 #: Kept beyond that too, where they are short, for decisions hang on them.
 DECISIVE = frozenset({"retry-after", "content-type", "webhook-allowed-rate", "webhook-allowed-origin"})
-
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
-_log = logging.getLogger("hooklake.wire")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +45,8 @@ class Destination:
     authorization: str | None = None
     #: How a token for that header is asked for; a plain Sender does not.
     grant: Grant | None = None
+    #: The origin it allowed, which every post repeats (cloudevents.md W8); empty before a handshake.
+    request_origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,18 +76,45 @@ class Sender:
 
         Raises nothing but CancelledError: whatever goes wrong is the attempt's Failure.
         """
+
+        def headers(now: datetime) -> Pairs:
+            origin = destination.request_origin
+            return (
+                *parcel.headers,
+                *((("WebHook-Request-Origin", origin),) if origin else ()),
+                ("Content-Length", str(len(parcel.body))),
+                *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
+            )
+
+        return await self._exchange("POST", destination, headers, parcel.body, deadline)
+
+    async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
+        """One OPTIONS to the same URL, which asks what the destination allows (greenlake.md 5.5, cloudevents.md W8).
+
+        As with `send`, whatever goes wrong is the attempt's Failure.
+        """
+
+        def headers(_: datetime) -> Pairs:
+            return (("Content-Type", "application/json"), ("WebHook-Request-Origin", origin))
+
+        return await self._exchange("OPTIONS", destination, headers, b"", deadline)
+
+    async def _exchange(
+        self, method: str, destination: Destination, own: Callable[[datetime], Pairs], body: bytes, deadline: float
+    ) -> Attempt:
+        """One request; `own` gives the headers of its method at the time of the attempt."""
         started_at, began, dial = self._clock(), time.monotonic(), Dial()
         sent: Pairs = ()
         answer: Reply | Failure
         try:
             url, host = self._url(destination.url)
-            headers = self._headers(parcel, destination, host, started_at)
+            headers = self._headers(host, own(started_at), destination.authorization)
             sent = _masked(headers) if destination.authorization else headers
             request = httpx.Request(
-                "POST",
+                method,
                 url,
                 headers=[(name.encode("ascii"), value.encode()) for name, value in headers],
-                stream=httpx.ByteStream(parcel.body),
+                stream=httpx.ByteStream(body),
                 extensions={"destination": destination.url, "deadline": deadline, "dial": dial},
             )
             response = await self._transport.handle_async_request(request)
@@ -108,17 +128,14 @@ class Sender:
         milliseconds = round((time.monotonic() - began) * 1000)
         return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
 
-    def _headers(self, parcel: Parcel, destination: Destination, host: str, now: datetime) -> Pairs:
-        authorization = destination.authorization
+    def _headers(self, host: str, own: Pairs, authorization: str | None) -> Pairs:
         return (
             ("Host", host),
             ("User-Agent", self._agent),
             ("Accept", "*/*"),
             # Asked for plain, since what comes is stored rather than shown; compressed answers are read all the same.
             ("Accept-Encoding", "identity"),
-            *parcel.headers,
-            ("Content-Length", str(len(parcel.body))),
-            *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
+            *own,
             *((("Authorization", authorization),) if authorization else ()),
         )
 
@@ -137,88 +154,6 @@ class Sender:
             headers = tuple((name, value.replace(secret, MASK)) for name, value in headers)
             body = _without(body, secret.encode(), truncated)
         return Reply(status=response.status_code, headers=headers, body=body, truncated=truncated or cut)
-
-
-def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) -> Failure:
-    """What went wrong, as a kind and a sentence; `dial` knows how far it came, the time-outs are seconds."""
-    kind, cause = _cause(error, dial, connect, deadline)
-    if kind is FailureKind.internal:
-        _log.error("wire.internal", exc_info=error)
-    return Failure(kind=kind, cause=cause)
-
-
-def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tuple[FailureKind, str]:
-    match error:
-        case Blocked():
-            return FailureKind.blocked, str(error)
-        case Refused():
-            return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
-        case aiohttp.ConnectionTimeoutError():
-            return FailureKind.timeout, f"no connection to {dial.where()} within {connect:g} s"
-        case TimeoutError():
-            if dial.connected_after is None:
-                return FailureKind.timeout, f"no connection to {dial.where()} within {deadline:g} s"
-            return (
-                FailureKind.timeout,
-                f"no answer within {deadline:g} s (connected after {dial.connected_after:.1f} s)",
-            )
-        case aiohttp.ClientConnectorDNSError():
-            passing = getattr(error.os_error, "errno", None) == socket.EAI_AGAIN
-            return (
-                FailureKind.name,
-                f"name {dial.host} {'cannot be resolved at the moment' if passing else 'does not resolve'}",
-            )
-        case aiohttp.ClientConnectorCertificateError():
-            certificate = error.certificate_error
-            return (
-                FailureKind.tls,
-                f"certificate verify failed: {_line(str(getattr(certificate, 'verify_message', certificate)))}",
-            )
-        case aiohttp.ClientConnectorSSLError():
-            return FailureKind.tls, f"TLS handshake with {dial.where()} failed: {_tls_reason(error.os_error)}"
-        case aiohttp.ClientPayloadError():
-            return _broken_body(error, dial)
-        case aiohttp.ClientResponseError():
-            return FailureKind.protocol, f"the answer is not HTTP: {_line(error.message.partition(' when reading')[0])}"
-        case aiohttp.ServerDisconnectedError():
-            return FailureKind.reset, f"connection closed by {dial.where()} before an answer"
-        case OSError():
-            return _os_cause(error, dial)
-    return FailureKind.internal, f"internal error: {type(error).__name__}"
-
-
-def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:
-    if isinstance(error.__cause__, ssl.SSLError):
-        return FailureKind.tls, f"TLS connection to {dial.where()} failed: {_tls_reason(error.__cause__)}"
-    code = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else error.errno
-    if code == errno.ECONNREFUSED:
-        return FailureKind.refused, f"connection refused by {dial.where()}"
-    if code == errno.ETIMEDOUT:
-        return FailureKind.timeout, f"{dial.where()} did not respond"
-    if code in _UNREACHABLE:
-        return FailureKind.refused, f"{dial.where()} cannot be reached: {_line(error.strerror or '')}"
-    if dial.connected_after is None and isinstance(error, aiohttp.ClientConnectorError) and code is None:
-        # Several addresses that failed in several ways: the text lists them all.
-        return FailureKind.refused, f"no address of {dial.host} could be connected to: {_line(str(error.os_error))}"
-    when = "while connecting" if dial.connected_after is None else "before the answer was complete"
-    return FailureKind.reset, f"connection reset by {dial.where()} {when}"
-
-
-def _broken_body(error: aiohttp.ClientPayloadError, dial: Dial) -> tuple[FailureKind, str]:
-    if dial.connection is not None and "not completed" in str(error):
-        return FailureKind.reset, f"connection closed by {dial.where()} in the middle of the answer"
-    return FailureKind.protocol, f"the answer's body is not HTTP: {_line(str(error))}"
-
-
-def _tls_reason(error: BaseException | None) -> str:
-    reason = getattr(error, "reason", None)
-    return reason.replace("_", " ").lower() if isinstance(reason, str) else _line(str(error))
-
-
-def _line(text: str) -> str:
-    """The first line of a library's message, of bearable length and printable."""
-    first = (text.strip().splitlines() or ["no details"])[0]
-    return "".join(character if character.isprintable() else "?" for character in first)[:200].rstrip(".: ")
 
 
 def inflated(body: bytes, encoding: str, cap: int) -> tuple[bytes, bool]:

@@ -17,8 +17,9 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from delivery.wire.causes import explain
 from delivery.wire.parcels import Failure, FailureKind, Reply
-from delivery.wire.sender import explain, inflated
+from delivery.wire.sender import inflated
 from delivery.wire.transport import Dial, Transport
 from subscriptions.webhooks import Grant
 

@@ -50,18 +50,20 @@ def _item(item: Item) -> dict[str, object]:
         "httpResponseCode": item.status or 0,
         "status": "SUCCESS" if item.success else "FAILURE",
         "retryStatus": "RETRY" if item.retrying else "NORETRY",
-        "description": item.type,
+        "description": item.type if item.members is None else f"Batch of {item.members} events",
         "reason": item.reason,
         "createdAt": writing.moment(item.created_at),
         "updatedAt": writing.moment(item.updated_at),
         "generation": item.tries,
         "requestHeaders": _headers(item.request_headers),
-        "requestBody": msgspec.Raw(item.request_body or b"{}"),
+        "requestBody": msgspec.Raw(item.request_body or (b"{}" if item.members is None else b"[]")),
         "responseHeaders": _headers(item.response_headers),
         "responseBody": item.response_body.decode(errors="replace"),
         "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
         "subject": f"events.{item.workspace_id}.{item.webhook}",
     }
+    if item.members is not None:
+        body["batchId"] = item.id
     return body | ({"failureId": str(item.key)} if item.undelivered else {})
 
 

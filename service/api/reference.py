@@ -4,7 +4,7 @@ What the page says is left to `contract/`, how it looks to `templates/reference.
 """
 
 import re
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -52,6 +52,7 @@ def page(url: str) -> str:
         areas=[(tag["name"], _of_tag(document, tag["name"])) for tag in document["tags"]],
         received=[(name, found["post"]) for name, found in document["webhooks"].items()],
         samples=[(language, name, sample(name)) for language, name in SAMPLES],
+        examples=partial(_examples, document),
         url=url,
     )
 
@@ -78,6 +79,17 @@ def kind(schema: Json) -> Markup:
         return Markup("array of ") + kind(schema["items"])
     said = " or ".join(given) if isinstance(given, list) else str(given)
     return escape(f"{said} ({schema['format']})" if "format" in schema else said)
+
+
+def _examples(document: Json, content: Json) -> list[object]:
+    """One example of a body: that of its first media type's schema, in an array where the schema is one."""
+    schema = next(iter(content.values()))["schema"]
+    schema = next(iter(schema.get("oneOf", [schema])))
+    many, schema = "items" in schema, schema.get("items", schema)
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found = schema.get("examples", [])[:1]
+    return [found] if many and found else list(found)
 
 
 def _of_tag(document: Json, tag: str) -> list[tuple[str, str, Json]]:

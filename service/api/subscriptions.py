@@ -60,7 +60,7 @@ async def create(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
-    webhook = _listed(request)
+    webhook = filtered(request)
     doors, scope = doors_of(request), auth.scope(auth.caller(request))
     async with doors.database.transaction() as connection:
         found, total = await doors.orders.listed(connection, scope, webhook=webhook, limit=limit, offset=offset)
@@ -141,8 +141,8 @@ def _filter(given: Input) -> str:
     return given.event_filter if given.event_filter and given.event_filter.strip() else ""
 
 
-def _listed(request: Request) -> UUID | None:
-    """The webhook that the one documented filter names; None without a filter."""
+def filtered(request: Request) -> UUID | None:
+    """The webhook that `?filter=webhookId eq '<uuid>'` names; None without a filter, Refused for any other one."""
     text = request.query_params.get("filter", "")
     if not text.strip():
         return None

@@ -122,7 +122,7 @@ async def subscribe(request: Request) -> Response:
 async def subscribed(request: Request) -> Response:
     """`GET /events/v1beta1/system-subscriptions?filter=`, newest first; without a filter, those of all system webhooks"""
     limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.LIMIT)
-    webhook = subscriptions._listed(request)
+    webhook = subscriptions.filtered(request)
     async with doors_of(request).database.transaction() as connection:
         found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)
     return writing.page([_subscription(each) for each in found], offset=offset, total=total)

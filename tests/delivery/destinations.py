@@ -27,12 +27,17 @@ TIMED_OUT = Failure(kind=FailureKind.timeout, cause="no answer within 15 s")
 
 
 class Wire(Sender):
-    """Sends nothing: answers with the next of `answers`, else by `answering` (challenges are proved, the rest gets 200)."""
+    """Sends nothing: answers with the next of `answers`, else by `answering` (challenges are proved, the rest gets 200).
+
+    What is allowed is asked of `allowing`, in `asked`.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.sent: list[tuple[Parcel, Destination]] = []
         self.answers: deque[Reply | Failure] = deque()
         self.answering: Answering = obliging
+        self.asked: list[tuple[str, Destination]] = []
+        self.allowing: Reply | Failure = reply(405)
         self._now = clock
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
@@ -41,10 +46,15 @@ class Wire(Sender):
         answer = self.answers.popleft() if self.answers else await self.answering(parcel, destination)
         return Attempt(started_at=started_at, milliseconds=7, request_headers=(("Host", "there"),), answer=answer)
 
+    async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
+        self.asked.append((origin, destination))
+        return Attempt(started_at=self._now(), milliseconds=7, request_headers=(), answer=self.allowing)
+
 
 async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
     """What a good subscriber answers."""
-    data = msgspec.json.decode(parcel.body).get("data", {})
+    body = msgspec.json.decode(parcel.body)
+    data = body.get("data", {}) if isinstance(body, dict) else body
     if "challengeRequest" in data:
         proof = signing.answer(destination.secrets[0], data["challengeRequest"])
         return reply(200, msgspec.json.encode({"verification": proof}))

@@ -23,7 +23,7 @@ async def registered(craft: Craft) -> UUID:
 
 
 async def test_registration(craft: Craft) -> None:
-    """A webhook and its challenge come into being together; the challenge answered, it is ACTIVE and has no challenge row."""
+    """A webhook and its challenge come into being together; the challenge answered, it is ACTIVE and waits for a heartbeat."""
     webhook = await registered(craft)
     status, announced = await craft.status(webhook), list(craft.announced)
 
@@ -32,7 +32,7 @@ async def test_registration(craft: Craft) -> None:
     assert status == "PENDING"
     assert announced == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=0)]
     assert await craft.status(webhook) == "ACTIVE"
-    assert await craft.value("SELECT count(*) FROM challenges") == 0
+    assert [row["purpose"] for row in await craft.fetch("SELECT purpose FROM challenges")] == ["heartbeat"]
 
 
 @pytest.mark.parametrize("late", [None, REFUSED], ids=["proved", "refused"])

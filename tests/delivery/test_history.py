@@ -62,6 +62,7 @@ async def test_an_item_shows_the_last_attempt_whole(
         key=event.key,
         id="x-1",
         type="com.test.v1.things.changed",
+        members=None,
         created_at=accepted,
         updated_at=clock() + timedelta(milliseconds=250),
         tries=2,

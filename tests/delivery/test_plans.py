@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from delivery.ledger import claims, drains, errands, records, sweeps, tallies
+from delivery.ledger import claims, drains, errands, grants, paces, records, sweeps, tallies
 from delivery.ledger.days import on_day
 from subscriptions import events, partitions, tables
 from subscriptions.database import Database, Raw
@@ -129,6 +129,7 @@ OF_A_DAY = {
     "claim by ticket": (claims.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
     "drain": (drains.WALK + drains.TAKE_DUE, ROOM),
     "drain of the first due": (drains.FIRST_DUE + drains.TAKE_DUE, ROOM),
+    "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3])),
     "record": (records.WRITE, OUTCOMES),
     "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
 }
@@ -138,6 +139,7 @@ OF_ALL_DAYS = {
     "wake": (errands.WAKE, (HOOK, NOW, 1000)),
     "cancel owed": (errands.CANCEL.format(state="owed"), (HOOK, NOW, 1000)),
     "cancel parked": (errands.CANCEL.format(state="parked"), (HOOK, NOW, 1000)),
+    "hasten": (grants.HASTEN, (HOOK, NOW, None, 1000)),
     "count due": (sweeps.DUE, (NOW, 2000)),
     "left parked": (sweeps.LEFT_PARKED, ()),
     "expire": (sweeps.EXPIRE, (events.key_floor(NOW), NOW, 1000)),

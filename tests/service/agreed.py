@@ -19,8 +19,10 @@ class Agreed:
     def __init__(self, document: Json) -> None:
         self.document = document
         self.seen: set[tuple[str, int]] = set()
+        # A path that no pattern matches as it stands may hold an id with slashes: the last parameter takes the rest.
         self._paths = [
-            (re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"\Z"), methods)
+            (re.compile(re.sub(r"\{\w+\}\Z", last, re.sub(r"\{\w+\}(?=/)", "[^/]+", path)) + r"\Z"), methods)
+            for last in ("[^/]+", ".+")
             for path, methods in document["paths"].items()
         ]
 

@@ -195,7 +195,11 @@ async def test_hooks_carry_the_unsealed_credentials(database: Database, registry
 
 async def test_hooks_carry_the_grant(database: Database, registry: Registry, clock: Clock) -> None:
     """With authType Oauth a worker gets what a token is asked for with; the client's secret cannot be read at rest."""
-    oauth: dict[str, Any] = {"client_id": "a client", "client_secret": "hush!", "issuer_url": "https://example.com/token"}
+    oauth: dict[str, Any] = {
+        "client_id": "a client",
+        "client_secret": "hush!",
+        "issuer_url": "https://example.com/token",
+    }
     made = await insert(database, registry, clock, replace(PLAIN, auth_type="Oauth", **oauth))
 
     async with database.raw() as connection:

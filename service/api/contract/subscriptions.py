@@ -9,6 +9,7 @@ from service.api.contract.shapes import (
     WEBHOOK,
     Json,
     array,
+    either,
     given,
     literal,
     made,
@@ -35,7 +36,7 @@ FILTER = (
     "its place."
 )
 _EVENT_TYPE = text("One of the catalogue's.", minLength=1, examples=[EXPIRING])
-_FILTER = text(FILTER, examples=["status eq 'active' and quantity gt 4"])
+_FILTER = either({"type": "string", "examples": ["status eq 'active' and quantity gt 4"]}, FILTER)
 _EXAMPLE: Json = {
     "id": SUBSCRIPTION,
     "type": "events/subscription",

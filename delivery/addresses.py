@@ -1,0 +1,19 @@
+"""Where a webhook's requests go, and with which credentials.
+
+Unsealing them is the registry's, using them the wire's.
+"""
+
+from delivery.wire.sender import Destination
+from subscriptions.registry import Hook
+
+
+def destination(hook: Hook) -> Destination:
+    """The webhook as the wire knows it; one whose secrets are sealed is not to be sent to."""
+    return Destination(
+        webhook=hook.id,
+        url=hook.destination,
+        secrets=hook.secrets,
+        authorization=hook.authorization,
+        grant=hook.grant,
+        request_origin=hook.request_origin,
+    )

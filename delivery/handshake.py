@@ -1,0 +1,101 @@
+"""The handshake: a destination is asked to prove that it knows a secret, and what it allows, side by side.
+
+What its answers make of the webhook is left to `greeting.py`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from uuid import uuid4
+
+from delivery import addresses
+from delivery.judgement import pace
+from delivery.judgement.pace import KEEP, SILENCE, Terms
+from delivery.settings import Settings
+from delivery.wire import challenge
+from delivery.wire.challenge import Origin, Unverified, Verified
+from delivery.wire.parcels import Failure, Parcel, Reply
+from delivery.wire.sender import Sender
+from subscriptions.registry import Hook
+
+HEADERS = (("Content-Type", "application/json"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationResponse:
+    """What the destination answered to a challenge (greenlake.md 1.4)."""
+
+    #: Its HTTP status; 0 where no answer came.
+    status_code: int
+    #: The status's phrase, or why there was no answer.
+    message: str
+    #: Requests per minute it asked for, -1 for any number; None where it named none, or none that makes sense.
+    requested_rate: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shaken:
+    """What one handshake came to."""
+
+    #: Whether the destination knows a secret; the terms have no say in it (greenlake.md 2).
+    proof: Verified | Unverified
+    response: DestinationResponse
+    terms: Terms
+
+
+class Handshake:
+    """Asks destinations, and judges what they answer; writes nothing down."""
+
+    def __init__(self, sender: Sender, clock: Callable[[], datetime], settings: Settings, origin: Origin) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._settings = settings
+        self._origin = origin
+
+    async def shake(self, hook: Hook) -> Shaken:
+        """One challenge and one OPTIONS at the same time, each within the challenge's time-out."""
+        if hook.sealed is not None:
+            response = DestinationResponse(status_code=0, message=hook.sealed)
+            return Shaken(proof=Unverified(reason=hook.sealed), response=response, terms=SILENCE)
+        (proof, answer), terms = await asyncio.gather(self._challenge(hook), self.ask(hook))
+        rate = None if terms.rate is KEEP else terms.rate
+        return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
+
+    async def ask(self, hook: Hook) -> Terms:
+        """What the destination allows (greenlake.md 5.5); SILENCE where it does not answer in time."""
+        if hook.sealed is not None:
+            return SILENCE
+        origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
+        attempt = await self._sender.options(addresses.destination(hook), origin=origin, deadline=deadline)
+        if isinstance(attempt.answer, Failure):
+            return SILENCE
+        return pace.terms(attempt.answer.status, attempt.answer.headers, origin=origin)
+
+    async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
+        """Signed and authorised as a delivery is (greenlake.md D.6)."""
+        question, key = str(uuid4()), str(uuid4())
+        body = challenge.event(
+            challenge=question,
+            event_id=key,
+            workspace_id=hook.workspace_id,
+            now=self._clock(),
+            origin=self._origin,
+        )
+        attempt = await self._sender.send(
+            Parcel(id=key, body=body, headers=HEADERS),
+            addresses.destination(hook),
+            deadline=self._settings.challenge_timeout,
+        )
+        return challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets), attempt.answer
+
+
+def _response(answer: Reply | Failure, rate: int | None) -> DestinationResponse:
+    if isinstance(answer, Failure):
+        return DestinationResponse(status_code=0, message=answer.cause, requested_rate=rate)
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = ""
+    return DestinationResponse(status_code=answer.status, message=phrase, requested_rate=rate)
