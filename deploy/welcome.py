@@ -27,6 +27,7 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
         "Hooklake runs.",
         "",
         f"  API          {base_url}",
+        f"  Reference    {base_url}/docs",
         f"  Data         {file.parent}",
         f"  Logs         {file.parent / 'logs'}",
     ]

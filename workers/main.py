@@ -133,7 +133,7 @@ def _logging() -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     # Celery warns root off for fear of pickled messages; ours are JSON, and nothing else is accepted.
-    warnings.filterwarnings("ignore", message=".*superuser privileges", category=RuntimeWarning)
+    warnings.filterwarnings("ignore", message=".*superuser privileges")
     # Celery tells of each message; the facts are the deliveries'.
     for chatty in ("celery", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ LIMIT, MOST = 100, 200
 
 
 class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
-    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode`, which is ours (D.5). So far `batching` is false."""
+    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode`, which is ours (D.5)."""
 
     name: str
     destination: str

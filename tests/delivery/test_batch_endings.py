@@ -1,5 +1,6 @@
 """How batches end, and their members with them, whatever ends them (protocol.md, Batches)."""
 
+import asyncio
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -85,6 +86,30 @@ async def test_notices_given_up(craft: Craft) -> None:
     assert await craft.states() == {"failed": 3}
     assert await craft.value("SELECT count(*) FROM events WHERE type = $1", NOTICE_TYPE) == 2
     assert await craft.value("SELECT count(*) FROM jobs") == 0
+
+
+async def test_killed_while_it_records(craft: Craft, database: Database, clock: Clock) -> None:
+    """A process that is gone between the end of a batch and that of its members has recorded neither: it is sent again."""
+    ticket = await closed(craft, 3)
+    [member, *_] = await members(craft, ticket.event)
+    [held] = await craft.claim(ticket)
+    ended = await craft.attempt(held)
+    async with database.raw() as other, other.transaction():
+        await other.execute("SELECT 1 FROM deliveries WHERE event = $1 FOR UPDATE", member)
+        recording = asyncio.create_task(craft.rounds.record([ended]))
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not await craft.value(waits):  # noqa: ASYNC110 -- the server sets no event
+            await asyncio.sleep(0.01)
+        recording.cancel()
+        await asyncio.wait([recording])
+    halfway = await craft.states()
+    clock.advance(60)
+
+    [again] = await craft.drain()
+    await craft.rounds.record([await craft.attempt(again)])
+
+    assert halfway == {"owed": 1, "bundled": 3}
+    assert await craft.states() == {"delivered": 4}
 
 
 async def test_late_success(craft: Craft, clock: Clock, traces: Traces) -> None:

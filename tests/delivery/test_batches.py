@@ -1,11 +1,14 @@
 """Batches: when they close, and what goes out (greenlake.md 3, D.5; protocol.md, Batches)."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from delivery.tickets import Kind, Ticket
+from delivery.upkeep import PARTITIONED
+from subscriptions import partitions
 from subscriptions.database import Database
 from subscriptions.webhooks import Change
 from tests.clock import Clock
@@ -229,6 +232,21 @@ async def test_switched_off_while_published(craft: Craft) -> None:
 
     assert len(await members(craft, ticket.event)) == 3
     assert await craft.states(webhook) == {"bundled": 3, "owed": 1}
+
+
+async def test_day_without_partitions(craft: Craft, clock: Clock) -> None:
+    """A batch that closes on a day for which nobody has made partitions closes all the same."""
+    clock.advance(90 * DAY)
+    await craft.hook(batching=True)
+    await craft.publish(2)
+    clock.advance(DAY)
+
+    [ticket] = await swept(craft)
+
+    assert len(await members(craft, ticket.event)) == 2
+    for day in (clock().date(), (clock() - timedelta(days=1)).date()):
+        for table in PARTITIONED:
+            await craft.sql(f'DROP TABLE "{partitions.name_of(table, day)}"')
 
 
 async def test_rate(craft: Craft, clock: Clock) -> None:

@@ -201,8 +201,9 @@ async def test_errands_of_the_sweep(craft: Craft, clock: Clock) -> None:
     clock.advance(2)
 
     found = await craft.errands()
-    [challenge] = (errand for errand in found if errand.kind is Kind.CHALLENGE)
+    # Of 501 active webhooks one or the other may have its heartbeat by now.
+    challenged = {errand.key for errand in found if errand.kind is Kind.CHALLENGE}
 
     assert {errand.kind for errand in early} == {Kind.CHALLENGE, Kind.JOB}
     assert {errand.kind for errand in found} == {Kind.SPREAD, Kind.CHALLENGE, Kind.JOB}
-    assert challenge.key == pending
+    assert pending in challenged

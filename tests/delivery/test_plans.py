@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from delivery.ledger import claims, drains, errands, grants, paces, records, sweeps, tallies
+from delivery.ledger import bundles, claims, drains, errands, gathered, grants, members, paces, records, sweeps, tallies
 from delivery.ledger.days import on_day
 from subscriptions import events, partitions, tables
 from subscriptions.database import Database, Raw
@@ -21,7 +21,7 @@ from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
 
 NAME = "hooklake_plans"
-TABLES = ("events", "deliveries", "attempts")
+TABLES = ("events", "deliveries", "attempts", "parcels")
 NOW = datetime.now(UTC).replace(hour=12)
 DAYS = [(NOW - timedelta(days=n)).date() for n in range(5)]
 TODAY = DAYS[0]
@@ -132,13 +132,26 @@ OF_A_DAY = {
     "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3])),
     "record": (records.WRITE, OUTCOMES),
     "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
+    "ripe batches": (gathered.RIPE, (NOW, 200)),
+    "left collecting": (gathered.LEFT, ()),
+    "expire collecting": (gathered.EXPIRE, (NOW, NOW, 1000)),
+    "end members": (
+        members.FOLLOW,
+        (KEYS, *OF_KEYS[:2], ["failed"] * 200, [503] * 200, ["503"] * 200, [NOW] * 200, [1] * 200),
+    ),
 }
 #: Statements over all days, which look into one index of each.
 OF_ALL_DAYS = {
     "probe": (claims.BY_PROBE, (NOW, UNTIL, HOOK)),
     "wake": (errands.WAKE, (HOOK, NOW, 1000)),
-    "cancel owed": (errands.CANCEL.format(state="owed"), (HOOK, NOW, 1000)),
-    "cancel parked": (errands.CANCEL.format(state="parked"), (HOOK, NOW, 1000)),
+    "cancel owed": (errands.CANCEL.format(waiting=errands.WAITING[0]), (HOOK, NOW, 1000)),
+    "cancel parked": (errands.CANCEL.format(waiting=errands.WAITING[1]), (HOOK, NOW, 1000)),
+    "cancel collecting": (errands.CANCEL.format(waiting=errands.WAITING[2]), (HOOK, NOW, 1000)),
+    "look for a batch": (bundles.LOOK, (HOOK,)),
+    "collected": (bundles.COLLECTED, (HOOK,)),
+    "close a batch": (bundles.CLOSE, (KEYS[0], HOOK, "w", b"[]", KEYS[:10], "owed", NOW)),
+    "unsettled batches": (members.UNSETTLED, (1000,)),
+    "replay of a batch": (members.REPLAY, (KEYS[0], 1)),
     "hasten": (grants.HASTEN, (HOOK, NOW, None, 1000)),
     "count due": (sweeps.DUE, (NOW, 2000)),
     "left parked": (sweeps.LEFT_PARKED, ()),
@@ -188,6 +201,17 @@ async def test_statement_of_all_days(grown: Raw, name: str, planner: Planner) ->
     assert unbounded(plan) == [], plan
 
 
+@pytest.mark.parametrize("planner", [custom, generic])
+@pytest.mark.parametrize("statement", [members.ENDED, members.SETTLED])
+async def test_rounds_of_batches(grown: Raw, statement: str, planner: Planner) -> None:
+    """Whether batches have ended is asked of all rounds of each, by event and webhook, in the day they closed on."""
+    plan = await planner(grown, on_day(statement, TODAY), (KEYS,))
+
+    [by_key] = re.findall(r"_pkey on deliveries_.*\n\s+Index Cond: (.*)", plan)
+    assert set(re.findall(r"(?:parcels|deliveries)_(\d{8})", plan)) == {f"{TODAY:%Y%m%d}"}
+    assert ("event = " in by_key, "webhook = " in by_key) == (True, True)
+
+
 async def test_probe_and_parked_by_their_index(grown: Raw) -> None:
     """Parked rows are found by the index made for them, per webhook, in order of arrival, however many finished there are."""
     plans = [await custom(grown, *OF_ALL_DAYS[name]) for name in ("probe", "wake", "cancel parked", "left parked")]
@@ -197,6 +221,18 @@ async def test_probe_and_parked_by_their_index(grown: Raw) -> None:
     assert [
         plan for plan in plans if re.search(r"_pkey on deliveries_.*\n\s+Index Cond: \(webhook = [^)]*\)$", plan)
     ] == []
+
+
+async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
+    """Webhooks that grant a rate are found among all others by the index made for them, and their rows by lane."""
+    statement, arguments = OF_A_DAY["pace"]
+    async with grown.transaction():
+        # A table of twenty webhooks is read as a whole otherwise.
+        await grown.execute("SET LOCAL enable_seqscan = off")
+        plan = await custom(grown, on_day(statement, TODAY), arguments)
+
+    assert "webhooks_paced on webhooks" in plan
+    assert re.search(r"webhook_due_at_idx on deliveries_\d{8}", plan)
 
 
 async def test_halt_looks_at_its_window(grown: Raw) -> None:

@@ -16,6 +16,8 @@ from subscriptions.errors import Absent, Refused
 from tests import builders
 from tests.builders import WORKSPACE, Result
 from tests.clock import Clock
+from tests.delivery.craft import Craft
+from tests.delivery.destinations import reply
 
 AGAIN = Result(state=State.OWED, status=503, reason="503 Service Unavailable")
 FAILED = Result(state=State.FAILED, status=410, reason="410 Gone")
@@ -91,6 +93,32 @@ async def test_a_try_under_way_is_left_alone(
     assert (live, lapsed) == (Retried.UNDERWAY, Retried.SUBMITTED)
     assert untouched == before
     assert len(announced) == 1
+
+
+async def test_by_hand_and_by_schedule_at_once(craft: Craft, database: Database, clock: Clock) -> None:
+    """Retries asked for at the moment they fall due are each made once: by the ticket, or by the drain, and none is lost."""
+    hook = await craft.hook()
+    history = History(database, clock, craft.announced.extend)
+    receipts = await craft.publish(20)
+    await asyncio.gather(*(_fail(craft, receipt.key, hook) for receipt in receipts))
+    clock.advance(3.5)
+    craft.announced.clear()
+
+    asking = asyncio.gather(*(history.retry(WORKSPACE, hook, receipt.key) for receipt in receipts))
+    held = [*await craft.drain(wanted=10), *await craft.drain(wanted=10)]
+    answers = await asking
+    held += await craft.claim(*(nudge for nudge in craft.announced if isinstance(nudge, Ticket)))
+    held += await craft.drain()
+
+    assert sorted(each.claimed.event for each in held) == sorted(receipt.key for receipt in receipts)
+    assert {retried for _, retried in answers} <= {Retried.SUBMITTED, Retried.UNDERWAY}
+    await craft.rounds.record([await craft.attempt(each) for each in held])
+    assert await craft.states() == {"delivered": 20}
+
+
+async def _fail(craft: Craft, event: UUID, hook: UUID) -> None:
+    [held] = await craft.claim(Ticket(event, hook, 0, 0))
+    await craft.rounds.record([await craft.attempt(held, reply(503))])
 
 
 async def test_a_failed_delivery_is_owed_again_as_the_next_round(

@@ -1,5 +1,6 @@
 """Recent deliveries and retries over HTTP, in GreenLake's forms (greenlake.md 1.5)."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -89,6 +90,22 @@ async def test_a_delivered_event(
             }
         ],
     }
+
+
+async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+    """A batch is one item: its own id twice, how many events it had, and the array that was sent."""
+    event = builders.event(clock)
+    batch = replace(event, type="", body=b"[%b,%b]" % (event.body, event.body))
+    await builders.tried(database, clock, batch, hook.id, REFUSED)
+    async with database.raw() as connection:
+        statement = "INSERT INTO parcels (id, webhook, members) VALUES ($1, $2, ARRAY[$1, $1]::uuid[])"
+        await connection.execute(statement, batch.key, hook.id)
+
+    [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
+
+    assert (item["id"], item["batchId"], item["failureId"]) == (str(batch.key),) * 3
+    assert item["description"] == "Batch of 2 events"
+    assert [each["id"] for each in item["requestBody"]] == [event.id, event.id]
 
 
 async def test_a_failure_without_an_answer(
