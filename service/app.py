@@ -27,6 +27,7 @@ from service import problems
 from service.api.routes import routes
 from service.doors import Doors
 from service.pulse import Pulse
+from service.quota import Quota
 from service.settings import Settings
 from subscriptions.access import Access
 from subscriptions.database import Database, DatabaseClock
@@ -159,6 +160,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
     """All doors over one base; nothing is opened or asked yet."""
     ground, delivery = configuration.ground, configuration.delivery
     database, clock, announce = base.database, base.clock, base.announce
+    share = configuration.service.requests_per_process
     return Doors(
         settings=configuration.service,
         ground=ground,
@@ -173,6 +175,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         greeting=_greeting(configuration, base),
         history=History(database, clock, announce),
         pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
+        quota=Quota(share) if share else None,
     )
 
 

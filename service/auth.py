@@ -1,7 +1,7 @@
 """Who calls, and what they may do: bearer tokens, and the one table from roles to permissions.
 
-How tokens are made and checked is left to `subscriptions/access.py`; what a route asks for, to
-`api/routes.py`.
+How tokens are made and checked is left to `subscriptions/access.py`, how requests are counted to `quota.py`; what a route
+asks for, to `api/routes.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.doors import doors_of
+from service.quota import TooMany
 from subscriptions.access import Caller
 from subscriptions.clients import Role
 from subscriptions.errors import Forbidden, Issue, Unauthorized
@@ -52,17 +53,29 @@ PERMISSIONS = {
     Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM},
 }
 
+#: A client's requests for these are not held against its hourly quota, which is that of the management API.
+UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
+
 
 def guarded(handler: Handler, permission: Permission | None) -> Handler:
     """The handler behind its permission (None: any good token): who calls is known before a byte of the body is read."""
+    counted = permission not in UNCOUNTED
 
     async def entrance(request: Request) -> Response:
         doors = doors_of(request)
         known = await doors.access.verify(bearer(request), doors.clock())
+        if counted and doors.quota is not None:
+            standing = doors.quota.take(known.client_id, doors.clock())
+            # Refusals tell it too: `problems.py` finds it here.
+            request.state.quota = standing.headers()
+            if not standing.within:
+                raise TooMany(standing.limit, standing.seconds)
         if permission is not None:
             require(known, permission)
         request.state.caller = known
-        return await handler(request)
+        response = await handler(request)
+        response.headers.update(getattr(request.state, "quota", {}))
+        return response
 
     return entrance
 

@@ -13,6 +13,7 @@ from delivery.history import History
 from delivery.intake import Intake
 from delivery.traces import Traces
 from service.pulse import Pulse
+from service.quota import Quota
 from service.settings import Settings
 from subscriptions.access import Access
 from subscriptions.database import Clock, Database
@@ -52,6 +53,8 @@ class Doors:
     history: History
     #: Whether this process can serve.
     pulse: Pulse
+    #: Counts the requests of clients; None: they may make any number.
+    quota: Quota | None
 
     @property
     def naming(self) -> Naming:

@@ -6,7 +6,7 @@ Where an error is raised is left to everybody else; the body has the shape of gr
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import uuid4
 
 import msgspec
@@ -14,9 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.quota import TooMany
 from subscriptions import codec, errors
 
 log = logging.getLogger("hooklake.service")
+
+Answering = Callable[[Request, Exception], Awaitable[Response]]
 
 #: The first that fits, so the special before the general.
 TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
@@ -29,6 +32,7 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
     (errors.Refused, 400, "HPE_GL_ERROR_BAD_REQUEST"),
     (errors.Unauthorized, 401, "HPE_GL_ERROR_UNAUTHORIZED"),
     (errors.Absent, 404, "HPE_GL_ERROR_NOT_FOUND"),
+    (TooMany, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
 )
 
@@ -78,6 +82,9 @@ async def of_ours(request: Request, error: Exception) -> Response:
         message = f"{error.kind} not found"
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.seconds)
+        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.seconds}]
     elif isinstance(error, errors.Unavailable):
         message = (
             f"{error.dependency} does not answer at the moment; nothing was changed. Try again in {RETRY_AFTER} s."
@@ -123,8 +130,19 @@ def answer(
     return Response(msgspec.json.encode(body), status, headers=headers, media_type="application/json")
 
 
-HANDLERS: Mapping[type[Exception], object] = {
-    errors.HooklakeError: of_ours,
-    HTTPException: of_http,
-    Exception: of_defect,
+def _counted(handler: Answering) -> Answering:
+    """The handler, whose answers tell what the client has left where its request was counted (`auth.guarded`)."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        response = await handler(request, error)
+        response.headers.update(getattr(request.state, "quota", {}))
+        return response
+
+    return answered
+
+
+HANDLERS: Mapping[type[Exception], Answering] = {
+    errors.HooklakeError: _counted(of_ours),
+    HTTPException: _counted(of_http),
+    Exception: _counted(of_defect),
 }

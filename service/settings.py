@@ -34,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     publish_body_bytes: int = 5 * 1024 * 1024
     #: Occurrences or CloudEvents of one publication.
     publish_items: int = 1000
+    #: Requests of an hour that each API client may make of the management API (all but publishing); 0: any number. Each
+    #: process counts to its share, this divided by `api_processes`; an API on several machines multiplies it.
+    requests_per_hour: int = 0
     #: The least that is logged.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -41,6 +44,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
         for name in ("api_processes", "publish_body_bytes", "publish_items"):
             _require(getattr(self, name) > 0, name, "has to be more than 0")
+        _require(
+            self.requests_per_hour == 0 or self.requests_per_hour >= self.api_processes,
+            "requests_per_hour",
+            "has to be 0 (any number), or at least HOOKLAKE_API_PROCESSES",
+        )
         whole = self.base_url.startswith(("http://", "https://")) and not self.base_url.endswith("/")
         _require(whole or not self.base_url, "base_url", "is of the form https://host, without a slash at its end")
         if self.oidc_issuer:
@@ -54,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where clients find the API."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.base_url or f"http://{host}:{self.port}"
+
+    @property
+    def requests_per_process(self) -> int:
+        """The share of `requests_per_hour` that one process counts to; 0: any number."""
+        return self.requests_per_hour // self.api_processes
 
     @property
     def issuer(self) -> str:

@@ -33,9 +33,9 @@ async def publish_occurrences(request: Request) -> Response:
     many = body.lstrip(b" \t\r\n")[:1] == b"["
     now = doors.clock()
     typed = []
-    for index, occurrence in enumerate(read):
+    for index, (occurrence, key) in enumerate(zip(read, events.event_keys(now, len(read)), strict=True)):
         try:
-            typed.append(_typed(occurrence, caller, doors, now))
+            typed.append(_typed(occurrence, caller, doors, key, now))
         except Refused as refused:
             raise _at(index, refused, many) from None
     return await _published(doors, typed, "event", many)
@@ -50,9 +50,9 @@ async def publish_cloudevents(request: Request) -> Response:
     many = content_type.startswith("application/cloudevents-batch")
     now = doors.clock()
     typed = []
-    for index, one in enumerate(relayed):
+    for index, (one, key) in enumerate(zip(relayed, events.event_keys(now, len(relayed)), strict=True)):
         try:
-            typed.append(_relayed(one, caller, doors, now))
+            typed.append(_relayed(one, caller, doors, key))
         except Refused as refused:
             raise _at(index, refused, many) from None
     return await _published(doors, typed, "type", many)
@@ -87,7 +87,7 @@ def _key(text: str) -> UUID:
         raise Absent("Event", text) from None
 
 
-def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, now: datetime) -> Event:
+def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now: datetime) -> Event:
     if occurrence.workspace_id is None:
         occurrence = replace(occurrence, workspace_id=caller.workspace_id)
     elif occurrence.workspace_id != caller.workspace_id and not caller.any_workspace:
@@ -95,17 +95,17 @@ def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, now: datetime) 
         raise Forbidden(Issue(subject="workspaceId", description=description))
     return events.typed(
         occurrence,
-        key=events.event_key(now),
+        key=key,
         accepted_at=now,
         naming=doors.naming,
         max_event_bytes=doors.ground.max_event_bytes,
     )
 
 
-def _relayed(relayed: Relayed, caller: Caller, doors: Doors, now: datetime) -> Event:
+def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event:
     return relays.event_of(
         relayed,
-        key=events.event_key(now),
+        key=key,
         workspace_id=caller.workspace_id,
         max_event_bytes=doors.ground.max_event_bytes,
     )

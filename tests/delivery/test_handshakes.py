@@ -151,6 +151,9 @@ async def test_heartbeats_go_on(craft: Craft) -> None:
     assert [purpose for purpose, _ in due] == ["heartbeat"] * 5
     assert [seconds for _, seconds in due] == pytest.approx([pace.beat_after(webhook, HOUR)] * 5, abs=1e-3)
     assert (len(craft.wire.sent), len(craft.wire.asked)) == (1, 5)
+    # Announced, a heartbeat would not wait for its time.
+    announced = [nudge.kind for nudge in craft.announced if isinstance(nudge, Errand)]
+    assert announced.count(Kind.CHALLENGE) == 1
     assert (await terms(craft, webhook))[0] is None
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from delivery.endings import Held
 from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
-from delivery.ledger import grants
+from delivery.ledger import grants, paces
+from delivery.ledger.drains import Room
 from delivery.ledger.paces import AHEAD, MOVED
 from delivery.tickets import Kind, Ticket
 from subscriptions.database import Database
@@ -118,6 +119,23 @@ async def test_two_at_once(craft: Craft, database: Database, clock: Clock) -> No
     keys = [each.key for held in claims for each in held]
     assert len(keys) == len(set(keys))
     assert set(gaps(taken)) == {0.1}
+
+
+async def test_while_another_claims(craft: Craft, database: Database, clock: Clock) -> None:
+    """While one process gives a webhook's slots another leaves the webhook alone, and goes on behind them afterwards."""
+    webhook = await craft.hook(endpoint_rate_limit=600)
+    await craft.owe(webhook, 60)
+    other, [day] = Craft(database, clock), await craft.rounds.days_due()
+    room = Room(wanted=10, share=64, shares={}, start=UUID(int=0))
+    async with database.raw() as connection, connection.transaction():
+        first = await paces.claim(connection, room, day=day, now=clock(), lease=20)
+        await craft.owe(webhook, 5)
+        meanwhile = await other.drain()
+    after = slots(await other.drain())
+
+    given = sorted(claimed.slot for claimed in first.taken if claimed.slot)
+    assert (len(given), meanwhile) == (10, [])
+    assert set(gaps([*given, *after])) == {0.1}
 
 
 async def test_missed_slots_are_not_saved_up(craft: Craft, clock: Clock) -> None:

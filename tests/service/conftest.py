@@ -41,10 +41,18 @@ def announced() -> list[Nudge]:
 
 
 @pytest.fixture
-async def doors(database: Database, database_url: str, clock: Clock, announced: list[Nudge]) -> AsyncIterator[Doors]:
+def entrance() -> Settings:
+    """The entrance's settings; a module that needs others has a fixture of this name."""
+    return Settings(publish_items=20)
+
+
+@pytest.fixture
+async def doors(
+    database: Database, database_url: str, clock: Clock, announced: list[Nudge], entrance: Settings
+) -> AsyncIterator[Doors]:
     """Doors over this test's database, which knows the documented event types."""
     configuration = Configuration(
-        service=Settings(publish_items=20),
+        service=entrance,
         delivery=Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True),
         ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS),
     )

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
@@ -225,3 +225,14 @@ def test_a_captured_event_comes_out_as_it_was_captured() -> None:
         f'"type":"com.hpe.greenlake.audit-log.v1.logs.created","subject":"{WORKSPACE}",'
         f'"datacontenttype":"application/json","dataschema":"{schema}","time":"2024-12-20T12:34:53.161Z","data":{data}}}'
     )
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000, 5000])
+def test_keys_of_one_publication_rise_in_its_order(count: int) -> None:
+    """What was published together starts in the order given, and every key is a uuid7 of its own (D.8)."""
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    keys = events.event_keys(now, count)
+
+    assert len(set(keys)) == count
+    assert {(key.version, key.variant, events.key_time(key)) for key in keys} == {(7, RFC_4122, now)}
+    assert [key.int >> 64 for key in keys] == sorted(key.int >> 64 for key in keys)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from service.api.contract.shapes import Json, ref, text
-from service.auth import Permission
+from service.api.contract.shapes import Json, moment, ref, text, whole
+from service.auth import UNCOUNTED, Permission
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -23,8 +23,20 @@ REFUSALS: Mapping[int, str] = {
     413: "The body is larger than a limit that the message names.",
     415: "The Content-Type is not one of those that are understood.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
+    429: "The client has made all the requests of its hour; never, unless the deployment sets how many those are.",
     500: "A defect of ours; the log has it under the `debugId`.",
     503: "A store is away and nothing was changed; `Retry-After` says when to ask again.",
+}
+
+#: The headers of a 429 (greenlake.md 1.8); where a quota is set, other answers have all but `Retry-After`, too.
+QUOTA: Mapping[str, Json] = {
+    "Retry-After": whole("Seconds until the next request is taken.", minimum=1),
+    "X-RateLimit-Limit": whole("Requests of an hour.", minimum=1),
+    "X-RateLimit-Remaining": whole("How many of them are left.", minimum=0),
+    "X-RateLimit-Reset": moment("When all of them are there again."),
+    "ratelimit-limit": whole("Requests of an hour.", minimum=1),
+    "ratelimit-remaining": whole("How many of them are left.", minimum=0),
+    "ratelimit-reset": whole("Seconds until all of them are there again.", minimum=1),
 }
 
 
@@ -56,7 +68,7 @@ class Operation:
     #: Media type of the answer.
     media_type: str = JSON
     location: bool = False
-    #: Beside 500 and 503 for all, and 401 for those that ask for a token.
+    #: Beside 500 and 503 for all, 401 for those that ask for a token, and 429 for those that are counted.
     errors: tuple[int, ...] = ()
     #: Answers of another form, by code.
     others: Mapping[int, Json] = field(default_factory=dict)
@@ -91,7 +103,9 @@ class Operation:
         if self.location:
             at = {"description": "The path of what was made.", "required": True, "schema": text()}
             success["headers"] = {"Location": at}
-        codes = {*self.errors, 500, 503} | (set() if self.open else {401, *([403] if self.permission else [])})
+        codes = {*self.errors, 500, 503}
+        if not self.open:
+            codes |= {401} | ({403} if self.permission else set()) | (set() if self.permission in UNCOUNTED else {429})
         refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
         return {self.success: success} | refusals | dict(self.others)
 
@@ -101,6 +115,8 @@ def refusal(code: int) -> Json:
     response: Json = {"description": REFUSALS[code], "content": {JSON: {"schema": ref("Error")}}}
     if code == 401:
         response["headers"] = {"WWW-Authenticate": {"required": True, "schema": text()}}
+    if code == 429:
+        response["headers"] = {name: {"required": True, "schema": schema} for name, schema in QUOTA.items()}
     if code == 503:
         response["headers"] = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
     return response
