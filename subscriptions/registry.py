@@ -32,6 +32,13 @@ SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secre
 FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 
+# A sealed text begins with the length of its key's id, and the id.
+KEYS = """
+SELECT DISTINCT substring(sealed FROM 2 FOR get_byte(sealed, 0)) AS id
+FROM webhooks, unnest(ARRAY[secret, secondary_secret, client_secret, api_key]) AS sealed
+WHERE deleted_at IS NULL AND length(sealed) > 0
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
@@ -167,6 +174,11 @@ class Registry:
     async def hooks(self, connection: Raw, ids: Sequence[UUID]) -> dict[UUID, Hook]:
         """What sending needs of each webhook that is not deleted; one that cannot be unsealed says so in `sealed`."""
         return {row["id"]: self._hook(row) for row in await connection.fetch(HOOKS, list(ids))}
+
+    async def missing_keys(self, connection: Raw) -> list[str]:
+        """The ids of keys that secrets of webhooks are sealed with, and this process does not have."""
+        used = [row["id"].decode(errors="replace") for row in await connection.fetch(KEYS)]
+        return sorted(key_id for key_id in used if not self._vault.knows(key_id))
 
     def _hook(self, row: Raw) -> Hook:
         secrets: tuple[str, ...] = ()

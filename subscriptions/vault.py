@@ -63,6 +63,10 @@ class Vault:
         except InvalidTag:
             raise Sealed(f"sealed with another key of the id {key_id!r}, changed since, or kept elsewhere") from None
 
+    def knows(self, key_id: str) -> bool:
+        """Whether what the key of this id sealed can be unsealed here."""
+        return key_id in self._keys
+
     def needs_resealing(self, sealed: bytes) -> bool:
         """Whether another key than the first sealed it; raises Sealed where it is not a sealed text at all."""
         return _split(sealed)[0] != self._sealing

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from delivery.endings import Held
 from delivery.rounds import Rounds
-from delivery.tickets import Errand, Ticket
+from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
 from workers.lanes import Lanes
 from workers.recorder import Recorder
@@ -54,6 +54,8 @@ class Engine:
         self._carriers = asyncio.Semaphore(ERRANDS)
         self._draining = False
         self.closing = False
+        #: Why this process claims nothing at the moment; None while it may (protocol.md, Record).
+        self.barred: str | None = None
 
     async def deliver(self, tickets: Sequence[Ticket]) -> None:
         """Claims and begins what the tickets name, as slots come free; returns when each is begun, old or dropped.
@@ -61,6 +63,8 @@ class Engine:
         A ticket is dropped, its row staying due, when it found no slot within the admission wait, or when its webhook has
         its share in flight and does not answer.
         """
+        if self.barred:
+            return
         until = time.monotonic() + self._settings.admission_wait
         waiting = list(tickets)
         while waiting and not self.closing:
@@ -75,7 +79,7 @@ class Engine:
 
     async def drain(self) -> None:
         """Claims due rows and begins them, until none is found, or the drain's time is over; one at a time per process."""
-        if self._draining:
+        if self._draining or self.barred:
             return
         self._draining = True
         try:
@@ -83,9 +87,16 @@ class Engine:
         finally:
             self._draining = False
 
+    @property
+    def free(self) -> int:
+        """Tries that it could take on now."""
+        return 0 if self.barred else self.lanes.free
+
     def errand(self, errand: Errand) -> None:
         """Carries a spread, challenge or job on this loop, a few at a time."""
         if self.closing or len(self._errands) >= ERRANDS_WAITING:
+            return
+        if self.barred and errand.kind is Kind.CHALLENGE:  # it would be signed
             return
         task = asyncio.create_task(self._carry_one(errand))
         self._errands.add(task)
@@ -96,7 +107,7 @@ class Engine:
 
         There is none where nothing is owed, or no slot is free: that says nothing of the webhook.
         """
-        if self.lanes.reserve(1) == 0:
+        if self.barred or self.lanes.reserve(1) == 0:
             return None
         try:
             held = await self._rounds.probe(webhook)

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,10 @@ log = logging.getLogger("hooklake.workers")
 THREADS = 8
 #: Seconds between two reports of a worker's free slots.
 REPORT = 1.0
+#: Seconds between two looks for secrets that this process cannot unseal, and while there are some.
+LOOK, LOOK_BARRED = 60.0, 10.0
+#: Until the first look.
+UNASKED = "the database has not been asked yet"
 
 WORKER_ARGV = (
     *("celery", "-A", "workers.main", "--quiet", "worker", "--pool", "threads", "--concurrency", str(THREADS)),
@@ -89,6 +94,7 @@ async def _engine(resources: Resources, settings: Settings) -> Engine:
             await resources.jobs.run(errand)
 
     engine = Engine(resources.rounds, settings, carry)
+    engine.barred = UNASKED
     return engine
 
 
@@ -104,12 +110,16 @@ async def _stop(process: Process, grace: float) -> None:
 async def _report(resources: Resources, engine: Engine) -> None:
     """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start."""
     away = made = False
+    look = 0.0
     while True:
         try:
             if not made:
                 await resources.upkeep.make_partitions()
                 made = True
-            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.lanes.free)
+            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.free)
+            if time.monotonic() >= look:
+                await _bar(resources, engine)
+                look = time.monotonic() + (LOOK_BARRED if engine.barred else LOOK)
             if away:
                 log.info("database.back")
             away = False
@@ -120,6 +130,19 @@ async def _report(resources: Resources, engine: Engine) -> None:
         except Exception as error:
             log.error("report.failed", exc_info=error)
         await asyncio.sleep(REPORT)
+
+
+async def _bar(resources: Resources, engine: Engine) -> None:
+    """Bars claiming while a vault key is missing: every try would fail, and say nothing of its destination."""
+    missing = await resources.missing_keys()
+    barred = (
+        f"secrets of webhooks are sealed with {', '.join(missing)}: add it to HOOKLAKE_VAULT_KEYS" if missing else None
+    )
+    if barred and barred != engine.barred:
+        log.error("worker.barred claims nothing: %s", barred)
+    elif engine.barred and not barred and engine.barred is not UNASKED:
+        log.info("worker.unbarred")
+    engine.barred = barred
 
 
 def _name() -> str:

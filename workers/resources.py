@@ -76,6 +76,12 @@ class Resources:
     greeting: Greeting
     jobs: Jobs
     upkeep: Upkeep
+    registry: Registry
+
+    async def missing_keys(self) -> list[str]:
+        """The ids of vault keys that are used and not here; raises Unavailable."""
+        async with self.database.raw() as connection:
+            return await self.registry.missing_keys(connection)
 
     async def close(self) -> None:
         """Closes what was opened."""
@@ -112,4 +118,5 @@ async def open_resources(
         greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, origin=origin, announce=announce)),
         jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
+        registry=registry,
     )

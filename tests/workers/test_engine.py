@@ -240,3 +240,19 @@ async def test_errands_are_carried(craft: Craft) -> None:
     assert await done.get() == errand
     assert await craft.states() == {"owed": 3}
     await engine.close(0.0)
+
+
+async def test_a_missing_vault_key(craft: Craft, engine: Engine) -> None:
+    """With the vault's key missing a process claims nothing, neither by ticket nor by drain, and has no slot to offer;
+    once it has the key it goes on."""
+    webhook = await craft.hook()
+    owed = await craft.owe(webhook, 3, due_in=-1)
+    engine.barred = "secrets of webhooks are sealed with two"
+    await engine.deliver([Ticket(event, webhook, 0, 0) for event in owed])
+    await engine.drain()
+    barred = (engine.free, await claims(craft, webhook))
+    engine.barred = None
+    await engine.drain()
+
+    assert barred == (0, 0)
+    assert (engine.free, await claims(craft, webhook)) == (500 - engine.lanes.in_flight, 3)
