@@ -11,7 +11,7 @@ from uuid import UUID
 
 from delivery.handshake import DestinationResponse, Handshake
 from delivery.judgement import breaker, pace
-from delivery.judgement.breaker import Health, Rules, Status, sendable
+from delivery.judgement.breaker import Health, Status, sendable
 from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
 from delivery.ledger import errands, grants, health
 from delivery.ledger.errands import Carried
@@ -55,13 +55,7 @@ class Greeting:
         self._tools = tools
         settings = tools.settings
         self._handshake = Handshake(tools.sender, tools.clock, settings, tools.origin)
-        self._rules = Rules(
-            halt_failures=settings.halt_failures,
-            halt_after=settings.halt_after,
-            failure_window=settings.failure_window,
-            probe_interval=settings.probe_interval,
-            probe_interval_max=settings.probe_interval_max,
-        )
+        self._rules = breaker.rules(settings)
 
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.

@@ -69,13 +69,7 @@ class Rounds:
     def __post_init__(self) -> None:
         settings = self.tools.settings
         self._lease = settings.delivery_timeout + settings.lease_margin
-        self._rules = breaker.Rules(
-            halt_failures=settings.halt_failures,
-            halt_after=settings.halt_after,
-            failure_window=settings.failure_window,
-            probe_interval=settings.probe_interval,
-            probe_interval_max=settings.probe_interval_max,
-        )
+        self._rules = breaker.rules(settings)
         self._schedule = Schedule(
             delays=settings.retry_delays,
             window=settings.retry_window,

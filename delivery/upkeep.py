@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from delivery.judgement import breaker
-from delivery.judgement.breaker import Rules, Status
+from delivery.judgement.breaker import Status
 from delivery.ledger import errands, gathered, health, members, owing, retention, sweeps, tallies
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
@@ -41,17 +41,6 @@ class Swept:
     errands: Sequence[Errand]
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The breaker's rules, as they are set."""
-    return Rules(
-        halt_failures=settings.halt_failures,
-        halt_after=settings.halt_after,
-        failure_window=settings.failure_window,
-        probe_interval=settings.probe_interval,
-        probe_interval_max=settings.probe_interval_max,
-    )
-
-
 class Upkeep:
     """Finds what is due and what was left behind; sends nothing itself but nudges."""
 
@@ -61,7 +50,7 @@ class Upkeep:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._rules = rules_of(settings)
+        self._rules = breaker.rules(settings)
         self._announce = announce
 
     async def report(self, name: str, *, slots: int, free: int) -> None:

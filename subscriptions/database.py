@@ -7,7 +7,7 @@ SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, w
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -104,11 +104,6 @@ class DatabaseClock:
     def slept(self) -> bool:
         """Whether to ask the database for its time before the next claim."""
         return abs((self._wall() - self._steady()) - self._parted) > 1.0
-
-
-def whole_milliseconds(when: datetime) -> datetime:
-    """The instant cut to milliseconds, the precision of GreenLake's timestamps."""
-    return when - timedelta(microseconds=when.microsecond % 1000)
 
 
 def _engine(settings: Settings) -> AsyncEngine:

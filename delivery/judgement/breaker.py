@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from delivery.settings import Settings
+
 #: The literal form of greenlake.md 1.3.
 FAILING = "Failure in Event Deliveries"
 
@@ -68,6 +70,17 @@ class Rules:
     #: Until the first probe, and the longest between two.
     probe_interval: float
     probe_interval_max: float
+
+
+def rules(settings: Settings) -> Rules:
+    """The rules of a deployment."""
+    return Rules(
+        halt_failures=settings.halt_failures,
+        halt_after=settings.halt_after,
+        failure_window=settings.failure_window,
+        probe_interval=settings.probe_interval,
+        probe_interval_max=settings.probe_interval_max,
+    )
 
 
 def sendable(status: Status) -> bool:
