@@ -1,6 +1,6 @@
 # What one types here. Everything happens in .venv, which is made on first use from requirements.lock.
 # PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`.
-.PHONY: run test check demo bench lock
+.PHONY: run test check demo bench crash lock audit fuzz
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11 python3
@@ -15,6 +15,10 @@ demo: .venv/installed
 bench: .venv/installed
 	@$(BIN)/python -m tests.bench
 
+# Ten minutes of killing things; SECONDS=60 for less, SEED=7 for the faults of another run again.
+crash: .venv/installed
+	@$(BIN)/python -m tests.crash $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
 test: check
 	@$(BIN)/python -m pytest $(PYTEST)
 
@@ -24,6 +28,14 @@ check: .venv/installed
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest tests/architecture
+
+# Known vulnerabilities of what is locked: 1 where there are any, 2 where that could not be asked.
+audit: .venv/installed
+	@$(BIN)/python -m deploy.audit
+
+# Looks for inputs that break a parser, for SECONDS, from SEED; what it finds stays in tests/fuzz/corpus.
+fuzz: .venv/installed
+	@$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Newer releases within the bounds of pyproject.toml, one lock for every platform and Python, with hashes.
 lock: .venv/installed

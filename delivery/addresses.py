@@ -15,5 +15,6 @@ def destination(hook: Hook) -> Destination:
         secrets=hook.secrets,
         authorization=hook.authorization,
         grant=hook.grant,
+        trust=hook.trust,
         request_origin=hook.request_origin,
     )

@@ -56,8 +56,8 @@ class Ended:
     batch: bool
     #: The webhook's health has to hear of it: it failed, or its success clears failures.
     matters: bool
-    #: No answer came in time: the webhook's in-flight share shrinks.
-    timed_out: bool
+    #: An exchange took place, whatever came of it: where there was none, the webhook's in-flight share shrinks.
+    answered: bool
 
 
 def record_of(held: Held, attempt: Attempt, came_to: Outcome, step: retry.Step, state: State | None = None) -> Record:

@@ -182,10 +182,11 @@ class Greeting:
         self._tools.announce(nudges)
 
     def vet(self, asked: Registration | Change) -> None:
-        """Raises Refused for a URL that could never be sent to, the token endpoint's too."""
+        """Raises Refused for a URL that could never be sent to, the token endpoint's too, and for certificates out of date."""
         for subject, url in (("destination", asked.destination), ("issuerUrl", asked.issuer_url)):
             if url:
                 self._tools.guard.check_url(url, subject=subject)
+        webhooks.check_times(asked, self._tools.clock())
 
     async def _settle(
         self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified

@@ -16,7 +16,7 @@ import asyncpg
 from delivery.ledger import owing
 from delivery.ledger.owing import Candidate, Topic
 from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.tickets import Nudge
 from subscriptions import events, journal, matching, partitions
 from subscriptions.database import Clock, Database, Raw
 from subscriptions.errors import Conflicting, Issue, Unavailable
@@ -147,12 +147,13 @@ class Intake:
 
     async def _transact(self, group: list[Request]) -> Sequence[Nudge]:
         now = self._clock()
-        async with self._database.raw() as connection, connection.transaction():
-            fresh = await self._settle(connection, group, now)
-            if not fresh:
-                return ()
-            await journal.write(connection, fresh)
-            return await self._owe(connection, fresh, now)
+        async with self._database.raw() as connection:
+            if any(event.given_id for request in group for event in request.events):
+                async with connection.transaction():
+                    return await self._accept(connection, await self._settle(connection, group, now), now)
+            # No receipts, nothing to agree on: what is written is one statement.
+            fresh = [event for request in group for event in _receive(request, {}, now)]
+            return await self._accept(connection, fresh, now)
 
     async def _settle(self, connection: Raw, group: list[Request], now: datetime) -> list[Event]:
         """Gives every request its receipts or its refusal, and answers the events that are new.
@@ -175,8 +176,14 @@ class Intake:
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
             live = [request for request in live if request.refusal is None]
 
-    async def _owe(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> Sequence[Nudge]:
-        """Matches inside the transaction and writes deliveries, or spreads where there are too many for it."""
+    async def _accept(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> Sequence[Nudge]:
+        """Matches, and writes events with their deliveries, or as spreads where there are too many for one transaction.
+
+        Who subscribed is asked after the publication began: a subscription whose 201 was sent before it is always seen. A
+        webhook paused or woken between the question and the writing is caught by the claim, and by the slow sweep.
+        """
+        if not fresh:
+            return ()
         threshold = self._settings.spread_threshold
         topics = list({_topic(event) for event in fresh})
         found = await owing.candidates(connection, topics, threshold + 1)
@@ -190,12 +197,7 @@ class Intake:
             else:
                 asked += len(candidates)
                 pairs.extend((event.key, candidate) for candidate in matching.matched(event.body, candidates))
-        times = owing.times(now, self._settings)
-        nudges = await owing.owe(connection, pairs, times) if pairs else []
-        if spread:
-            await owing.put_spreads(connection, spread, times.first_due)
-            nudges.extend(Errand(kind=Kind.SPREAD, key=key, fence=0) for key, _ in spread)
-        return nudges
+        return await owing.accept(connection, fresh, pairs, spread, owing.times(now, self._settings))
 
 
 def _topic(event: Event) -> Topic:

@@ -1,4 +1,4 @@
-"""The door for work in chunks: spreads, wakes, cancellations and notices, each resumed by the next claim after a crash.
+"""The door for work in chunks: spreads, wakes, cancellations, erasures and notices, each resumed by the next claim after a crash.
 
 How a row is claimed is left to `ledger/errands.py`; when, to the workers.
 """
@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from delivery.endings import NOTICE
-from delivery.ledger import bundles, errands, grants, notices, owing
+from delivery.ledger import bundles, erasures, errands, grants, notices, owing
 from delivery.ledger.errands import Carried, Chunk
 from delivery.ledger.notices import GivenUp
 from delivery.ledger.owing import Way
@@ -74,6 +74,8 @@ class Jobs:
                 await self._hasten(carried)
             case _, "cancel":
                 await self._in_chunks(carried, errands.cancel)
+            case _, "erase":
+                await self._erase(carried)
             case _, "notice":
                 await self._notice(carried)
             case _, kind:
@@ -133,6 +135,19 @@ class Jobs:
                     return
                 if await change(connection, carried.row["webhook"], now=now, chunk=CHUNK) == 0:
                     return
+
+    async def _erase(self, carried: Carried) -> None:
+        """A workspace's events, page by page; or one event once more, after the tries that were under way."""
+        workspace, erased, over = carried.row["workspace_id"], 0, False
+        while not over:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                if workspace is None:
+                    await erasures.again(connection, carried.row["event"], now=now)
+                    return
+                chunk = await erasures.proceed(connection, carried, now=now, lease=LEASE)
+            erased, over = erased + chunk.events, chunk.over
+        log.info("erasure.walked workspace=%s events=%d", workspace, erased)
 
     async def _notice(self, carried: Carried) -> None:
         """The event's id is made of the delivery's key, so that a notice that is told twice is one event."""

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -38,6 +38,8 @@ from subscriptions.registry import Hook
 log = logging.getLogger("hooklake.delivery")
 
 OURS = frozenset({FailureKind.unsealed, FailureKind.internal})
+#: What opens a webhook's circuit (`workers/lanes.py`); any status is an answer.
+UNANSWERED = frozenset({FailureKind.timeout, FailureKind.refused, FailureKind.reset, FailureKind.tls, FailureKind.name})
 #: Seconds that a slot may be held without another look at its webhook.
 GLANCE = 0.5
 #: Webhooks whose destination and unsealed secrets one process keeps at hand.
@@ -57,6 +59,8 @@ class Tools:
     read_hooks: ReadHooks
     #: Draws from [0, 1), for jitter.
     chance: Callable[[], float]
+    #: Waits for so many seconds.
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Rounds:
     def __post_init__(self) -> None:
         settings = self.tools.settings
         self._lease = settings.delivery_timeout + settings.lease_margin
+        self._deadline = timedelta(seconds=settings.delivery_timeout)
         self._rules = breaker.rules(settings)
         self._schedule = Schedule(
             delays=settings.retry_delays,
@@ -88,11 +93,18 @@ class Rounds:
         async with self.tools.database.raw() as connection:
             return await drains.days_due(connection, now=await self._now(connection))
 
-    async def drain(self, day: date, *, wanted: int, share: int, shares: Mapping[UUID, int]) -> list[Held]:
-        """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable."""
+    async def drain(
+        self, day: date, *, wanted: int, retries: int, share: int, shares: Mapping[UUID, int]
+    ) -> list[Held]:
+        """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable.
+
+        First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.
+        """
         # Each drain begins at another webhook, so that none is always first.
-        start = UUID(int=int(self.tools.chance() * (1 << 128)))
-        room = Room(wanted=wanted, share=share, shares=shares, start=start)
+        chance = self.tools.chance()
+        kept = min(wanted, max(retries, int(wanted * drains.RETRIES + chance)))
+        start = UUID(int=int(chance * (1 << 128)))
+        room = Room(wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self.tools.chance())
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
             claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
@@ -104,14 +116,20 @@ class Rounds:
             return held
 
     async def turn(self, held: Held) -> bool:
-        """Waits for the slot of a claim, if it has one; false where the webhook may not be sent to any more by then."""
+        """Waits for the slot of a claim, if it has one; false where its try may not begin any more by then.
+
+        Because the webhook may not be sent to, or because the try could outlast its lease: a process that stood still
+        since its claim would send what another one has claimed meanwhile, or what was paused or deleted long ago.
+        """
         slot = held.claimed.slot
         wait = 0.0 if slot is None else (slot - self.tools.clock()).total_seconds()
-        if wait <= 0:
-            return True
-        await asyncio.sleep(wait)
-        if wait < GLANCE:
-            return True
+        if wait > 0:
+            await self.tools.sleep(wait)
+            if wait >= GLANCE and not await self._still(held):
+                return False
+        return self.tools.clock() + self._deadline <= held.claimed.leased_until
+
+    async def _still(self, held: Held) -> bool:
         async with self.tools.database.raw() as connection:
             return await claims.still(connection, held.claimed)
 
@@ -152,7 +170,7 @@ class Rounds:
             batch=claimed.type == BATCH,
             # Faults of our own say nothing of the webhook's health.
             matters=failed not in OURS if not ok else claimed.ailing,
-            timed_out=failed is FailureKind.timeout,
+            answered=failed not in UNANSWERED,
         )
         tell(held, ended.record, step)
         return ended
@@ -253,7 +271,7 @@ class Rounds:
             epoch=held.claimed.epoch,
             batch=held.claimed.type == BATCH,
             matters=False,
-            timed_out=False,
+            answered=True,
         )
 
 

@@ -8,13 +8,14 @@ from typing import Literal
 
 import msgspec
 
+from subscriptions.discreet import Discreet
 from subscriptions.errors import Misconfigured
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 ORIGIN = re.compile(r"[!-+\--~]+")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; lists are comma-separated in the environment. What cannot work raises Misconfigured."""
 
     #: Which answers are retried, fail at once, or disable the webhook (greenlake.md D.7).
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_undelivered: float = 3 * DAY
     #: How long events, deliveries and attempts can be read.
     keep_records: float = 30 * DAY
+    #: How long their payloads can be: bodies of events, headers and answers of attempts. 0: as long as the rest.
+    keep_payloads: float = 0.0
 
     #: Networks, addresses and host names that may be dialled although they are not public.
     allow_destinations: tuple[str, ...] = ()
@@ -76,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_http: bool = False
     #: A file of further certificate authorities (PEM) that destinations may be signed by.
     ca_bundle: str = ""
+    #: `http[s]://[user:password@]host:port` of a proxy that destinations and token endpoints are dialled through; empty: none.
+    egress_proxy: str = ""
 
     #: An event with more matches than this is spread: its deliveries are written after its publication ...
     spread_threshold: int = 500
@@ -113,6 +118,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
+    "keep_payloads",
 )
 
 

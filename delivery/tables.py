@@ -33,7 +33,8 @@ deliveries = Table(
     Column("reason", Text),
     Column("ended_at", Moment),
     Index("deliveries_due", "due_at", postgresql_where=text("state = 'owed'")),
-    Index("deliveries_lanes", "webhook", "due_at", postgresql_where=text("state = 'owed'")),
+    #: First attempts (0) apart from retries (1), so that neither is sought behind thousands of the others.
+    Index("deliveries_lanes", "webhook", text("least(attempts, 1)"), "due_at", postgresql_where=text("state = 'owed'")),
     Index("deliveries_gathered", "webhook", "due_at", postgresql_where=text("state IN ('collecting', 'bundled')")),
     Index("deliveries_parked", "webhook", "event", postgresql_where=text("state = 'parked'")),
     postgresql_partition_by="RANGE (event)",
@@ -72,6 +73,8 @@ parcels = Table(
     #: The members have ended as the parcel did.
     Column("settled", Boolean, nullable=False, server_default="false"),
     Index("parcels_unsettled", "id", postgresql_where=text("NOT settled")),
+    #: An erased event's batches are sought among its webhooks'.
+    Index("parcels_of_webhook", "webhook", "id"),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -105,13 +108,17 @@ challenges = Table(
     Index("challenges_due", "due_at"),
 )
 
-#: Work in chunks that outlives a process: `wake`, `hasten` and `cancel` a webhook's rows, write `notice`s of those given up.
+#: Work in chunks that outlives a process: `wake`, `hasten` and `cancel` a webhook's rows, write `notice`s of those given up,
+#: `erase` a workspace's payloads, or an event's once more.
 jobs = Table(
     "jobs",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("webhook", Uuid, nullable=False),
+    #: Null for erasures, which alone have a workspace.
+    Column("webhook", Uuid),
+    Column("workspace_id", Text),
+    #: Of a workspace's erasure how far it has come.
     Column("event", Uuid),
     Column("round", SmallInteger),
     Column("due_at", Moment, nullable=False),

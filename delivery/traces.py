@@ -13,7 +13,7 @@ from delivery.lifecycle import State
 from subscriptions import events, journal
 from subscriptions.database import Database, Raw
 
-EVENT = f"SELECT key, id, source, type, workspace_id FROM events WHERE key = $1 AND type <> '{BATCH}'"
+EVENT = f"SELECT key, id, source, type, workspace_id, body IS NULL AS erased FROM events WHERE key = $1 AND type <> '{BATCH}'"
 RECEIPT = "SELECT event FROM receipts WHERE key = $1"
 # Of an event that was sent to a webhook again, the newest round counts.
 COUNTS = """
@@ -40,6 +40,8 @@ class Trace:
     deliveries: Mapping[State, int]
     #: Whether more deliveries are still being written: it has too many webhooks for one transaction.
     spreading: bool
+    #: Its payload is gone.
+    erased: bool
 
 
 class Traces:
@@ -74,4 +76,5 @@ async def _trace(connection: Raw, key: UUID, workspace_id: str | None) -> Trace 
         accepted_at=events.key_time(row["key"]),
         deliveries={state: counts.get(state, 0) for state in State},
         spreading=await connection.fetchval(SPREADING, key),
+        erased=row["erased"],
     )

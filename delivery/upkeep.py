@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from delivery.judgement import breaker
@@ -88,8 +88,8 @@ class Upkeep:
             if not mine:
                 return
             now = self._clock()
-            for webhook in await sweeps.left_parked(connection):
-                nudges.append(await health.put_job(connection, "wake", webhook, now=now))
+            for webhook, deleted in await sweeps.left_parked(connection):
+                nudges.append(await health.put_job(connection, "cancel" if deleted else "wake", webhook, now=now))
             for left in await sweeps.left_ungreeted(connection):
                 nudges.append(await self._greet(connection, left))
             await sweeps.put_heartbeats(connection, now=now, interval=self._settings.heartbeat_interval)
@@ -119,21 +119,39 @@ class Upkeep:
             await partitions.ahead(connection, owing.PARTITIONED, self._clock())
 
     async def prune(self, *, remembered: float) -> None:
-        """Receipts past their window (seconds), rows kept for silent webhooks too long, partitions past retention."""
+        """Receipts past their window (seconds), rows kept for silent webhooks too long, payloads and days past retention."""
         now = self._clock()
         await self._in_chunks(lambda c: journal.prune_receipts(c, now - timedelta(seconds=remembered), CHUNK))
         kept_from = now - timedelta(seconds=self._settings.keep_undelivered)
         floor = events.key_floor(kept_from)
         await self._in_chunks(lambda c: sweeps.expire_parked(c, before=floor, now=now, chunk=CHUNK))
         await self._in_chunks(lambda c: gathered.expire(c, before=kept_from, now=now, chunk=CHUNK))
-        last = (now - timedelta(seconds=self._settings.keep_records)).date() - timedelta(days=1)
+        await self._strip(now)
+        await self._let_go(now)
         async with self._database.raw() as connection:
-            for day in await retention.days(connection, owing.PARTITIONED, until=last):
-                await self._drop(connection, day)
+            for day in await self._days(connection, now, self._settings.keep_records):
+                dropped = await retention.drop(connection, owing.PARTITIONED, day)
+                log.info("partition.%s day=%s", "dropped" if dropped else "kept", day)
 
-    async def _drop(self, connection: Raw, day: date) -> None:
-        dropped = await retention.drop(connection, owing.PARTITIONED, day)
-        log.info("partition.%s day=%s", "dropped" if dropped else "kept.unfinished", day)
+    async def _days(self, connection: Raw, now: datetime, kept: float) -> list[date]:
+        """The days whose last moment is longer ago than `kept` seconds."""
+        last = (now - timedelta(seconds=kept)).date() - timedelta(days=1)
+        return await retention.days(connection, owing.PARTITIONED, until=last)
+
+    async def _strip(self, now: datetime) -> None:
+        if not self._settings.keep_payloads:
+            return
+        async with self._database.raw() as connection:
+            for day in await self._days(connection, now, self._settings.keep_payloads):
+                if await retention.strip(connection, day):
+                    log.info("partition.stripped day=%s", day)
+
+    async def _let_go(self, now: datetime) -> None:
+        """What is sent again by hand, time after time, holds its day up for no longer than what waits for its webhook."""
+        async with self._database.raw() as connection:
+            held = await self._days(connection, now, self._settings.keep_records + self._settings.keep_undelivered)
+        for day in held:
+            await self._in_chunks(lambda c, day=day: retention.let_go(c, day, now=now, chunk=CHUNK))  # type: ignore[misc]
 
     async def _in_chunks(self, change: Callable[[Raw], object]) -> None:
         while True:

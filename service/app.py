@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from starlette.applications import Starlette
 
+from delivery.erasure import Erasure
 from delivery.greeting import Greeting, Tools
 from delivery.history import History
 from delivery.intake import Intake
@@ -24,11 +25,13 @@ from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
 from service import problems
+from service.allowance import Allowance
 from service.api.routes import routes
 from service.doors import Doors
 from service.pulse import Pulse
 from service.quota import Quota
 from service.settings import Settings
+from service.throttle import Throttle
 from subscriptions.access import Access
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.errors import Misconfigured
@@ -116,17 +119,23 @@ async def opened(
             clock=DatabaseClock(),
             vault=vault,
             guard=guard,
-            transport=await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle),
+            transport=await open_transport(
+                guard, limits=limits, ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy
+            ),
             announce=announcer.announce,
             outside=outside,
         )
         doors = assemble(configuration, base)
         announcer.start()
         await doors.pulse.start()
+        if doors.allowance is not None:
+            doors.allowance.start()
         try:
             yield doors
         finally:
             await doors.pulse.close()
+            if doors.allowance is not None:
+                await doors.allowance.close()
             await doors.intake.close()
             # It waits for its thread.
             await asyncio.to_thread(announcer.close)
@@ -160,7 +169,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
     """All doors over one base; nothing is opened or asked yet."""
     ground, delivery = configuration.ground, configuration.delivery
     database, clock, announce = base.database, base.clock, base.announce
-    share = configuration.service.requests_per_process
+    share, per_minute = configuration.service.requests_per_process, configuration.service.publish_per_minute
     return Doors(
         settings=configuration.service,
         ground=ground,
@@ -170,12 +179,15 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         types=Types(database),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
+        erasure=Erasure(database, clock, announce),
         registry=_registry(configuration, base.vault),
         orders=Orders(most=ground.max_subscriptions_per_webhook),
         greeting=_greeting(configuration, base),
         history=History(database, clock, announce),
         pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
         quota=Quota(share) if share else None,
+        throttle=Throttle(),
+        allowance=Allowance(database, clock, per_minute=per_minute) if per_minute else None,
     )
 
 

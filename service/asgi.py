@@ -13,6 +13,7 @@ from delivery.settings import Settings as Delivery
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import Settings
+from subscriptions import process
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 from subscriptions.vault import Vault
@@ -34,3 +35,4 @@ def application(environ: Mapping[str, str]) -> Starlette:
 
 
 app = application(os.environ)
+process.collect_rarely()

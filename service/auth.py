@@ -24,6 +24,7 @@ class Permission(StrEnum):
 
     PUBLISH = "events:publish"
     READ_EVENTS = "events:read"
+    ERASE = "events:erase"
     CREATE_EVENT_TYPES = "event-types:create"
     READ_EVENT_TYPES = "event-types:read"
     CREATE_WEBHOOKS = "webhooks:create"
@@ -50,8 +51,11 @@ PERMISSIONS = {
     Role.PUBLISHER: _REGISTER | {Permission.PUBLISH},
     Role.SUBSCRIBER: _SUBSCRIBE,
     Role.VIEWER: _VIEW,
-    Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM},
+    Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM, Permission.ERASE},
 }
+
+#: Where a request keeps who calls.
+CALLER = "hooklake.caller"
 
 #: A client's requests for these are not held against its hourly quota, which is that of the management API.
 UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
@@ -62,19 +66,21 @@ def guarded(handler: Handler, permission: Permission | None) -> Handler:
     counted = permission not in UNCOUNTED
 
     async def entrance(request: Request) -> Response:
-        doors = doors_of(request)
+        doors, told = doors_of(request), None
         known = await doors.access.verify(bearer(request), doors.clock())
         if counted and doors.quota is not None:
-            standing = doors.quota.take(known.client_id, doors.clock())
+            standing = doors.quota.take((known.issuer, known.client_id), doors.clock())
             # Refusals tell it too: `problems.py` finds it here.
-            request.state.quota = standing.headers()
+            request.state.quota = told = standing.headers()
             if not standing.within:
-                raise TooMany(standing.limit, standing.seconds)
+                said = f"All {standing.limit} requests of this client's hour are used up: try again in {standing.seconds} s"
+                raise TooMany(said, standing)
         if permission is not None:
             require(known, permission)
-        request.state.caller = known
+        request.scope[CALLER] = known
         response = await handler(request)
-        response.headers.update(getattr(request.state, "quota", {}))
+        if told is not None:
+            response.headers.update(told)
         return response
 
     return entrance
@@ -82,7 +88,7 @@ def guarded(handler: Handler, permission: Permission | None) -> Handler:
 
 def caller(request: Request) -> Caller:
     """Who calls, in the handler of a guarded route."""
-    known: Caller = request.state.caller
+    known: Caller = request.scope[CALLER]
     return known
 
 

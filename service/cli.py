@@ -6,10 +6,12 @@ What the processes do is left to their roots; several of them together are `depl
 import argparse
 import asyncio
 import os
+import resource
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,22 @@ from delivery.settings import Settings as Delivery
 from delivery.upkeep import PARTITIONED
 from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
-from service import credentials
+from service import credentials, erasing, vaulting
+from service.api import reading
+from service.connections import Connection, Limits
 from service.settings import Settings
 from subscriptions import partitions, schema
 from subscriptions.database import Database
 from subscriptions.errors import HooklakeError, Misconfigured
+from subscriptions.process import Line
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
 MIGRATION_WAIT = 225.0
+#: File descriptors of an API process beside those of its clients.
+OWN_FILES = 100
 #: Seconds that requests under way get when an API process is stopped.
 GRACE = 10
 
@@ -68,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     credentials.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
     credentials.command(commands, "migrate", migrate, "bring the database to the newest revision")
     credentials.declare(commands)
+    vaulting.declare(commands)
+    erasing.declare(commands)
     return root
 
 
@@ -77,15 +86,20 @@ def api(_arguments: Any, environ: Environ) -> None:
     # Built here once so that what is misconfigured is one sentence, not a traceback out of the server.
     import service.asgi  # noqa: F401, PLC0415  a process root: importing it reads the environment
 
-    asyncio.run(_trusted(read(Delivery, environ).ca_bundle))
+    asyncio.run(_dialled(read(Delivery, environ)))
+    asyncio.run(vaulting.check(read(Ground, environ)))
     _vacant(settings.host, settings.port)
+    _room(settings.connections + OWN_FILES)
     uvicorn.run(
         "service.asgi:app",
         host=settings.host,
         port=settings.port,
         workers=settings.api_processes,
         loop="uvloop",
-        http="httptools",
+        http=_connections(settings),
+        # uvicorn believes those of its own machine unless it is told otherwise, and an address is what logins are counted by.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         ws="none",
         lifespan="on",
         access_log=False,
@@ -95,9 +109,29 @@ def api(_arguments: Any, environ: Environ) -> None:
     )
 
 
-async def _trusted(ca_bundle: str) -> None:
-    """Raises Misconfigured where the authorities cannot be read."""
-    transport = await open_transport(Guard(), ca_bundle=ca_bundle)
+def _connections(settings: Settings) -> Any:
+    """What uvicorn makes connections with; a partial, for it travels to the processes that serve."""
+    body = max(settings.publish_body_bytes, reading.BODY_BYTES)
+    limits = Limits(
+        connections=settings.connections,
+        timeout=settings.request_timeout,
+        # A body in chunks is longer than what is in it.
+        message_bytes=2 * body,
+    )
+    return partial(Connection, limits)
+
+
+def _room(files: int) -> None:
+    """Asks for so many file descriptors, as far as the system allows; many systems begin with 256 or 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+async def _dialled(settings: Delivery) -> None:
+    """Raises Misconfigured where the authorities cannot be read, or the egress proxy is none."""
+    transport = await open_transport(Guard(), ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
     await transport.aclose()
 
 
@@ -157,7 +191,7 @@ def logging_of(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+        "formatters": {"line": {"()": Line}},
         "handlers": {"line": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["line"], "level": level.upper()},
     }

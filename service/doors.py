@@ -8,13 +8,16 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from delivery.erasure import Erasure
 from delivery.greeting import Greeting
 from delivery.history import History
 from delivery.intake import Intake
 from delivery.traces import Traces
+from service.allowance import Allowance
 from service.pulse import Pulse
 from service.quota import Quota
 from service.settings import Settings
+from service.throttle import Throttle
 from subscriptions.access import Access
 from subscriptions.database import Clock, Database
 from subscriptions.events import Naming
@@ -43,6 +46,8 @@ class Doors:
     intake: Intake
     #: What became of an event.
     traces: Traces
+    #: Erases payloads on request.
+    erasure: Erasure
     #: Webhooks as they are kept.
     registry: Registry
     #: Subscriptions.
@@ -55,6 +60,10 @@ class Doors:
     pulse: Pulse
     #: Counts the requests of clients; None: they may make any number.
     quota: Quota | None
+    #: Counts failed logins.
+    throttle: Throttle
+    #: Counts the events of workspaces; None: they may publish any number.
+    allowance: Allowance | None
 
     @property
     def naming(self) -> Naming:

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from service.answers import Answer
 from service.quota import TooMany
 from subscriptions import codec, errors
 
@@ -58,7 +59,7 @@ class Outages:
             return
         self._told[error.dependency] = now
         others = self._untold.pop(error.dependency, 0)
-        log.warning("dependency.unavailable %s path=%s untold_before=%d", error, path, others)
+        log.warning("dependency.unavailable %r path=%r untold_before=%d", str(error), path, others)
 
 
 _outages = Outages()
@@ -83,8 +84,8 @@ async def of_ours(request: Request, error: Exception) -> Response:
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, TooMany):
-        headers["Retry-After"] = str(error.seconds)
-        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.seconds}]
+        headers = {**error.standing.headers(), "Retry-After": str(error.standing.seconds)}
+        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]
     elif isinstance(error, errors.Unavailable):
         message = (
             f"{error.dependency} does not answer at the moment; nothing was changed. Try again in {RETRY_AFTER} s."
@@ -102,6 +103,11 @@ async def of_http(_request: Request, error: Exception) -> Response:
     return answer(error.status_code, code, error.detail, headers=error.headers or {})
 
 
+async def of_nobody(_request: Request, _error: Exception) -> Response:
+    """The answer to a client that went away while it sent its body: nobody gets it, and nothing is wrong here."""
+    return Response(status_code=400)
+
+
 async def of_defect(request: Request, error: Exception) -> Response:
     """The answer to an error that nobody expected: the log has it under the same debugId."""
     body = answer(
@@ -110,7 +116,7 @@ async def of_defect(request: Request, error: Exception) -> Response:
         "Unexpected error occurred while handling the request; if the issue persists, give the debugId to your operator.",
     )
     log.error(
-        "request.failed %s %s answer=%s", request.method, request.url.path, bytes(body.body).decode(), exc_info=error
+        "request.failed %s %r answer=%s", request.method, request.url.path, bytes(body.body).decode(), exc_info=error
     )
     return body
 
@@ -127,7 +133,7 @@ def answer(
     body: dict[str, object] = {"httpStatusCode": status, "errorCode": code, "message": message, "debugId": str(uuid4())}
     if details:
         body["errorDetails"] = details
-    return Response(msgspec.json.encode(body), status, headers=headers, media_type="application/json")
+    return Answer(msgspec.json.encode(body), status, headers)
 
 
 def _counted(handler: Answering) -> Answering:
@@ -144,5 +150,6 @@ def _counted(handler: Answering) -> Answering:
 HANDLERS: Mapping[type[Exception], Answering] = {
     errors.HooklakeError: _counted(of_ours),
     HTTPException: _counted(of_http),
+    ClientDisconnect: of_nobody,
     Exception: _counted(of_defect),
 }

@@ -1,9 +1,10 @@
-"""How many requests of an hour each API client has made and has left: bookkeeping in memory, and its headers.
+"""How many requests of an hour each API client has made and has left: bookkeeping in memory, and the headers of any quota.
 
-Whose requests are counted is left to `auth.py`, the answer to one too many to `problems.py`.
+Whose requests are counted is left to `auth.py`, events to `allowance.py`, the answer to one too many to `problems.py`.
 """
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -17,20 +18,19 @@ CLIENTS = 10_000
 
 
 class TooMany(HooklakeError):
-    """The client has made all the requests of its hour."""
+    """Whoever asks has used up what there is for a time."""
 
-    def __init__(self, limit: int, seconds: int) -> None:
-        super().__init__(f"All {limit} requests of this client's hour are used up: try again in {seconds} s")
-        self.limit = limit
-        #: Until the next one is taken, at least 1.
-        self.seconds = seconds
+    def __init__(self, message: str, standing: "Standing") -> None:
+        super().__init__(message)
+        #: What is left, and when there will be more.
+        self.standing = standing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """What a client has left after a request."""
+    """What is left of a quota after a request."""
 
-    #: Requests of an hour.
+    #: All that there is for the time.
     limit: int
     #: How many of them are left.
     remaining: int
@@ -73,13 +73,13 @@ class Quota:
         self._limit = limit
         self._clients = clients
         #: The one that asked last stands last.
-        self._hours: OrderedDict[str, _Hour] = OrderedDict()
+        self._hours: OrderedDict[Hashable, _Hour] = OrderedDict()
 
     def __len__(self) -> int:
         """How many clients are in memory."""
         return len(self._hours)
 
-    def take(self, client: str, now: datetime) -> Standing:
+    def take(self, client: Hashable, now: datetime) -> Standing:
         """Counts a request of the client, unless it has none left; what it has then."""
         hour = self._hours.get(client)
         if hour is None or now >= hour.ends:

@@ -28,6 +28,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oidc_workspace_claim: str = "workspace_id"
     #: Its claim that lists the caller's roles (publisher, subscriber, viewer, operator).
     oidc_roles_claim: str = "roles"
+    #: Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's are.
+    trusted_proxies: tuple[str, ...] = ()
+    #: Connections that one process keeps open; one more is answered 503.
+    connections: int = 900
+    #: The longest that a whole request may take to arrive, and that its answer may wait to be read, in seconds.
+    request_timeout: float = 30.0
     #: Processes behind the one port.
     api_processes: int = 1
     #: Bytes of one publication, whatever it holds.
@@ -37,17 +43,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Requests of an hour that each API client may make of the management API (all but publishing); 0: any number. Each
     #: process counts to its share, this divided by `api_processes`; an API on several machines multiplies it.
     requests_per_hour: int = 0
+    #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
+    publish_per_minute: int = 0
     #: The least that is logged.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
-        for name in ("api_processes", "publish_body_bytes", "publish_items"):
+        for name in ("api_processes", "publish_body_bytes", "publish_items", "connections", "request_timeout"):
             _require(getattr(self, name) > 0, name, "has to be more than 0")
         _require(
             self.requests_per_hour == 0 or self.requests_per_hour >= self.api_processes,
             "requests_per_hour",
             "has to be 0 (any number), or at least HOOKLAKE_API_PROCESSES",
+        )
+        _require(
+            self.publish_per_minute == 0 or self.publish_per_minute >= self.publish_items,
+            "publish_per_minute",
+            "has to be 0 (any number), or at least HOOKLAKE_PUBLISH_ITEMS: a larger array could never be taken",
         )
         whole = self.base_url.startswith(("http://", "https://")) and not self.base_url.endswith("/")
         _require(whole or not self.base_url, "base_url", "is of the form https://host, without a slash at its end")

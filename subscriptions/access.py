@@ -36,6 +36,8 @@ CLAIMS = ("iss", "aud", "sub", "exp", "iat", "name", "workspace_id", "roles")
 class Caller:
     """Who calls, as its token says."""
 
+    #: The `iss` of the token: whose name `client_id` is.
+    issuer: str
     #: The `sub` of the token.
     client_id: str
     #: Shown as `createdBy` of what it makes.
@@ -166,6 +168,7 @@ class Access:
 def _caller(claims: Mapping[str, Any]) -> Caller:
     """From claims that a key of ours has signed."""
     return Caller(
+        issuer=claims["iss"],
         client_id=claims["sub"],
         name=claims["name"],
         workspace_id=claims["workspace_id"],

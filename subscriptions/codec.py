@@ -6,7 +6,7 @@ What makes a CloudEvent valid is left to `relays.py`; the JSON grammar to `json_
 import base64
 from collections.abc import Sequence
 
-from subscriptions import attributes, header_text, json_text, relays
+from subscriptions import attributes, header_text, json_text, relays, sizes
 from subscriptions.errors import Issue, Malformed, Refused, Unprocessable
 from subscriptions.relays import Data, Place, Relayed
 
@@ -23,17 +23,19 @@ class FormatUnknown(Refused):
     """The Content-Type names an event format or an encoding that is not understood (cloudevents.md W6: 415)."""
 
 
-def decode(headers: Headers, body: bytes, *, limit: int = 1000) -> list[Relayed]:
+def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None) -> list[Relayed]:
     """The CloudEvents of a request, its mode told by the Content-Type alone (H2); a batch may be empty (B1).
 
     Raises Malformed where the body cannot be read, FormatUnknown for another event format, TooLarge for a batch of more
-    than `limit`, Unprocessable and Refused for an invalid event, naming its index and attribute.
+    than `limit` or an event of more than `longest` bytes as sent, Unprocessable and Refused for an invalid event, naming its
+    index and attribute.
     """
     content_type = _content_type(headers)
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type.startswith("application/cloudevents-batch"):
         _understood(content_type or "", media_type, BATCH)
-        return _batch(body, limit)
+        return _batch(body, limit, longest)
+    sizes.bounded(len(body), longest)
     if media_type.startswith("application/cloudevents"):
         if media_type != STRUCTURED and any(name.lower() == "ce-specversion" for name, _ in headers):
             # H8: a format unknown here is opaque data of a binary event.
@@ -72,15 +74,16 @@ def _content_type(headers: Headers) -> str | None:
 def _understood(content_type: str, media_type: str, expected: str) -> None:
     charset = attributes.charset(content_type)
     if media_type != expected or charset not in (None, "utf-8", "us-ascii"):
-        description = f"{content_type[:100]} is not understood; {expected} in UTF-8 is"
+        shown = content_type[:100] if content_type.isprintable() else ascii(content_type[:100])[1:-1]
+        description = f"{shown} is not understood; {expected} in UTF-8 is"
         raise FormatUnknown(Issue(subject="Content-Type", description=description, source="header"))
 
 
-def _batch(body: bytes, limit: int) -> list[Relayed]:
+def _batch(body: bytes, limit: int, longest: int | None) -> list[Relayed]:
     if body.lstrip(b" \t\r\n")[:1] != b"[":
         json_text.compact(body)
         raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents (B1)"))
-    items = json_text.items(body, limit=limit)
+    items = json_text.items(body, limit=limit, longest=longest)
     return [relays.from_json(item, place=Place(before=f"[{index}].")) for index, item in enumerate(items)]
 
 

@@ -4,6 +4,7 @@ Which statements are sent is left to the rooms that own tables. Two kinds of con
 SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond counts.
 """
 
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,14 +22,20 @@ Clock = Callable[[], datetime]
 #: asyncpg publishes no types; what comes from it is named once, here.
 Raw = Any
 
+#: Seconds from which the clock takes the best answer, and as many before them.
+SPAN = 10.0
+
 AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # What the driver raises on a connection that the server gave notice to and has not closed yet.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     exc.InterfaceError,
@@ -85,6 +92,9 @@ class DatabaseClock:
 
     One clock for all processes (protocol.md, One clock): leases and due times compare across machines. `slept` says that the
     process's wall clock and monotonic clock have parted by over a second since the last look, as on a laptop that slept.
+
+    An answer that reaches its process late tells a time that has passed: of those of the last seconds the least late counts.
+    Otherwise a process that stood still for a moment would lag behind the others, and its leases would be over too soon.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
@@ -92,14 +102,21 @@ class DatabaseClock:
         self._steady = steady
         self._base = wall() - steady()
         self._parted = self._base
+        # The best of the present span, and of the one before it; none before the first answer.
+        self._best = self._former = -math.inf
+        self._since = -math.inf
 
     def __call__(self) -> datetime:
         return datetime.fromtimestamp(self._base + self._steady(), UTC)
 
     def follow(self, database_now: datetime) -> None:
-        """Takes the database's time, as an answer has just brought it."""
-        self._base = database_now.timestamp() - self._steady()
-        self._parted = self._wall() - self._steady()
+        """Takes the database's time, as an answer has just brought it; one that was set back is followed within 20 s."""
+        steady = self._steady()
+        if steady - self._since > SPAN:
+            self._former, self._best, self._since = self._best, -math.inf, steady
+        self._best = max(self._best, database_now.timestamp() - steady)
+        self._base = max(self._former, self._best)
+        self._parted = self._wall() - steady
 
     def slept(self) -> bool:
         """Whether to ask the database for its time before the next claim."""
@@ -121,6 +138,8 @@ def _engine(settings: Settings) -> AsyncEngine:
         pool_size=settings.database_connections,
         max_overflow=0,
         pool_timeout=wait,
+        # An error's text ends in logs, and is no place for what was to be written.
+        hide_parameters=True,
         connect_args={
             "timeout": wait,
             "command_timeout": wait * 4,
@@ -128,7 +147,9 @@ def _engine(settings: Settings) -> AsyncEngine:
                 "application_name": "hooklake",
                 "jit": "off",
                 "timezone": "UTC",
-                "idle_in_transaction_session_timeout": "60000",
+                # Nothing of ours waits for anything but the database in a transaction: a process that stands still in one,
+                # or is cut off, shall not keep its locks from the others for longer than they wait.
+                "idle_in_transaction_session_timeout": str(int(wait * 1000)),
                 # Every statement has its index, and is planned once: a partition that was empty at breakfast would
                 # otherwise be read whole at noon, and planning costs more than running.
                 "plan_cache_mode": "force_generic_plan",

@@ -201,7 +201,7 @@ class _Parser:
 
     def _literal(self) -> Literal:
         if self._next.kind != "literal":
-            quoted = f" ('{self._next.text}')" if self._next.kind == "word" else ""
+            quoted = f" ('{self._next.shown}')" if self._next.kind == "word" else ""
             self._expected(f"a number, a timestamp, text in single quotes{quoted}, `true`, `false` or `null`")
         return self._take().value
 
@@ -226,7 +226,7 @@ class _Parser:
             filter_tokens.refuse(f"{operand} is not a function of a filter; {', '.join(FUNCTIONS)} are")
         if operator.text == "(":
             filter_tokens.unknown(operand)
-        alone = f"; `{operand.text}` alone is no condition, `{operand.text} eq true` is one"
+        alone = f"; `{operand.shown}` alone is no condition, `{operand.shown} eq true` is one"
         self._expected(f"an operator ({', '.join(COMPARISONS)} or in)", alone)
 
     def _expected(self, what: str, why: str = "") -> NoReturn:

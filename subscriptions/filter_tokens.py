@@ -74,9 +74,13 @@ class Token:
     def __str__(self) -> str:
         if self.kind == "end":
             return f"the end (column {self.column})"
+        return f"`{self.shown}` (column {self.column})"
+
+    @property
+    def shown(self) -> str:
+        """The text as a sentence quotes it: not at any length, and without control characters, which would be no help."""
         shown = self.text if len(self.text) <= 40 else f"{self.text[:37]}..."
-        # A control character would be no help in an answer.
-        return f"`{shown if shown.isprintable() else ascii(shown)[1:-1]}` (column {self.column})"
+        return shown if shown.isprintable() else ascii(shown)[1:-1]
 
 
 def read(text: str) -> list[Token]:

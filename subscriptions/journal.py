@@ -14,11 +14,7 @@ from subscriptions.events import Event
 
 TABLES = ("events",)
 
-WRITE = """
-INSERT INTO events (key, id, source, type, workspace_id, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
-ON CONFLICT DO NOTHING
-"""
+KINDS = ("uuid", "text", "text", "text", "text", "bytea")
 
 # An id whose window has passed is free again: its old receipt is written over.
 CLAIM = """
@@ -77,10 +73,21 @@ async def withdraw_receipts(connection: Raw, events: Sequence[Event]) -> None:
     )
 
 
-async def write(connection: Raw, events: Sequence[Event]) -> None:
-    """Writes the event rows; one that stands already, from a first try whose answer was lost, is left as it is."""
-    await connection.execute(
-        WRITE,
+def writing(first: int) -> str:
+    """The statement that writes event rows, with parameters from `first` on, for a greater one to hold; see `columns`.
+
+    A row that stands already, from a first try whose answer was lost, is left as it is.
+    """
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(KINDS, first))
+    return (
+        "INSERT INTO events (key, id, source, type, workspace_id, body)"
+        f" SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
+    )
+
+
+def columns(events: Sequence[Event]) -> tuple[list[object], ...]:
+    """What the parameters of `writing` are given for these events."""
+    return (
         [e.key for e in events],
         [e.id for e in events],
         [e.source for e in events],

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from subscriptions.errors import Issue, Malformed, TooLarge
+from subscriptions.sizes import bounded
 
 #: Containers within containers; deeper input is refused. Receivers' parsers stop somewhere too.
 MAX_DEPTH = 64
@@ -63,18 +64,19 @@ def compact(raw: bytes, *, root: str = "body") -> bytes:
     return text if _shallow(text, value) else _slowly(raw, root, f"more than {MAX_DEPTH} levels deep")
 
 
-def items(raw: bytes, *, limit: int) -> list[bytes]:
+def items(raw: bytes, *, limit: int, longest: int | None = None) -> list[bytes]:
     """The members of a JSON array, each compact; raises Malformed as `compact` does, with paths such as `[3].id`.
 
-    Raises TooLarge (subject `body`) for more than `limit`.
+    Raises TooLarge for more than `limit` (subject `body`) or one of more than `longest` bytes, before any is looked into.
     """
     try:
         found = _items_decoder.decode(raw)
-    except _UNREADABLE:
-        # Wrong, or larger than msgspec reads.
+    except _UNREADABLE:  # wrong, or larger than msgspec reads
         found = _items_decoder.decode(compact(raw))
     if len(found) > limit:
         raise TooLarge(Issue(subject="body", description=f"holds {len(found)} items; at most {limit} are taken"))
+    for index, item in enumerate(found):
+        bounded(len(memoryview(item)), longest, root=f"[{index}]")
     return [compact(bytes(item), root=f"[{index}]") for index, item in enumerate(found)]
 
 

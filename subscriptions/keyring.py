@@ -121,7 +121,7 @@ class Keyring:
         ).decode()
         values = {
             "kid": jwk["kid"],
-            "private_key": self._vault.seal(pem, context=_context(jwk["kid"])),
+            "private_key": self._vault.seal(pem, context=place(jwk["kid"])),
             "public_jwk": msgspec.json.encode(jwk).decode(),
             "created_at": now,
         }
@@ -130,7 +130,7 @@ class Keyring:
 
     def _opened(self, key: Key) -> ec.EllipticCurvePrivateKey:
         try:
-            pem = self._vault.unseal(key.private, context=_context(key.kid))
+            pem = self._vault.unseal(key.private, context=place(key.kid))
         except Sealed as error:
             raise Unavailable("The signing key of tokens", str(error)) from error
         private = serialization.load_pem_private_key(pem.encode(), None)
@@ -175,5 +175,6 @@ def _number(encoded: str) -> int:
     return int.from_bytes(base64.urlsafe_b64decode(encoded + "="))
 
 
-def _context(kid: str) -> bytes:
+def place(kid: str) -> bytes:
+    """What the sealed private half is bound to."""
     return f"signing-key:{kid}".encode()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from subscriptions import attributes, catalogue, events, json_text
+from subscriptions import attributes, catalogue, events, json_text, sizes
 from subscriptions.attributes import Value
 from subscriptions.errors import Issue, Refused, Unprocessable
 from subscriptions.events import Occurrence
@@ -22,16 +22,17 @@ _TRACEPARENT = re.compile(rf"00-{_TRACE}\Z|(?!00|ff)[0-9a-f]{{2}}-{_TRACE}(?:-[\
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
 
 
-def read(body: bytes, *, limit: int = MAX_ITEMS) -> list[Occurrence]:
-    """The occurrences of a request body: one object, or an array of 1 to `limit`.
+def read(body: bytes, *, limit: int = MAX_ITEMS, longest: int | None = None) -> list[Occurrence]:
+    """The occurrences of a request body: one object, or an array of 1 to `limit`, each of at most `longest` bytes as sent.
 
-    Raises Malformed where the body is not JSON, TooLarge over the limit, Unprocessable for a missing, mistyped or
+    Raises Malformed where the body is not JSON, TooLarge over a limit, Unprocessable for a missing, mistyped or
     unknown field and Refused for a wrong value; both name the first faulty item with all that is wrong in it, such as
     `[3].event`.
     """
     if body.lstrip(b" \t\r\n")[:1] != b"[":
+        sizes.bounded(len(body), longest)
         return [_occurrence(json_text.compact(body), at="")]
-    items = json_text.items(body, limit=limit)
+    items = json_text.items(body, limit=limit, longest=longest)
     if not items:
         raise Refused(Issue(subject="body", description="must hold at least one occurrence"))
     return [_occurrence(item, at=f"[{index}].") for index, item in enumerate(items)]

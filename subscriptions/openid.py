@@ -189,6 +189,7 @@ class OpenID:
         named = (claims.get(name) for name in ("name", "preferred_username", "email", "azp", "client_id", "sub"))
         name = next((text for text in named if isinstance(text, str) and text and text.isprintable()), "")
         return Caller(
+            issuer=self._trust.issuer,
             client_id=_subject(claims),
             name=name[:LONGEST_NAME],
             workspace_id=workspace_id,

@@ -19,6 +19,8 @@ OPTIONS = {
     "attempts": "autovacuum_vacuum_insert_scale_factor = 0.5",
     "deliveries": "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0",
 }
+#: The uuid7 that says the day.
+KEYS = {"events": "key", "parcels": "id", "attempts": "event", "deliveries": "event"}
 
 
 def name_of(table: str, day: date) -> str:
@@ -58,6 +60,32 @@ async def make(connection: Raw, tables: Sequence[str], days: Sequence[date]) -> 
             await connection.execute(
                 f"ALTER TABLE \"{table}\" ATTACH PARTITION \"{name}\" FOR VALUES FROM ('{first}') TO ('{past}')"
             )
+
+
+def twin_of(table: str, day: date) -> str:
+    """The table that is to take a partition's place."""
+    return name_of(table, day) + "_twin"
+
+
+async def twin(connection: Raw, table: str, day: date, constraint: str) -> None:
+    """Makes an empty twin of the partition, under a further constraint; in the caller's transaction, up to `exchange`."""
+    first, past = bounds(day)
+    # The bounds as a check: attaching would read the whole table for them, under the parent's lock.
+    await connection.execute(
+        f'CREATE TABLE "{twin_of(table, day)}" (LIKE "{name_of(table, day)}" INCLUDING ALL, {constraint}, '
+        f"CONSTRAINT bounds CHECK ({KEYS[table]} >= '{first}' AND {KEYS[table]} < '{past}')) WITH ({OPTIONS[table]})"
+    )
+
+
+async def exchange(connection: Raw, table: str, day: date) -> None:
+    """The twin takes the partition's place, which is gone then."""
+    (first, past), name, twin = bounds(day), name_of(table, day), twin_of(table, day)
+    await connection.execute(f'DROP TABLE "{name}"')
+    await connection.execute(f'ALTER TABLE "{twin}" RENAME TO "{name}"')
+    await connection.execute(
+        f"ALTER TABLE \"{table}\" ATTACH PARTITION \"{name}\" FOR VALUES FROM ('{first}') TO ('{past}')"
+    )
+    await connection.execute(f'ALTER TABLE "{name}" DROP CONSTRAINT bounds')
 
 
 async def ahead(connection: Raw, tables: Sequence[str], now: datetime, days: int = 7) -> None:

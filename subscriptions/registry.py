@@ -4,7 +4,7 @@ What they subscribe to is left to `orders.py`; statuses, epochs and challenges, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subscriptions import tables, webhooks
 from subscriptions.database import Raw
 from subscriptions.errors import Absent, Issue, LimitReached, Refused, Sealed
+from subscriptions.trust import Trust
 from subscriptions.vault import Vault
 from subscriptions.webhooks import Change, Grant, Owner, Registration, Webhook
 
@@ -28,15 +29,8 @@ _shown = [
 
 HOOKS = """
 SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, content_mode, challenge_request_enabled,
-    auth_type, api_key, client_id, client_secret, issuer_url, request_origin
+    auth_type, api_key, client_id, client_secret, issuer_url, request_origin, ca_bundle, client_certificate, client_key
 FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
-"""
-
-# A sealed text begins with the length of its key's id, and the id.
-KEYS = """
-SELECT DISTINCT substring(sealed FROM 2 FOR get_byte(sealed, 0)) AS id
-FROM webhooks, unnest(ARRAY[secret, secondary_secret, client_secret, api_key]) AS sealed
-WHERE deleted_at IS NULL AND length(sealed) > 0
 """
 
 
@@ -51,11 +45,13 @@ class Hook:
     epoch: int
     destination: str
     #: The live ones, primary first; none where `sealed` says why.
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     #: The value of the Authorization header, where it is known beforehand (APIKey).
-    authorization: str | None
+    authorization: str | None = field(repr=False)
     #: How the token for that header is asked for (Oauth).
     grant: Grant | None
+    #: What TLS connections to the destination need beside what all have; None where that is nothing.
+    trust: Trust | None
     content_mode: str
     challenge_request_enabled: bool
     #: The origin that the destination allowed and that requests repeat; empty before a handshake (cloudevents.md W8).
@@ -142,6 +138,7 @@ class Registry:
                 secondary_secret=None,
                 client_secret=None,
                 api_key=None,
+                client_key=None,
             )
         )
         await connection.execute(tables.subscriptions.delete().where(tables.subscriptions.c.webhook == webhook_id))
@@ -175,22 +172,22 @@ class Registry:
         """What sending needs of each webhook that is not deleted; one that cannot be unsealed says so in `sealed`."""
         return {row["id"]: self._hook(row) for row in await connection.fetch(HOOKS, list(ids))}
 
-    async def missing_keys(self, connection: Raw) -> list[str]:
-        """The ids of keys that secrets of webhooks are sealed with, and this process does not have."""
-        used = [row["id"].decode(errors="replace") for row in await connection.fetch(KEYS)]
-        return sorted(key_id for key_id in used if not self._vault.knows(key_id))
-
     def _hook(self, row: Raw) -> Hook:
         secrets: tuple[str, ...] = ()
-        authorization = grant = reason = None
+        authorization = grant = trust = reason = None
         try:
             live = (column for column in ("secret", "secondary_secret") if row[column] is not None)
             secrets = tuple(self._unsealed(row, column) for column in live)
             if row["auth_type"] == "APIKey":
                 authorization = self._unsealed(row, "api_key")
+            trust = self._trust(row)
             if row["auth_type"] == "Oauth":
-                client_secret = self._unsealed(row, "client_secret")
-                grant = Grant(issuer_url=row["issuer_url"], client_id=row["client_id"], client_secret=client_secret)
+                grant = Grant(
+                    issuer_url=row["issuer_url"],
+                    client_id=row["client_id"],
+                    client_secret=self._unsealed(row, "client_secret"),
+                    trust=trust if webhooks.same_origin(row["issuer_url"], row["destination"]) else None,
+                )
         except Sealed as error:
             secrets, reason = (), str(error)
         return Hook(
@@ -202,14 +199,21 @@ class Registry:
             secrets=secrets,
             authorization=authorization,
             grant=grant,
+            trust=trust,
             content_mode=row["content_mode"],
             challenge_request_enabled=row["challenge_request_enabled"],
             request_origin=row["request_origin"],
             sealed=reason,
         )
 
+    def _trust(self, row: Raw) -> Trust | None:
+        if not row["ca_bundle"] and not row["client_certificate"]:
+            return None
+        key = "" if row["client_key"] is None else self._unsealed(row, "client_key")
+        return Trust(ca_bundle=row["ca_bundle"], client_certificate=row["client_certificate"], client_key=key)
+
     def _unsealed(self, row: Raw, column: str) -> str:
-        return self._vault.unseal(row[column], context=_place(row["id"], column))
+        return self._vault.unseal(row[column], context=place(row["id"], column))
 
     def _sealed(self, webhook_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
         """The values with secrets sealed; an empty secret is none."""
@@ -217,7 +221,7 @@ class Registry:
         for column in webhooks.SECRETS:
             if column in sealed:
                 text = sealed[column]
-                sealed[column] = self._vault.seal(text, context=_place(webhook_id, column)) if text else None
+                sealed[column] = self._vault.seal(text, context=place(webhook_id, column)) if text else None
         return sealed
 
     def _check(self, destination: str) -> None:
@@ -255,6 +259,6 @@ def _webhook(row: Row[Any]) -> Webhook:
     return Webhook(**row._mapping)
 
 
-def _place(webhook_id: UUID, column: str) -> bytes:
-    """What a sealed secret is bound to."""
+def place(webhook_id: UUID, column: str) -> bytes:
+    """What the sealed text in a webhook's column is bound to."""
     return f"webhook:{webhook_id}:{column}".encode()

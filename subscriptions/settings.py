@@ -9,6 +9,7 @@ from typing import TypeVar, get_args
 
 import msgspec
 
+from subscriptions.discreet import Discreet
 from subscriptions.errors import Misconfigured
 
 PREFIX = "HOOKLAKE_"
@@ -18,7 +19,7 @@ DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; in the environment `90`, `90s`, `15m`, `12h` and `3d` all work."""
 
     #: `postgresql://user:password@host:port/name`; one database for all processes.
@@ -27,8 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_connections: int = 10
     #: The longest wait for a connection or an answer from the database before the caller is told it is away.
     database_wait: float = 5.0
-    #: `id:base64(32 bytes)`, comma-separated; the first seals, all unseal.
-    vault_keys: str
+    #: `id:base64(32 bytes)`, comma-separated; the first seals, all unseal. API and workers do not start without.
+    vault_keys: str = ""
     #: What event types begin with.
     type_prefix: str = "com.hpe.greenlake"
     #: The host in a `source` made here: `//<region>.<host>/<api group>`.

@@ -5,6 +5,7 @@ holds the two together.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -53,6 +54,18 @@ clients = Table(
     Index("clients_of_workspace", "workspace_id"),
 )
 
+#: How much of a workspace's minute was drawn by the processes that take publications.
+publish_quotas = Table(
+    "publish_quotas",
+    metadata,
+    Column("workspace_id", Text, primary_key=True),
+    #: Minutes since 1970.
+    Column("minute", BigInteger, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+    #: What the last process got.
+    Column("portion", BigInteger, nullable=False),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,
@@ -83,6 +96,10 @@ webhooks = Table(
     Column("batching", Boolean, nullable=False),
     Column("challenge_request_enabled", Boolean, nullable=False),
     Column("content_mode", Text, nullable=False),
+    # What its TLS connections need beside what all have, PEM; the key is sealed.
+    Column("ca_bundle", Text, nullable=False, server_default=""),
+    Column("client_certificate", Text, nullable=False, server_default=""),
+    Column("client_key", LargeBinary),
     Column("paused", Boolean, nullable=False),
     Column("status", Text, nullable=False),
     Column("state_reason", Text, nullable=False, server_default=""),

@@ -1,6 +1,6 @@
 """Secrets at rest: sealed with AES-256-GCM under keys that rotate, bound to where they are kept.
 
-What is sealed, and when it is sealed again after a rotation, is left to those who keep it.
+What is sealed is left to those who keep it, sealing it again after a rotation to `seals.py`.
 """
 
 import base64
@@ -63,9 +63,15 @@ class Vault:
         except InvalidTag:
             raise Sealed(f"sealed with another key of the id {key_id!r}, changed since, or kept elsewhere") from None
 
-    def knows(self, key_id: str) -> bool:
-        """Whether what the key of this id sealed can be unsealed here."""
-        return key_id in self._keys
+    @property
+    def sealing(self) -> str:
+        """The id of the key that seals."""
+        return self._sealing
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys that unseal."""
+        return frozenset(self._keys)
 
     def needs_resealing(self, sealed: bytes) -> bool:
         """Whether another key than the first sealed it; raises Sealed where it is not a sealed text at all."""

@@ -3,30 +3,26 @@
 Keeping them is left to `registry.py`, statuses and challenges to `delivery/greeting.py`, a destination's address to the guard.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from subscriptions import trust
 from subscriptions.errors import Issue, Refused, Unprocessable
+from subscriptions.field_rules import CREDENTIALS, RULES
+from subscriptions.trust import Trust
 
-#: What each authType needs beside itself; the spelling is the answered one (greenlake.md D.4).
-CREDENTIALS: Mapping[str, tuple[str, ...]] = {
-    "": (),
-    "APIKey": ("api_key",),
-    "Oauth": ("client_id", "client_secret", "issuer_url"),
-}
 #: Columns that are sealed at rest and never answered.
-SECRETS = ("secret", "secondary_secret", "client_secret", "api_key")
+SECRETS = ("secret", "secondary_secret", "client_secret", "api_key", "client_key")
+#: Those that TLS connections to the destination need (`Trust`).
+TRUST = ("ca_bundle", "client_certificate", "client_key")
 #: A change of any of these makes earlier challenges and claims stale (protocol.md, Epoch).
-DECISIVE = ("destination", *SECRETS, "auth_type", "client_id", "issuer_url", "challenge_request_enabled")
-CONTENT_MODES = ("json", "structured", "binary")
-
-_NAME = re.compile(r"[A-Za-z0-9 ._@-]{1,50}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: What a header value holds whatever stands between us and the destination.
-_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,4094}[!-~])?\Z")
+DECISIVE = (
+    *("destination", *SECRETS, "auth_type", "client_id", "issuer_url", "challenge_request_enabled"),
+    *("ca_bundle", "client_certificate"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,29 +34,34 @@ class Registration:
     #: Where deliveries go, to the letter.
     destination: str
     #: 4 to 100 characters, as is every secret.
-    secret: str
+    secret: str = field(repr=False)
     #: Empty: there is none.
-    secondary_secret: str = ""
+    secondary_secret: str = field(default="", repr=False)
     #: Up to 100 characters.
     description: str = ""
     #: Read in any case, kept as `Oauth`, `APIKey` or empty.
     auth_type: str = ""
     # Each is empty unless its authType needs it.
     client_id: str = ""
-    client_secret: str = ""
+    client_secret: str = field(default="", repr=False)
     issuer_url: str = ""
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     #: Events go out in arrays of up to ten (greenlake.md 3).
     batching: bool = False
     #: Whether the destination has to answer a challenge before it gets anything.
     challenge_request_enabled: bool = True
     #: `json`, `structured` or `binary` (greenlake.md D.5).
     content_mode: str = "json"
+    # PEM texts, each empty where there is none; certificate and key come together (`Trust`).
+    ca_bundle: str = ""
+    client_certificate: str = ""
+    client_key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "auth_type", spelled(self.auth_type))
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         _refuse(_faults(given) | _credential_faults(self.auth_type, given, missing=CREDENTIALS.get(self.auth_type, ())))
+        _settle_trust(self)
         _batchable(self.batching, self.content_mode)
 
 
@@ -70,18 +71,22 @@ class Change:
 
     name: str | None = None
     destination: str | None = None
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
     #: Empty clears it.
-    secondary_secret: str | None = None
+    secondary_secret: str | None = field(default=None, repr=False)
     description: str | None = None
     auth_type: str | None = None
     client_id: str | None = None
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     issuer_url: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     batching: bool | None = None
     challenge_request_enabled: bool | None = None
     content_mode: str | None = None
+    # Empty ones are taken away.
+    ca_bundle: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = field(default=None, repr=False)
     #: True halts it (status DISABLED), false starts it again with a challenge (greenlake.md D.8).
     paused: bool | None = None
 
@@ -89,6 +94,7 @@ class Change:
         if self.auth_type is not None:
             object.__setattr__(self, "auth_type", spelled(self.auth_type))
         _refuse(_faults(self.given()))
+        _settle_trust(self)
 
     def given(self) -> dict[str, str | bool]:
         """The fields that are to change."""
@@ -114,6 +120,9 @@ class Webhook:
     batching: bool
     challenge_request_enabled: bool
     content_mode: str
+    #: PEM texts, empty where there is none.
+    ca_bundle: str = ""
+    client_certificate: str = ""
     paused: bool
     #: PENDING, ACTIVE, WARNING, ERROR or DISABLED.
     status: str
@@ -140,6 +149,8 @@ class Grant:
     issuer_url: str
     client_id: str
     client_secret: str = field(repr=False)
+    #: The webhook's, where the endpoint stands at the destination's origin; None elsewhere, and where it has none.
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,10 +197,25 @@ def raises_epoch(current: Webhook, change: Change) -> bool:
     return any(name in given and (name in SECRETS or given[name] != getattr(current, name)) for name in DECISIVE)
 
 
+def check_times(asked: Registration | Change, now: datetime) -> None:
+    """Raises Refused naming each field with a certificate that does not hold now."""
+    given = {column: getattr(asked, column) or "" for column in ("ca_bundle", "client_certificate")}
+    found = {column: trust.untimely(trust.shown(pem), now) for column, pem in given.items()}
+    _refuse({column: said for column, said in found.items() if said})
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs lead to one scheme, host and port."""
+    try:
+        return _origin(one) == _origin(other)
+    except ValueError:
+        return False
+
+
 def wire_name(column: str) -> str:
-    """`client_id` as the API spells it: `clientId`."""
+    """`client_id` as the API spells it: `clientId`, and `tls.clientKey`."""
     first, *rest = column.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    return ("tls." if column in TRUST else "") + first + "".join(word.capitalize() for word in rest)
 
 
 Faults = dict[str, str]  # column -> what is wrong there
@@ -202,7 +228,7 @@ def _refuse(faults: Faults) -> None:
 
 def _faults(given: Mapping[str, str | bool]) -> Faults:
     """What is wrong with each field by itself."""
-    found = ((column, _RULES[column](value)) for column, value in given.items() if column in _RULES)
+    found = ((column, RULES[column](value)) for column, value in given.items() if column in RULES)
     return {column: said for column, said in found if said}
 
 
@@ -221,46 +247,28 @@ def _credential_faults(auth_type: str, given: Mapping[str, str | bool], *, missi
     return faults
 
 
-def _name(text: str) -> str | None:
-    fits = _NAME.match(text) and text.strip()
-    return None if fits else "must be 1 to 50 letters, digits, spaces and - . _ @"
+def _settle_trust(asked: Registration | Change) -> None:
+    """Each text becomes what it means, and nothing else of it is kept; certificate and key have to be a pair."""
+    certificate, key = asked.client_certificate, asked.client_key
+    if bool(certificate) != bool(key) or (certificate is None) != (key is None):
+        lacking, other = (
+            ("client_key", "clientCertificate") if certificate or key is None else ("client_certificate", "clientKey")
+        )
+        _refuse({lacking: f"has to be given, or taken away, together with {other}"})
+    for column, settled in (
+        ("ca_bundle", trust.certificates),
+        ("client_certificate", trust.certificates),
+        ("client_key", trust.key),
+    ):
+        if text := getattr(asked, column):
+            object.__setattr__(asked, column, settled(text))
+    if asked.client_certificate and asked.client_key and not trust.matches(asked.client_certificate, asked.client_key):
+        _refuse({"client_key": "is not the key of the first certificate in clientCertificate"})
 
 
-def _destination(text: str) -> str | None:
-    return None if text else "is required"
-
-
-def _secret(text: str) -> str | None:
-    return None if 4 <= len(text) <= 100 else f"must have 4 to 100 characters, and has {len(text)}"
-
-
-def _description(text: str) -> str | None:
-    if len(text) > 100:
-        return f"must have at most 100 characters, and has {len(text)}"
-    return "must not hold control characters" if _CONTROL.search(text) else None
-
-
-def _auth_type(text: str) -> str | None:
-    return None if text in CREDENTIALS else f"must be Oauth, APIKey or empty, and is {text[:50]!r}"
-
-
-def _api_key(text: str) -> str | None:
-    fits = not text or _HEADER_VALUE.match(text)
-    return (
-        None
-        if fits
-        else "must be up to 4096 printable ASCII characters without space at either end: it is sent as a header"
-    )
-
-
-def _client_credential(text: str) -> str | None:
-    if len(text) > 1000:
-        return f"must have at most 1000 characters, and has {len(text)}"
-    return "must not hold control characters" if _CONTROL.search(text) else None
-
-
-def _content_mode(text: str) -> str | None:
-    return None if text in CONTENT_MODES else f"must be json, structured or binary, and is {text[:50]!r}"
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _batchable(batching: bool, content_mode: str) -> None:
@@ -269,18 +277,3 @@ def _batchable(batching: bool, content_mode: str) -> None:
         raise Unprocessable(
             Issue(subject="contentMode", description="binary cannot be batched: use json or structured")
         )
-
-
-_RULES: Mapping[str, Callable[..., str | None]] = {
-    "name": _name,
-    "destination": _destination,
-    "secret": _secret,
-    "secondary_secret": lambda text: _secret(text) if text else None,
-    "description": _description,
-    "auth_type": _auth_type,
-    "client_id": _client_credential,
-    "client_secret": _client_credential,
-    "issuer_url": _client_credential,
-    "api_key": _api_key,
-    "content_mode": _content_mode,
-}

@@ -14,7 +14,7 @@ from delivery.ledger.owing import Candidate, Times, Way
 from delivery.ledger.records import Record
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
-from subscriptions import events, journal
+from subscriptions import events
 from subscriptions.database import Database
 from subscriptions.events import Event
 from subscriptions.registry import Registry
@@ -72,10 +72,9 @@ async def webhook(database: Database, clock: Clock, *, owner: Owner = OWNER) -> 
 async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendable: bool = True) -> None:
     """The event in the journal, and its delivery to a webhook, due now or parked."""
     async with database.raw() as connection:
-        await journal.write(connection, [made])
         way = Way.SEND if sendable else Way.PARK
         times = Times(now=clock(), first_due=clock(), batch_due=clock())
-        await owing.owe(connection, [(made.key, Candidate(webhook=to, way=way))], times)
+        await owing.accept(connection, [made], [(made.key, Candidate(webhook=to, way=way))], [], times)
 
 
 async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:

@@ -20,10 +20,32 @@ from deploy.stores import Stores
 from subscriptions import partitions, tables
 from subscriptions.database import Database
 from subscriptions.settings import Settings
+from tests import canaries
 from tests.clock import Clock
 
 #: A vault key for tests alone.
-VAULT_KEYS = "test:" + "A" * 43 + "="
+VAULT_KEYS = f"test:{canaries.VAULT_KEY}"
+
+
+_leaks: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Looks through what the test logged and printed."""
+    for name, text in report.sections:
+        _leaks.extend(canaries.in_text(text, f"{report.nodeid}, {name}"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that wrote a secret anywhere fails."""
+    if _leaks:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tells where."""
+    for leak in _leaks:
+        terminalreporter.write_line(f"A secret was written: {leak}", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +55,7 @@ def servers() -> Iterator[Stores]:
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
     try:
         with stores.running(directory, say=lambda _line: None) as running:
-            asyncio.run(_make_tables(running.database_url))
+            asyncio.run(make_tables(running.database_url))
             yield running
     finally:
         shutil.rmtree(directory)
@@ -69,7 +91,7 @@ def clock() -> Clock:
     return Clock()
 
 
-async def _make_tables(url: str) -> None:
+async def make_tables(url: str) -> None:
     door = _door(url)
     try:
         async with door.transaction() as connection:

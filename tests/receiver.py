@@ -114,6 +114,8 @@ class Receiver:
             authority.cert_pem.write_to_path(self.ca)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             authority.issue_cert(*self._names).configure_cert(context)
+            #: Of its TLS: what is changed there holds for the connections that come.
+            self.context = context
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, ssl=context, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -185,16 +187,20 @@ class Receiver:
         )
         if method == "OPTIONS":
             self.handshakes.append(request)
-            return await _meet(self.allowing.get(path, NOTHING_BUT_POST), writer)
+            return await meet(self.allowing.get(path, NOTHING_BUT_POST), writer)
         await self._keep(request)
         planned = self.script.get(path) or self.script.get("*")
         if planned:
-            return await _meet(planned.popleft(), writer)
+            return await meet(planned.popleft(), writer)
         if question is not None and secrets:
             proof = hmac.new(secrets[0].encode(), question.encode(), hashlib.sha256).hexdigest()
             body = json.dumps({"verification": proof}).encode()
-            return await _meet(Answer(headers=(("Content-Type", "application/json"),), body=body), writer)
-        return await _meet(self.default, writer)
+            return await meet(Answer(headers=(("Content-Type", "application/json"),), body=body), writer)
+        return await self.meet(request, reader, writer)
+
+    async def meet(self, request: Request, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answers a delivery of which no script speaks; whether the connection lives on. Moods of one's own replace it."""
+        return await meet(self.default, writer)
 
     async def _keep(self, request: Request) -> None:
         if self._record:
@@ -216,7 +222,8 @@ def _bomb() -> bytes:
     return b"".join(packer.compress(mebibyte) for _ in range(256)) + packer.flush()
 
 
-async def _meet(answer: Answer, writer: asyncio.StreamWriter) -> bool:
+async def meet(answer: Answer, writer: asyncio.StreamWriter) -> bool:
+    """Does what the answer says; whether the connection lives on."""
     if answer.act == "hang":
         await asyncio.Event().wait()
     if answer.act != "drip":

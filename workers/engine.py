@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from delivery.endings import Held
 from delivery.rounds import Rounds
 from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
+from workers.errands import Carry, Errands
 from workers.lanes import Lanes
 from workers.recorder import Recorder
 from workers.settings import Settings
@@ -33,10 +34,6 @@ WORTHWHILE = 32
 GATHER = 0.01
 #: Seconds that a closing engine waits for the outcomes it has to be written.
 LAST_WRITE = 5.0
-#: Errands carried at once, and waiting at most; what is dropped is found by the sweep.
-ERRANDS, ERRANDS_WAITING = 16, 500
-
-Carry = Callable[[Errand], Awaitable[None]]
 
 
 class Engine:
@@ -45,14 +42,15 @@ class Engine:
     def __init__(self, rounds: Rounds, settings: Settings, carry: Carry) -> None:
         self._rounds = rounds
         self._settings = settings
-        self._carry = carry
         self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
         self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window)
         self._freed = asyncio.Event()
-        self._trying: dict[asyncio.Task[None], Held] = {}
-        self._errands: set[asyncio.Task[None]] = set()
-        self._carriers = asyncio.Semaphore(ERRANDS)
+        self._room = asyncio.Event()
+        self._trying: dict[asyncio.Task[bool | None], Held] = {}
+        self._errands = Errands(carry)
         self._draining = False
+        #: Tickets that wait for a slot: drains leave what comes free to them, but for what is kept for retries.
+        self._asking = 0
         self.closing = False
         #: Why this process claims nothing at the moment; None while it may (protocol.md, Record).
         self.barred: str | None = None
@@ -60,10 +58,10 @@ class Engine:
     async def deliver(self, tickets: Sequence[Ticket]) -> None:
         """Claims and begins what the tickets name, as slots come free; returns when each is begun, old or dropped.
 
-        A ticket is dropped, its row staying due, when it found no slot within the admission wait, or when its webhook has
-        its share in flight and does not answer.
+        A ticket is dropped, its row staying due, when it found no slot within the admission wait, or at once when its
+        webhook does not answer.
         """
-        if self.barred:
+        if self._waits:
             return
         until = time.monotonic() + self._settings.admission_wait
         waiting = list(tickets)
@@ -75,39 +73,42 @@ class Engine:
             left = until - time.monotonic()
             if not waiting or left <= 0:
                 return
-            await self._slot_freed(left)
+            self._asking += len(waiting)
+            await self._woken(self._freed, left)
+            self._asking -= len(waiting)
 
     async def drain(self) -> None:
         """Claims due rows and begins them, until none is found, or the drain's time is over; one at a time per process."""
-        if self._draining or self.barred:
+        if self._draining or self._waits:
             return
         self._draining = True
         try:
             await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DRAIN_TIME)
         finally:
-            self._draining = False
+            self._draining = self.lanes.short = False
+
+    @property
+    def _waits(self) -> bool:
+        # While outcomes are kept, their rows look like lost ones: a database that is back hears of them first.
+        return self.barred is not None or self.recorder.kept
 
     @property
     def free(self) -> int:
         """Tries that it could take on now."""
-        return 0 if self.barred else self.lanes.free
+        return 0 if self._waits else self.lanes.free
 
     def errand(self, errand: Errand) -> None:
         """Carries a spread, challenge or job on this loop, a few at a time."""
-        if self.closing or len(self._errands) >= ERRANDS_WAITING:
+        if self.closing or (self.barred and errand.kind is Kind.CHALLENGE):  # it would be signed
             return
-        if self.barred and errand.kind is Kind.CHALLENGE:  # it would be signed
-            return
-        task = asyncio.create_task(self._carry_one(errand))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._errands.begin(errand)
 
     async def probe(self, webhook: UUID) -> bool | None:
         """Tries the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where there was no try.
 
         There is none where nothing is owed, or no slot is free: that says nothing of the webhook.
         """
-        if self.barred or self.lanes.reserve(1) == 0:
+        if self.barred or self.lanes.reserve(1, time.monotonic()) == 0:
             return None
         try:
             held = await self._rounds.probe(webhook)
@@ -118,14 +119,13 @@ class Engine:
             self.lanes.give_back(1)
             return None
         self.lanes.hold(webhook, time.monotonic())
-        return await self._attempt(held)
+        return await self._try(held)
 
     async def close(self, grace: float) -> None:
         """Begins nothing more, waits up to `grace` seconds for tries in flight, and gives the rest back to the rows."""
         self.closing = True
         self._freed.set()
-        for errand in self._errands:
-            errand.cancel()
+        self._errands.cancel()
         held: list[Held] = []
         if self._trying:
             log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)
@@ -174,7 +174,9 @@ class Engine:
         """Days take turns: what an earlier one owes to webhooks that do not answer holds up nothing of a later one."""
         empty = 0
         while days and not self.closing and (left := until - time.monotonic()) > 0:
-            if self.lanes.free:
+            if not self.lanes.free:
+                self.lanes.short = True
+            else:
                 # Asked before the claim: by its end an answer may have made room, and rows would be left for the next sweep.
                 crowded = self.lanes.crowded()
                 begun = await self._begin_due(days[0])
@@ -182,46 +184,54 @@ class Engine:
                 days.rotate(-1)
                 if begun >= WORTHWHILE or 0 < empty < len(days):
                     continue
-                if not begun and not crowded:
+                if not begun and not crowded and not self.lanes.short:
                     return
-            # What is due has to wait for slots: those of the process, or those of its webhooks. Meanwhile more may fall due.
-            await self._slot_freed(min(left, LOOK_AGAIN))
+            # What is due has to wait for slots: those of the process, or those of its webhooks, where an answer of another one
+            # changes nothing, and there are hundreds a second. Meanwhile more may fall due.
+            await self._woken(self._freed if self.lanes.short else self._room, min(left, LOOK_AGAIN))
 
     async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""
-        reserved = self.lanes.reserve(DRAIN_ROWS)
+        lanes, now = self.lanes, time.monotonic()
+        share, shares, kept = lanes.share(now), lanes.shares(now), lanes.kept
+        reserved = lanes.reserve(min(DRAIN_ROWS, max(kept, lanes.free - self._asking)), now)
         begun: list[Held] = []
+        if not reserved:
+            lanes.short = True
+            return 0
         try:
-            begun = await self._rounds.drain(
-                day, wanted=reserved, share=self._settings.in_flight_per_webhook, shares=self.lanes.shares()
-            )
+            begun = await self._rounds.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
         except Unavailable as error:
             log.warning("drain.failed cause=%s", error)
         finally:
-            self.lanes.give_back(reserved - len(begun))
+            lanes.give_back(reserved - len(begun))
+            lanes.short = len(begun) == reserved
         now = time.monotonic()
         for held in begun:
-            self.lanes.hold(held.claimed.webhook, now)
+            lanes.hold(held.claimed.webhook, now)
             self._begin(held)
         return len(begun)
 
     def _begin(self, held: Held) -> None:
         task = asyncio.create_task(self._try(held))
         self._trying[task] = held
+        self.lanes.retrying += held.claimed.attempts > 0
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        del self._trying[task]
+    def _ended(self, task: "asyncio.Task[bool | None]") -> None:
+        held = self._trying.pop(task)
+        self.lanes.retrying -= held.claimed.attempts > 0
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("try.failed", exc_info=error)
 
-    async def _try(self, held: Held) -> None:
+    async def _try(self, held: Held) -> bool | None:
+        """Whether it succeeded; None where it was given back untried."""
         if await self._turn(held):
-            await self._attempt(held)
-            return
+            return await self._attempt(held)
         self.lanes.unclaimed(held.claimed.webhook)
         self._freed.set()
         await self._give_back([held])
+        return None
 
     async def _turn(self, held: Held) -> bool:
         try:
@@ -231,13 +241,14 @@ class Engine:
 
     async def _attempt(self, held: Held) -> bool:
         """One try, recorded; its slots are held until then."""
-        timed_out = False
+        answered = True
         try:
             try:
                 ended = await self._rounds.attempt(held)
-                timed_out = ended.timed_out
+                answered = ended.answered
             finally:
-                self.lanes.ended(held.claimed.webhook, time.monotonic(), timed_out=timed_out)
+                if self.lanes.ended(held.claimed.webhook, time.monotonic(), answered=answered):
+                    self._room.set()
                 self._freed.set()
             await self.recorder.record(ended)
             return ended.result.ok
@@ -245,23 +256,14 @@ class Engine:
             self.lanes.recorded()
             self._freed.set()
 
-    async def _slot_freed(self, wait: float) -> None:
-        self._freed.clear()
+    async def _woken(self, event: asyncio.Event, wait: float) -> None:
+        event.clear()
         try:
             async with asyncio.timeout(wait):
-                await self._freed.wait()
+                await event.wait()
         except TimeoutError:
             return
         await asyncio.sleep(GATHER)
-
-    async def _carry_one(self, errand: Errand) -> None:
-        async with self._carriers:
-            try:
-                await self._carry(errand)
-            except Unavailable as error:
-                log.warning("errand.failed kind=%s key=%s cause=%s", errand.kind, errand.key, error)
-            except Exception as error:
-                log.error("errand.failed kind=%s key=%s", errand.kind, errand.key, exc_info=error)
 
     async def _give_back(self, held: list[Held]) -> None:
         try:

@@ -1,88 +1,143 @@
-"""In-flight limits: how many tries this process may begin, in all and per webhook, and whose share has shrunk.
+"""In-flight limits: how many tries this process may begin, in all and per webhook, and whose circuit is open.
 
 Pure bookkeeping on one event loop; what occupies the slots is left to `engine.py`.
+
+A webhook that answers has a closed circuit. One whose last try had no answer (timed out, or never came to an exchange) has
+an open one: its share halves with each such try, down to one, which is a probe at a time, and grows by one with each answer,
+which doubles it with each round. Three rules keep slots for those that answer, from the first second on:
+
+1. While half of the slots are free a webhook may hold its share; as they grow short, in proportion less, and at least one.
+2. Those that are open, or silent (tries in flight, and no answer for `SILENCE`), begin nothing while tries without an answer
+   hold half of the slots; those that were never tried, while they hold three quarters.
+3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from math import nan
 from uuid import UUID
 
-#: Seconds that a webhook with a full share may go without an answer before tickets for it are no longer waited with.
-STALL = 0.3
+#: Seconds that a webhook with tries in flight may go without an answer before it counts as silent.
+SILENCE = 0.5
+#: The parts of the slots that tries without an answer may hold: for webhooks that do not answer, and for untried ones.
+OPEN_PART, UNTRIED_PART = 0.5, 0.75
+#: One slot in so many is kept for retries.
+RETRIES = 5
+#: Seconds after which a webhook that is not tried any more counts as untried again.
+FORGET = 60.0
+#: Webhooks that are remembered as answering while they have nothing in flight.
+REMEMBERED = 10_000
+#: How many of them are named to a drain that may not take untried ones: it compares each lane with each.
+NAMED = 1000
+
+
+class Circuit(StrEnum):
+    """What the last try of a webhook in this process says of the next one."""
+
+    UNTRIED = "untried"
+    #: It was answered, whatever the answer says.
+    CLOSED = "closed"
+    #: It was not.
+    OPEN = "open"
 
 
 @dataclass(kw_only=True, slots=True)
 class Lane:
     """One webhook's tries in this process."""
 
-    #: How many it may have in flight: halved by each time-out, one more with each answer.
+    #: How many it may have in flight while there are slots enough.
     share: float
+    circuit: Circuit
     in_flight: int = 0
-    #: When the share was last found used up, or an answer came since.
+    #: When an answer came last, or the first of its tries in flight began after that.
     moved_at: float = 0.0
+
+    def silent(self, now: float) -> bool:
+        """Tries are in flight, and no answer came for a while."""
+        return self.in_flight > 0 and now - self.moved_at > SILENCE
+
+    def answers(self, now: float) -> bool:
+        """Its last try was answered, and those in flight are young."""
+        return self.circuit is Circuit.CLOSED and not self.silent(now)
 
 
 class Lanes:
-    """Slots of one process. A lane is kept while it is in use, or while its share is smaller than the full one."""
+    """Slots of one process. A lane is kept while it is in use, or its circuit or share says more than that it answers."""
 
     def __init__(self, *, slots: int, share: int) -> None:
         self.slots = slots
         self.free = slots
+        #: Tries in flight that are not their delivery's first.
+        self.retrying = 0
+        #: A drain would have taken more than there were slots for.
+        self.short = False
         self._share = share
         self._lanes: dict[UUID, Lane] = {}
+        #: In the order of their last answers.
+        self._answering: dict[UUID, None] = {}
+        self._counted_at, self._unanswered = nan, 0
 
     def take(self, webhook: UUID, now: float) -> bool:
-        """One slot of the process and of the webhook, if both have one."""
-        lane = self._lanes.get(webhook)
-        if lane is None:
-            if self.free <= 0:
-                return False
-            lane = self._lanes[webhook] = Lane(share=self._share, moved_at=now)
-        elif self.free <= 0 or lane.in_flight >= int(lane.share):
+        """One slot of the process and of the webhook for a ticket, if both have one."""
+        lane = self._lane(webhook)
+        if self.free <= (self.kept if self.short else 0) or lane.in_flight >= self._share_of(lane):
             return False
-        lane.in_flight += 1
+        if not lane.answers(now) and self._room(lane, now) <= 0:
+            return False
+        self._begin(webhook, lane, now)
         self.free -= 1
         return True
 
     def hold(self, webhook: UUID, now: float) -> None:
         """One slot of the webhook for a delivery whose process slot was reserved before it was known."""
-        lane = self._lanes.setdefault(webhook, Lane(share=self._share, moved_at=now))
-        lane.in_flight += 1
+        self._begin(webhook, self._lane(webhook), now)
 
     def unclaimed(self, webhook: UUID) -> None:
         """Gives both slots back: there was nothing to try."""
-        self._leave(webhook)
+        self._leave(webhook, self._lanes[webhook])
         self.free += 1
 
-    def ended(self, webhook: UUID, now: float, *, timed_out: bool) -> None:
+    def ended(self, webhook: UUID, now: float, *, answered: bool) -> bool:
         """A try ended: its webhook may have the next one, while the process's slot is held until the record is written.
 
-        The webhook's share shrinks when the try timed out, and grows back with every answer.
+        Says whether the webhook had its whole share in flight, so that what it is owed may have waited for this.
         """
         lane = self._lanes[webhook]
-        lane.share = max(1.0, lane.share / 2) if timed_out else min(self._share, lane.share + 1)
-        if not timed_out:
-            lane.moved_at = now
-        self._leave(webhook)
+        full = lane.in_flight >= self._share_of(lane)
+        if answered:
+            lane.circuit, lane.share, lane.moved_at = Circuit.CLOSED, min(self._share, lane.share + 1), now
+        else:
+            lane.circuit, lane.share = Circuit.OPEN, max(1.0, lane.share / 2)
+            self._answering.pop(webhook, None)
+        self._leave(webhook, lane)
+        return full
 
     def recorded(self) -> None:
         """Gives the process's slot back."""
         self.free += 1
 
-    def _leave(self, webhook: UUID) -> None:
-        lane = self._lanes[webhook]
-        lane.in_flight -= 1
-        if lane.in_flight == 0 and lane.share >= self._share:
-            del self._lanes[webhook]
+    def circuit(self, webhook: UUID) -> Circuit:
+        """What is known of the webhook."""
+        return self._lane(webhook).circuit
 
     def stalled(self, webhook: UUID, now: float) -> bool:
-        """Whether waiting for a slot of the webhook is idle: its share is used up, and no answer came for a while."""
-        lane = self._lanes.get(webhook)
-        return lane is not None and lane.in_flight >= int(lane.share) and now - lane.moved_at > STALL
+        """Whether a ticket that found no slot waits in vain: its webhook does not answer."""
+        lane = self._lane(webhook)
+        return lane.circuit is Circuit.OPEN or lane.silent(now)
 
-    def reserve(self, wanted: int) -> int:
+    @property
+    def kept(self) -> int:
+        """Slots that retries lack to their part."""
+        return max(0, self.slots // RETRIES - self.retrying)
+
+    def reserve(self, wanted: int, now: float) -> int:
         """Process slots for claims whose webhooks are not known yet; answers how many there were."""
-        taken = min(self.free, wanted)
+        taken = max(0, min(self.free, wanted))
+        room = self._limit(UNTRIED_PART, now)
+        # Where there is no room for webhooks that were never tried, `share` is 0 and leaves them out.
+        taken = min(taken, room) if room > 0 else taken
         self.free -= taken
         return taken
 
@@ -90,15 +145,76 @@ class Lanes:
         """Reserved slots that found nothing to do."""
         self.free += slots
 
-    def shares(self) -> Mapping[UUID, int]:
-        """The free shares of the webhooks that have not all of theirs."""
-        return {webhook: max(0, int(lane.share) - lane.in_flight) for webhook, lane in self._lanes.items()}
+    def share(self, now: float) -> int:
+        """What a webhook without a lane may have in flight now."""
+        return self._allowance() if self._limit(UNTRIED_PART, now) > 0 else 0
+
+    def shares(self, now: float) -> Mapping[UUID, int]:
+        """The free shares of the webhooks that may not have `share`; those that were idle for long are forgotten."""
+        for webhook in [w for w, lane in self._lanes.items() if not lane.in_flight and now - lane.moved_at > FORGET]:
+            del self._lanes[webhook]
+        allowance = self._allowance()
+        idle = () if self.share(now) else islice(reversed(self._answering), NAMED)
+        shares = dict.fromkeys(idle, allowance)
+        for webhook, lane in self._lanes.items():
+            free = max(0, self._share_of(lane) - lane.in_flight)
+            if not lane.answers(now):
+                # What is left is given out once: to those first whose last try began longest ago.
+                free = max(0, min(free, self._room(lane, now)))
+                self._unanswered += free
+            shares[webhook] = free
+        self._counted_at = nan
+        return shares
 
     def crowded(self) -> bool:
         """Whether a webhook has its whole share in flight: more of its rows may be due than a drain could take."""
-        return any(lane.in_flight >= int(lane.share) for lane in self._lanes.values())
+        return any(lane.in_flight >= self._share_of(lane) for lane in self._lanes.values())
 
     @property
     def in_flight(self) -> int:
         """Slots of the process in use."""
         return self.slots - self.free
+
+    def _lane(self, webhook: UUID) -> Lane:
+        known = Circuit.CLOSED if webhook in self._answering else Circuit.UNTRIED
+        return self._lanes.get(webhook) or Lane(share=self._share, circuit=known)
+
+    def _begin(self, webhook: UUID, lane: Lane, now: float) -> None:
+        self._lanes.pop(webhook, None)
+        self._lanes[webhook] = lane
+        if not lane.in_flight:
+            lane.moved_at = now
+        lane.in_flight += 1
+        self._unanswered += not lane.answers(now)
+
+    def _leave(self, webhook: UUID, lane: Lane) -> None:
+        lane.in_flight -= 1
+        self._counted_at = nan
+        if lane.in_flight or lane.circuit is Circuit.OPEN or lane.share < self._share:
+            return
+        del self._lanes[webhook]
+        if lane.circuit is Circuit.CLOSED:
+            self._answering.pop(webhook, None)
+            self._answering[webhook] = None
+            if len(self._answering) > REMEMBERED:
+                del self._answering[next(iter(self._answering))]
+
+    def _allowance(self) -> int:
+        """The share of a webhook that answers: the whole while half of the slots are free."""
+        if self.free * 2 >= self.slots:
+            return self._share
+        return max(1, self._share * self.free * 2 // self.slots)
+
+    def _share_of(self, lane: Lane) -> int:
+        return min(int(lane.share), self._allowance())
+
+    def _room(self, lane: Lane, now: float) -> int:
+        fresh = lane.circuit is Circuit.UNTRIED and not lane.silent(now)
+        return self._limit(UNTRIED_PART if fresh else OPEN_PART, now)
+
+    def _limit(self, part: float, now: float) -> int:
+        """Tries without an answer that may begin until they hold this part of the slots; one at least in all."""
+        if now != self._counted_at:
+            self._counted_at = now
+            self._unanswered = sum(lane.in_flight for lane in self._lanes.values() if not lane.answers(now))
+        return max(1, int(self.slots * part)) - self._unanswered

@@ -17,6 +17,7 @@ from celery import signals
 
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
+from subscriptions import process as python
 from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
@@ -50,15 +51,31 @@ def application(environ: Mapping[str, str]) -> Any:
     """The Celery application of this process; a worker's parts start when Celery says that the worker starts."""
     settings = read(Settings, environ)
     app = broker.make(settings)
-    signals.worker_init.connect(lambda **_: _start(app, settings, environ), weak=False)
+    signals.worker_init.connect(lambda **_: _start_or_end(app, settings, environ), weak=False)
     return app
+
+
+def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
+    # Celery logs what a signal's receiver raises, and goes on: that worker would take messages and carry nothing.
+    try:
+        _start(app, settings, environ)
+    except HooklakeError as error:
+        sys.exit(f"hooklake: {error}")
+    except Exception as error:
+        log.critical("worker.not_started", exc_info=error)
+        sys.exit(1)
 
 
 def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
     ground, craft = read(Ground, environ), read(Craft, environ)
     announcer = Announcer(app, settings)
     loop = Loop()
-    resources = loop.call(open_resources(ground, craft, announcer.announce, connections=settings.in_flight * 2))
+    try:
+        resources = loop.call(open_resources(ground, craft, announcer.announce, connections=settings.in_flight * 2))
+    except BaseException:
+        # Its thread would run on while the interpreter ends.
+        loop.end()
+        raise
     engine = loop.call(_engine(resources, settings))
     process = Process(
         loop=loop,
@@ -70,6 +87,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
     tasks.register(app, process)
     announcer.start()
     reporting = loop.hand_over(_report(resources, engine))
+    python.collect_rarely()
     log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
 
     def stop(**_: Any) -> None:
@@ -136,7 +154,9 @@ async def _bar(resources: Resources, engine: Engine) -> None:
     """Bars claiming while a vault key is missing: every try would fail, and say nothing of its destination."""
     missing = await resources.missing_keys()
     barred = (
-        f"secrets of webhooks are sealed with {', '.join(missing)}: add it to HOOKLAKE_VAULT_KEYS" if missing else None
+        f"secrets of webhooks are sealed with keys that HOOKLAKE_VAULT_KEYS lacks, or has others of: {', '.join(missing)}"
+        if missing
+        else None
     )
     if barred and barred != engine.barred:
         log.error("worker.barred claims nothing: %s", barred)
@@ -152,9 +172,7 @@ def _name() -> str:
 def _logging() -> None:
     # With a receiver, Celery leaves logging alone; it would set the root logger to its own --loglevel.
     signals.setup_logging.connect(lambda **_: None, weak=False)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
+    python.log_lines(logging.INFO)
     # Celery warns root off for fear of pickled messages; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", message=".*superuser privileges")
     # Celery tells of each message; the facts are the deliveries'.

@@ -16,8 +16,9 @@ log = logging.getLogger("hooklake.workers")
 
 #: Outcomes that one statement writes.
 BATCH = 500
-#: Seconds between tries while the database is away.
-PAUSE, LONGEST_PAUSE = 0.2, 5.0
+#: Seconds between tries while the database is away. At most one: once it is back, what has ended since waits too, and its
+#: lease runs.
+PAUSE, LONGEST_PAUSE = 0.2, 1.0
 
 Write = Callable[[Sequence[Ended]], Awaitable[list[Errand]]]
 
@@ -31,6 +32,8 @@ class Recorder:
         self._window = window
         self._waiting: list[tuple[Ended, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        #: True while outcomes wait for the database to come back.
+        self.kept = False
 
     async def record(self, ended: Ended) -> None:
         """Waits until the outcome is written; it holds its slot meanwhile, so that an outage bounds what is in flight."""
@@ -84,6 +87,7 @@ class Recorder:
                 for errand in await self._write(batch):
                     self._carry(errand)
             except Unavailable as error:
+                self.kept = True
                 if not pause:
                     log.warning("records.kept outcomes=%d cause=%s", len(batch), error)
                 pause = min(pause * 2, LONGEST_PAUSE) or PAUSE
@@ -91,8 +95,10 @@ class Recorder:
             except Exception as error:
                 # Their leases lapse, and the tries count as lost: worse than a record, better than a stopped process.
                 log.error("records.failed outcomes=%d", len(batch), exc_info=error)
+                self.kept = False
                 return
             else:
+                self.kept = False
                 if pause:
                     log.info("records.resumed")
                 return

@@ -26,6 +26,7 @@ from delivery.wire.challenge import Origin
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
+from subscriptions import seals
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.events import Naming
 from subscriptions.registry import Registry
@@ -76,12 +77,12 @@ class Resources:
     greeting: Greeting
     jobs: Jobs
     upkeep: Upkeep
-    registry: Registry
+    vault: Vault
 
     async def missing_keys(self) -> list[str]:
         """The ids of vault keys that are used and not here; raises Unavailable."""
         async with self.database.raw() as connection:
-            return await self.registry.missing_keys(connection)
+            return await seals.missing_keys(connection, self.vault, seals.WEBHOOKS)
 
     async def close(self) -> None:
         """Closes what was opened."""
@@ -95,7 +96,8 @@ async def open_resources(
 ) -> Resources:
     """Everything a worker needs; nothing is dialled yet, so that it starts while PostgreSQL is away. Raises Misconfigured."""
     database, clock = Database(ground), DatabaseClock()
-    registry = Registry(Vault.parse(ground.vault_keys), most=ground.max_webhooks_per_workspace)
+    vault = Vault.parse(ground.vault_keys)
+    registry = Registry(vault, most=ground.max_webhooks_per_workspace)
     guard = Guard(craft.allow_destinations, craft.allow_http)
     limits = Limits(
         connections=connections,
@@ -103,7 +105,7 @@ async def open_resources(
         deadline=craft.delivery_timeout,
         body_bytes=craft.answer_body_bytes,
     )
-    transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle)
+    transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle, proxy=craft.egress_proxy)
     sender = Authorised(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
     notify = Notify(naming=Naming(prefix=ground.type_prefix, host=ground.source_host), publish=intake.publish)
@@ -118,5 +120,5 @@ async def open_resources(
         greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, origin=origin, announce=announce)),
         jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
-        registry=registry,
+        vault=vault,
     )

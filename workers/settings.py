@@ -5,8 +5,10 @@ Reading them is left to process roots (`subscriptions.settings.read`).
 
 import msgspec
 
+from subscriptions.discreet import Discreet
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+
+class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds."""
 
     #: `redis://`, `rediss://` or `amqp://` (RabbitMQ); it carries tickets only and may be emptied at any time.
@@ -15,7 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker_wait: float = 3.0
     #: Tries that one worker process has in flight at most.
     in_flight: int = 500
-    #: Tries that one worker process has in flight to one webhook at most; it shrinks while they time out.
+    #: Tries that one worker process has in flight to one webhook at most; fewer while it does not answer, or slots are short.
     in_flight_per_webhook: int = 64
     #: How long tickets wait in a worker for a free slot before they are dropped; their rows stay due.
     admission_wait: float = 1.0

@@ -37,6 +37,8 @@ class Claimed:
     ailing: bool
     #: When it may be sent, under a destination's rate: at most 5 s ahead; None at once.
     slot: datetime | None
+    #: The end of its lease.
+    leased_until: datetime
     #: The event's structured JSON; None once erased.
     body: bytes | None
     #: The event's type, for the log and the notice.
@@ -71,7 +73,7 @@ RETURNED = """
 RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
     coalesce(d.first_try_at, $1) AS first_try_at, w.halted_seconds - coalesce(d.halted_before, w.halted_seconds) AS halted,
     w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type, {slot} AS slot,
-    d.leased_until IS NOT NULL AS taken, clock_timestamp() AS told
+    d.leased_until, clock_timestamp() AS told
 """
 
 AT_ONCE = RETURNED.format(slot="NULL::timestamptz")
@@ -105,7 +107,7 @@ WITH parked AS (
 ), owed AS (
     SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'owed'
         AND (leased_until IS NULL OR leased_until <= $1)
-    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY least(attempts, 1), due_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), next AS (
     SELECT * FROM parked UNION ALL SELECT * FROM owed ORDER BY event LIMIT 1
 )
@@ -165,10 +167,11 @@ def claim_of(rows: Sequence[Raw]) -> Claim:
             epoch=row["epoch"],
             ailing=row["ailing"],
             slot=row["slot"],
+            leased_until=row["leased_until"],
             body=row["body"],
             type=row["type"],
         )
         for row in rows
-        if row["taken"]
+        if row["leased_until"] is not None
     ]
     return Claim(taken=taken, told=rows[0]["told"] if rows else None)

@@ -17,8 +17,11 @@ from subscriptions.database import Raw
 ROWS = {
     Kind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
     Kind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
-    Kind.JOB: ("jobs", "id", "kind, webhook, event, round"),
+    Kind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
 }
+
+#: A challenge's fence begins anew where a pause took its row away; its epoch goes on.
+OF_EPOCH = "fence = $2 AND epoch = $3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +67,21 @@ async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
 async def end(connection: Raw, carried: Carried) -> bool:
     """The errand is done: its row goes, if it is still this claim's."""
     table, key, _ = ROWS[carried.kind]
-    done: str = await connection.execute(
-        f"DELETE FROM {table} WHERE {key} = $1 AND fence = $2", carried.key, carried.fence
-    )
+    own, of = "fence = $2", [carried.fence]
+    if carried.kind is Kind.CHALLENGE:
+        own, of = OF_EPOCH, [carried.fence, carried.row["epoch"]]
+    done: str = await connection.execute(f"DELETE FROM {table} WHERE {key} = $1 AND {own}", carried.key, *of)
     return done.endswith(" 1")
 
 
 async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int) -> bool:
     """A challenge is to be tried again; false where it was replaced meanwhile."""
     done: str = await connection.execute(
-        "UPDATE challenges SET due_at = $3, tries = $4, leased_until = NULL, fence = fence + 1 WHERE webhook = $1 AND fence = $2",
+        "UPDATE challenges SET due_at = $4, tries = $5, leased_until = NULL, fence = fence + 1 "
+        f"WHERE webhook = $1 AND {OF_EPOCH}",
         carried.key,
         carried.fence,
+        carried.row["epoch"],
         due_at,
         tries,
     )

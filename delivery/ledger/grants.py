@@ -32,7 +32,7 @@ WHERE id = $1
 HASTEN = """
 WITH next AS (
     SELECT event, webhook, round, due_at FROM deliveries
-    WHERE webhook = $1 AND state = 'owed' AND attempts = 0 AND leased_until IS NULL
+    WHERE webhook = $1 AND state = 'owed' AND least(attempts, 1) = 0 AND leased_until IS NULL
         AND due_at > $2::timestamptz + interval '1 second' AND due_at <= coalesce($3::timestamptz, 'infinity')
     ORDER BY due_at DESC LIMIT $4 FOR UPDATE SKIP LOCKED
 ), moved AS (

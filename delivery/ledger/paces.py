@@ -9,7 +9,7 @@ import asyncpg
 
 from delivery.ledger.claims import RETURNED, TAKE, Claim, claim_of
 from delivery.ledger.days import on_day
-from delivery.ledger.drains import ASIDE, LANES, LOST_WAITS, Room
+from delivery.ledger.drains import ASIDE, LANES, LOST_WAITS, OF_LANE, Room
 from subscriptions.database import Raw
 
 #: Seconds ahead of which slots are given to claims; further rows become due when theirs comes.
@@ -27,17 +27,15 @@ WITH granted AS (
     SELECT w.id, w.endpoint_rate_limit AS rate, greatest(coalesce(w.next_at, $1), $1) AS base, coalesce(s.share, $5) AS share
     FROM webhooks w LEFT JOIN unnest($6::uuid[], $7::int[]) AS s (webhook, share) ON s.webhook = w.id
     CROSS JOIN LATERAL (
-        SELECT 1 FROM {{deliveries}} d WHERE d.webhook = w.id AND d.state = 'owed' AND d.due_at <= $1
-            AND (d.leased_until IS NULL OR d.leased_until <= $1) LIMIT 1
+        SELECT 1 FROM (VALUES (w.id, 0), (w.id, 1)) AS p (webhook, retry), LATERAL ({OF_LANE} LIMIT 1) AS x LIMIT 1
     ) AS due
     WHERE w.endpoint_rate_limit > 0 AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
     ORDER BY w.next_at NULLS FIRST LIMIT {LANES} FOR UPDATE OF w SKIP LOCKED
 ), locked AS (
     SELECT g.share, x.*, g.base + x.rank * interval '1 minute' / g.rate AS slot FROM granted g, LATERAL (
         SELECT r.*, row_number() OVER (ORDER BY r.due_at) - 1 AS rank FROM (
-            SELECT d.event, d.webhook, d.round, d.due_at, d.leased_until IS NOT NULL AS lapsed, d.lost FROM {{deliveries}} d
-            WHERE d.webhook = g.id AND d.state = 'owed' AND d.due_at <= $1 AND (d.leased_until IS NULL OR d.leased_until <= $1)
-            ORDER BY d.due_at LIMIT {MOVED} FOR UPDATE SKIP LOCKED
+            SELECT x.* FROM (VALUES (g.id, 0), (g.id, 1)) AS p (webhook, retry),
+                LATERAL ({OF_LANE} LIMIT {MOVED} FOR UPDATE SKIP LOCKED) AS x ORDER BY x.due_at LIMIT {MOVED}
         ) AS r
     ) AS x
 ){ASIDE}, begun AS (

@@ -25,12 +25,20 @@ INSERT INTO workers (name, slots, free, seen_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at
 """
 
-# Asked per sendable webhook by its own index; parked rows are never scanned as a whole.
+# From webhook to webhook, one step each: parked rows are never scanned as a whole. Those of a deleted webhook were in
+# somebody's hands, or not committed, when the others were cancelled.
 LEFT_PARKED = """
-SELECT w.id FROM webhooks w
-CROSS JOIN LATERAL (SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state = 'parked' LIMIT 1) AS parked
-WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.webhook = w.id AND j.kind = 'wake')
+WITH RECURSIVE parked (webhook) AS (
+    (SELECT webhook FROM deliveries WHERE state = 'parked' ORDER BY webhook LIMIT 1)
+    UNION ALL
+    SELECT x.webhook FROM parked p, LATERAL (
+        SELECT webhook FROM deliveries WHERE state = 'parked' AND webhook > p.webhook ORDER BY webhook LIMIT 1
+    ) AS x
+)
+SELECT w.id, w.deleted_at IS NOT NULL AS deleted FROM parked p JOIN webhooks w ON w.id = p.webhook
+WHERE (w.status IN ('ACTIVE', 'WARNING') OR w.deleted_at IS NOT NULL) AND NOT EXISTS (
+    SELECT 1 FROM jobs j WHERE j.webhook = w.id AND j.kind = CASE WHEN w.deleted_at IS NULL THEN 'wake' ELSE 'cancel' END
+)
 """
 
 LEFT_UNGREETED = """
@@ -101,9 +109,9 @@ async def forget_silent(connection: Raw, *, now: datetime) -> None:
     await connection.execute("DELETE FROM workers WHERE seen_at < $1", now - timedelta(hours=1))
 
 
-async def left_parked(connection: Raw) -> list[UUID]:
-    """Sendable webhooks that have parked rows, and no wake under way."""
-    return [row["id"] for row in await connection.fetch(LEFT_PARKED)]
+async def left_parked(connection: Raw) -> list[tuple[UUID, bool]]:
+    """(webhook, whether it is deleted) of those whose parked rows wait for nothing, and no job is under way for them."""
+    return [(row["id"], row["deleted"]) for row in await connection.fetch(LEFT_PARKED)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

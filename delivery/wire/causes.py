@@ -8,11 +8,12 @@ import logging
 import socket
 import ssl
 
-import aiohttp
-
+from delivery.wire.answers import NotHttp
+from delivery.wire.dialling import Dial, Unconnected
+from delivery.wire.exchange import HungUp
 from delivery.wire.guard import Blocked
 from delivery.wire.parcels import Failure, FailureKind
-from delivery.wire.transport import Dial
+from delivery.wire.proxy import ProxyError
 from subscriptions.errors import Refused
 
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
@@ -33,66 +34,48 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
             return FailureKind.blocked, str(error)
         case Refused():
             return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
-        case aiohttp.ConnectionTimeoutError():
-            return FailureKind.timeout, f"no connection to {dial.where()} within {connect:g} s"
-        case TimeoutError():
+        case NotHttp():
+            what = "answer's body" if error.within else "answer"
+            return FailureKind.protocol, f"the {what} is not HTTP: {_line(str(error))}"
+        case HungUp():
+            when = "in the middle of the answer" if error.begun else "before an answer"
+            return FailureKind.reset, f"connection closed by {dial.where()} {when}"
+        case TimeoutError() if error.errno is None:
             if dial.connected_after is None:
-                return FailureKind.timeout, f"no connection to {dial.where()} within {deadline:g} s"
-            return (
-                FailureKind.timeout,
-                f"no answer within {deadline:g} s (connected after {dial.connected_after:.1f} s)",
-            )
-        case aiohttp.ClientConnectorDNSError():
-            passing = getattr(error.os_error, "errno", None) == socket.EAI_AGAIN
-            return (
-                FailureKind.name,
-                f"name {dial.host} {'cannot be resolved at the moment' if passing else 'does not resolve'}",
-            )
-        case aiohttp.ClientConnectorCertificateError():
-            certificate = error.certificate_error
-            return (
-                FailureKind.tls,
-                f"certificate verify failed: {_line(str(getattr(certificate, 'verify_message', certificate)))}",
-            )
-        case aiohttp.ClientConnectorSSLError():
-            return FailureKind.tls, f"TLS handshake with {dial.where()} failed: {_tls_reason(error.os_error)}"
-        case aiohttp.ClientPayloadError():
-            return _broken_body(error, dial)
-        case aiohttp.ClientResponseError():
-            return FailureKind.protocol, f"the answer is not HTTP: {_line(error.message.partition(' when reading')[0])}"
-        case aiohttp.ServerDisconnectedError():
-            return FailureKind.reset, f"connection closed by {dial.where()} before an answer"
+                return FailureKind.timeout, f"no connection to {dial.where()} within {min(connect, deadline):g} s"
+            since = f"connected after {dial.connected_after:.1f} s"
+            return FailureKind.timeout, f"no answer within {deadline:g} s ({since})"
+        case socket.gaierror():
+            why = "cannot be resolved at the moment" if error.errno == socket.EAI_AGAIN else "does not resolve"
+            return FailureKind.name, f"name {dial.host} {why}"
+        case ssl.SSLCertVerificationError():
+            return FailureKind.tls, f"certificate verify failed: {_line(error.verify_message)}"
+        case ssl.SSLError():
+            what = "connection to" if dial.connected_after is not None else "handshake with"
+            return FailureKind.tls, f"TLS {what} {dial.where()} failed: {_tls_reason(error)}"
+        case ProxyError():
+            return FailureKind.refused, _line(str(error))
         case OSError():
             return _os_cause(error, dial)
     return FailureKind.internal, f"internal error: {type(error).__name__}"
 
 
 def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:
-    if isinstance(error.__cause__, ssl.SSLError):
-        return FailureKind.tls, f"TLS connection to {dial.where()} failed: {_tls_reason(error.__cause__)}"
-    code = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else error.errno
-    if code == errno.ECONNREFUSED:
+    if error.errno == errno.ECONNREFUSED:
         return FailureKind.refused, f"connection refused by {dial.where()}"
-    if code == errno.ETIMEDOUT:
+    if error.errno == errno.ETIMEDOUT:
         return FailureKind.timeout, f"{dial.where()} did not respond"
-    if code in _UNREACHABLE:
+    if error.errno in _UNREACHABLE:
         return FailureKind.refused, f"{dial.where()} cannot be reached: {_line(error.strerror or '')}"
-    if dial.connected_after is None and isinstance(error, aiohttp.ClientConnectorError) and code is None:
-        # Several addresses that failed in several ways: the text lists them all.
-        return FailureKind.refused, f"no address of {dial.host} could be connected to: {_line(str(error.os_error))}"
-    when = "while connecting" if dial.connected_after is None else "before the answer was complete"
-    return FailureKind.reset, f"connection reset by {dial.where()} {when}"
+    if dial.connected_after is not None:
+        return FailureKind.reset, f"connection reset by {dial.where()} before the answer was complete"
+    if isinstance(error, Unconnected):
+        return FailureKind.refused, _line(str(error))
+    return FailureKind.reset, f"connection reset by {dial.where()} while connecting"
 
 
-def _broken_body(error: aiohttp.ClientPayloadError, dial: Dial) -> tuple[FailureKind, str]:
-    if dial.connection is not None and "not completed" in str(error):
-        return FailureKind.reset, f"connection closed by {dial.where()} in the middle of the answer"
-    return FailureKind.protocol, f"the answer's body is not HTTP: {_line(str(error))}"
-
-
-def _tls_reason(error: BaseException | None) -> str:
-    reason = getattr(error, "reason", None)
-    return reason.replace("_", " ").lower() if isinstance(reason, str) else _line(str(error))
+def _tls_reason(error: ssl.SSLError) -> str:
+    return error.reason.replace("_", " ").lower() if isinstance(error.reason, str) else _line(str(error))
 
 
 def _line(text: str) -> str:

@@ -35,6 +35,8 @@ class Authorised(Sender):
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
         """As a Sender does; token, try and a repeat after a 401 share the deadline (protocol.md, Lease)."""
+        if destination.grant is None:
+            return await super().send(parcel, destination, deadline=deadline)
         return await self.authorised(destination, functools.partial(super().send, parcel), deadline=deadline)
 
     async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:

@@ -6,9 +6,10 @@ What they say, and how long they are believed, is left to those who ask.
 import httpx
 
 from delivery.wire.causes import explain
+from delivery.wire.dialling import Dial
 from delivery.wire.guard import Guard
 from delivery.wire.sender import inflated
-from delivery.wire.transport import Dial, Limits, Transport, open_transport
+from delivery.wire.transport import Limits, Transport, open_transport
 from subscriptions.errors import Unavailable
 
 #: Bytes of one document, and seconds for it.

@@ -66,8 +66,16 @@ _CLOSED_6 = tuple(
 _NAT64 = IPv6Network("64:ff9b::/96")
 # IPv6 networks whose last 32 bits are an IPv4 address that a gateway may reach.
 _CARRIERS = (_NAT64, *map(IPv6Network, ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
-# Where clouds keep their machines' credentials: opened one by one only.
-_METADATA = (IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10"), IPv6Network("fd00:ec2::254/128"))
+# Where clouds keep their machines' credentials: opened one by one only. Some of them look public.
+_METADATA = (
+    IPv4Network("169.254.0.0/16"),
+    IPv4Network("100.100.100.200/32"),  # Alibaba
+    IPv4Network("168.63.129.16/32"),  # Azure
+    IPv4Network("192.0.0.192/32"),  # Oracle
+    IPv6Network("fe80::/10"),
+    IPv6Network("fd00:ec2::254/128"),  # AWS
+    IPv6Network("fd20:ce::254/128"),  # Google
+)
 
 
 class Blocked(HooklakeError):
@@ -115,7 +123,8 @@ class Guard:
             return "the URL holds a space, a control character or a backslash"
         try:
             parsed = httpx.URL(url)
-            host = parsed.raw_host.decode("ascii").rstrip(".")
+            # One dot ends a name in full; resolvers stumble over two.
+            host = parsed.raw_host.decode("ascii").removesuffix(".")
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             return f"the URL cannot be read: {error}"
         if parsed.scheme != "https" and not (self._allow_http and parsed.scheme == "http"):
@@ -207,7 +216,7 @@ def _carried(ip: Address) -> list[IPv4Address]:
 
 def _public(ip: Address) -> bool:
     if isinstance(ip, IPv4Address):
-        return ip.is_global and not _within(ip, _CLOSED_4)
+        return ip.is_global and not _within(ip, _CLOSED_4) and not _within(ip, _METADATA)
     if ip in _NAT64:
         # Networks without IPv4 reach all of the old internet through these.
         return all(_public(carried) for carried in _carried(ip))

@@ -18,9 +18,11 @@ import httpx
 import msgspec
 
 from delivery.wire.causes import explain
+from delivery.wire.dialling import Dial
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import inflated
-from delivery.wire.transport import Dial, Transport
+from delivery.wire.transport import Transport
+from subscriptions.discreet import Discreet
 from subscriptions.webhooks import Grant
 
 #: Tokens that one process keeps.
@@ -133,6 +135,7 @@ class Tokens:
             form |= {"client_id": grant.client_id, "client_secret": grant.client_secret}
         extensions = {
             "destination": grant.issuer_url,
+            "trust": grant.trust,
             "deadline": deadline,
             "dial": dial,
             "body_bytes": ANSWER_BYTES,
@@ -149,7 +152,7 @@ class Tokens:
         return Failure(kind=kind, cause=f"token endpoint: {found.cause}")
 
 
-class _Granted(msgspec.Struct):
+class _Granted(Discreet, msgspec.Struct):
     """RFC 6749 5.1, as far as it is needed."""
 
     access_token: str

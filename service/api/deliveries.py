@@ -62,6 +62,8 @@ def _item(item: Item) -> dict[str, object]:
         "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
         "subject": f"events.{item.workspace_id}.{item.webhook}",
     }
+    if item.request_body is None:
+        body["erased"] = True
     if item.members is not None:
         body["batchId"] = item.id
     return body | ({"failureId": str(item.key)} if item.undelivered else {})

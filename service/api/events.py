@@ -3,6 +3,7 @@
 What makes an event of them is left to `subscriptions`, keeping and sending it to the intake.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,9 @@ from subscriptions.errors import Absent, Forbidden, Issue, Refused
 from subscriptions.events import Event, Occurrence
 from subscriptions.relays import Relayed
 
+#: How much longer than its event may be what an event is made of: an escape has three times the bytes of its character at
+#: most, six of an ASCII one.
+SPELT_OUT = 8
 REGISTER = "is not in the catalogue; register it with POST /events/v1beta1/event-types"
 
 
@@ -29,7 +33,7 @@ async def publish_occurrences(request: Request) -> Response:
     """POST /events/v1beta1/occurrences: one occurrence, or an array of them that is taken whole or not at all."""
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
-    read = occurrences.read(body, limit=doors.settings.publish_items)
+    read = occurrences.read(body, limit=doors.settings.publish_items, longest=_longest(doors))
     many = body.lstrip(b" \t\r\n")[:1] == b"["
     now = doors.clock()
     typed = []
@@ -45,7 +49,8 @@ async def publish_cloudevents(request: Request) -> Response:
     """POST /events/v1beta1/cloudevents: structured, binary or batch mode, by Content-Type; kept as received."""
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
-    relayed = codec.decode(request.headers.items(), body, limit=doors.settings.publish_items)
+    limit, longest = doors.settings.publish_items, _longest(doors)
+    relayed = codec.decode(request.headers.items(), body, limit=limit, longest=longest)
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
     now = doors.clock()
@@ -59,7 +64,12 @@ async def publish_cloudevents(request: Request) -> Response:
 
 
 async def read_event(request: Request) -> Response:
-    """GET /events/v1beta1/events/{id}: what became of an accepted event.
+    """GET /events/v1beta1/events/{id}: what became of an accepted event."""
+    return writing.json(_trace(await located(request)))
+
+
+async def located(request: Request) -> Trace:
+    """The event that a path and its query name; raises Absent, also for those of workspaces that the caller does not see.
 
     `{id}` is the id of the receipt. Where the publisher chose it, `?source=` has to name the event's source, since two
     sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
@@ -77,7 +87,12 @@ async def read_event(request: Request) -> Response:
         trace = await doors.traces.by_id(workspace, asked["source"], wanted)
     if trace is None:
         raise Absent("Event", wanted)
-    return writing.json(_trace(trace))
+    return trace
+
+
+def _longest(doors: Doors) -> int:
+    """Bytes of an event as it may be sent: white space and escapes make it longer than it is."""
+    return SPELT_OUT * doors.ground.max_event_bytes
 
 
 def _key(text: str) -> UUID:
@@ -124,13 +139,16 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
                 if event.type in unknown
             )
         )
+    told = None
+    if doors.allowance is not None and typed:
+        told = (await doors.allowance.take(Counter(event.workspace_id for event in typed))).headers()
     try:
         receipts = await doors.intake.publish(typed) if typed else []
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
-    told = [_receipt(receipt) for receipt in receipts]
-    return writing.json(told if many else told[0], 202)
+    shown = [_receipt(receipt) for receipt in receipts]
+    return writing.json(shown if many else shown[0], 202, told)
 
 
 def _at(index: int, refused: Refused, many: bool) -> Refused:
@@ -160,4 +178,5 @@ def _trace(trace: Trace) -> dict[str, object]:
         "acceptedAt": writing.moment(trace.accepted_at),
         "deliveries": trace.deliveries,
         "spreading": trace.spreading,
+        "erased": trace.erased,
     }

@@ -11,10 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.answers import Answer
 from service.api.contract import (
     access,
     catalogue,
     clients,
+    erasures,
     prose,
     publishing,
     received,
@@ -27,7 +29,7 @@ from service.api.contract.shapes import Json
 from service.doors import doors_of
 
 #: In the order of the page.
-AREAS = (webhooks, subscriptions, catalogue, publishing, system, access, clients)
+AREAS = (webhooks, subscriptions, catalogue, publishing, erasures, system, access, clients)
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}
 
@@ -37,7 +39,7 @@ FRESH = {"Cache-Control": "public, max-age=300"}
 async def served(request: Request) -> Response:
     """GET /openapi.json"""
     body = encoded(doors_of(request).settings.url)
-    return Response(body, headers=FRESH, media_type="application/json")
+    return Answer(body, headers=FRESH)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from subscriptions.codec import FormatUnknown
 from subscriptions.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
@@ -22,16 +22,22 @@ BODY_BYTES = 1 << 20
 async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
     """The request body; raises TooLarge as soon as it passes the limit, before it is read whole."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise too_large(limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    # Not `request.stream()`, which comes to the same by way of a generator.
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else bytes(chunk)
         chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def too_large(limit: int) -> TooLarge:

@@ -5,6 +5,7 @@ What a token says is left to `subscriptions/access.py`.
 
 import base64
 import binascii
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
@@ -26,10 +27,11 @@ PUBLIC = {"Cache-Control": "public, max-age=60"}
 class _Fault(HooklakeError):
     """What RFC 6749 5.2 has its own body for; raised and answered in this file alone."""
 
-    def __init__(self, status: int, error: str, description: str) -> None:
+    def __init__(self, status: int, error: str, description: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(description)
         self.status = status
         self.error = error
+        self.headers = headers or {}
 
 
 async def token(request: Request) -> Response:
@@ -40,9 +42,8 @@ async def token(request: Request) -> Response:
     try:
         return writing.json(await _granted(request), headers=PRIVATE)
     except _Fault as fault:
-        challenge = {"WWW-Authenticate": "Basic"} if fault.status == 401 else {}
         body = {"error": fault.error, "error_description": str(fault)}
-        return writing.json(body, fault.status, headers={**PRIVATE, **challenge})
+        return writing.json(body, fault.status, headers={**PRIVATE, **fault.headers})
 
 
 async def jwks(request: Request) -> Response:
@@ -59,18 +60,29 @@ async def _granted(request: Request) -> dict[str, object]:
         raise _Fault(400, "unsupported_grant_type", "the only grant_type here is client_credentials")
     client_id, secret = _credentials(request, form)
     doors = doors_of(request)
+    address = "" if request.client is None else request.client.host
+    if seconds := doors.throttle.wait(client_id, address, doors.clock()):
+        said = f"too many wrong secrets came from this address: try again in {seconds} s"
+        # RFC 6749 has no word of its own for it.
+        raise _Fault(429, "temporarily_unavailable", said, {"Retry-After": str(seconds)})
     try:
         client = await doors.access.authenticate(client_id, secret)
     except Unauthorized as error:
-        raise _Fault(401, "invalid_client", str(error)) from None
+        doors.throttle.failed(client_id, address, doors.clock())
+        raise _unknown(str(error)) from None
+    doors.throttle.succeeded(client_id, address)
     if client.workspace_id != request.path_params["workspaceId"]:
-        raise _Fault(401, "invalid_client", "the client is not one of this workspace")
+        raise _unknown("the client is not one of this workspace")
     issued = await doors.access.issue(client, doors.clock())
     return {
         "access_token": issued,
         "token_type": "Bearer",
         "expires_in": int(access.LIFETIME.total_seconds()),
     }
+
+
+def _unknown(why: str) -> _Fault:
+    return _Fault(401, "invalid_client", why, {"WWW-Authenticate": "Basic"})
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -107,5 +119,5 @@ def _basic(header: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         colon = ""
     if scheme.lower() != "basic" or not colon:
-        raise _Fault(401, "invalid_client", "the Authorization header is not HTTP Basic with client id and secret")
+        raise _unknown("the Authorization header is not HTTP Basic with client id and secret")
     return unquote_plus(client_id), unquote_plus(secret)

@@ -11,16 +11,26 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, writing
 from service.doors import doors_of
+from subscriptions import trust
 from subscriptions.access import Caller
-from subscriptions.webhooks import Change, Owner, Registration, Webhook
+from subscriptions.discreet import Discreet
+from subscriptions.webhooks import TRUST, Change, Owner, Registration, Webhook
 
 PATH = "/events/v1beta1/webhooks"
 #: GreenLake documents neither for webhooks; its clients ask for 100.
 LIMIT, MOST = 100, 200
 
 
-class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
-    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode`, which is ours (D.5)."""
+class Tls(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """What a webhook's TLS connections need beside what all have, in PEM; ours. In a change, what is absent stays."""
+
+    ca_bundle: str | UnsetType | None = UNSET
+    client_certificate: str | UnsetType | None = UNSET
+    client_key: str | UnsetType | None = UNSET
+
+
+class Input(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode` and `tls`, which are ours (D.5)."""
 
     name: str
     destination: str
@@ -35,9 +45,10 @@ class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=T
     batching: bool = False
     challenge_request_enabled: bool = True
     content_mode: str = "json"
+    tls: Tls | None = None
 
 
-class Update(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class Update(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """WebhookRegistrationUpdate, as merge-patch or plain JSON: null sets a field back to what it is when nobody gives it."""
 
     name: str | UnsetType = UNSET
@@ -53,16 +64,20 @@ class Update(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=
     batching: bool | UnsetType | None = UNSET
     challenge_request_enabled: bool | UnsetType | None = UNSET
     content_mode: str | UnsetType | None = UNSET
+    tls: Tls | UnsetType | None = UNSET
     paused: bool | UnsetType = UNSET
 
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Input)}
+_NO_TLS = dict.fromkeys(TRUST, "")
 
 
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/webhooks`"""
     given = reading.decode(await reading.body(request), Input)
-    registration = Registration(**msgspec.structs.asdict(given))
+    told = msgspec.structs.asdict(given) | _NO_TLS | _trust(given.tls)
+    del told["tls"]
+    registration = Registration(**told)
     webhook = await doors_of(request).greeting.register(registration, owner(auth.caller(request)))
     return writing.json(_shown(webhook), 201, {"Location": f"{PATH}/{webhook.id}"})
 
@@ -89,8 +104,11 @@ async def change(request: Request) -> Response:
     """`PATCH /events/v1beta1/webhooks/{id}`"""
     caller = auth.caller(request)
     wanted = reading.identifier(request, "id", "Webhook")
-    given = msgspec.structs.asdict(reading.decode(await reading.body(request), Update))
+    update = reading.decode(await reading.body(request), Update)
+    given = msgspec.structs.asdict(update)
     told = {name: _DEFAULTS[name] if value is None else value for name, value in given.items() if value is not UNSET}
+    told = told | _trust(update.tls)
+    told.pop("tls", None)
     greeting = doors_of(request).greeting
     webhook = await greeting.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
     return writing.json(_shown(webhook))
@@ -122,8 +140,16 @@ def _principal(caller: Caller) -> str:
     return f"user:{caller.client_id}"
 
 
+def _trust(tls: Tls | UnsetType | None) -> dict[str, str]:
+    """The columns that `tls` speaks of: all for null."""
+    if tls is None:
+        return _NO_TLS
+    given = {} if tls is UNSET else msgspec.structs.asdict(tls)
+    return {name: value or "" for name, value in given.items() if value is not UNSET}
+
+
 def _shown(webhook: Webhook) -> dict[str, object]:
-    """WebhookResponse (greenlake.md 1.3); secrets never, `stateReason` where there is one."""
+    """WebhookResponse (greenlake.md 1.3); secrets never, `stateReason` and `tls` where there is one."""
     body: dict[str, object] = {
         "id": str(webhook.id),
         "type": "events/webhook",
@@ -147,4 +173,20 @@ def _shown(webhook: Webhook) -> dict[str, object]:
         "endpointRateLimit": webhook.endpoint_rate_limit,
         "contentMode": webhook.content_mode,
     }
-    return body | ({"stateReason": webhook.state_reason} if webhook.state_reason else {})
+    if webhook.state_reason:
+        body["stateReason"] = webhook.state_reason
+    if webhook.ca_bundle or webhook.client_certificate:
+        certificate = next(iter(trust.shown(webhook.client_certificate)), None)
+        body["tls"] = {
+            "caBundle": [_certificate(each) for each in trust.shown(webhook.ca_bundle)],
+            "clientCertificate": _certificate(certificate) if certificate else None,
+        }
+    return body
+
+
+def _certificate(shown: trust.Shown) -> dict[str, str]:
+    return {
+        "subject": shown.subject,
+        "notAfter": writing.moment(shown.not_after),
+        "fingerprint": shown.fingerprint,
+    }

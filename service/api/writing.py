@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 from starlette.responses import Response
 
+from service.answers import Answer
 from subscriptions import attributes
 
 _encode = msgspec.json.Encoder().encode
@@ -16,7 +17,7 @@ _encode = msgspec.json.Encoder().encode
 
 def json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a JSON body."""
-    return Response(_encode(value), status, headers=headers, media_type="application/json")
+    return Answer(_encode(value), status, headers)
 
 
 def page(items: Sequence[object], *, offset: int, total: int) -> Response:

@@ -35,6 +35,8 @@ class Load:
     ids: bool = False
     #: The event type's parts.
     collection: str = "things"
+    #: More than one: events go round so many event types, their collections being `collection` and a number.
+    collections: int = 1
     #: Where the numbering begins.
     first: int = 0
 
@@ -56,8 +58,9 @@ class Came:
 
 def occurrence(load: Load, seq: int) -> str:
     given = f'"id":"bench-{seq}",' if load.ids else ""
+    collection = load.collection if load.collections == 1 else f"{load.collection}{seq % load.collections}"
     return (
-        f'{{{given}"apiGroup":"bench","apiVersion":"v1","resourceCollection":"{load.collection}","event":"measured",'
+        f'{{{given}"apiGroup":"bench","apiVersion":"v1","resourceCollection":"{collection}","event":"measured",'
         f'"data":{{"seq":{seq},"sent":{time.time():.6f},"name":"thing {seq}","ok":true,"pad":"{PAD}"}}}}'
     )
 

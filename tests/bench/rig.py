@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ class Rig:
     sink: Sink
     client: httpx.AsyncClient
     credentials: dict[str, Any]
+    #: Event types that it has made.
+    known: set[str] = field(default_factory=set)
 
     async def token(self, role: str) -> str:
         """A fresh one: they live for fifteen minutes."""
@@ -88,24 +90,35 @@ class Rig:
 
     async def fan_out(self, collection: str, webhooks: int) -> None:
         """An event type with so many webhooks behind it, all active."""
-        operator = {"Authorization": f"Bearer {await self.token('operator')}"}
-        kind = f"com.hpe.greenlake.bench.v1.{collection}.measured"
-        await self._post("/events/v1beta1/event-types", {"eventType": kind}, operator)
+        operator = await self.operator()
         for number in range(webhooks):
-            webhook = {
-                "name": f"{collection}-{number}",
-                "destination": self.sink.url(f"/{collection}/{number}"),
-                "secret": SECRET.decode(),
-                # A thousand handshakes would measure nothing that deliveries do not.
-                "challengeRequestEnabled": number == 0,
-            }
-            made = await self._post("/events/v1beta1/webhooks", webhook, operator)
-            order = [{"eventType": kind, "webhook": {"resourceUri": made["resourceUri"]}}]
-            await self._post("/events/v1beta1/subscriptions", order, operator)
-            if number == 0:
-                while made["status"] != "ACTIVE":
-                    await asyncio.sleep(0.05)
-                    made = (await self.client.get(made["resourceUri"], headers=operator)).json()
+            # A thousand handshakes would measure nothing that deliveries do not.
+            await self.webhook(operator, collection, f"/{collection}/{number}", challenged=number == 0)
+
+    async def operator(self) -> Mapping[str, str]:
+        """The headers of an operator."""
+        return {"Authorization": f"Bearer {await self.token('operator')}"}
+
+    async def webhook(
+        self, operator: Mapping[str, str], collection: str, path: str, *, challenged: bool = False
+    ) -> None:
+        """An active webhook for the event type of the collection, at a path of the sink."""
+        kind = f"com.hpe.greenlake.bench.v1.{collection}.measured"
+        if kind not in self.known:
+            self.known.add(kind)
+            await self._post("/events/v1beta1/event-types", {"eventType": kind}, operator)
+        webhook = {
+            "name": path.strip("/").replace("/", "-"),
+            "destination": self.sink.url(path),
+            "secret": SECRET.decode(),
+            "challengeRequestEnabled": challenged,
+        }
+        made = await self._post("/events/v1beta1/webhooks", webhook, operator)
+        order = [{"eventType": kind, "webhook": {"resourceUri": made["resourceUri"]}}]
+        await self._post("/events/v1beta1/subscriptions", order, operator)
+        while challenged and made["status"] != "ACTIVE":
+            await asyncio.sleep(0.05)
+            made = (await self.client.get(made["resourceUri"], headers=operator)).json()
 
     async def post(self, **load: Any) -> dict[str, Any]:
         """Runs a load in a process of its own; answers what came of it, and its CPU seconds."""

@@ -1,7 +1,7 @@
 """The sink: a process that takes deliveries as cheaply as Python can, and counts them.
 
-`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /reset` forgets it.
-What is sent there is left to the runs.
+`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /reset` forgets it. Below `/hang`,
+`/slow`, `/fail` and `/spare` it counts nothing, and misbehaves but for the last. What is sent there is left to the runs.
 """
 
 import asyncio
@@ -18,6 +18,9 @@ import uvloop
 SECRET = b"bench-secret"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+#: Seconds until what is below `/slow` is answered.
+SLOW = 3.0
+PLACES = {b"hang": b"", b"fail": UNAVAILABLE, b"spare": OK}
 LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
 
 
@@ -90,7 +93,13 @@ class Sink(asyncio.Protocol):
                 return
             head, body = self._buffer[:end], self._buffer[end + 4 : past]
             self._buffer = self._buffer[past:]
-            self._transport.write(self._answer(head, body))
+            place = head.split(b"/", 2)[1]
+            if place == b"slow":
+                asyncio.get_running_loop().call_later(SLOW, self._transport.write, OK)
+            elif place in PLACES:
+                self._transport.write(PLACES[place])
+            else:
+                self._transport.write(self._answer(head, body))
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)

@@ -3,6 +3,7 @@
 Broker and processes are left to the tests of the carriers; here nudges are collected in `announced`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,9 +85,10 @@ class Craft:
         *,
         announce: Announce | None = None,
         chance: float = 0.5,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **settings: Any,
     ) -> None:
-        """`announce` takes nudges in place of `announced`, `chance` is what every draw comes to."""
+        """`announce` takes nudges in place of `announced`, `chance` is what every draw comes to; a turn waits by `sleep`."""
         self.database, self.clock = database, clock
         self.told = Told(clock)
         self.settings = Settings(allow_destinations=("127.0.0.0/8",), allow_http=True, **settings)
@@ -103,6 +105,7 @@ class Craft:
                 sender=self.wire,
                 read_hooks=registry.hooks,
                 chance=lambda: chance,
+                sleep=sleep,
             )
         )
         self.greeting = Greeting(
@@ -235,12 +238,13 @@ class Craft:
     async def claim(self, *tickets: Ticket) -> list[Held]:
         return await self.rounds.claim(tickets)
 
-    async def drain(self, wanted: int = 200, share: int = 64, **shares: int) -> list[Held]:
+    async def drain(self, wanted: int = 200, share: int = 64, retries: int = 0, **shares: int) -> list[Held]:
         """Day by day as the engine does it; `shares` by the hexadecimal digits of the webhook."""
         held: list[Held] = []
         for day in await self.rounds.days_due():
             free = {UUID(webhook): room for webhook, room in shares.items()}
-            held += await self.rounds.drain(day, wanted=wanted - len(held), share=share, shares=free)
+            left = wanted - len(held)
+            held += await self.rounds.drain(day, wanted=left, retries=retries, share=share, shares=free)
         return held
 
     async def attempt(self, held: Held, *answers: Reply | Failure) -> Ended:

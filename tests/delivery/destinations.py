@@ -12,9 +12,10 @@ import msgspec
 from delivery.wire import signing
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Attempt, Destination, Sender
+from tests import canaries
 from tests.clock import Clock
 
-SECRET = "a secret of the tests"
+SECRET = canaries.planted("secret")
 OLD, NEW = "http://127.0.0.1:9/old", "http://127.0.0.1:9/new"
 Answering = Callable[[Parcel, Destination], Awaitable[Reply | Failure]]
 

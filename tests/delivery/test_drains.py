@@ -207,3 +207,56 @@ async def test_errands_of_the_sweep(craft: Craft, clock: Clock) -> None:
     assert {errand.kind for errand in early} == {Kind.CHALLENGE, Kind.JOB}
     assert {errand.kind for errand in found} == {Kind.SPREAD, Kind.CHALLENGE, Kind.JOB}
     assert pending in challenged
+
+
+@pytest.mark.parametrize(
+    ("owed", "kept", "taken"),
+    [
+        ((100, 1000), 0, (32, 8)),
+        ((100, 1000), 25, (15, 25)),
+        ((100, 0), 25, (40, 0)),
+        ((0, 1000), 0, (0, 40)),
+        ((10, 1000), 0, (10, 30)),
+        ((100, 3), 0, (37, 3)),
+    ],
+)
+@pytest.mark.parametrize("apart", [True, False])
+async def test_first_attempts_before_retries(
+    craft: Craft, owed: tuple[int, int], kept: int, taken: tuple[int, int], apart: bool
+) -> None:
+    """First attempts go before retries that were due before them, for which a fifth is kept, or more where they lack more;
+    whether both are owed to one webhook or to two of different workspaces."""
+    firsts, retries = await craft.hook(), await craft.hook(workspace=OTHER)
+    if owed[1]:
+        await craft.owe(retries if apart else firsts, owed[1], due_in=-60, attempts=3)
+    if owed[0]:
+        await craft.owe(firsts, owed[0], due_in=-1)
+
+    held = await craft.drain(wanted=40, share=120, retries=kept)
+
+    tried = sum(h.claimed.attempts > 0 for h in held)
+    assert (len(held) - tried, tried) == taken
+
+
+@pytest.mark.parametrize(("chance", "attempts"), [(0.0, 0), (0.79, 0), (0.81, 3), (0.99, 3)])
+async def test_fifth_of_one(database: Database, clock: Clock, chance: float, attempts: int) -> None:
+    """A webhook that may have one try at a time gives every fifth of them to a retry, while both wait."""
+    craft = Craft(database, clock, chance=chance)
+    webhook = await craft.hook()
+    await craft.owe(webhook, 5, due_in=-60, attempts=3)
+    await craft.owe(webhook, 5, due_in=-1)
+
+    [held] = await craft.drain(wanted=10, share=1)
+
+    assert held.claimed.attempts == attempts
+
+
+async def test_share_for_both(craft: Craft) -> None:
+    """A webhook's free share holds for its first attempts and its retries together."""
+    webhook = await craft.hook()
+    await craft.owe(webhook, 50, due_in=-60, attempts=3)
+    await craft.owe(webhook, 50, due_in=-1)
+
+    held = await craft.drain(wanted=100, share=10)
+
+    assert Counter(h.claimed.attempts for h in held) == {0: 8, 3: 2}

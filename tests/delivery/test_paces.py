@@ -126,7 +126,7 @@ async def test_while_another_claims(craft: Craft, database: Database, clock: Clo
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
     other, [day] = Craft(database, clock), await craft.rounds.days_due()
-    room = Room(wanted=10, share=64, shares={}, start=UUID(int=0))
+    room = Room(wanted=10, retries=0, share=64, shares={}, start=UUID(int=0), chance=0.0)
     async with database.raw() as connection, connection.transaction():
         first = await paces.claim(connection, room, day=day, now=clock(), lease=20)
         await craft.owe(webhook, 5)

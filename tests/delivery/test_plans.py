@@ -11,7 +11,21 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from delivery.ledger import bundles, claims, drains, errands, gathered, grants, members, paces, records, sweeps, tallies
+from delivery.ledger import (
+    bundles,
+    claims,
+    drains,
+    erasures,
+    errands,
+    gathered,
+    grants,
+    members,
+    paces,
+    records,
+    retention,
+    sweeps,
+    tallies,
+)
 from delivery.ledger.days import on_day
 from subscriptions import events, partitions, tables
 from subscriptions.database import Database, Raw
@@ -122,7 +136,7 @@ OUTCOMES: tuple[Any, ...] = (
     *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
     *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
 )
-ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, [HOOK], [3])
+ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, [HOOK], [3], 40, 0.5)
 
 #: Statements that name today's partitions: a batch is of one day.
 OF_A_DAY = {
@@ -156,6 +170,11 @@ OF_ALL_DAYS = {
     "count due": (sweeps.DUE, (NOW, 2000)),
     "left parked": (sweeps.LEFT_PARKED, ()),
     "expire": (sweeps.EXPIRE, (events.key_floor(NOW), NOW, 1000)),
+    "erase": (on_day(erasures.STOP, TODAY), (KEYS, NOW)),
+    "forget": (on_day(erasures.FORGET, TODAY), (KEYS,)),
+    "next to erase": (on_day(erasures.NEXT, TODAY), ("w", KEYS[0], events.key_floor(NOW), 500)),
+    "batches of events": (erasures.PARCELS, ([HOOK], KEYS[0], KEYS)),
+    "unfinished day": (on_day(retention.UNFINISHED, TODAY), partitions.bounds(TODAY)),
     "halt": (tallies.SUCCEEDED, (HOOK, NOW, events.key_floor(NOW - timedelta(hours=12)))),
 }
 
@@ -232,7 +251,17 @@ async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
         plan = await custom(grown, on_day(statement, TODAY), arguments)
 
     assert "webhooks_paced on webhooks" in plan
-    assert re.search(r"webhook_due_at_idx1? on deliveries_\d{8}", plan)
+    assert re.search(r"webhook_least_due_at_idx on deliveries_\d{8}", plan)
+
+
+@pytest.mark.parametrize("planner", [custom, generic])
+async def test_drains_by_lane(grown: Raw, planner: Planner) -> None:
+    """A drain finds what is due lane by lane, never among all that is due: thousands of rows of others lie between."""
+    statement, arguments = OF_A_DAY["drain"]
+
+    plan = await planner(grown, on_day(statement, TODAY), arguments)
+
+    assert set(re.findall(r"using deliveries_\d{8}_(\w+) on", plan)) == {"webhook_least_due_at_idx", "pkey"}
 
 
 async def test_halt_looks_at_its_window(grown: Raw) -> None:

@@ -266,4 +266,4 @@ async def test_time_out_is_told(craft: Craft) -> None:
 
     endings = [await craft.attempt(one, TIMED_OUT), await craft.attempt(other, reply(503))]
 
-    assert [ended.timed_out for ended in endings] == [True, False]
+    assert [ended.answered for ended in endings] == [False, True]

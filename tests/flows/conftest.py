@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests import canaries
 from tests.flows import stage as stages
 from tests.flows.stage import Stage
 from tests.flows.workspaces import Workspace
@@ -15,6 +16,8 @@ JITTER = 0.1
 #: The least wait after a 429, and how long one attempt may take, in seconds.
 FLOOR = 3.0
 DEADLINE = 4.0
+#: Two, so that what one has sealed can be sealed again with the other.
+VAULT_KEYS = (f"first:{canaries.VAULT_KEY}", f"second:{canaries.VAULT_KEY[::-1].strip('=')}=")
 #: Attempts that one worker has in flight to one webhook.
 SHARE = 8
 
@@ -34,6 +37,7 @@ async def stage(receiver: Receiver) -> AsyncIterator[Stage]:
         "HOOKLAKE_RATE_LIMITED_FLOOR": str(FLOOR),
         "HOOKLAKE_DELIVERY_TIMEOUT": str(DEADLINE),
         "HOOKLAKE_IN_FLIGHT_PER_WEBHOOK": str(SHARE),
+        "HOOKLAKE_VAULT_KEYS": ",".join(VAULT_KEYS),
     }
     async with stages.running(receiver, settings) as stage:
         yield stage

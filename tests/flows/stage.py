@@ -21,6 +21,7 @@ from subscriptions import clients
 from subscriptions.clients import Draft, Role
 from subscriptions.database import Database
 from subscriptions.settings import Settings, read
+from tests import canaries
 from tests.flows.workspaces import Workspace
 from tests.receiver import Receiver
 
@@ -34,6 +35,7 @@ SETTINGS: Mapping[str, str] = {
     "HOOKLAKE_CONNECT_TIMEOUT": "4s",
     "HOOKLAKE_LEASE_MARGIN": "1s",
     "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE": "100",
+    "HOOKLAKE_VAULT_KEYS": f"planted:{canaries.VAULT_KEY}",
 }
 
 
@@ -55,13 +57,16 @@ class Stage:
         )
         async with self._database.transaction() as connection:
             client, secret = await clients.create(connection, draft, now=datetime.now(UTC))
-        http = httpx.AsyncClient(base_url=self.stack.base_url, timeout=20)
+        hooks = {"response": [canaries.in_answer]}
+        http = httpx.AsyncClient(base_url=self.stack.base_url, timeout=20, event_hooks=hooks)
         self._open.append(http)
         answer = await http.post(
             f"/authorization/v2/oauth2/{client.workspace_id}/token",
             data={"grant_type": "client_credentials", "client_id": str(client.id), "client_secret": secret},
         )
-        http.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+        token = answer.raise_for_status().json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        canaries.add(secret, token)
         return Workspace(client.workspace_id, http, self.receiver)
 
     def logged(self, words: str) -> list[str]:
@@ -81,22 +86,32 @@ class Stage:
 
 @asynccontextmanager
 async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncIterator[Stage]:
-    """A stage whose stack has `settings` on top of the shortened ones; its data go with it."""
+    """A stage whose stack has `settings` on top of the shortened ones; its data go with it.
+
+    Raises AssertionError at the end where its processes wrote a secret into a file or a row.
+    """
     # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
     environ = {**inherited, **SETTINGS, **settings, "HOOKLAKE_CA_BUNDLE": receiver.ca}
     stack = Stack(data_dir=directory, port=0, environ=environ, say=_say)
+    told: list[str] = []
     try:
-        await stack.start()
-        database = Database(read(Settings, stack.environ))
-        stage = Stage(stack, receiver, database)
-        yield stage
-        await stage.close()
-        await database.close()
+        try:
+            await stack.start()
+            database = Database(read(Settings, stack.environ))
+            stage = Stage(stack, receiver, database)
+            yield stage
+            await stage.close()
+            told += await canaries.in_rows(database)
+            await database.close()
+        finally:
+            await stack.stop()
+        told += canaries.in_files(directory)
     finally:
-        await stack.stop()
         shutil.rmtree(directory)
+    if told:
+        raise AssertionError("secrets were written:\n" + "\n".join(told))
 
 
 def _say(line: str) -> None:

@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from tests.canaries import MARK, planted
 from tests.flows.workspaces import SECRET, Workspace
 from tests.receiver import Answer, Receiver, Request
+
+API_KEY, CLIENT_SECRET = f"Token {planted('api-key')}/1", planted("client-secret")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,14 +22,14 @@ def carried(requests: list[Request], path: str) -> list[tuple[bool, str]]:
 
 async def test_api_key(workspace: Workspace, receiver: Receiver) -> None:
     """authType APIKey: `Authorization: <apiKey>` verbatim, on the challenge and on the delivery; recorded as `***`."""
-    hook = await workspace.hook(authType="APIKey", apiKey="Token abc/1")
+    hook = await workspace.hook(authType="APIKey", apiKey=API_KEY)
 
     await workspace.publish()
     shown = await workspace.tried(hook)
 
-    assert carried(receiver.requests, hook.path) == [(True, "Token abc/1"), (False, "Token abc/1")]
+    assert carried(receiver.requests, hook.path) == [(True, API_KEY), (False, API_KEY)]
     assert shown["requestHeaders"]["Authorization"] == ["***"]
-    assert "abc/1" not in json.dumps(shown)
+    assert MARK not in json.dumps(shown)
 
 
 async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
@@ -34,9 +37,14 @@ async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
     path, endpoint = f"/{uuid4().hex[:8]}", f"/token-{uuid4().hex[:8]}"
     receiver.secrets[path] = (SECRET,)
     for number in range(10):
-        token = {"access_token": f"canary-{number}", "token_type": "Bearer", "expires_in": 3600}
+        token = {"access_token": f"{MARK}-{number}", "token_type": "Bearer", "expires_in": 3600}
         receiver.plan(endpoint, Answer(body=json.dumps(token).encode()))
-    oauth = {"authType": "OAuth", "clientId": "a client", "clientSecret": "hush", "issuerUrl": receiver.url(endpoint)}
+    oauth = {
+        "authType": "OAuth",
+        "clientId": "a client",
+        "clientSecret": CLIENT_SECRET,
+        "issuerUrl": receiver.url(endpoint),
+    }
     hook = await workspace.hook(destination=receiver.url(path), **oauth)
     receiver.plan(path, Answer(status=401))
 
@@ -46,10 +54,10 @@ async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
     challenge, refused, repeated = carried(receiver.requests, path)
     asked = [parse_qs(found.body.decode()) for found in receiver.requests if found.path == endpoint]
     assert challenge[0] is True
-    assert {value.partition("-")[0] for _, value in (challenge, refused, repeated)} == {"Bearer canary"}
+    assert {value.partition("-")[0] for _, value in (challenge, refused, repeated)} == {f"Bearer {MARK}"}
     assert refused[1] != repeated[1]
     assert len(asked) in (2, 3)  # one process challenges, the same or another delivers
-    assert all(form["client_secret"] == ["hush"] for form in asked)
+    assert all(form["client_secret"] == [CLIENT_SECRET] for form in asked)
     assert (shown["httpResponseCode"], shown["generation"]) == (200, 1)
     assert shown["requestHeaders"]["Authorization"] == ["***"]
-    assert "canary" not in json.dumps(shown)
+    assert MARK not in json.dumps(shown)

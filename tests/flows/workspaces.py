@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from tests import canaries
 from tests.receiver import Receiver
 
 F = TypeVar("F")
@@ -24,7 +25,7 @@ SOURCE = "//global.api.greenlake.hpe.com/compute-ops"
 #: What the giving up of a delivery is told by (greenlake.md D.14).
 NOTICE = f"{PREFIX}.events.v1beta1.webhooks.delivery-failed"
 NOTICE_SOURCE = "//global.api.greenlake.hpe.com/events"
-SECRET = "s3cr3tKey"
+SECRET = canaries.planted("secret")
 
 
 def occurrence(**fields: object) -> Json:

@@ -11,7 +11,8 @@ import pytest
 from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
-from delivery.wire.transport import open_transport
+from delivery.wire.names import Lookup, look_up
+from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
 from service.app import Base, Configuration, assemble, build
 from service.doors import Doors
@@ -20,6 +21,7 @@ from subscriptions import catalogue
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.settings import Settings as Ground
 from subscriptions.vault import Vault
+from tests import canaries
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.service.agreed import Agreed
@@ -47,17 +49,39 @@ def entrance() -> Settings:
 
 
 @pytest.fixture
-async def doors(
-    database: Database, database_url: str, clock: Clock, announced: list[Nudge], entrance: Settings
-) -> AsyncIterator[Doors]:
-    """Doors over this test's database, which knows the documented event types."""
-    configuration = Configuration(
-        service=entrance,
-        delivery=Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True),
-        ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS),
+def craft() -> Delivery:
+    """The deliveries' settings, likewise."""
+    return Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True)
+
+
+@pytest.fixture
+def lookup() -> Lookup:
+    """What names resolve to, likewise."""
+    return look_up
+
+
+@pytest.fixture
+def configuration(database_url: str, entrance: Settings, craft: Delivery) -> Configuration:
+    """All settings."""
+    return Configuration(
+        service=entrance, delivery=craft, ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS)
     )
+
+
+@pytest.fixture
+async def transport(craft: Delivery, lookup: Lookup) -> AsyncIterator[Transport]:
+    """The way out."""
+    opened = await open_transport(Guard(craft.allow_destinations, craft.allow_http), lookup=lookup)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def doors(
+    database: Database, clock: Clock, announced: list[Nudge], configuration: Configuration, transport: Transport
+) -> Doors:
+    """Doors over this test's database, which knows the documented event types."""
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
-    transport = await open_transport(guard)
     told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
     base = Base(
         database=database,
@@ -77,8 +101,7 @@ async def doors(
             [entry.description for entry in documented],
             clock(),
         )
-    yield assemble(configuration, base)
-    await transport.aclose()
+    return assemble(configuration, base)
 
 
 @pytest.fixture
@@ -88,7 +111,7 @@ async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
     app.state.doors = doors
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:
-        client.event_hooks = {"response": [Agreed(DOCUMENT)]}
+        client.event_hooks = {"response": [canaries.in_answer, Agreed(DOCUMENT)]}
         yield client
 
 

@@ -179,3 +179,18 @@ async def test_client_that_is_not_there(empty: str) -> None:
     status, _, err = await hooklake(empty, "clients", "revoke", nobody)
 
     assert (status, err) == (1, f"hooklake: Client {nobody} does not exist.\n")
+
+
+async def test_erase(empty: str) -> None:
+    """`hooklake erase` writes a workspace's erasure down; what is not there, or no workspace, is one sentence."""
+    await hooklake(empty, "migrate")
+    nobody = "00000000-0000-4000-8000-000000000000"
+
+    done, told, _ = await hooklake(empty, "erase", "--workspace", "3009de2825f211ec8a84fedebcb4a754")
+    absent = await hooklake(empty, "erase", "--event", nobody)
+    refused = await hooklake(empty, "erase", "--workspace", "all")
+
+    assert (done, told.startswith("written down for the workers: job ")) == (0, True)
+    assert absent == (1, "", f"hooklake: Event {nobody} does not exist.\n")
+    said = "workspaceId: has to be a workspace: 32 lower-case hexadecimal digits"
+    assert refused == (1, "", f"hooklake: {said}.\n")

@@ -251,6 +251,7 @@ async def test_wanted_by_nobody(api: httpx.AsyncClient, callers: Callers) -> Non
         "acceptedAt": receipt["acceptedAt"],
         "deliveries": none,
         "spreading": False,
+        "erased": False,
     }
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions.clients import Role
+from tests import canaries
 from tests.clock import Clock
 from tests.receiver import Answer, Receiver
 from tests.service.callers import OTHER_WORKSPACE, Callers
 
 PATH = "/events/v1beta1/webhooks"
-SECRET = "s3cr3tKey"
+SECRET = canaries.planted("secret")
 OAUTH: dict[str, Any] = {
     "authType": "oauth",
     "clientId": "a client",

@@ -7,11 +7,12 @@ import pytest
 
 from service.doors import Doors
 from subscriptions.clients import Role
+from tests import canaries
 from tests.clock import Clock
 from tests.service.callers import Callers
 
 PATH = "/events/v1beta1/webhooks"
-SECRET = "s3cr3tKey"
+SECRET = canaries.planted("secret")
 
 
 def registration(**more: Any) -> dict[str, Any]:

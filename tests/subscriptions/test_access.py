@@ -133,7 +133,12 @@ async def test_a_token_names_its_caller(database: Database, clock: Clock) -> Non
     caller = await door(database).verify(token, clock())
 
     assert caller == access.Caller(
-        client_id=str(client.id), name="audit log", workspace_id=WORKSPACE, roles=client.roles, any_workspace=True
+        issuer=ISSUER,
+        client_id=str(client.id),
+        name="audit log",
+        workspace_id=WORKSPACE,
+        roles=client.roles,
+        any_workspace=True,
     )
 
 

@@ -121,3 +121,12 @@ def test_any_text(pieces: list[str], between: str) -> None:
 
     assert answer in (True, False, None)
     assert 1 <= column <= len(text) + 1
+
+
+def test_a_refusal_is_short() -> None:
+    """However long the word that is wrong, the sentence about it is not."""
+    for text in ("a" * 4000, f"a eq {'b' * 4000}"):
+        with pytest.raises(Refused) as caught:
+            filters.compile(text)
+
+        assert len(str(caught.value)) < 300

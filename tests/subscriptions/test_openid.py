@@ -86,6 +86,7 @@ async def test_a_token_names_its_caller(clock: Clock) -> None:
     caller, until = await door(Issuer()).checked(token(clock), clock())
 
     assert caller == Caller(
+        issuer=ISSUER,
         client_id="service-7",
         name="service-7",
         workspace_id=WORKSPACE,

@@ -225,21 +225,6 @@ async def test_one_that_cannot_be_unsealed_spoils_no_other(
     assert "'two'" in (hooks[lost.id].sealed or "")
 
 
-async def test_missing_keys(database: Database, registry: Registry, clock: Clock) -> None:
-    """The keys that live secrets are sealed with and this process lacks, each once; deleted webhooks ask for none."""
-    other = Registry(Vault([("two", b"2" * 32)]))
-    await insert(database, registry, clock)
-    lost = await insert(database, other, clock, replace(PLAIN, name="Other", secondary_secret="another"))
-    async with database.raw() as connection:
-        before = (await registry.missing_keys(connection), await other.missing_keys(connection))
-    async with database.transaction() as connection:
-        await registry.soft_delete(connection, lost.id, now=clock())
-    async with database.raw() as connection:
-        after = await registry.missing_keys(connection)
-
-    assert (before[0], len(before[1]), after) == (["two"], 1, [])
-
-
 async def test_a_secret_moved_to_another_webhook_does_not_unseal(
     database: Database, registry: Registry, clock: Clock
 ) -> None:

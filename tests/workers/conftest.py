@@ -1,12 +1,23 @@
 """The doors of delivery over a real database, for the carriers to carry."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from subscriptions.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
+from tests.workers.carrying import engine_of
+from workers.engine import Engine
 
 
 @pytest.fixture
 def craft(database: Database, clock: Clock) -> Craft:
     return Craft(database, clock)
+
+
+@pytest.fixture
+async def engine(craft: Craft) -> AsyncIterator[Engine]:
+    running = engine_of(craft)
+    yield running
+    await running.close(0.0)

@@ -37,7 +37,7 @@ def ended(event: UUID | None = None, fence: int = 1) -> Ended:
         response_body=None,
     )
     result = Result(ok=True, at=NOW, disables=False, reason="")
-    return Ended(record=record, result=result, epoch=1, batch=False, matters=False, timed_out=False)
+    return Ended(record=record, result=result, epoch=1, batch=False, matters=False, answered=True)
 
 
 class Pen:

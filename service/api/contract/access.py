@@ -104,6 +104,11 @@ OPERATIONS = (
         others={
             400: {"description": "The form cannot be read, or asks for another grant.", **_FAULT},
             401: {"description": "The client is not known, or its secret is another.", **_FAULT},
+            429: {
+                "description": "Too many wrong secrets from this address, of this client or of others.",
+                "headers": {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
+                **_FAULT,
+            },
         },
     ),
     Operation(

@@ -23,18 +23,19 @@ REFUSALS: Mapping[int, str] = {
     413: "The body is larger than a limit that the message names.",
     415: "The Content-Type is not one of those that are understood.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
-    429: "The client has made all the requests of its hour; never, unless the deployment sets how many those are.",
+    429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute. Never, unless the "
+    "deployment sets how many those are.",
     500: "A defect of ours; the log has it under the `debugId`.",
     503: "A store is away and nothing was changed; `Retry-After` says when to ask again.",
 }
 
 #: The headers of a 429 (greenlake.md 1.8); where a quota is set, other answers have all but `Retry-After`, too.
 QUOTA: Mapping[str, Json] = {
-    "Retry-After": whole("Seconds until the next request is taken.", minimum=1),
-    "X-RateLimit-Limit": whole("Requests of an hour.", minimum=1),
+    "Retry-After": whole("Seconds until asking again makes sense.", minimum=1),
+    "X-RateLimit-Limit": whole("Requests of an hour, or events of a minute.", minimum=1),
     "X-RateLimit-Remaining": whole("How many of them are left.", minimum=0),
     "X-RateLimit-Reset": moment("When all of them are there again."),
-    "ratelimit-limit": whole("Requests of an hour.", minimum=1),
+    "ratelimit-limit": whole("Requests of an hour, or events of a minute.", minimum=1),
     "ratelimit-remaining": whole("How many of them are left.", minimum=0),
     "ratelimit-reset": whole("Seconds until all of them are there again.", minimum=1),
 }
@@ -68,7 +69,7 @@ class Operation:
     #: Media type of the answer.
     media_type: str = JSON
     location: bool = False
-    #: Beside 500 and 503 for all, 401 for those that ask for a token, and 429 for those that are counted.
+    #: Beside 500 and 503 for all, 401 for those that ask for a token, and 429 for those that a quota may refuse.
     errors: tuple[int, ...] = ()
     #: Answers of another form, by code.
     others: Mapping[int, Json] = field(default_factory=dict)
@@ -105,7 +106,8 @@ class Operation:
             success["headers"] = {"Location": at}
         codes = {*self.errors, 500, 503}
         if not self.open:
-            codes |= {401} | ({403} if self.permission else set()) | (set() if self.permission in UNCOUNTED else {429})
+            free = self.permission in UNCOUNTED and self.permission is not Permission.PUBLISH
+            codes |= {401} | ({403} if self.permission else set()) | (set() if free else {429})
         refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
         return {self.success: success} | refusals | dict(self.others)
 

@@ -126,6 +126,7 @@ SCHEMAS: dict[str, Json] = {
                 description="Webhooks by the state of their delivery.",
             ),
             "spreading": flag("Whether deliveries are still being written."),
+            "erased": flag("Whether its payload is gone, by age or on request."),
         }
     ),
 }

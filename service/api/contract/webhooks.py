@@ -3,6 +3,7 @@
 What is done with them is left to `service/api/webhooks.py` and `deliveries.py`.
 """
 
+from service.api.contract import tls
 from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
@@ -92,6 +93,7 @@ _SHOWN_TOO: dict[str, Json] = {
         {"type": "integer"}, "Deliveries per minute that the destination grants; -1: any number; null: it never said."
     ),
     "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary"]),
+    "tls": tls.SHOWN,
 }
 _EXAMPLE: Json = {
     "id": WEBHOOK,
@@ -132,6 +134,7 @@ _TRIED: dict[str, Json] = {
 }
 _TRIED_TOO: dict[str, Json] = {
     "reason": text("Ours: what the attempt came to, in words."),
+    "erased": flag("Ours: its payload is gone, by age or on request; there where that is so."),
     "batchId": uuid("The id of the batch."),
     "subject": text("`events.<workspace>.<webhook>`"),
 }
@@ -150,7 +153,7 @@ _FAILURE = {"failureId": uuid("What a retry names; there while the delivery has 
 SCHEMAS: dict[str, Json] = {
     "WebhookRegistrationInput": taken(
         {"name": _NAME, "destination": _DESTINATION, "secret": _SECRET},
-        _TOLD,
+        {**_TOLD, "tls": tls.TOLD},
         examples=[{"name": "Licences", "destination": "https://example.com/hook", "secret": "a-shared-secret"}],
     ),
     "WebhookRegistrationUpdate": taken(
@@ -160,6 +163,7 @@ SCHEMAS: dict[str, Json] = {
             "destination": _DESTINATION,
             "secret": _SECRET,
             **_CHANGED,
+            "tls": tls.TOLD,
             "paused": flag("True halts it (DISABLED), false starts it again with a challenge."),
         },
         examples=[{"secondarySecret": "the-next-secret"}],

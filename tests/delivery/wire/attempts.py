@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from delivery.wire import parcels
 from delivery.wire.guard import Guard
+from delivery.wire.names import Lookup, look_up
 from delivery.wire.sender import Attempt, Destination, Failure, Reply, Sender
-from delivery.wire.transport import Limits, Lookup, look_up, open_transport
+from delivery.wire.transport import Limits, open_transport
 from tests.receiver import Answer, Receiver
 
 EVENT = UUID("019ab3c1-0000-7000-8000-000000000001")
@@ -24,17 +26,21 @@ async def opened(
     allow: tuple[str, ...] = LOCAL,
     limits: Limits | None = None,
     lookup: Lookup = look_up,
+    proxy: str = "",
 ) -> AsyncIterator[Sender]:
-    transport = await open_transport(Guard(allow, allow_http=True), limits=limits, ca_bundle=ca, lookup=lookup)
+    transport = await open_transport(
+        Guard(allow, allow_http=True), limits=limits, ca_bundle=ca, lookup=lookup, proxy=proxy
+    )
     try:
         yield Sender(transport, lambda: datetime.now(UTC), agent="Hooklake/test")
     finally:
         await transport.aclose()
 
 
-async def attempt(sender: Sender, url: str, *, deadline: float = 10.0, authorization: str | None = None) -> Attempt:
+async def attempt(sender: Sender, url: str, *, deadline: float = 10.0, **more: Any) -> Attempt:
+    """`more` is what a Destination has beside."""
     parcel = parcels.single(event=EVENT, body=BODY, content_mode="json")
-    destination = Destination(webhook=WEBHOOK, url=url, secrets=("first", "second"), authorization=authorization)
+    destination = Destination(webhook=WEBHOOK, url=url, secrets=("first", "second"), **more)
     return await sender.send(parcel, destination, deadline=deadline)
 
 

@@ -44,6 +44,14 @@ def test_headers_carry_both_families_for_two_secrets() -> None:
     ]
 
 
+@pytest.mark.parametrize("length", [1, 32, 63, 64, 65, 200])
+def test_secrets_of_any_length_sign_as_hmac_says(length: int) -> None:
+    """RFC 2104: a key longer than a block is hashed first, a shorter one filled up."""
+    secret = "k" * length
+
+    assert signing.answer(secret, "question") == hmac.new(secret.encode(), b"question", hashlib.sha256).hexdigest()
+
+
 def test_one_secret_makes_no_second_header() -> None:
     """`HPE-Webhook-Signature2` goes out only with a secondary secret."""
     headers = signing.sign(b"", parcel_id="p", secrets=["only"], now=datetime.now(UTC))

@@ -1,0 +1,229 @@
+"""Dialling: a connection to an origin, by addresses that the guard lets through at that moment, TLS to its name.
+
+What is said over the connection, how long it is kept and when dialling takes too long is left to `transport`.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from delivery.wire import proxy as proxies
+from delivery.wire.guard import Guard
+from delivery.wire.names import Lookup, Names, look_up
+from delivery.wire.proxy import Connect, ProxyError
+from delivery.wire.tls import Contexts
+from subscriptions.trust import Trust
+
+#: Addresses of one name that are dialled at most; all of them are vetted.
+TRIED = 4
+#: Seconds that a polite end of TLS waits for the other side.
+GOODBYE = 1.0
+
+Make = Callable[[], asyncio.Protocol]
+Connection = tuple[asyncio.Transport, asyncio.Protocol]
+
+
+class Origin(NamedTuple):
+    """What makes two requests fit for one connection."""
+
+    tls: bool
+    #: As in the URL: a name or an address, lower-case ASCII, an IPv6 address without brackets.
+    host: str
+    port: int
+    #: What the webhook's TLS needs beside what all have; None for nothing. A change of it makes another origin.
+    trust: Trust | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Dial:
+    """Notes on how far one exchange came, for the sentence that explains its failure."""
+
+    #: Name or address as the URL has it.
+    host: str = ""
+    port: int = 0
+    #: Seconds from the beginning until a connection was at hand; None while there is none.
+    connected_after: float | None = None
+    #: The last address dialled.
+    peer: tuple[Any, ...] | None = None
+    #: The proxy that it was dialled through, empty for none.
+    proxy: str = ""
+
+    def where(self) -> str:
+        """`10.1.2.3:443`, or the name where no address was dialled; with the proxy, where there is one."""
+        host, port = self.peer[:2] if self.peer else (self.host, self.port)
+        by_way = f" (through the proxy {self.proxy})" if self.proxy else ""
+        return proxies.joined(host, port) + by_way
+
+
+class Unconnected(OSError):
+    """The addresses of a name failed in several ways; its text lists them."""
+
+
+class Dialler:
+    """Dials origins, on one loop, straight or through the operator's proxy.
+
+    Every address of a name is vetted at each dial, and before any is dialled: a name that mixes public and private ones
+    is out altogether. What is dialled is the address that was vetted, so that a name which changes its addresses gains
+    nothing; certificates are checked against the name. `patience` is the caller's time-out in seconds, of which a dead
+    address takes only its share. Raises Misconfigured for a proxy or a CA bundle that cannot serve.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        ca_bundle: str = "",
+        proxy: str = "",
+        lookup: Lookup = look_up,
+        patience: float = 5.0,
+    ) -> None:
+        self._guard = guard
+        self._names = Names(lookup)
+        self._contexts = Contexts(ca_bundle)
+        self._proxy = proxies.parse(proxy)
+        self._patience = patience
+
+    async def dial(self, origin: Origin, make: Make, dial: Dial) -> Connection:
+        """A connection that is ready for requests, and the protocol that `make` made for it.
+
+        `dial.peer` is filled in as soon as an address is dialled. Has no time-out: the caller cancels it. Raises Blocked
+        before any connection, socket.gaierror where the name has no address, ProxyError, ssl.SSLError, and OSError where
+        no address answered: what all of them failed with, Unconnected where they differ.
+        """
+        addresses = await self._vetted(origin)
+        context = await self._contexts.of(origin.trust) if origin.tls else None
+        ends, failures = time.monotonic() + self._patience, dict[str, OSError]()
+        for left in range(len(addresses), 0, -1):
+            address = addresses[-left]
+            dial.peer, dial.proxy = (address, origin.port), self._proxy.place if self._proxy else ""
+            share = (ends - time.monotonic()) / left if left > 1 else None
+            try:
+                async with asyncio.timeout(share):
+                    return await self._connection(origin, address, context, make)
+            except ssl.SSLError:
+                # Somebody is there: another address would only hide what is wrong.
+                raise
+            except OSError as error:
+                failures[address] = error
+        raise _failure(origin, failures)
+
+    async def aclose(self) -> None:
+        """Ends its look-ups; connections are the caller's."""
+        self._names.close()
+
+    async def _vetted(self, origin: Origin) -> Sequence[str]:
+        addresses = await self._addresses(origin.host, origin.port)
+        for address in addresses:
+            self._guard.check_address(address, origin.host)
+        return addresses[:TRIED]
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        found = await self._names.addresses(host, port)
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        return found
+
+    async def _connection(self, origin: Origin, address: str, tls: ssl.SSLContext | None, make: Make) -> Connection:
+        name = _name(origin.host) if tls else None
+        if self._proxy is None:
+            return await _over(await _connected(address, origin.port), make, tls, name)
+        transport = await self._tunnel(self._proxy, address, origin.port)
+        try:
+            protocol = make()
+            loop = asyncio.get_running_loop()
+            if tls is None:
+                transport.set_protocol(protocol)
+                inner: asyncio.Transport | None = transport
+            else:
+                inner = await loop.start_tls(
+                    transport, protocol, tls, server_hostname=name, ssl_shutdown_timeout=GOODBYE
+                )
+            assert inner is not None
+            protocol.connection_made(inner)
+            return inner, protocol
+        except BaseException:
+            transport.abort()
+            raise
+
+    async def _tunnel(self, proxy: proxies.Proxy, address: str, port: int) -> asyncio.Transport:
+        """A connection to the proxy that leads to the address."""
+        tls = await self._contexts.of(None) if proxy.tls else None
+        try:
+            reached = await self._reached(proxy)
+            transport, protocol = await _over(reached, lambda: Connect(proxy), tls, _name(proxy.host) if tls else None)
+        except OSError as error:
+            raise ProxyError(f"the proxy {proxy.place} cannot be reached: {_said(error)}") from None
+        assert isinstance(protocol, Connect)
+        try:
+            await protocol.ask(transport, address, port)
+        except BaseException:
+            transport.abort()
+            raise
+        return transport
+
+    async def _reached(self, proxy: proxies.Proxy) -> socket.socket:
+        failure = OSError("it has no address")
+        for address in await self._addresses(proxy.host, proxy.port):
+            try:
+                return await _connected(address, proxy.port)
+            except OSError as error:
+                failure = error
+        raise failure
+
+
+async def _connected(address: str, port: int) -> socket.socket:
+    """A connected socket to a literal address; raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    dialled = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        dialled.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(dialled, (address, port))
+    except BaseException:
+        dialled.close()
+        raise
+    return dialled
+
+
+async def _over(sock: socket.socket, make: Make, tls: ssl.SSLContext | None, name: str | None) -> Connection:
+    loop = asyncio.get_running_loop()
+    try:
+        if tls is None:
+            return await loop.create_connection(make, sock=sock)
+        return await loop.create_connection(
+            make, sock=sock, ssl=tls, server_hostname=name, ssl_shutdown_timeout=GOODBYE
+        )
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _name(host: str) -> str:
+    """As certificates have it: without the dot that ends a name in full."""
+    return host.rstrip(".")
+
+
+def _failure(origin: Origin, failures: Mapping[str, OSError]) -> OSError:
+    *_, last = failures.values()
+    kinds = {(type(error), error.errno) for error in failures.values()}
+    if len(kinds) == 1 or isinstance(last, ProxyError):
+        return last
+    said = "; ".join(f"{address}: {_said(error)}" for address, error in failures.items())
+    return Unconnected(f"no address of {origin.host} could be connected to: {said}")
+
+
+def _said(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError | socket.gaierror):
+        return error.strerror or str(error)
+    # Event loops put words of their own in the place of the system's.
+    return os.strerror(error.errno) if error.errno else str(error) or "no answer in time"

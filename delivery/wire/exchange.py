@@ -1,0 +1,169 @@
+"""One connection and the exchanges over it: HTTP/1.1, one request at a time, each answer under a deadline.
+
+Dialling and keeping connections is left to `pool`, reading answers to `answers`.
+"""
+
+import asyncio
+import math
+import select
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from delivery.wire.answers import Answer, NotHttp, Reader
+
+Pairs = Sequence[tuple[str, str]]
+
+#: Timers ring up to so many seconds early.
+_TICK = 0.002
+
+
+class HungUp(Exception):
+    """The other side closed the connection before the answer was complete; `begun` says whether any of it had come."""
+
+    def __init__(self, *, begun: bool) -> None:
+        super().__init__()
+        self.begun = begun
+
+
+def start(method: str, target: str, headers: Pairs) -> str:
+    """The first lines of a request's head. Raises ValueError for what would break a line."""
+    return f"{method} {target} HTTP/1.1\r\n{_lines(headers)}"
+
+
+def head(begun: str, headers: Pairs) -> bytes:
+    """A request's head, from its first lines. Raises ValueError for what would break a line."""
+    return f"{begun}{_lines(headers)}\r\n".encode()
+
+
+def _lines(headers: Pairs) -> str:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not lines.count("\r") == lines.count("\n") == len(headers) or "\0" in lines:
+        raise ValueError("a header holds a line break or NUL")
+    return lines
+
+
+class Connection(asyncio.Protocol):
+    """A dialled connection; `lost` is told once it is gone.
+
+    It is fit for another exchange while it is `open` and `quiet`: the answer was whole, nothing came after it, and all of
+    the request had been taken.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: "Callable[[Connection], None]") -> None:
+        self._loop = loop
+        self._lost = lost
+        #: Whether it may be used, so far as is known.
+        self.open = False
+        #: Since when it has been idle (the loop's seconds).
+        self.kept_at = 0.0
+        #: The address that was dialled, and the proxy: for sentences about failures.
+        self.way: tuple[tuple[Any, ...] | None, str] = (None, "")
+        #: Why it ended, where that was before it was asked anything.
+        self._error: Exception | None = None
+        self._reader = Reader()
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = self._rings_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def exchange(self, request: bytes, *, deadline: float, cap: int) -> Answer:
+        """Sends a request and reads its answer until `deadline` (the loop's seconds), `cap` bytes of its body at most.
+
+        Raises TimeoutError, HungUp, NotHttp and OSError; the connection is closed then, and when it is cancelled.
+        """
+        if not self.open:
+            raise self._error or HungUp(begun=False)
+        self._reader.begin(cap)
+        waiter = self._waiter = self._loop.create_future()
+        self._deadline = deadline
+        if deadline < self._rings_at:
+            self._arm()
+        try:
+            self._transport.write(request)
+            await waiter
+        except BaseException:
+            self._waiter = None
+            self.abort()
+            raise
+        return self._reader.answer()
+
+    def quiet(self) -> bool:
+        """Whether nothing has arrived since the last answer, the end of the connection included.
+
+        Asked of the socket, for the loop hears of it too late: an answer that nobody asked for would be the next one's.
+        """
+        return not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """Closes it at once. Closing TLS politely would wait for the peer, and go on receiving meanwhile."""
+        if self.open:
+            self.open = False
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is dialled, and TLS has begun."""
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self.open = True
+
+    def data_received(self, data: bytes) -> None:
+        """Some of the answer, or what nobody asked for."""
+        if self._waiter is None:
+            self._fail(NotHttp("it came before the request"))
+            return
+        try:
+            if self._reader.feed(data):
+                self._finish()
+        except NotHttp as error:
+            self._fail(error)
+
+    def eof_received(self) -> None:
+        """The other side says no more."""
+        self._end(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._end(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost(self)
+
+    def _end(self, error: Exception | None) -> None:
+        if self._waiter is not None and error is None and self._reader.end():
+            self._finish()
+        elif error is None or (self._reader.begun and isinstance(error, ConnectionError)):
+            self._fail(HungUp(begun=self._reader.begun))
+        else:
+            self._fail(error)
+
+    def _finish(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if self._reader.spent or self._transport.get_write_buffer_size():
+            self.abort()
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        waiter, self._waiter = self._waiter, None
+        self.abort()
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+
+    # One timer for a connection, not one for a request: it is set anew when it has rung too early.
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        if self._waiter is None:
+            return
+        if self._deadline - self._loop.time() > _TICK:
+            self._arm()
+        else:
+            self._fail(TimeoutError())

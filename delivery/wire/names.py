@@ -1,0 +1,60 @@
+"""Addresses of names: asked for in threads of our own, once for all who wait, and remembered for some seconds.
+
+Whether an address may be dialled is left to the guard, each time.
+"""
+
+import asyncio
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+#: Gives the addresses of (host name, port); runs in a thread, raises OSError where there are none.
+Lookup = Callable[[str, int], Sequence[str]]
+
+#: Seconds that an answer is used for.
+REMEMBERED = 10.0
+#: Names that are remembered.
+MOST = 8192
+# A name server that does not answer holds its thread for tens of seconds, and the loop's own pool has six of them on two
+# cores (uvloop's has four).
+_THREADS = 32
+
+
+def look_up(host: str, port: int) -> Sequence[str]:
+    """All addresses of a name, in the system's order of preference; raises socket.gaierror."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class Names:
+    """The names that one loop asks for."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
+        self._asked: OrderedDict[str, tuple[asyncio.Future[Sequence[str]], float]] = OrderedDict()
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """All addresses of a name, perhaps some seconds old; raises what the look-up raises."""
+        kept = self._asked.get(host)
+        if kept is None or _stale(*kept):
+            answer = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
+            # Retrieved here too: all who wait for it may have gone by then.
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+            kept = self._asked[host] = answer, time.monotonic() + REMEMBERED
+            self._asked.move_to_end(host)
+            if len(self._asked) > MOST:
+                self._asked.popitem(last=False)
+        # Whoever gives up does not end it for the others.
+        return await asyncio.shield(kept[0])
+
+    def close(self) -> None:
+        """Ends the look-ups that wait for a thread."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _stale(answer: asyncio.Future[Sequence[str]], until: float) -> bool:
+    if not answer.done():
+        return False
+    return answer.cancelled() or answer.exception() is not None or time.monotonic() > until

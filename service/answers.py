@@ -1,0 +1,26 @@
+"""Answers of JSON, made with as little ado as there is: every request has one.
+
+What is in them is left to `api/writing.py` and `problems.py`.
+"""
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+_ALWAYS = (
+    (b"content-type", b"application/json"),
+    # A browser that is shown an answer takes it for what it says it is.
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class Answer(Response):
+    """An answer whose body is JSON already; its headers are what Starlette would make of them, at a fifth of the cost."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [(b"content-length", str(len(body)).encode()), *_ALWAYS]
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

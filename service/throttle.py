@@ -1,0 +1,88 @@
+"""How often one may name a wrong secret: failures of the last minute or so, by client and address and by address alone.
+
+Whether a secret is right is left to `subscriptions/access.py`, the answer to whoever has to wait to `api/tokens.py`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from datetime import datetime
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from math import ceil
+
+#: Failures that are forgiven, and how many seconds it takes until one of them is forgotten.
+OF_A_CLIENT, OF_AN_ADDRESS, FORGOTTEN = 10, 50, 6.0
+#: Whoever is counted at once, at some 300 bytes each; with more, the one that was quiet longest starts anew.
+MOST = 10_000
+
+
+class Throttle:
+    """Counts failed logins in the memory of this process.
+
+    Nobody can keep others out: a client is counted where it is asked for, so a stranger who knows its id uses up the tries
+    of his own address; and a client that got a token from an address lately is not held to what others failed there, which
+    is what makes an address that many share (a proxy, a gateway) bearable.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._pairs = _Failures(OF_A_CLIENT, most)
+        self._addresses = _Failures(OF_AN_ADDRESS, most)
+        self._welcome: OrderedDict[Hashable, None] = OrderedDict()
+        self._most = most
+
+    def __len__(self) -> int:
+        """How many clients and addresses are in memory."""
+        return len(self._pairs) + len(self._addresses) + len(self._welcome)
+
+    def wait(self, client: str, address: str, now: datetime) -> int:
+        """Whole seconds until this client may be tried from this address again; 0: at once."""
+        network = _network(address)
+        pair = (client, network)
+        seconds = self._pairs.wait(pair, now)
+        return seconds if pair in self._welcome else max(seconds, self._addresses.wait(network, now))
+
+    def failed(self, client: str, address: str, now: datetime) -> None:
+        """The secret was wrong, or there is no such client."""
+        network = _network(address)
+        self._pairs.add((client, network), now)
+        self._addresses.add(network, now)
+
+    def succeeded(self, client: str, address: str) -> None:
+        """The secret was right."""
+        pair = (client, _network(address))
+        self._welcome[pair] = None
+        self._welcome.move_to_end(pair)
+        if len(self._welcome) > self._most:
+            self._welcome.popitem(last=False)
+
+
+class _Failures:
+    """Failures that leak away one by one, as water out of a bucket: one number for each, the moment when it is empty."""
+
+    def __init__(self, forgiven: int, most: int) -> None:
+        self._forgiven = forgiven
+        self._most = most
+        #: Seconds since 1970; the one that failed last stands last.
+        self._empty_at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._empty_at)
+
+    def wait(self, key: Hashable, now: datetime) -> int:
+        over = self._empty_at.get(key, 0.0) - now.timestamp() - (self._forgiven - 1) * FORGOTTEN
+        return max(0, ceil(over))
+
+    def add(self, key: Hashable, now: datetime) -> None:
+        self._empty_at[key] = max(self._empty_at.pop(key, 0.0), now.timestamp()) + FORGOTTEN
+        if len(self._empty_at) > self._most:
+            self._empty_at.popitem(last=False)
+
+
+def _network(address: str) -> Hashable:
+    """Whose the address is: of IPv6 a household has 2^64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return parsed.ipv4_mapped or IPv6Network((int(parsed) >> 64 << 64, 64))
+    return parsed

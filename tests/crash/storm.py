@@ -1,0 +1,134 @@
+"""One storm: load, faults, the wait until everything has settled, and the figures.
+
+What is struck is left to `faults.py` and `blows.py`, what is counted to `rows.py` and `tally.py`.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from tests.crash import ground as grounds
+from tests.crash import rows, tally
+from tests.crash.faults import Fault
+from tests.crash.ground import LEASE, MEND, Ground
+from tests.crash.rows import Row
+from tests.crash.tally import Figures
+
+T = TypeVar("T")
+
+#: Two leases and a slow sweep after the last fault nothing is stuck (protocol.md, Stuck).
+GRACE = 2 * LEASE + MEND
+#: A row may be due so many seconds without being stuck: its turn comes.
+OVERDUE = 2.0
+#: A row whose worker was killed three times waits for minutes; longer than this nobody waits for it here.
+LONGEST = 400.0
+#: Rows, events and requests that are named in a complaint at most.
+NAMED = 20
+#: Events that are asked for side by side.
+TRACES = 16
+
+
+class Wreck(Exception):
+    """A storm that left something lost, stuck or repeated; carries its figures, which say what."""
+
+    def __init__(self, figures: Figures) -> None:
+        super().__init__("\n".join([*figures.complaints, str(figures)]))
+        self.figures = figures
+
+
+async def run(seed: int, seconds: float, faults: Sequence[Fault], *, say: Callable[[str], None] = print) -> Figures:
+    """A storm on a ground of its own; raises Wreck, with everything kept to be looked at."""
+    async with grounds.raised(say) as ground:
+        say(f"seed {seed}: {len(faults)} faults in {seconds:.0f} s; data and logs are in {ground.stack.data_dir}")
+        tenant = ground.tenant
+        load = (tenant.publish(seconds), tenant.fidget(seconds, ground.destinations))
+        await unbroken(ground, _together(*load, ground.striker.play(faults)))
+        say(f"{seconds:7.1f} s  calm; waiting until everything has ended")
+        left = await unbroken(ground, settled(ground))
+        figures = await counted(ground, left, seed=seed)
+        refused = ", ".join(f"{count} {words}" for words, count in tenant.books.refused.most_common()) or "none"
+        say(f"publications without a 202 at first: {refused}")
+        say(f"requests answered 200 that were under way at a fault, and so may be repeated: {figures.bound}")
+        if figures.complaints:
+            raise Wreck(figures)
+    return figures
+
+
+async def unbroken(ground: Ground, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result; raises RuntimeError where a part dies too often to be started again."""
+    working, broken = asyncio.create_task(work), asyncio.create_task(ground.stack.broken())
+    try:
+        await asyncio.wait({working, broken}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise RuntimeError(broken.result())
+        return working.result()
+    finally:
+        working.cancel()
+        broken.cancel()
+        await asyncio.wait({working, broken})
+
+
+async def settled(ground: Ground) -> list[Row]:
+    """Waits until every row has ended; answers those that have not when nothing but stuck ones is left, or for too long."""
+    begin = time.monotonic()
+    while True:
+        left = await rows.unfinished(ground.stack.stores.database_url, overdue=OVERDUE)
+        waited = time.monotonic() - begin
+        if not left or waited > LONGEST or (waited > GRACE and all(row.stuck for row in left)):
+            return left
+        await asyncio.sleep(0.5)
+
+
+async def counted(ground: Ground, left: Sequence[Row], *, seed: int) -> Figures:
+    """The figures of what has settled, with `left` the rows that have not ended."""
+    arrivals, strikes = ground.arrivals(), ground.striker.strikes
+    missing = sorted(ground.tenant.expected() - tally.taken(arrivals))
+    again = tally.repeats(arrivals)
+    stuck = [row for row in left if row.stuck]
+    complaints = [
+        *_named("lost", [f"{event} to {hook}" for event, hook in missing]),
+        *_named("stuck", stuck),
+        *_named("unfinished", [row for row in left if not row.stuck]),
+        *_named("repeated without need", [each for each in again if not tally.in_flight(each.before, strikes)]),
+        *_named("forged or altered", [each.id for each in arrivals if not each.genuine]),
+        *_named("given up", await rows.given_up(ground.stack.stores.database_url)),
+        *_named("told otherwise", await untold(ground)),
+        *_named("answered wrongly", ground.tenant.books.wrong),
+    ]
+    return Figures(
+        lost=len(missing),
+        stuck=len(stuck),
+        duplicates=len(again),
+        accepted=len(ground.tenant.books.accepted),
+        kills=tally.kills(strikes),
+        seed=seed,
+        bound=tally.bound(arrivals, strikes),
+        complaints=complaints,
+    )
+
+
+async def untold(ground: Ground) -> list[str]:
+    """Accepted events of which the API does not say that every delivery was delivered, a line each."""
+    owed = Counter(event for event, _ in ground.tenant.expected())
+    few = asyncio.Semaphore(TRACES)
+
+    async def asked(event: str) -> str | None:
+        async with few:
+            trace = await ground.tenant.trace(event)
+        counts = {state: count for state, count in trace["deliveries"].items() if count}
+        agrees = counts == {"delivered": owed[event]} and not trace["spreading"]
+        return None if agrees else f"{event}: {counts}, and {owed[event]} are owed"
+
+    said = await asyncio.gather(*(asked(event) for event in ground.tenant.books.accepted))
+    return [line for line in said if line is not None]
+
+
+def _named(what: str, found: Sequence[object]) -> list[str]:
+    more = [f"... and {len(found) - NAMED} more {what}"] if len(found) > NAMED else []
+    return [*(f"{what}: {each}" for each in found[:NAMED]), *more]
+
+
+async def _together(*works: Coroutine[Any, Any, object]) -> None:
+    await asyncio.gather(*works)

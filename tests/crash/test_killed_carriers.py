@@ -1,0 +1,122 @@
+"""What carries deliveries dies in the middle: a worker with requests in flight, the broker with everything that is in it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from tests.crash import rows
+from tests.flows import stage as stages
+from tests.flows.stage import Stage
+from tests.receiver import OK, Receiver, Request, meet
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: How long one try may take, and its lease, in seconds.
+DEADLINE = 3.0
+LEASE = DEADLINE + 1.0
+#: Tries that one worker has in flight to one webhook, and workers.
+SHARE, WORKERS = 100, 2
+#: Lines of its own troubles that a part may write about one outage of the broker.
+LINES = 40
+
+
+class Gate(Receiver):
+    """Keeps every delivery waiting while it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(tls=False)
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def meet(self, _request: Request, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await self.open.wait()
+        return await meet(OK, writer)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gate() -> AsyncIterator[Gate]:
+    async with Gate() as gate:
+        yield gate
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(gate: Gate) -> AsyncIterator[Stage]:
+    settings = {
+        "HOOKLAKE_DELIVERY_TIMEOUT": str(DEADLINE),
+        "HOOKLAKE_IN_FLIGHT_PER_WEBHOOK": str(SHARE),
+        "HOOKLAKE_BROKER_WAIT": "1s",
+    }
+    async with stages.running(gate, settings) as stage:
+        yield stage
+
+
+async def test_a_worker_killed(stage: Stage, gate: Gate) -> None:
+    """SIGKILL a worker with 100 requests in flight.
+
+    All delivered within lease plus a little; duplicates at most those in flight; none stuck.
+    """
+    workspace = await stage.workspace()
+    hook = await workspace.hook()
+    victim = stage.stack.stores.pid("worker-1")
+
+    gate.open.clear()
+    receipts = await workspace.publish_many(SHARE * WORKERS)
+    await gate.wait_for(SHARE * WORKERS, path=hook.path)
+    os.kill(victim, signal.SIGKILL)
+    await _again(stage, "worker-1", victim)
+    gate.open.set()
+    await workspace.settled(*receipts, delivered=1, seconds=LEASE + 10)
+
+    arrived = [request.header("webhook-id") for request in gate.deliveries(hook.path)]
+    assert set(arrived) == {receipt["id"] for receipt in receipts}
+    assert len(arrived) - len(receipts) <= SHARE
+    assert await rows.unfinished(stage.stack.stores.database_url, overdue=0.0) == []
+
+
+async def test_the_broker_killed_and_emptied(stage: Stage, gate: Gate) -> None:
+    """Restart the broker; FLUSHALL the broker.
+
+    Consumers go on by themselves; whatever was only a message is rebuilt from rows; bounded log volume.
+    """
+    workspace = await stage.workspace()
+    hook = await workspace.hook()
+    before = _troubles(stage)
+    victim = stage.stack.stores.pid("redis")
+
+    receipts = await workspace.publish_many(100)
+    os.kill(victim, signal.SIGKILL)
+    for _ in range(5):
+        receipts += await workspace.publish_many(10)
+    await _again(stage, "redis", victim)
+    receipts += await workspace.publish_many(100)
+    async with Redis.from_url(stage.stack.stores.broker_url) as client:
+        await client.flushall()
+    await workspace.settled(*receipts, delivered=1)
+
+    arrived = [request.header("webhook-id") for request in gate.deliveries(hook.path)]
+    assert sorted(arrived) == sorted(receipt["id"] for receipt in receipts)
+    assert {
+        part: after - before[part] for part, after in _troubles(stage).items() if after - before[part] > LINES
+    } == {}
+
+
+async def _again(stage: Stage, part: str, victim: int) -> None:
+    """Waits until the killed part lives again, and does its work."""
+    async with asyncio.timeout(30):
+        while (pid := stage.stack.parts[part].pid) is None or pid == victim:  # noqa: ASYNC110 -- the supervisor tells nobody
+            await asyncio.sleep(0.02)
+        await stage.stack.parts[part].ready.wait()
+
+
+def _troubles(stage: Stage) -> dict[str, int]:
+    """Lines in the log of each part of ours that do not tell of a delivery."""
+    logs: Path = stage.stack.data_dir / "logs"
+    files = {name: logs / f"{name}.log" for name in ("api", "beat", "worker-1", "worker-2")}
+    told = {name: file.read_text().splitlines() for name, file in files.items()}
+    return {name: sum("delivery.attempted" not in line for line in lines) for name, lines in told.items()}

@@ -1,0 +1,187 @@
+"""How an example begins and ends: webhooks of all kinds, and a calm in which everything due is carried out.
+
+After the calm nothing is lost and nothing is stuck (protocol.md, Stuck). What is asked in between is `watch.py`'s.
+"""
+
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from delivery.tickets import Errand
+from subscriptions.database import Database
+from subscriptions.errors import Absent
+from tests.delivery.craft import Craft
+from tests.delivery.life import stuck
+from tests.delivery.life.promises import Promises
+from tests.delivery.life.stage import Actor
+from tests.delivery.life.watch import Watch
+from tests.delivery.life.world import KINDS, Process, World
+
+#: Which kinds the webhooks of `furnish` want.
+WANTED = ((0, 1), (0, 2), (0, 1), (0, 2))
+#: Two of the longest leases, a challenge's, and the interval of the slow sweep; in seconds.
+LEASES, MEND = 50.0, 60.0
+#: Rounds of a calm after which what still moves will never end.
+ROUNDS = 300
+#: Seconds that a calm goes on by at least: it is long, and nothing is at stake in it.
+STRIDE = 5.0
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+TABLES = ("attempts", "deliveries", "parcels", "spreads", "challenges", "jobs", "workers", "receipts", "events")
+# What is due already, and was not carried out, waits for the slow sweep.
+UNFINISHED = """
+SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1) AS left FROM (
+    SELECT greatest(d.due_at, d.leased_until) AS due FROM deliveries d WHERE d.state = 'owed'
+    UNION ALL SELECT greatest(due_at, leased_until) FROM spreads
+    UNION ALL SELECT greatest(due_at, leased_until) FROM jobs
+    UNION ALL SELECT greatest(due_at, leased_until) FROM challenges WHERE purpose <> 'heartbeat'
+    UNION ALL SELECT d.due_at FROM deliveries d JOIN webhooks w ON w.id = d.webhook
+        WHERE d.state = 'collecting' AND w.status NOT IN ('PENDING', 'DISABLED')
+) AS unfinished
+"""
+
+
+async def clean(database: Database) -> None:
+    """What the example before this one left is gone."""
+    async with database.raw() as connection:
+        for table in (*TABLES, "subscriptions", "webhooks"):
+            await connection.execute(f"DELETE FROM {table}")
+
+
+async def furnish(world: World) -> list[UUID]:
+    """A webhook without challenges, one with, one that batches and one with a rate."""
+    craft = world.processes[0].craft
+    ids = await craft.hooks(4, subscribed=None)
+    columns = ("challenge_request_enabled = false", "failures = 0", "batching = true", "endpoint_rate_limit = 20")
+    for hook, column, kinds in zip(ids, columns, WANTED, strict=True):
+        await craft.sql(f"UPDATE webhooks SET {column} WHERE id = $1", hook)
+        for kind in kinds:
+            await craft.subscribe([hook], KINDS[kind])
+    await craft.upkeep.report("worker", slots=1000, free=1000)
+    return ids
+
+
+async def tolerant(work: Awaitable[Any]) -> None:
+    """Of a webhook that may be gone."""
+    with suppress(Absent):
+        await work
+
+
+async def go_on(actor: Actor) -> None:
+    """Lets it go on from where it stands still."""
+    if actor.still is not None:
+        actor.still.set_result(None)
+
+
+async def calm(world: World, watch: Watch, promises: Promises, publishing: Sequence[Actor]) -> None:
+    """All faults end; what is due is carried out until nothing is; raises AssertionError for what was lost or is stuck."""
+    await _faults_end(world, watch, publishing)
+    await _until_quiet(world, watch, until=world.clock() + timedelta(seconds=LEASES))
+    await _mend(world, watch)
+    await _nothing_stuck(world)
+    await _until_quiet(world, watch)
+    await _nothing_stuck(world)
+    _nothing_lost(world, watch, promises)
+
+
+async def _faults_end(world: World, watch: Watch, publishing: Sequence[Actor]) -> None:
+    world.answers_at_once = True
+    world.broker.clear()
+    for actor in publishing:
+        await go_on(actor)
+    await world.stage.settled()
+    for exchange in list(world.exchanges):
+        await world.let(exchange, None)
+        await world.stage.settled()
+    for process in list(world.processes):
+        for each in world.recordable(process):
+            await world.record(process, [each])
+        await world.die(process)
+        process.gate.fuse = None
+    world.step += 1
+    await watch.look()
+
+
+async def _carry_out(world: World, watch: Watch) -> None:
+    """What a sweep finds, and what follows from it at once."""
+    process = world.processes[0]
+    await process.craft.upkeep.report("worker", slots=1000, free=1000)
+    for _ in range(ROUNDS):
+        world.step += 1
+        announced = [nudge for nudge in world.broker if isinstance(nudge, Errand)]
+        errands = list(dict.fromkeys([*announced, *(await process.craft.upkeep.sweep(0)).errands]))
+        world.broker.clear()
+        for errand in errands:
+            world.carry(process, errand)
+            await world.stage.settled()
+            await watch.look()
+        moved = await _deliver(world, watch, process)
+        if not moved and not errands:
+            return
+    raise AssertionError("what is due never ends")
+
+
+async def _deliver(world: World, watch: Watch, process: Process) -> bool:
+    claimed = sorted(await world.drain(process, 100, 100), key=lambda each: each.held.claimed.slot or each.claimed_at)
+    for each in claimed:
+        slot = each.held.claimed.slot
+        if slot is not None and slot > world.clock():
+            world.clock.advance((slot - world.clock()).total_seconds())
+        world.begin(each)
+        await world.stage.settled()
+    await world.record(process, world.recordable(process))
+    await watch.look()
+    return bool(claimed)
+
+
+async def _mend(world: World, watch: Watch) -> None:
+    world.step += 1
+    await world.processes[0].craft.upkeep.mend()
+    await watch.look()
+    await _carry_out(world, watch)
+
+
+async def _until_quiet(world: World, watch: Watch, until: datetime = NEVER) -> None:
+    """From one due time to the next, with a slow sweep each minute."""
+    craft: Craft = world.processes[0].craft
+    mends = world.clock() + timedelta(seconds=MEND)
+    for _ in range(ROUNDS):
+        await _carry_out(world, watch)
+        [found] = await craft.fetch(UNFINISHED, world.clock())
+        coming = found["due"] or (mends if found["left"] else NEVER)
+        if min(coming, mends) >= until or coming == NEVER:
+            break
+        world.clock.now = max(min(coming, mends), world.clock() + timedelta(seconds=STRIDE))
+        if world.clock() >= mends:
+            mends += timedelta(seconds=MEND)
+            await _mend(world, watch)
+    else:
+        raise AssertionError("it never ends")
+    if until < NEVER:
+        world.clock.now = max(world.clock(), until)
+
+
+async def _nothing_stuck(world: World) -> None:
+    async with world.database.raw() as connection:
+        found = await stuck.stuck(connection, now=world.clock())
+    assert not found, f"stuck: {found}"
+
+
+def _nothing_lost(world: World, watch: Watch, promises: Promises) -> None:
+    picture = watch.picture
+    for key, accepted in promises.accepted.items():
+        for hook in accepted.owed:
+            deleted = picture.webhooks[hook]["deleted_at"] is not None
+            # Nobody else is sent what was erased while its deliveries were being written.
+            excused = deleted or key in watch.erasures
+            assert excused or (key, hook, 0) in picture.deliveries, f"{key} was never owed to {hook}"
+    carried = {(member, p["webhook"]): p["id"] for p in picture.parcels.values() for member in p["members"]}
+    for (event, hook, number), row in picture.deliveries.items():
+        if row["state"] == "delivered" and event not in watch.erasures:  # its batch knows nothing of it any more
+            sent = (carried.get((event, hook), event), hook)
+            assert sent in world.taken, f"{event}/{number} is delivered, and nobody took it"
+        if row["state"] in ("parked", "collecting", "bundled"):
+            status = picture.webhooks[hook]["status"]
+            assert status == "DISABLED", f"{event}/{number} is {row['state']} under {status}"

@@ -1,0 +1,69 @@
+"""The statements that write a delivery's state make the moves of the table, all of them and no others (protocol.md, Rows).
+
+That each row keeps to it in use is held by the machine.
+"""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+from delivery import ledger
+from delivery.lifecycle import FINAL, MOVES, State
+
+OWED, PARKED, COLLECTING, BUNDLED = State.OWED, State.PARKED, State.COLLECTING, State.BUNDLED
+DELIVERED, FAILED, CANCELLED, EXPIRED = State.DELIVERED, State.FAILED, State.CANCELLED, State.EXPIRED
+
+Move = tuple[State, State]
+
+
+def moves(sources: set[State], targets: set[State]) -> set[Move]:
+    """From each to each."""
+    return {(source, target) for source in sources for target in targets}
+
+
+#: A claim leaves what it takes owed.
+CLAIM = moves({OWED}, {PARKED, CANCELLED})
+LOST = moves({OWED}, {FAILED})
+
+#: Which moves each statement of the ledger makes, as its conditions allow.
+WRITTEN: dict[str, set[Move]] = {
+    "bundles.CLOSE": moves({COLLECTING}, {BUNDLED}),
+    "bundles.ERASED": moves({COLLECTING}, {EXPIRED}),
+    "claims.BY_TICKET": CLAIM,
+    "claims.BY_PROBE": moves({PARKED}, {OWED}),
+    "drains.ASIDE": LOST,
+    "drains.TAKE_DUE": CLAIM | LOST,
+    "erasures.STOP": moves({OWED, PARKED, COLLECTING, BUNDLED}, {EXPIRED}),
+    "errands.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
+    "errands.WAKE": moves({PARKED}, {OWED}),
+    "gathered.EXPIRE": moves({COLLECTING}, {EXPIRED}),
+    "members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
+    "paces.ASIDE": LOST,
+    "paces.PACE": CLAIM | LOST,
+    "records.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),
+    "retention.LET_GO": moves({OWED, PARKED, COLLECTING}, {EXPIRED}),
+    "sweeps.EXPIRE": moves({PARKED}, {EXPIRED}),
+}
+
+
+def statements() -> Iterator[str]:
+    """The ledger's statements that set a state, by module and name."""
+    for module in pkgutil.iter_modules(ledger.__path__):
+        for name, text in vars(importlib.import_module(f"delivery.ledger.{module.name}")).items():
+            if name.isupper() and isinstance(text, str) and "deliveries" in text:
+                changes = re.findall(r"\bSET\b(.*?)(?=\bFROM\b|\bWHERE\b|\Z)", text, re.DOTALL)
+                if any(re.search(r"\bstate =", change) for change in changes):
+                    yield f"{module.name}.{name}"
+
+
+def test_every_statement_that_moves_a_row_is_known() -> None:
+    """A new one says here which moves it makes."""
+    assert sorted(statements()) == sorted(WRITTEN)
+
+
+def test_the_table_is_what_the_statements_do() -> None:
+    """Nobody moves a row as the table does not say, and the table says nothing that nobody does."""
+    written = set().union(*WRITTEN.values())
+
+    assert written == {(source, target) for source, targets in MOVES.items() for target in targets}

@@ -1,0 +1,187 @@
+"""Answers to the byte: what is understood, what is refused with which words, and how much is read of any."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from delivery.wire.answers import HEAD_BYTES, HEAD_LINES
+from delivery.wire.sender import Attempt, FailureKind
+from tests.delivery.wire.attempts import attempt, failed, replied
+from tests.delivery.wire.scripted import Client, Meet, Scripted, plainly, then_closing
+
+ON_BOTH_LOOPS = True
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+async def answered(meet: Meet, *, deadline: float = 10.0) -> Attempt:
+    async with Scripted(meet) as server, plainly() as sender:
+        return await attempt(sender, server.url, deadline=deadline)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "body"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + b"\r\nok", 200, b"ok"),
+        (CHUNKED + b"1;a=b;c\r\no\r\n1\r\nk\r\n0\r\nX-Other: 9\r\nX-Trailer: 1\r\n\r\n", 200, b"ok"),
+        (CHUNKED + b"2  \r\nok\r\n0\r\n\r\n", 200, b"ok"),
+        (OK + b"Transfer-Encoding: gzip\r\n\r\nuntil the end", 200, b"until the end"),
+        (b"HTTP/1.0 200\r\n\r\nold", 200, b"old"),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nbody", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nbody", 304, b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\nxyz", 101, b""),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 200, b"ok"),
+        (OK + b"X-Folded: a\r\n b\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (OK + b"X-Nul: a\x00b\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (OK + b"X-Odd: \x01\x7f\xff\xfe\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+        (OK + b"Content-Length: 2\r\n\r\nok, and more than was said", 200, b"ok"),
+        (b"\r\n" + OK + b"Content-Length: 2\r\n\r\nok", 200, b"ok"),
+    ],
+)
+async def test_what_is_understood(raw: bytes, status: int, body: bytes) -> None:
+    """Interim answers, chunks, no length, odd characters: an answer that says what it is counts, so that none is asked for."""
+    result = replied(await answered(then_closing(raw)))
+
+    assert (result.status, result.body, result.truncated) == (status, body, False)
+    assert "\0" not in repr(result.headers)
+    assert not {"X-Trailer", "Link"} & {name for name, _ in result.headers}
+
+
+async def test_it_is_understood_in_whatever_pieces_it_comes() -> None:
+    """Byte by byte, and with the head cut anywhere."""
+    raw = (
+        b"HTTP/1.1 100 Continue\r\n\r\n"
+        + OK
+        + b"X-Name: value\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    )
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        for place in range(len(raw)):
+            client.writer.write(raw[place : place + 1])
+            await client.writer.drain()
+
+    result = replied(await answered(meet))
+
+    assert (result.status, result.body) == (200, b"ok")
+    assert result.headers == (("X-Name", "value"), ("Transfer-Encoding", "chunked"))
+
+
+HEAD, BODY = "the answer is not HTTP: ", "the answer's body is not HTTP: "
+
+
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        (OK + b"No colon\r\n\r\n", HEAD + "Invalid header token"),
+        (OK + b"X-Space : x\r\n\r\n", HEAD + "Invalid header token"),
+        (OK + b"X-\x00: x\r\n\r\n", HEAD + "Invalid header token"),
+        (OK + b"X-CR: a\rb\r\n\r\n", HEAD + "Missing expected LF after header value"),
+        (OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok", HEAD + "Duplicate Content-Length"),
+        (OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok", HEAD + "Duplicate Content-Length"),
+        (OK + b"Content-Length: 2\r\n" + CHUNKED[len(OK) :], HEAD + "Transfer-Encoding can't be present with"),
+        (OK + b"Content-Length: -1\r\n\r\n", HEAD + "Invalid character in Content-Length"),
+        (OK + b"Content-Length: 99999999999999999999\r\n\r\n", HEAD + "Content-Length overflow"),
+        (CHUNKED + b"zz\r\nok\r\n", BODY + "Invalid character in chunk size"),
+        (CHUNKED + b"ffffffffffffffffff\r\nok\r\n", BODY + "Chunk size overflow"),
+        (CHUNKED + b"2\r\nokok\r\n", BODY + "Expected LF after chunk data"),
+        (b"HTTP/1.1 2x0 OK\r\n\r\n", HEAD + "Invalid status code"),
+        (b"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n", HEAD + "its status is 99"),
+        (b"HTTP/1.1 1999 Odd\r\n\r\n", HEAD + "Invalid response status"),
+        (b"HTTP/2 200\r\n\r\n", HEAD + "Expected dot"),
+        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", HEAD + "Expected HTTP/"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", HEAD + "Expected HTTP/"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", HEAD + "Expected HTTP/"),
+        (OK + b"X: y\r\n" * (HEAD_LINES + 1) + b"\r\n", HEAD + f"its head has more than {HEAD_LINES} lines"),
+        (OK + b"X-Long: " + b"y" * HEAD_BYTES + b"\r\n\r\n", HEAD + f"its head is over {HEAD_BYTES} bytes"),
+    ],
+)
+async def test_what_is_not(raw: bytes, cause: str) -> None:
+    """Each with words that say what is wrong with it; what two parsers could read differently is not guessed at."""
+    result = failed(await answered(then_closing(raw)))
+
+    assert result.kind is FailureKind.protocol
+    assert result.cause.startswith(cause)
+
+
+async def test_odd_bytes_are_kept_as_text() -> None:
+    """A NUL, which no table takes, becomes a space; what is not UTF-8 is read as Latin-1."""
+    raw = OK + b"X-Nul: a\x00b\r\nX-Latin: caf\xe9\r\nX-UTF-8: caf\xc3\xa9\r\nContent-Length: 0\r\n\r\n"
+    result = replied(await answered(then_closing(raw)))
+
+    assert result.headers[:3] == (("X-Nul", "a b"), ("X-Latin", "café"), ("X-UTF-8", "café"))
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on", "says"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99, HEAD + f"its head is over {HEAD_BYTES} bytes"),
+        (OK, b"X: y\r\n" * 99, HEAD + f"its head has more than {HEAD_LINES} lines"),
+        (OK + b"X-Endless: ", b"y" * 4096, HEAD + f"its head is over {HEAD_BYTES} bytes"),
+        (CHUNKED + b"2;extension=", b"y" * 4096, BODY + "its chunks are out of proportion"),
+        (CHUNKED + b"0\r\n", b"X-Trailer: y\r\n" * 99, BODY + "its chunks are out of proportion"),
+        (CHUNKED + b"0\r\nX-Trailer: ", b"y" * 4096, BODY + "its chunks are out of proportion"),
+    ],
+    ids=["interim answers", "headers", "a header", "an extension", "trailers", "a trailer"],
+)
+async def test_what_has_no_end_is_hung_up_on(begins: bytes, goes_on: bytes, says: str) -> None:
+    """Whatever it is that goes on, it is read up to a bound, and long before the deadline."""
+    poured: list[int] = []
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        client.writer.write(begins)
+        poured.append(await client.pour(goes_on, 1 << 30))
+
+    result = failed(await answered(meet))
+
+    assert (result.kind, result.cause) == (FailureKind.protocol, says)
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [OK + b"Content-Length: 1073741824\r\n\r\n", OK + b"Content-Length: 18446744073709551615\r\n\r\n", OK + b"\r\n"],
+    ids=["a gigabyte", "a length beyond any", "without a length"],
+)
+async def test_of_a_huge_body_the_cap_is_read(begins: bytes) -> None:
+    """Case 18: the rest stays where it is; what the server could send is what sockets hold, a few megabytes."""
+    poured: list[int] = []
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        client.writer.write(begins)
+        poured.append(await client.pour(b"x" * 65536, 1 << 30))
+
+    async with Scripted(meet) as server, plainly() as sender:
+        result = replied(await attempt(sender, server.url))
+
+    assert (len(result.body), result.truncated) == (65536, True)
+    assert sum(poured) < 16 << 20
+
+
+@pytest.mark.parametrize(
+    "drips",
+    [b"HTTP/1.1 200 OK\r\nX-Slow: 1\r\n" * 99, (b"HTTP/1.1 100 Continue\r\n\r\n" * 99), OK + b"\r\n" + b"x" * 999],
+    ids=["head", "interim answers", "body"],
+)
+async def test_what_drips_ends_with_the_deadline(drips: bytes) -> None:
+    """Each byte comes in time, the answer does not: a time-out, and the receiver is hung up on."""
+    hung_up = asyncio.Event()
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        with contextlib.suppress(ConnectionError, RuntimeError):  # The second is uvloop's, where asyncio has the first.
+            for place in range(len(drips)):
+                client.writer.write(drips[place : place + 1])
+                await client.writer.drain()
+                await asyncio.sleep(0.01)
+        hung_up.set()
+
+    async with Scripted(meet) as server, plainly() as sender:
+        result = failed(await attempt(sender, server.url, deadline=0.2))
+        await hung_up.wait()
+
+    assert result.kind is FailureKind.timeout
+    assert result.cause.startswith("no answer within 0.2 s (connected after 0.")

@@ -1,0 +1,197 @@
+"""Connections kept for the next request: when they serve again, when not, and that no answer is ever another's."""
+
+import asyncio
+
+import pytest
+
+from delivery.wire.sender import FailureKind
+from delivery.wire.transport import Limits
+from tests.delivery.wire.attempts import attempt, failed, replied
+from tests.delivery.wire.scripted import OK, Client, Meet, Scripted, plainly, saying, then_closing
+
+ON_BOTH_LOOPS = True
+
+FORGED = b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"
+
+
+async def two(meet: Meet, *, limits: Limits | None = None) -> tuple[list[int], int]:
+    """The answers to two attempts one after the other, and the connections that it took."""
+    async with Scripted(meet) as server, plainly(limits) as sender:
+        results = [await attempt(sender, server.url), await attempt(sender, server.url)]
+    return [replied(result).status for result in results], server.connections
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        OK,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["length", "chunks", "interim", "1.0 that keeps"],
+)
+async def test_a_whole_answer_leaves_a_connection(first: bytes) -> None:
+    """The next request goes over it."""
+    assert await two(saying(first)) == ([200, 202], 1)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        OK + FORGED,
+        OK + FORGED[:5],
+        OK + b"garbage",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b"x" * 20,
+    ],
+    ids=["two answers", "part of another", "garbage", "a longer body", "close", "1.0", "cut at the cap"],
+)
+async def test_what_comes_after_an_answer_is_nobodys(first: bytes) -> None:
+    """Response splitting: the connection is closed, and the next request asks anew."""
+    assert await two(saying(first), limits=Limits(body_bytes=10)) == ([200, 202], 2)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "not yet heard"])
+@pytest.mark.parametrize("says", [FORGED, b"\0", b""], ids=["an answer", "a byte", "the end"])
+async def test_what_comes_unasked_is_never_an_answer(says: bytes, heard: bool) -> None:
+    """A kept connection on which something came is not used, even where the loop has not heard of it yet."""
+    clients: list[Client] = []
+    gone = asyncio.Event()
+
+    async def meet(client: Client) -> None:
+        clients.append(client)
+        await client.request()
+        client.writer.write(OK if len(clients) == 1 else b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        await client.gone()
+        gone.set()
+
+    async with Scripted(meet) as server, plainly() as sender:
+        first = replied(await attempt(sender, server.url))
+        clients[0].says(says)
+        if heard:
+            await gone.wait()
+        second = replied(await attempt(sender, server.url))
+
+    assert (first.status, second.status, server.connections) == (200, 202, 2)
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "cause"),
+    [
+        (FORGED, FailureKind.protocol, "the answer is not HTTP: it came before the request"),
+        (b"", FailureKind.reset, "connection closed by 127.0.0.1:{port} before an answer"),
+    ],
+)
+async def test_what_a_fresh_connection_says_first_is_no_answer(says: bytes, kind: FailureKind, cause: str) -> None:
+    """It is hung up on, and where it ended before it was asked anything, that is said."""
+
+    async def meet(client: Client) -> None:
+        client.writer.write(says)
+
+    async with Scripted(meet) as server, plainly(late=True) as sender:
+        result = failed(await attempt(sender, server.url))
+
+    assert (result.kind, result.cause) == (kind, cause.format(port=server.port))
+
+
+async def test_nothing_is_sent_twice() -> None:
+    """A kept connection that is closed upon the second request may have been heard: the attempt failed, and that is all."""
+    requests: list[bytes] = []
+
+    async def meet(client: Client) -> None:
+        requests.append(await client.request())
+        client.writer.write(OK)
+        requests.append(await client.request())
+
+    async with Scripted(meet) as server, plainly() as sender:
+        await attempt(sender, server.url)
+        second = failed(await attempt(sender, server.url))
+
+    assert (second.kind, len(requests), server.connections) == (FailureKind.reset, 2, 1)
+    assert second.cause == f"connection closed by 127.0.0.1:{server.port} before an answer"
+
+
+async def test_an_answer_before_the_whole_request_was_taken() -> None:
+    """It counts, whether the rest is ignored or hung up on, and the connection serves no more."""
+
+    async def unread(client: Client) -> None:
+        await client.reader.readuntil(b"\r\n\r\n")
+        client.writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    async with Scripted(unread) as server, plainly() as sender:
+        statuses = [replied(await attempt(sender, server.url)).status for _ in range(3)]
+
+    assert (statuses, server.connections) == ([413] * 3, 3)
+
+
+async def test_idle_connections_are_closed() -> None:
+    """After their time, by us, whether or not anybody asks for another."""
+    gone = asyncio.Event()
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        client.writer.write(OK)
+        await client.gone()
+        gone.set()
+
+    async with Scripted(meet) as server, plainly(Limits(idle=0.05)) as sender:
+        await attempt(sender, server.url)
+        await gone.wait()
+        await attempt(sender, server.url)
+
+    assert server.connections == 2
+
+
+async def test_a_kept_connection_makes_room_for_another_origin() -> None:
+    """At the limit, what is idle goes first."""
+    async with Scripted(saying(OK)) as one, Scripted(saying(OK)) as other, plainly(Limits(connections=1)) as sender:
+        statuses = [replied(await attempt(sender, url)).status for url in (one.url, other.url, one.url)]
+
+    assert (statuses, one.connections, other.connections) == ([200, 200, 202], 2, 1)
+
+
+async def test_whoever_finds_no_room_waits_for_it() -> None:
+    """At the limit with all in use: the next connection is dialled when one is over, or the time for connecting is."""
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        asked.set()
+        await release.wait()
+        client.writer.write(OK)
+        await client.gone()
+
+    limits = Limits(connections=1, connect_timeout=0.2)
+    async with Scripted(meet) as slow, Scripted(then_closing(OK)) as quick, plainly(limits) as sender:
+        holding = asyncio.create_task(attempt(sender, slow.url))
+        await asked.wait()
+        given_up = failed(await attempt(sender, quick.url))
+        waiting = asyncio.create_task(attempt(sender, quick.url, deadline=5))
+        await asyncio.sleep(0)
+        release.set()
+        statuses = [replied(await task).status for task in (holding, waiting)]
+
+    assert given_up.cause == f"no connection to 127.0.0.1:{quick.port} within 0.2 s"
+    assert (statuses, quick.connections) == ([200, 200], 1)
+
+
+async def test_a_cancelled_exchange_leaves_nothing() -> None:
+    """Its connection is closed, for nobody would read the answer."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        asked.set()
+        await client.gone()
+        gone.set()
+
+    async with Scripted(meet) as server, plainly() as sender:
+        task = asyncio.create_task(attempt(sender, server.url))
+        await asked.wait()
+        task.cancel()
+        await gone.wait()
+
+    assert task.cancelled()

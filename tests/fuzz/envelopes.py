@@ -1,0 +1,57 @@
+"""What must hold of any request that is read as a CloudEvent.
+
+The check answers in a word or two what became of the input; the words tell inputs apart.
+"""
+
+import re
+from uuid import UUID
+
+from subscriptions import attributes, codec, json_text, relays
+from subscriptions.errors import Refused
+from subscriptions.relays import Relayed
+from tests.fuzz.texts import sentence
+
+KEY = UUID("0196a0b4-0000-7000-8000-000000000000")
+
+
+def any_request(raw: bytes) -> str:
+    """Headers, an empty line and a body: refused in a sentence, or events that come back the same from either mode."""
+    head, _, body = raw.partition(b"\n\n")
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\n") if ":" in line)
+    headers = [(name.strip(), value.strip()) for name, _, value in lines]
+    try:
+        found = codec.decode(headers, body, limit=20)
+    except Refused as error:
+        return sentence(error)
+    modes = [_there_and_back(relayed) for relayed in found]
+    return f"{len(found)} {' '.join(modes[:2])}"
+
+
+def _there_and_back(relayed: Relayed) -> str:
+    event = relays.event_of(relayed, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20)
+    assert json_text.compact(event.body) == event.body
+    assert codec.decode([("Content-Type", codec.STRUCTURED)], event.body) == [relayed]
+    assert codec.decode([("Content-Type", codec.BATCH)], b"[%b,%b]" % (event.body, event.body)) == [relayed] * 2
+    try:
+        headers, payload = codec.encode_binary(event.body)
+    except Refused as error:
+        return sentence(error)
+    for name, value in headers:
+        assert re.fullmatch(r"[A-Za-z0-9-]+", name), name
+        assert not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value), value
+    if not payload:
+        return "without data"
+    if not any(name == "Content-Type" for name, _ in headers):
+        return "data of no type"
+    if headers[0][1].lower().startswith("application/cloudevents"):
+        # Its receiver would take the payload for an event, as H8 has it.
+        return "an event in an event"
+    (back,) = codec.decode(headers, payload)
+    assert _canonical(back) == _canonical(relayed)
+    assert relays.payload(back) == payload
+    return "binary"
+
+
+def _canonical(relayed: Relayed) -> dict[str, str]:
+    given = {name: attributes.canonical(value) for name, value in relayed.attributes.items()}
+    return {"datacontenttype": "application/json"} | given

@@ -1,0 +1,86 @@
+"""A server with our connections, and raw clients of it.
+
+What they send each other is left to the tests.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from service import problems
+from service.api import reading
+from service.connections import Connection, Limits
+
+#: More than the buffers of both sides hold.
+LARGE = b"x" * (32 << 20)
+
+
+class Door:
+    """A server with our connections, and raw clients of it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.heard: list[bytes] = []
+        self.state = ServerState()
+        self._limits = limits
+        self._clients: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> None:
+        routes = [Route("/echo", self._echo, methods=["POST", "GET"]), Route("/large", self._large)]
+        app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
+        config = Config(app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)
+        config.load()
+        made = partial(Connection, self._limits, config=config, server_state=self.state, app_state={})
+        self._server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+
+    async def _echo(self, request: Request) -> Response:
+        self.heard.append(await reading.body(request))
+        return Response(b"heard")
+
+    async def _large(self, _request: Request) -> Response:
+        return Response(LARGE)
+
+    async def client(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(*self._server.sockets[0].getsockname(), limit=1 << 16)
+        self._clients.append(writer)
+        return reader, writer
+
+    async def close(self) -> None:
+        for writer in self._clients:
+            writer.transport.abort()
+        self._server.close()
+        await until(lambda: not self.state.connections)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for a fact."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  nobody there tells
+            await asyncio.sleep(0.005)
+
+
+async def said(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], Any]:
+    """One answer: its status, its headers, its body as JSON or as text."""
+    async with asyncio.timeout(10):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = (await reader.readexactly(int(headers["content-length"]))).decode()
+    status = int(head[0].split()[1])
+    return status, headers, json.loads(body) if headers.get("content-type") == "application/json" else body
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """What still comes until the connection is closed."""
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""

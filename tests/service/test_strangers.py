@@ -1,0 +1,155 @@
+"""Every route with the ids of another workspace: whoever asks learns no more than that there is nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from delivery.lifecycle import State
+from service.api.routes import EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
+from service.auth import PERMISSIONS
+from subscriptions.clients import Role
+from subscriptions.database import Database
+from tests import builders
+from tests.builders import Result
+from tests.clock import Clock
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
+from tests.service.rows import AUDIT, NOBODY
+
+HOOK = f"{EVENTS}/webhooks/{{webhook}}"
+SUBSCRIPTIONS = f"{EVENTS}/subscriptions"
+TARGET = {"eventType": AUDIT, "webhook": {"resourceUri": HOOK}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a stranger sends to a route, and how he is answered."""
+
+    path: str
+    body: Any = None
+    role: Role = Role.SUBSCRIBER
+    status: int = 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoId:
+    """Why a route can be asked for nothing of another workspace."""
+
+    why: str
+
+
+OWN = NoId(why="makes or lists what is the caller's own; nothing in it names anything else")
+SHARED = NoId(why="the catalogue is everybody's")
+OPERATORS = NoId(why="only operators may, who see all workspaces")
+
+#: A new route has to have its line here.
+ROUTES: dict[tuple[str, str], Case | NoId] = {
+    ("POST", EVENTS + "/occurrences"): Case(
+        path=EVENTS + "/occurrences",
+        body={"apiGroup": "a", "apiVersion": "v1", "event": "b", "data": {}, "workspaceId": WORKSPACE},
+        role=Role.PUBLISHER,
+        status=403,
+    ),
+    ("POST", EVENTS + "/cloudevents"): OWN,
+    ("GET", EVENTS + "/events/{id:path}"): Case(path=f"{EVENTS}/events/{{event}}", role=Role.PUBLISHER),
+    ("DELETE", EVENTS + "/events/{id:path}"): OPERATORS,
+    ("DELETE", EVENTS + "/events"): OPERATORS,
+    ("POST", EVENTS + "/event-types"): SHARED,
+    ("GET", EVENTS + "/event-types"): SHARED,
+    ("POST", EVENTS + "/webhooks"): OWN,
+    ("GET", EVENTS + "/webhooks"): OWN,
+    ("GET", WEBHOOK): Case(path=HOOK),
+    ("PATCH", WEBHOOK): Case(path=HOOK, body={"name": "mine"}),
+    ("DELETE", WEBHOOK): Case(path=HOOK + "?force=true"),
+    ("POST", WEBHOOK + "/verify"): Case(path=HOOK + "/verify"),
+    ("GET", WEBHOOK + "/recent-deliveries"): Case(path=HOOK + "/recent-deliveries"),
+    ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry"): Case(
+        path=HOOK + "/delivery-failures/{event}/retry",
+    ),
+    ("POST", SUBSCRIPTIONS): Case(path=SUBSCRIPTIONS, body=[TARGET], status=400),
+    ("GET", SUBSCRIPTIONS): Case(path=f"{SUBSCRIPTIONS}?filter=webhookId%20eq%20'{{webhook}}'", status=200),
+    ("PATCH", SUBSCRIPTIONS): Case(path=SUBSCRIPTIONS, body=[{"subscriptionId": "{subscription}", **TARGET}]),
+    ("DELETE", SUBSCRIPTIONS): Case(path=SUBSCRIPTIONS + "?id={subscription}"),
+    ("GET", EVENTS + "/service-managers"): SHARED,
+    ("GET", EVENTS + "/service-managers/{serviceManagerId}/api-groups"): SHARED,
+    ("GET", EVENTS + "/api-groups/{apiGroupId}/events"): SHARED,
+    **{(method, path): OPERATORS for method, path, *_ in GUARDED if "/system-" in path or path.startswith(OAUTH)},
+}
+CASES = [(method, case) for (method, _), case in ROUTES.items() if isinstance(case, Case)]
+
+
+def test_every_route_has_its_line() -> None:
+    """A route that is added is thought about."""
+    assert ROUTES.keys() == {(method, path) for method, path, *_ in GUARDED}
+
+
+def test_operators() -> None:
+    """What is said to be for operators is permitted to nobody else."""
+    asked = {permission for method, path, _, permission in GUARDED if ROUTES[method, path] is OPERATORS}
+
+    assert {role for role in Role if PERMISSIONS[role] & asked} == {Role.OPERATOR}
+
+
+def test_open_routes() -> None:
+    """What asks for no token names nobody's things, except a workspace together with its client's secret."""
+    assert [path for _, path, _ in OPEN if "{" in path] == [OAUTH + "/oauth2/{workspaceId}/token"]
+
+
+@pytest.fixture
+async def things(api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock) -> dict[str, str]:
+    """A webhook, its subscription, and an event whose delivery failed."""
+    owner = await callers.headers(Role.SUBSCRIBER)
+    asked = {
+        "name": "hook",
+        "destination": "https://127.0.0.1:9/",
+        "secret": "s3cr3t",
+        "challengeRequestEnabled": False,
+    }
+    made = (await api.post(f"{EVENTS}/webhooks", json=asked, headers=owner)).json()
+    wanted = {"eventType": AUDIT, "webhook": {"resourceUri": made["resourceUri"]}}
+    [ordered] = (await api.post(SUBSCRIPTIONS, json=[wanted], headers=owner)).json()
+    event = builders.event(clock, workspace_id=WORKSPACE)
+    await builders.tried(database, clock, event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503"))
+    return {"webhook": made["id"], "subscription": ordered["id"], "event": str(event.key)}
+
+
+def filled(value: Any, names: dict[str, str]) -> Any:
+    """The value with ids in place of their names."""
+    if isinstance(value, str):
+        for name, identifier in names.items():
+            value = value.replace(f"{{{name}}}", identifier)
+        return value
+    if isinstance(value, dict):
+        return {key: filled(each, names) for key, each in value.items()}
+    return [filled(each, names) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("method", "case"), CASES, ids=lambda value: value if isinstance(value, str) else value.path)
+async def test_strangers(
+    method: str, case: Case, api: httpx.AsyncClient, things: dict[str, str], callers: Callers
+) -> None:
+    """An id of another workspace is answered to the letter as one that nothing has, by whatever role, and nothing changes."""
+    owner = await callers.headers(Role.SUBSCRIBER, Role.PUBLISHER)
+    stranger = await callers.headers(case.role, workspace=OTHER_WORKSPACE)
+
+    async def asked(names: dict[str, str]) -> tuple[int, str]:
+        body = filled(case.body, names)
+        response = await api.request(method, filled(case.path, names), json=body, headers=stranger)
+        shown = response.text
+        for identifier in names.values():
+            shown = shown.replace(identifier, "-")
+        told = response.json()
+        return response.status_code, shown.replace(told.get("debugId", "-"), "")
+
+    async def seen() -> list[Any]:
+        paths = (HOOK, HOOK + "/recent-deliveries", SUBSCRIPTIONS, f"{EVENTS}/events/{{event}}")
+        return [(await api.get(filled(path, things), headers=owner)).json() for path in paths]
+
+    before = await seen()
+    theirs, nobodys = await asked(things), await asked(dict.fromkeys(things, NOBODY))
+
+    assert theirs == nobodys
+    assert theirs[0] == case.status
+    assert await seen() == before

@@ -1,0 +1,145 @@
+"""Failed logins: how they are counted, as tables, and what the token endpoint makes of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from service.app import build
+from service.doors import Doors
+from service.throttle import Throttle
+from subscriptions import clients
+from subscriptions.clients import Client, Draft, Role
+from tests.clock import Clock
+from tests.service.callers import WORKSPACE
+
+TOKEN = f"/authorization/v2/oauth2/{WORKSPACE}/token"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+def after(failures: Sequence[tuple[str, str]], throttle: Throttle | None = None) -> Throttle:
+    """A throttle after failures of clients from addresses, all at noon."""
+    throttle = throttle or Throttle()
+    for client, address in failures:
+        throttle.failed(client, address, NOON)
+    return throttle
+
+
+@pytest.mark.parametrize(
+    ("failures", "client", "address", "seconds"),
+    [
+        ([], "a", HERE, 0),
+        ([("a", HERE)] * 9, "a", HERE, 0),
+        ([("a", HERE)] * 10, "a", HERE, 6),
+        ([("a", HERE)] * 12, "a", HERE, 18),
+        # Others go on, and the same one from elsewhere does.
+        ([("a", HERE)] * 12, "b", HERE, 0),
+        ([("a", HERE)] * 12, "a", THERE, 0),
+        # Many names from one address are one guesser.
+        ([(str(n), HERE) for n in range(49)], "a", HERE, 0),
+        ([(str(n), HERE) for n in range(50)], "a", HERE, 6),
+        ([(str(n), HERE) for n in range(50)], "a", THERE, 0),
+        # Of IPv6 one guesser has a whole network; of IPv4 in IPv6's clothes one address.
+        ([("a", f"2001:db8::{n}") for n in range(10)], "a", "2001:db8::ffff:1:2:3", 6),
+        ([("a", f"2001:db8::{n}") for n in range(10)], "a", "2001:db8:0:1::1", 0),
+        ([("a", f"::ffff:{HERE}")] * 10, "a", HERE, 6),
+        ([("a", "")] * 10, "a", "", 6),
+    ],
+)
+def test_waits(failures: Sequence[tuple[str, str]], client: str, address: str, seconds: int) -> None:
+    """Ten failures of a client from an address, and fifty from an address, are forgiven before one has to wait."""
+    assert after(failures).wait(client, address, NOON) == seconds
+
+
+@pytest.mark.parametrize(("later", "seconds"), [(0, 6), (5.5, 1), (6, 0), (60, 0), (-30, 36)])
+def test_forgetting(later: float, seconds: int) -> None:
+    """A failure is forgotten every six seconds; a clock that is set back gives nothing."""
+    throttle = after([("a", HERE)] * 10)
+
+    assert throttle.wait("a", HERE, NOON + timedelta(seconds=later)) == seconds
+
+
+def test_known_here() -> None:
+    """A client that got its token from an address goes on getting it, whatever others fail there; its own failures count."""
+    throttle = Throttle()
+    throttle.succeeded("a", HERE)
+    after([(str(n), HERE) for n in range(100)], throttle)
+
+    others = [throttle.wait(client, HERE, NOON) for client in ("a", "b")]
+    after([("a", HERE)] * 10, throttle)
+
+    assert others == [0, 306]
+    assert throttle.wait("a", HERE, NOON) == 6
+
+
+def test_memory_is_bounded() -> None:
+    """Any number of names and addresses leaves no more than so many in memory; who failed last is still counted."""
+    throttle = Throttle(most=10)
+    for n in range(1000):
+        throttle.succeeded(str(n), HERE)
+        throttle.failed(f"x{n}", f"198.51.{n // 250}.{n % 250}", NOON)
+    after([("a", HERE)] * 10, throttle)
+
+    assert len(throttle) <= 30
+    assert throttle.wait("a", HERE, NOON) == 6
+
+
+@pytest.fixture
+async def known(doors: Doors) -> tuple[Client, str]:
+    draft = Draft(workspace_id=WORKSPACE, name="a viewer", roles=frozenset({Role.VIEWER}))
+    async with doors.database.transaction() as connection:
+        return await clients.create(connection, draft, now=doors.clock())
+
+
+def form(client: str, secret: str) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "client_id": client, "client_secret": secret}
+
+
+async def test_guessing(api: httpx.AsyncClient, known: tuple[Client, str], clock: Clock) -> None:
+    """After ten wrong secrets even the right one waits: 429 and `Retry-After`, whatever address a header claims."""
+    client, secret = known
+    forwarded = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    wrong = [await api.post(TOKEN, data=form(str(client.id), "x"), headers=forwarded) for _ in range(11)]
+    early = await api.post(TOKEN, data=form(str(client.id), secret))
+    clock.advance(6)
+    late = await api.post(TOKEN, data=form(str(client.id), secret))
+
+    assert [each.status_code for each in wrong] == [401] * 10 + [429]
+    assert (early.status_code, early.headers["retry-after"], early.headers["cache-control"]) == (429, "6", "no-store")
+    assert early.json()["error"] == "temporarily_unavailable"
+    assert late.status_code == 200
+
+
+async def test_others_get_in(api: httpx.AsyncClient, doors: Doors, known: tuple[Client, str]) -> None:
+    """While someone guesses a client's secret, it gets its token from elsewhere, and others get theirs."""
+    client, secret = known
+    for _ in range(20):
+        await api.post(TOKEN, data=form(str(client.id), "x"))
+    async with doors.database.transaction() as connection:
+        draft = Draft(workspace_id=WORKSPACE, name="other", roles=frozenset({Role.VIEWER}))
+        other, other_secret = await clients.create(connection, draft, now=doors.clock())
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = doors
+    elsewhere = httpx.ASGITransport(app, client=("192.0.2.7", 1))
+
+    here = await api.post(TOKEN, data=form(str(other.id), other_secret))
+    async with httpx.AsyncClient(transport=elsewhere, base_url="http://hooklake") as caller:
+        there = await caller.post(TOKEN, data=form(str(client.id), secret))
+
+    assert (here.status_code, there.status_code) == (200, 200)
+
+
+async def test_nothing_is_told(api: httpx.AsyncClient, known: tuple[Client, str]) -> None:
+    """A wrong secret, an unknown client and one that cannot be are answered alike, and counted alike."""
+    names = [str(known[0].id), str(uuid4()), "nobody", "\r\nx: y\0\u20ac"]
+
+    answers = {name: [await api.post(TOKEN, data=form(name, "x")) for _ in range(11)] for name in names}
+
+    told = {
+        tuple((each.status_code, each.text, each.headers.get("retry-after"), *each.headers) for each in given)
+        for given in answers.values()
+    }
+    assert len(told) == 1

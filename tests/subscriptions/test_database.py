@@ -1,0 +1,141 @@
+"""The door to PostgreSQL when a connection dies in the middle: what is raised, and what is lent next."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import make_url, text
+
+from subscriptions.database import SPAN, Database, DatabaseClock
+from subscriptions.errors import Unavailable
+from subscriptions.settings import Settings
+from tests.conftest import VAULT_KEYS
+
+
+class Lingering:
+    """A way to a server on which connections stay open after the server has closed them, as a stopped or slow one leaves them."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        #: Set when the server closed a connection, and all it had said was handed on.
+        self.said = asyncio.Event()
+        self._behind = port
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carries bytes both ways."""
+        there, back = await asyncio.open_connection("127.0.0.1", self._behind)
+        tasks = [asyncio.create_task(self._carry(reader, back)), asyncio.create_task(self._carry(there, writer))]
+        self._tasks.update(tasks)
+        with suppress(asyncio.CancelledError, OSError):
+            await tasks[1]
+            self.said.set()
+            await asyncio.Event().wait()
+        for end in (writer, back):
+            end.transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+
+@asynccontextmanager
+async def lingering(port: int) -> AsyncIterator[Lingering]:
+    way = Lingering(port)
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        await way.connected(reader, writer)
+
+    server = await asyncio.start_server(handle, "127.0.0.1")
+    way.port = server.sockets[0].getsockname()[1]
+    yield way
+    server.close()
+    for task in handlers:
+        task.cancel()
+    await asyncio.gather(*handlers, return_exceptions=True)
+
+
+async def _raw(door: Database) -> int:
+    async with door.raw() as connection:
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+
+async def _raw_transaction(door: Database) -> int:
+    async with door.raw() as connection, connection.transaction():
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+
+async def _transaction(door: Database) -> int:
+    async with door.transaction() as connection:
+        return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+@pytest.mark.parametrize(
+    "use", [_raw, _raw_transaction, _transaction], ids=["raw", "transaction on raw", "transaction"]
+)
+async def test_given_notice(database: Database, database_url: str, use: Callable[[Database], Awaitable[int]]) -> None:
+    """A connection that was given notice but is not closed yet is Unavailable, once: it is not lent again."""
+    url = make_url(database_url)
+    assert url.port is not None
+    async with lingering(url.port) as way:
+        there = url.set(port=way.port).render_as_string(hide_password=False)
+        door = Database(Settings(database_url=there, vault_keys=VAULT_KEYS, database_connections=1))
+        pid = await use(door)
+        async with database.raw() as other:
+            await other.execute("SELECT pg_terminate_backend($1)", pid)
+        await way.said.wait()
+        # The notice is read in the next turn of the loop.
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+        with pytest.raises(Unavailable, match="PostgreSQL"):
+            await use(door)
+        again = await use(door)
+    await door.close()
+
+    assert again != pid
+
+
+async def test_standstill_in_a_transaction(database: Database, database_url: str) -> None:
+    """A process that stands still in a transaction loses it, and its locks, after the wait; going on, it is told Unavailable."""
+    door = Database(Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.3))
+    async with database.raw() as connection:
+        await connection.execute("INSERT INTO workers (name, slots, free, seen_at) VALUES ('one', 1, 1, now())")
+
+    async def stand_still() -> None:
+        async with door.raw() as still, still.transaction():
+            await still.execute("UPDATE workers SET free = 2")
+            async with database.raw() as other:
+                await other.execute("UPDATE workers SET free = 3", timeout=10)
+            await still.execute("UPDATE workers SET free = 4")
+
+    with pytest.raises(Unavailable, match="PostgreSQL"):
+        await stand_still()
+    async with database.raw() as connection:
+        free = await connection.fetchval("SELECT free FROM workers")
+    await door.close()
+
+    assert free == 3
+
+
+def test_late_answers() -> None:
+    """A time that was told late does not set the clock back, one that is ahead sets it at once, one set back in a while."""
+    told, steady = datetime(2026, 5, 4, tzinfo=UTC), [100.0]
+    clock = DatabaseClock(wall=lambda: 0.0, steady=lambda: steady[0])
+    clock.follow(told)
+    behind: list[float] = []
+    # A stop of six seconds after the answer was given; an answer in time; a clock that was put ahead by a minute, and back.
+    for passed, offset in ((6.0, -6.0), (1.0, 0.0), (1.0, 60.0), (1.0, 0.0), (SPAN, 0.0), (SPAN + 1, 0.0)):
+        steady[0] += passed
+        told += timedelta(seconds=passed)
+        clock.follow(told + timedelta(seconds=offset))
+        behind.append((clock() - told).total_seconds())
+
+    assert behind == [0.0, 0.0, 60.0, 60.0, 60.0, 0.0]

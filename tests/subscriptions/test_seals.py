@@ -1,0 +1,207 @@
+"""The rotation of vault keys over a real database: what is sealed, sealed again, and never at another's expense.
+
+The commands are left to `tests/service/test_vaulting.py`, deliveries meanwhile to `tests/flows`.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import LargeBinary
+
+from subscriptions import seals, tables
+from subscriptions.database import Database
+from subscriptions.keyring import Keyring
+from subscriptions.registry import Hook, Registry
+from subscriptions.vault import Vault
+from subscriptions.webhooks import Change, Owner, Registration, Webhook
+from tests.clock import Clock
+
+OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
+BEFORE, ROTATING, AFTER = Vault([OLD]), Vault([NEW, OLD]), Vault([NEW])
+OWNER = Owner(workspace_id="3009de2825f211ec8a84fedebcb4a754", principal="user:one", created_by="a program")
+PLAIN = Registration(name="hook", destination="https://example.com/hook", secret="first-secret")
+#: Binary columns that hold no secret.
+CLEAR = {
+    "attempts": {"request_headers", "response_headers", "response_body"},
+    "clients": {"secret_hash"},
+    "events": {"body"},
+    "receipts": {"key", "digest"},
+}
+
+
+async def insert(database: Database, clock: Clock, count: int = 1, vault: Vault = BEFORE) -> list[Webhook]:
+    """Webhooks of which each has two secrets and an API key."""
+    registry = Registry(vault, most=10_000)
+    async with database.transaction() as connection:
+        return [
+            await registry.insert(
+                connection,
+                replace(PLAIN, name=f"hook {n}", secondary_secret="second", auth_type="APIKey", api_key=f"key-{n}"),
+                OWNER,
+                now=clock(),
+            )
+            for n in range(count)
+        ]
+
+
+async def hooks(database: Database, vault: Vault, made: list[Webhook]) -> list[Hook]:
+    async with database.raw() as connection:
+        found = await Registry(vault).hooks(connection, [webhook.id for webhook in made])
+    return [found[webhook.id] for webhook in made]
+
+
+async def change(database: Database, vault: Vault, webhook: Webhook, secret: str, clock: Clock) -> None:
+    async with database.transaction() as connection:
+        await Registry(vault).update(connection, webhook.id, Change(secret=secret), now=clock())
+
+
+def test_every_sealed_column_is_known() -> None:
+    """Whatever binary column there is holds either something sealed, which a rotation seals again, or no secret."""
+    binary = {
+        table.name: {column.name for column in table.columns if isinstance(column.type, LargeBinary)}
+        for table in tables.metadata.tables.values()
+    }
+    sealed = {shelf.table: set(shelf.columns) for shelf in seals.SHELVES}
+
+    assert {name: columns - CLEAR.get(name, set()) for name, columns in binary.items() if columns} == {
+        name: sealed.get(name, set()) for name, columns in binary.items() if columns
+    }
+
+
+async def test_everything_is_sealed_again(database: Database, clock: Clock) -> None:
+    """After a rotation the first key alone opens all there is; generation, epoch and time of change are as they were."""
+    made = await insert(database, clock, 3)
+    kid, _ = await Keyring(database, BEFORE).signing(clock())
+    before = await hooks(database, BEFORE, made)
+
+    first = await seals.reseal(database, ROTATING)
+    second = await seals.reseal(database, ROTATING)
+
+    assert (first.resealed, first.in_use, first.shut) == (10, {"new": 10}, ())
+    assert (second.resealed, second.in_use, second.shut) == (0, {"new": 10}, ())
+    assert await hooks(database, AFTER, made) == before
+    assert (await Keyring(database, AFTER).signing(clock()))[0] == kid
+
+
+async def test_many_chunks(database: Database, clock: Clock) -> None:
+    """It goes on from chunk to chunk to the end, past deleted webhooks, which hold nothing."""
+    made = await insert(database, clock, 6)
+    async with database.transaction() as connection:
+        await Registry(BEFORE).soft_delete(connection, made[0].id, now=clock())
+
+    done = await seals.reseal(database, ROTATING, chunk=2)
+
+    assert (done.resealed, done.in_use) == (15, {"new": 15})
+
+
+async def test_a_change_meanwhile_stays(database: Database, clock: Clock) -> None:
+    """A secret that was replaced after it was found is not overwritten, whichever key sealed the new one."""
+    made = await insert(database, clock, 2)
+    found = [text async for text in seals.texts(database, seals.WEBHOOKS) if text.column == "secret"]
+    await change(database, BEFORE, made[0], "by an old process", clock)
+    await change(database, ROTATING, made[1], "by a new process", clock)
+
+    replaced = [await seals.replace(database, ROTATING, text) for text in found]
+    done = await seals.reseal(database, ROTATING)
+
+    assert replaced == [False, False]
+    assert done.in_use == {"new": 6}
+    secrets = [hook.secrets[0] for hook in await hooks(database, AFTER, made)]
+    assert secrets == ["by an old process", "by a new process"]
+
+
+async def test_changes_under_way(database: Database, clock: Clock) -> None:
+    """Rotations and changes of the same secrets, all at once: each webhook ends with the last secret it was given."""
+    made = await insert(database, clock, 8)
+
+    async def give(webhook: Webhook) -> None:
+        for number in range(5):
+            await change(database, ROTATING if number % 2 else BEFORE, webhook, f"secret-{number}", clock)
+
+    async with asyncio.TaskGroup() as tasks:
+        for webhook in made:
+            tasks.create_task(give(webhook))
+        tasks.create_task(seals.reseal(database, ROTATING))
+        tasks.create_task(seals.reseal(database, ROTATING))
+    await seals.reseal(database, ROTATING)
+
+    found = await hooks(database, AFTER, made)
+    assert [hook.secrets for hook in found] == [("secret-4", "second")] * 8
+    assert [hook.generation for hook in found] == [6] * 8
+
+
+async def test_what_stays_shut_is_told(database: Database, clock: Clock) -> None:
+    """What no key opens is named with its place and its reason, without the text; the rest is sealed again all the same."""
+    lost = await insert(database, clock, vault=Vault([("lost", b"l" * 32)]))
+    async with database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET name = 'another'")
+    await insert(database, clock)
+
+    done = await seals.reseal(database, ROTATING)
+
+    assert (done.resealed, done.in_use) == (3, {"lost": 3, "new": 3})
+    assert [text.split(":")[0] for text in done.shut] == [
+        f"webhooks {lost[0].id} {column}" for column in ("secret", "secondary_secret", "api_key")
+    ]
+    assert all("'lost', which is not in HOOKLAKE_VAULT_KEYS" in text for text in done.shut)
+
+
+@pytest.mark.parametrize(
+    ("vault", "missing"),
+    [
+        (BEFORE, []),
+        (ROTATING, []),
+        (AFTER, ["old"]),
+        (Vault([("old", b"x" * 32)]), ["old"]),
+        (Vault([("old", b"x" * 32), NEW]), ["old"]),
+    ],
+    ids=["same", "rotating", "gone", "another of the same id", "another beside"],
+)
+async def test_missing_keys(database: Database, clock: Clock, vault: Vault, missing: list[str]) -> None:
+    """A key that is not here is missing, and so is one that is another under the same id."""
+    await insert(database, clock, 2)
+    await Keyring(database, BEFORE).signing(clock())
+
+    async with database.raw() as connection:
+        found = [await seals.missing_keys(connection, vault, shelf) for shelf in seals.SHELVES]
+
+    assert found == [missing, missing]
+
+
+async def test_what_asks_for_no_key(database: Database, clock: Clock) -> None:
+    """Neither a deleted webhook asks for a key, nor a damaged text beside whole ones of the same key."""
+    gone, damaged, _ = (
+        *await insert(database, clock, vault=Vault([("lost", b"l" * 32)])),
+        *await insert_renamed(database, clock),
+    )
+    async with database.transaction() as connection:
+        await Registry(BEFORE).soft_delete(connection, gone.id, now=clock())
+    async with database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET secret = secondary_secret WHERE id = $1", damaged.id)
+
+        missing = await seals.missing_keys(connection, BEFORE, *seals.SHELVES)
+
+    assert missing == []
+
+
+async def insert_renamed(database: Database, clock: Clock) -> list[Webhook]:
+    async with database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET name = 'another'")
+    return await insert(database, clock, 2)
+
+
+async def test_forgetting_a_lost_key(database: Database, clock: Clock) -> None:
+    """What a lost key sealed is emptied, and only that: the others go on, and new secrets can be given."""
+    (lost,) = await insert(database, clock, vault=Vault([("lost", b"l" * 32)]))
+    kept = await insert_renamed(database, clock)
+    await Keyring(database, Vault([("lost", b"l" * 32)])).signing(clock())
+
+    forgotten = await seals.forget(database, "lost")
+
+    async with database.raw() as connection:
+        assert await seals.missing_keys(connection, BEFORE, *seals.SHELVES) == []
+    assert forgotten == 4
+    assert [hook.sealed for hook in await hooks(database, BEFORE, kept)] == [None, None]
+    assert (await hooks(database, BEFORE, [lost]))[0].secrets == ()
+    assert await Keyring(database, BEFORE).signing(clock())

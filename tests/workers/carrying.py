@@ -1,0 +1,117 @@
+"""An engine over a real database, and wires on which webhooks misbehave.
+
+What it should carry, and when, is left to the tests.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from delivery.tickets import Errand
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.sender import Destination
+from tests.delivery.craft import Craft
+from tests.delivery.destinations import TIMED_OUT, reply
+from workers.engine import Engine
+from workers.settings import Settings
+
+OTHER = "485d4628bb5911eeb355f27748645044"
+SHARE = 64
+REFUSED = Failure(kind=FailureKind.refused, cause="connection refused")
+
+
+class Hanging:
+    """A wire on which webhooks hang until they are let go; `arrived` counts what the others got."""
+
+    def __init__(self, *webhooks: UUID) -> None:
+        self._webhooks = set(webhooks)
+        self._let_go = asyncio.Event()
+        self._told = asyncio.Condition()
+        self.hanging = self.arrived = 0
+
+    async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
+        if destination.webhook not in self._webhooks:
+            async with self._told:
+                self.arrived += 1
+                self._told.notify_all()
+            return reply()
+        self.hanging += 1
+        async with self._told:
+            self._told.notify_all()
+        await self._let_go.wait()
+        return TIMED_OUT
+
+    def let_go(self) -> None:
+        """All that hang time out, and what comes next hangs again."""
+        self._let_go.set()
+        self._let_go = asyncio.Event()
+        self.hanging = 0
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self._told:
+            await self._told.wait_for(fact)
+
+
+class Refusing:
+    """A wire on which all connections are refused, until it is well."""
+
+    def __init__(self) -> None:
+        self.well = False
+        self.refused = self.answered = self.probes = self.most_at_once_when_open = 0
+        self._at_once = 0
+        self._told = asyncio.Condition()
+
+    async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
+        self._at_once += 1
+        await asyncio.sleep(0)
+        if self.refused >= SHARE and not self.well:
+            self.probes += 1
+            self.most_at_once_when_open = max(self.most_at_once_when_open, self._at_once)
+        self._at_once -= 1
+        self.answered += self.well
+        self.refused += not self.well
+        async with self._told:
+            self._told.notify_all()
+        return reply() if self.well else REFUSED
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self._told:
+            await self._told.wait_for(fact)
+
+
+async def nothing(_: Errand) -> None:
+    return None
+
+
+def engine_of(
+    craft: Craft, carry: Callable[[Errand], Awaitable[None]] = nothing, *, in_flight: int = 500, patience: float = 0.4
+) -> Engine:
+    """`patience` is the admission wait, in seconds."""
+    settings = Settings(
+        broker_url="redis://nowhere",
+        in_flight=in_flight,
+        in_flight_per_webhook=SHARE,
+        admission_wait=patience,
+        record_window=0.01,
+    )
+    return Engine(craft.rounds, settings, carry)
+
+
+async def claims(craft: Craft, webhook: UUID) -> int:
+    """Each claim raised one fence."""
+    return int(await craft.value("SELECT coalesce(sum(fence), 0) FROM deliveries WHERE webhook = $1", webhook))
+
+
+@asynccontextmanager
+async def sweeping(engine: Engine) -> AsyncIterator[None]:
+    """Drains one after another, as a busy sweep sends them."""
+
+    async def drains() -> None:
+        while not engine.closing:
+            await engine.drain()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(drains())
+        yield
+        engine.closing = True
