@@ -84,6 +84,7 @@ async def settle(side: Side, taken: Sequence[Claimed]) -> float:
 
 
 def _record(claimed: Claimed, now: datetime) -> Record:
+    size = 20 + claimed.event.int % 200
     return Record(
         event=claimed.event,
         webhook=claimed.webhook,
@@ -97,8 +98,8 @@ def _record(claimed: Claimed, now: datetime) -> Record:
         milliseconds=5,
         status=200,
         reason="200 OK",
-        request_headers=b'[["content-type","application/json"]]',
-        response_headers=b"[]",
+        request_headers=b'[["content-type","application/json"],["webhook-id","1"],["x","%b"]]' % (b"y" * size),
+        response_headers=b'[["content-length","2"],["date","Sun, 22 Nov 2026 12:00:00 GMT"]]',
         response_body=b"ok",
     )
 

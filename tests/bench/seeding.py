@@ -42,11 +42,13 @@ INSERT INTO {{deliveries}} (event, webhook, round, state, due_at, fence, attempt
 SELECT {KEY}, {HOOK}, 0, 'owed', $5::timestamptz + n * interval '1 millisecond', 2, 1, 0, now(), 0, 503, '503 Service Unavailable'
 FROM {ROWS}
 """
+# Of many sizes, as those that are measured: rows smaller than all others would each go into a gap of an old page.
 ATTEMPTS = f"""
 INSERT INTO {{attempts}} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
     request_headers, response_headers, response_body)
 SELECT {HOOK}, {KEY}, 0, 1, $5, 12, n % 50 <> 0, CASE WHEN n % 50 = 0 THEN 410 ELSE 200 END, '200 OK',
-    convert_to('[["content-type","application/json"],["webhook-id","' || n || '"],["x","' || repeat('y', 120) || '"]]', 'UTF8'),
+    convert_to('[["content-type","application/json"],["webhook-id","' || n || '"],["x","'
+        || repeat('y', 20 + (n::bigint * 7919 % 200)::int) || '"]]', 'UTF8'),
     '[["content-length","2"],["date","Sun, 22 Nov 2026 12:00:00 GMT"]]', 'ok'
 FROM {ROWS}
 """
