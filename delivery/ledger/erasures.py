@@ -24,7 +24,7 @@ RECORDED = 60.0
 PAGE, FEW = 500, 50
 #: Deadlocks in a row that end an erasure: claims and records lock rows in other orders.
 DEADLOCKS = 5
-#: A batch closed so long (seconds) before an erasure may have become visible only after it had begun.
+#: A batch closed so long (seconds) before an erasure may have become visible only after it had begun; no clock lags further.
 CLOSING = 60.0
 
 # After this none of the deliveries is begun any more. What a claim holds is left: its try is under way, and its record says
@@ -103,8 +103,8 @@ class Erased:
 async def erase(connection: Raw, keys: Sequence[UUID], *, now: datetime, since: UUID | None = None) -> None:
     """Empties events, the answers to them and the batches with them; what waits of them ends `expired`. May be said again.
 
-    Batches are looked for from `since` on, or from each event on. After the commit no try of them begins; for those under
-    way a job comes back. One transaction, which the caller may have opened.
+    Batches are looked for from `since` on, or from shortly before the events on. After the commit no try of them begins;
+    for those under way a job comes back. One transaction, which the caller may have opened.
     """
     for _ in range(DEADLOCKS - 1):
         try:
@@ -184,7 +184,9 @@ async def _erase(connection: Raw, keys: Sequence[UUID], now: datetime, since: UU
             webhooks.update(row["webhook"] for row in await connection.fetch(on_day(WEBHOOKS, day), of_day))
         await _forget(connection, keys, now)
         if webhooks:
-            await _cut(connection, keys, webhooks, since or min(keys), now)
+            # A batch may be closed in the millisecond in which its event came in, or by a clock that lags behind.
+            early = events.key_time(min(keys)) - timedelta(seconds=CLOSING)
+            await _cut(connection, keys, webhooks, since or events.key_floor(early), now)
 
 
 async def _forget(connection: Raw, keys: Sequence[UUID], now: datetime) -> None:

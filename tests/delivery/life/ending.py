@@ -30,15 +30,19 @@ STRIDE = 5.0
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 TABLES = ("attempts", "deliveries", "parcels", "spreads", "challenges", "jobs", "workers", "receipts", "events")
-# What is due already, and was not carried out, waits for the slow sweep.
+# What is due already, and was not carried out, waits for the slow sweep. A probe that has nothing to try is repeated for ever.
 UNFINISHED = """
 SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1) AS left FROM (
     SELECT greatest(d.due_at, d.leased_until) AS due FROM deliveries d WHERE d.state = 'owed'
     UNION ALL SELECT greatest(due_at, leased_until) FROM spreads
     UNION ALL SELECT greatest(due_at, leased_until) FROM jobs
-    UNION ALL SELECT greatest(due_at, leased_until) FROM challenges WHERE purpose <> 'heartbeat'
+    UNION ALL SELECT greatest(c.due_at, c.leased_until) FROM challenges c JOIN webhooks w ON w.id = c.webhook
+        WHERE c.purpose = 'greet' OR (c.purpose = 'probe' AND (w.challenge_request_enabled OR EXISTS (
+            SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state IN ('owed', 'parked'))))
     UNION ALL SELECT d.due_at FROM deliveries d JOIN webhooks w ON w.id = d.webhook
         WHERE d.state = 'collecting' AND w.status NOT IN ('PENDING', 'DISABLED')
+    UNION ALL SELECT max(d.ended_at) FROM parcels p JOIN deliveries d ON d.event = p.id AND d.webhook = p.webhook
+        WHERE NOT p.settled GROUP BY p.id HAVING count(d.ended_at) = count(*)
 ) AS unfinished
 """
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from delivery.erasure import Erasure
+from delivery.tickets import Errand, Kind
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
 from subscriptions.database import Database
@@ -61,6 +63,23 @@ async def test_probe_that_fails_after_its_webhook_healed_and_was_deleted(craft: 
     await craft.run_jobs()
 
     assert (left, (await craft.row(event, webhook)).state) == ("parked", "cancelled")
+
+
+async def test_batch_of_the_same_millisecond(craft: Craft, clock: Clock) -> None:
+    """An event's erasure finds its batches where they were closed as it came in, or by a clock that lags behind."""
+    webhooks = await craft.hooks(8, batching=True)
+    await craft.publish(2)
+    clock.advance(-1)
+    for webhook in webhooks:
+        await craft.greeting.change(WORKSPACE, webhook, Change(batching=False))
+        await craft.jobs.run(Errand(kind=Kind.BATCH, key=webhook, fence=0))
+    clock.advance(1)
+    [erased, _] = await craft.fetch("SELECT key FROM events WHERE type <> '' ORDER BY key")
+
+    await Erasure(craft.database, clock, craft.announced.extend).event(erased["key"])
+
+    assert await craft.value("SELECT count(*) FROM parcels") == 8
+    assert await craft.value("SELECT count(*) FROM parcels WHERE $1 = ANY(members)", erased["key"]) == 0
 
 
 async def test_challenge_of_before_a_pause(craft: Craft) -> None:

@@ -153,7 +153,7 @@ class Watch:
             assert trial.sent_at - since <= GRACE, (
                 f"{trial.key} was sent {trial.sent_at - since} after its webhook's halt"
             )
-            waited = slot is not None and (slot - trial.claimed_at).total_seconds() >= 2 * GLANCE
+            waited = slot is not None and (slot - (trial.begun_at or slot)).total_seconds() >= GLANCE
             assert not (waited and slot is not None and since < slot), f"{trial.key}'s slot did not look again"
         if trial.key[0] in self.erasures:
             step, since = self.erasures[trial.key[0]]

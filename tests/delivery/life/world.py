@@ -54,6 +54,7 @@ class Try:
     step: int
     claimed_at: datetime
     actor: Actor = field(default_factory=Actor)
+    begun_at: datetime | None = None
     sent_at: datetime | None = None
     #: The fences that its tickets had; None where it was found due.
     told: frozenset[int] | None = None
@@ -182,6 +183,7 @@ class World:
     def begin(self, trial: Try) -> None:
         """As the engine does: it waits for its slot, sends, and has an outcome to record."""
         rounds, actor = trial.process.craft.rounds, trial.actor
+        trial.begun_at = self.clock()
 
         async def attempt() -> None:
             if await rounds.turn(trial.held):
