@@ -6,7 +6,6 @@ The judgement itself stands in `judgement`, the statement in `ledger/records.py`
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -30,8 +29,7 @@ NOTICE = ".events.v1beta1.webhooks.delivery-failed"
 _json = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery in this process's hands, and where it goes."""
 
     claimed: Claimed
@@ -45,8 +43,7 @@ class Held:
         return self.claimed.event, self.claimed.webhook, self.claimed.round, self.claimed.fence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """One try that ended, judged, and to be written down."""
 
     record: Record

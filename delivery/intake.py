@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from delivery.ledger import owing
 from delivery.ledger.owing import Candidate, Topic
@@ -33,8 +34,7 @@ ROWS = 5000
 Announce = Callable[[Sequence[Nudge]], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the publisher is told; written once, told again for the same occurrence under the same id."""
 
     #: The event's own id: the `webhook-id` of its deliveries.

@@ -6,7 +6,7 @@ Reading requests is left to `occurrences.py`, CloudEvents made elsewhere to `rel
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -34,8 +34,7 @@ class Naming:
     host: str = "api.greenlake.hpe.com"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     """What a producer says happened; every field vetted by itself, not yet against its category."""
 
     #: The spelling rules of these four are `catalogue.fault`'s.
@@ -63,13 +62,12 @@ class Occurrence:
     #: W3C trace context, of the trace that started it.
     traceparent: str | None = None
     #: Further CloudEvents extension attributes, in the order given.
-    extensions: Mapping[str, Value] = field(default_factory=dict)
+    extensions: Mapping[str, Value] = msgspec.field(default_factory=dict)
     #: SHA-256 of the occurrence as given, compacted, before any default.
     digest: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A CloudEvent 1.0 as it is kept and sent."""
 
     #: A uuid7 made at acceptance; the `webhook-id` of deliveries (greenlake.md D.6).

@@ -5,9 +5,10 @@ Statements only; which requests share a transaction, and what happens when it fa
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from subscriptions.database import Raw
 from subscriptions.events import Event
@@ -25,8 +26,7 @@ WHERE r.accepted_at < $5
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal keeps of an id that was given."""
 
     #: SHA-256 of the occurrence as it was first given.

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import msgspec
+
 from delivery.settings import Settings
 
 #: The literal form of greenlake.md 1.3.
@@ -43,8 +45,7 @@ class Health:
     last_failure_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One try that ended, as far as it concerns the webhook."""
 
     #: Whether it succeeded.

@@ -5,13 +5,15 @@ When the next try is made is left to `retry`, what it means for the webhook's he
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 Policy = Literal["standard", "greenlake"]
 
@@ -34,8 +36,7 @@ class Kind(StrEnum):
     FINAL = "final"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a try came to."""
 
     #: Whether it succeeded, may be tried again, or is final.

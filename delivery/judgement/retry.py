@@ -6,26 +6,25 @@ What an answer means is left to `outcome`, slots of a paced webhook to `pace`, w
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from delivery.judgement.outcome import Kind, Outcome
 
 TOO_MANY_REQUESTS = 429
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, kw_only=True):
     """The delivery succeeded."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryAt:
+class RetryAt(msgspec.Struct, frozen=True, kw_only=True):
     """There will be another try."""
 
     #: Not before this moment; a try once scheduled is made, however late.
     when: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
     """There will be no other try in this round."""
 
     #: One readable sentence with the last answer in it.
@@ -35,8 +34,7 @@ class GiveUp:
 Step = Done | RetryAt | GiveUp
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a delivery has come."""
 
     #: Tries that ended, the one being judged included.

@@ -5,19 +5,18 @@ Slots are taken by the caller first. What is due, and whose turn it is, is asked
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from delivery.ledger.days import by_day, on_day
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery in this process's hands until its lease ends."""
 
     event: UUID
@@ -45,8 +44,7 @@ class Claimed:
     type: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What one claiming statement came to."""
 
     taken: list[Claimed]

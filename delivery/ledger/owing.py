@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from delivery.lifecycle import State
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket
@@ -93,8 +95,7 @@ def times(now: datetime, settings: Settings) -> Times:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook subscribed to a type in a workspace, as it was when the publication had begun."""
 
     webhook: UUID

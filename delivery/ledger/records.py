@@ -5,19 +5,19 @@ What an outcome means, and what follows when a shared statement fails, is left t
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
+from msgspec.structs import replace
 
 from delivery.ledger.days import by_day, on_day
 from delivery.lifecycle import State
 from subscriptions.database import Raw
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One ended try and where it leaves the delivery."""
 
     event: UUID
@@ -44,8 +44,7 @@ class Record:
     response_body: bytes | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What a recording statement came to."""
 
     #: (event, webhook, round, fence) of the records that applied to their row.

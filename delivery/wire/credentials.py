@@ -6,9 +6,10 @@ How tokens are asked for is left to `tokens`; what the last answer means for the
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Attempt, Destination, Sender

@@ -3,9 +3,10 @@
 What the bytes say is left to `subscriptions.codec`; signatures, which change with each attempt, to `signing`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
+
+import msgspec
 
 from subscriptions import codec
 from subscriptions.errors import Issue, Refused
@@ -15,8 +16,7 @@ MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevent
 BATCH_MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents-batch+json"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent, whatever the attempt."""
 
     #: The `webhook-id`: our id of the event, or of the batch; the same at every attempt (greenlake.md D.6).
@@ -54,8 +54,7 @@ def batch(parcel: UUID, body: bytes, *, content_mode: str) -> Parcel:
     return Parcel(id=str(parcel), body=body, headers=(("Content-Type", media_type),))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer in HTTP, whatever it says."""
 
     #: 100-999.
@@ -83,8 +82,7 @@ class FailureKind(StrEnum):
     internal = "internal"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """No answer, or none that is HTTP."""
 
     kind: FailureKind

@@ -8,11 +8,12 @@ import functools
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import metadata
 from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from delivery.wire import exchange, signing
 from delivery.wire.answers import Answer
@@ -20,6 +21,7 @@ from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial, Origin
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Transport
+from subscriptions.discreet import Discreet
 from subscriptions.trust import Trust
 from subscriptions.webhooks import Grant
 
@@ -36,17 +38,16 @@ HEADER_BYTES = 16384
 DECISIVE = frozenset({"retry-after", "content-type", "webhook-allowed-rate", "webhook-allowed-origin"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Destination:
+class Destination(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Where one parcel goes, and with which credentials, all unsealed."""
 
     webhook: UUID
     #: Used as it was registered, to the letter.
     url: str
     #: The live secrets, primary first.
-    secrets: tuple[str, ...] = field(repr=False)
+    secrets: tuple[str, ...]
     #: The value of the Authorization header; None or empty for none.
-    authorization: str | None = field(default=None, repr=False)
+    authorization: str | None = None
     #: How a token for that header is asked for; a plain Sender does not.
     grant: Grant | None = None
     #: The origin it allowed, which every post repeats (cloudevents.md W8); empty before a handshake.
@@ -55,8 +56,7 @@ class Destination:
     trust: Trust | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP try: what was sent, and what came of it."""
 
     #: By the clock that was given.

@@ -3,12 +3,13 @@
 What makes an event of them is left to `subscriptions`, keeping and sending it to the intake.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -104,7 +105,7 @@ def _key(text: str) -> UUID:
 
 def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now: datetime) -> Event:
     if occurrence.workspace_id is None:
-        occurrence = replace(occurrence, workspace_id=caller.workspace_id)
+        occurrence = structs.replace(occurrence, workspace_id=caller.workspace_id)
     elif occurrence.workspace_id != caller.workspace_id and not caller.any_workspace:
         description = "is not the workspace of the token, and this client may not publish for another one"
         raise Forbidden(Issue(subject="workspaceId", description=description))
@@ -157,7 +158,7 @@ def _at(index: int, refused: Refused, many: bool) -> Refused:
 
 
 def _renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
-    return type(refused)(*(replace(issue, subject=name(issue.subject)) for issue in refused.issues))
+    return type(refused)(*(dataclasses.replace(issue, subject=name(issue.subject)) for issue in refused.issues))
 
 
 def _receipt(receipt: Receipt) -> dict[str, object]:

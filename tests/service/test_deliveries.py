@@ -1,10 +1,10 @@
 """Recent deliveries and retries over HTTP, in GreenLake's forms (greenlake.md 1.5)."""
 
-from dataclasses import replace
 from uuid import uuid4
 
 import httpx
 import pytest
+from msgspec import structs
 
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
@@ -95,7 +95,7 @@ async def test_a_delivered_event(
 async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
     """A batch is one item: its own id twice, how many events it had, and the array that was sent."""
     event = builders.event(clock)
-    batch = replace(event, type="", body=b"[%b,%b]" % (event.body, event.body))
+    batch = structs.replace(event, type="", body=b"[%b,%b]" % (event.body, event.body))
     await builders.tried(database, clock, batch, hook.id, REFUSED)
     async with database.raw() as connection:
         statement = "INSERT INTO parcels (id, webhook, members) VALUES ($1, $2, ARRAY[$1, $1]::uuid[])"

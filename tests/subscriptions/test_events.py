@@ -1,7 +1,6 @@
 """Occurrences become events: the three categories, the envelope's bytes, the keys."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from uuid import RFC_4122, UUID
@@ -10,6 +9,7 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from subscriptions import events, occurrences
 from subscriptions.errors import Refused, TooLarge
@@ -30,7 +30,7 @@ OCCURRENCE = Occurrence(
 
 
 def typed(limit: int = 65536, **changes: Any) -> Event:
-    occurrence = replace(OCCURRENCE, **changes)
+    occurrence = structs.replace(OCCURRENCE, **changes)
     return events.typed(occurrence, key=KEY, accepted_at=NOW, naming=Naming(), max_event_bytes=limit)
 
 

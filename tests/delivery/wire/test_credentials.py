@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from delivery.wire import parcels
 from delivery.wire.credentials import Authorised
@@ -131,9 +132,9 @@ async def test_many_at_once_ask_once(receiver: Receiver, clock: Clock) -> None:
     async with scene(receiver, clock) as here:
         await asyncio.gather(*(here.send() for _ in range(20)))
         shared = len(here.asked)
-        await here.send(replace(here.destination, webhook=uuid4()))
+        await here.send(structs.replace(here.destination, webhook=uuid4()))
         assert here.destination.grant is not None
-        await here.send(replace(here.destination, grant=replace(here.destination.grant, client_id="another")))
+        await here.send(structs.replace(here.destination, grant=replace(here.destination.grant, client_id="another")))
 
     assert (shared, len(here.asked)) == (1, 3)
     assert here.carried == ["Bearer t-0"] * 20 + ["Bearer t-1", "Bearer t-2"]
@@ -256,7 +257,7 @@ async def test_nobody_listens_there(receiver: Receiver, clock: Clock) -> None:
         pass
     async with scene(receiver, clock) as here:
         grant = Grant(issuer_url=gone.url("/token"), client_id="a", client_secret="b")
-        result = await here.send(replace(here.destination, grant=grant))
+        result = await here.send(structs.replace(here.destination, grant=grant))
 
     assert failed(result).cause == f"token endpoint: connection refused by 127.0.0.1:{gone.port}"
 
