@@ -147,6 +147,11 @@ def _counted(handler: Answering) -> Answering:
     return answered
 
 
+async def answered(request: Request, error: Exception) -> Response:
+    """The answer to whatever a handler raised."""
+    return await next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)(request, error)
+
+
 HANDLERS: Mapping[type[Exception], Answering] = {
     errors.HooklakeError: _counted(of_ours),
     HTTPException: _counted(of_http),

@@ -5,10 +5,13 @@ What the handlers do is left to their modules.
 
 from collections.abc import Mapping, Sequence
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
+from service import problems
 from service.api import (
     catalogue,
     clients,
@@ -88,7 +91,7 @@ def routes() -> list[BaseRoute]:
         paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks)
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = handler
-    return [Route(path, _by_method(handlers), methods=[*handlers, "OPTIONS"]) for path, handlers in paths.items()]
+    return [Route(path, Endpoint(handlers)) for path, handlers in paths.items()]
 
 
 def _patching(handler: Handler) -> Handler:
@@ -101,13 +104,25 @@ def _patching(handler: Handler) -> Handler:
     return answer
 
 
-def _by_method(handlers: Mapping[str, Handler]) -> Handler:
-    allowed = sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set()))
+class Endpoint:
+    """All methods of a path, as an ASGI application of its own, errors included: `app.py` asks it without a router."""
 
-    async def answer(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._allowed = {"Allow": ", ".join(sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set())))}
         # HEAD is a GET whose body the server keeps to itself.
-        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+        self._handlers = {"OPTIONS": self._options, **({"HEAD": handlers["GET"]} if "GET" in handlers else {}), **handlers}
 
-    return answer
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        request = Request(scope, receive)
+        try:
+            response = await self._handlers.get(scope["method"], self._unknown)(request)
+        except Exception as error:
+            response = await problems.answered(request, error)
+        await response(scope, receive, send)
+
+    async def _options(self, _request: Request) -> Response:
+        return Response(status_code=204, headers=self._allowed)
+
+    async def _unknown(self, _request: Request) -> Response:
+        raise HTTPException(405, headers=self._allowed)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from subscriptions.database import Database
 from tests.conftest import VAULT_KEYS
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-async def port(database_url: str, broker_url: str) -> AsyncIterator[int]:
-    """Where a process listens that waits for a request no longer than half a second."""
+async def port(database: Database, database_url: str, broker_url: str) -> AsyncIterator[int]:
+    """Where a process listens that waits for a request no longer than half a second; its database is empty (`database`)."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         chosen: int = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
