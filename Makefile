@@ -1,6 +1,6 @@
 # What one types here. Everything happens in .venv, which is made on first use from requirements.lock.
 # PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`.
-.PHONY: run test check demo bench crash lock audit fuzz
+.PHONY: run test check demo bench soak crash lock audit fuzz
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11 python3
@@ -12,8 +12,13 @@ run: .venv/installed
 demo: .venv/installed
 	@$(BIN)/python -m deploy.demo
 
+# PART=singles,slow for some of it (tests/bench/parts.py), RUNS=1 for a quick look, OUT=folder for bench.json and bench.svg.
 bench: .venv/installed
 	@$(BIN)/python -m tests.bench
+
+# Ten minutes of steady load, and whether any process grows meanwhile; SECONDS=60 for less.
+soak: .venv/installed
+	@$(BIN)/python -m tests.bench.soak
 
 # Ten minutes of killing things; SECONDS=60 for less, SEED=7 for the faults of another run again.
 crash: .venv/installed

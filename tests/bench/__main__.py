@@ -1,136 +1,206 @@
-"""`make bench`: how fast, beside a bare aiohttp POST loop to the same sink in the same run; `PART=name` for one part.
+"""`make bench`: how fast, beside a bare aiohttp POST loop to the same sink in the same run.
 
-Machines differ by a factor and runs by a third: read the ratios, not the rates.
+`PART=a,b` for parts by name, `OUT=folder` for `bench.json` and `bench.svg`, `RUNS=1` for a quick look. Machines differ by a
+factor and runs by a third: read the ratios, not the rates. What the parts are is in `parts.py`.
 """
 
 import asyncio
 import os
-import platform
-import statistics
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 
-from tests.bench import growth, isolation, rig
-from tests.bench.rig import OURS, STORES, Rig
+from deploy.home import CannotStart
+from tests.bench import chart, facts, figures, growth, isolation, report, rig, workloads
+from tests.bench.figures import FAULTS, Bare, Figure
+from tests.bench.parts import ASKED_FOR, PARTS, Part
+from tests.bench.rig import Rig, Sink
+from tests.bench.workloads import Values
 
 RUNS = int(os.environ.get("RUNS", "3"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One workload, one run."""
-
-    acknowledged: float
-    delivered: float
-    p50: float
-    p99: float
-    #: CPU milliseconds per delivery, of our processes and of the stores.
-    ours: float
-    stores: float
-    lost: int
-    repeated: int
-    spent: dict[str, float]
-
-
-async def workload(bench: Rig, *, collection: str, webhooks: int, load: dict[str, Any]) -> Figure:
-    """Posts, waits until all arrived, and counts."""
-    await bench.sink.tell("/reset")
-    before = bench.spent()
-    came = await bench.post(collection=collection, **load)
-    if came["refused"]:
-        raise RuntimeError(f"{came['refused']} events were refused: {came['complaint']}")
-    owed = came["accepted"] * webhooks
-    told = await bench.sink.arrived(owed)
-    spent = {name: used - before[name] for name, used in bench.spent().items()}
-    return Figure(
-        acknowledged=came["accepted"] / came["seconds"],
-        delivered=owed / (told["last"] - told["first"]) if told["last"] > told["first"] else 0.0,
-        p50=told["p50"],
-        p99=told["p99"],
-        ours=sum(spent[name] for name in OURS) * 1000 / owed,
-        stores=sum(spent[name] for name in STORES) * 1000 / owed,
-        lost=owed - told["arrived"],
-        repeated=told["requests"] - told["arrived"],
-        spent=spent,
-    )
-
-
-Workload = Callable[[Rig, int], Awaitable[Figure]]
-
-SINGLES = {"events": 6000, "connections": 64}
-ARRAYS = {"events": 12000, "connections": 8, "array": 100}
-
-
-def _of(collection: str, webhooks: int, load: dict[str, Any]) -> Workload:
-    async def run(bench: Rig, number: int) -> Figure:
-        return await workload(
-            bench, collection=collection, webhooks=webhooks, load={**load, "first": number * 1_000_000}
-        )
-
-    return run
-
-
-PARTS: dict[str, tuple[str, Workload]] = {
-    "singles": ("single posts, 64 connections", _of("things", 1, SINGLES)),
-    "singles-ids": ("single posts with ids", _of("things", 1, {**SINGLES, "ids": True})),
-    "arrays": ("arrays of 100", _of("things", 1, ARRAYS)),
-    "fanout": ("fan-out 1 to 10", _of("fans", 10, {"events": 1500, "connections": 64})),
-    "slow": ("50 events/s", _of("things", 1, {"events": 500, "connections": 8, "rate": 50.0})),
-}
+#: Seconds that everything may take. Where the machine is slow or busy, the backlog is drained fewer times.
+LIMIT = 8 * 60.0
+#: Seconds of them for isolation, and for the end.
+ISOLATING, ENDING = 85.0, 12.0
+#: Seconds of a run of the yardstick before all, and before each run: others on the machine come and go.
+YARD, AGAIN = 2.5, 0.8
+#: Seconds that a backlog takes besides being published and drained, and the fewest events that are one.
+RESTART, FEWEST = 12.0, 5000
 #: The part that comes last: its webhooks go on hanging.
 ISOLATION = "isolation"
-#: Only when asked for: it takes a quarter of an hour, and databases of its own.
+#: Only alone: it takes a quarter of an hour, and databases of its own.
 GROWTH = "growth"
+TITLES = {
+    **{name: part.title for name, part in PARTS.items()},
+    **isolation.TITLES,
+    "memory": "memory of each process, pages that are shared counted to their sharers in parts",
+}
 
 
-async def main(parts: list[str]) -> int:
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    async with rig.running({}) as bench:
-        await bench.fan_out("things", 1)
-        await bench.fan_out("fans", 10)
-        bare = [await bench.bare(20000) for _ in range(RUNS)]
-        rate = statistics.median(each["per_second"] for each in bare)
-        cost = statistics.median(each["cpu_ms"] for each in bare)
-        print(f"bare aiohttp POST loop: {rate:,.0f}/s, {cost:.3f} CPU-ms each\n")
-        head = (
-            f"{'workload':32}{'ack/s':>9}{'dlv/s':>9}{'of bare':>9}{'ours':>7}{'stores':>8}{'p50 ms':>9}{'p99 ms':>9}"
+class Bench:
+    """One run of the whole bench: the parts one after another, and what they came to."""
+
+    def __init__(self, bench: Rig, bare: Bare, *, until: float) -> None:
+        """`until` is the monotonic time at which everything but the end should be over."""
+        self.figures: list[Figure] = []
+        self._bench = bench
+        self._bare = bare
+        self._until = until
+        self._webhooks: dict[str, int] = {}
+
+    async def warm(self) -> None:
+        """Registers the first webhook, and sends what is measured nowhere: plans, pools and caches fill."""
+        await self._register(PARTS["singles"])
+        for _ in range(2):
+            await workloads.flow(self._bench, PARTS["singles"], int(0.4 * self._bare.per_second))
+
+    async def part(self, name: str) -> None:
+        """Runs a part as often as it should be, each time after the yardstick, and tells what it came to."""
+        part, began = PARTS[name], time.monotonic()
+        await self._register(part)
+        rate = 0.0 if part.kind != "steady" else part.rate or await self._half()
+        events = int(rate * part.seconds) or self._events(part)
+        values: list[Values] = []
+        yards = []
+        for number in range(RUNS):
+            started = time.monotonic()
+            yards.append(await self._bench.bare(AGAIN))
+            values += await self._run(part, events, rate)
+            if part.deliveries and number + 1 < RUNS and 2 * time.monotonic() - started > self._until:
+                print(f"\n(No time for another backlog within {LIMIT / 60:.0f} minutes.)")
+                break
+        if part.statements:
+            values += await workloads.statements(self._bench, part, max(1, events // 2))
+        bare = Bare.of(yards, self._bare.alone)
+        came = figures.gathered(name, values, part.targets, bare)
+        came.append(Figure(part=name, key="bare", runs=bare.runs, bare=self._bare.per_second))
+        self._tell(name, came, time.monotonic() - began)
+
+    async def _run(self, part: Part, events: int, rate: float) -> list[Values]:
+        match part.kind:
+            case "storm":
+                return await workloads.storm(self._bench, part, events)
+            case "backlog":
+                return await workloads.backlog(self._bench, part, events)
+            case _:
+                return await workloads.flow(self._bench, part, events, rate)
+
+    async def isolation(self) -> None:
+        """What healthy webhooks get beside ill ones."""
+        async for name, came, seconds in isolation.runs(self._bench):
+            self._tell(name, came, seconds)
+
+    def memory(self, before: Mapping[str, float]) -> None:
+        """What each process held before anything was published, and holds now."""
+        came = {"memory": before, "grown": self._bench.counters.memory()}
+        self._tell(
+            "memory",
+            [
+                Figure(part="memory", key=f"{key}.{name}", runs=(held,))
+                for key, of in came.items()
+                for name, held in of.items()
+            ],
         )
-        print(head + f"{'lost':>6}{'twice':>6}")
-        bad = 0
-        for part in (part for part in parts if part in PARTS):
-            name, run = PARTS[part]
-            figures = [await run(bench, number) for number in range(RUNS)]
-            _tell(name, figures, rate, cost)
-            bad += sum(figure.lost + figure.repeated for figure in figures)
-        if ISOLATION in parts:
-            bad += await isolation.run(bench)
-    return 1 if bad else 0
+
+    def _tell(self, name: str, came: list[Figure], seconds: float = 0.0) -> None:
+        self.figures += came
+        print("\n" + report.block(TITLES[name], came, seconds), flush=True)
+
+    async def _register(self, part: Part) -> None:
+        if part.collection not in self._webhooks:
+            self._webhooks[part.collection] = part.webhooks
+            await self._bench.fan_out(part.collection, part.webhooks)
+
+    def _events(self, part: Part) -> int:
+        """Of one run."""
+        owed = self._fitting(part) if part.deliveries else int(part.size * self._bare.per_second)
+        return max(1, owed // part.webhooks // part.array) * part.array
+
+    def _fitting(self, part: Part) -> int:
+        """What of a backlog there is time for on a machine that is slow or busy: judged by its bare loop, and generously."""
+        able = 0.25 * self._bare.per_second * (self._until - time.monotonic() - RESTART)
+        return min(part.deliveries, max(FEWEST, int(able)))
+
+    async def _half(self) -> float:
+        """Half of what single posts came to per second; measured once if they were no part of this run."""
+        known = [f.value for f in self.figures if (f.part, f.key) == ("singles", "delivered")]
+        if not known:
+            singles = PARTS["singles"]
+            known = [
+                values["delivered"] for values in await workloads.flow(self._bench, singles, self._events(singles))
+            ]
+        return known[0] / 2
 
 
-def _tell(name: str, figures: list[Figure], rate: float, cost: float) -> None:
-    def middle(of: Callable[[Figure], float]) -> float:
-        return statistics.median(of(figure) for figure in figures)
+async def yardstick(sink: Sink) -> Bare:
+    """Bare, with nothing else running."""
+    runs = [await sink.bare(YARD) for _ in range(RUNS)]
+    alone = await sink.bare(YARD / 2, 1)
+    return Bare.of(runs, {key: alone[key] for key in ("p50", "p95", "p99")})
 
-    print(
-        f"{name:32}{middle(lambda f: f.acknowledged):9,.0f}{middle(lambda f: f.delivered):9,.0f}"
-        f"{middle(lambda f: f.delivered) / rate:9.3f}{middle(lambda f: f.ours) / cost:7.2f}"
-        f"{middle(lambda f: f.stores) / cost:8.2f}{middle(lambda f: f.p50):9.1f}{middle(lambda f: f.p99):9.1f}"
-        f"{sum(f.lost for f in figures):6}{sum(f.repeated for f in figures):6}",
-        flush=True,
-    )
-    parts = {part: middle(lambda f, part=part: f.spent[part]) for part in (*OURS, *STORES)}  # type: ignore[misc]
-    print("    CPU s: " + "  ".join(f"{part} {used:.2f}" for part, used in parts.items()))
+
+async def main(parts: list[str], out: Path | None) -> int:
+    """Runs the parts; answers the exit status: 1 where anything was lost or repeated."""
+    began, others = time.monotonic(), facts.Others()
+    known = {"when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", **facts.machine()}
+    async with rig.sinking() as sink:
+        print(report.head(known), flush=True)
+        bare = await yardstick(sink)
+        async with rig.standing(sink, {}) as bench:
+            stores = await bench.counters.versions()
+            print(report.head(stores) + "\n" + report.yardstick(bare), flush=True)
+            until = began + LIMIT - ENDING - (ISOLATING if ISOLATION in parts else 0.0)
+            whole = Bench(bench, bare, until=until)
+            before = bench.counters.memory()
+            await whole.warm()
+            for name in (name for name in PARTS if name in parts):
+                await whole.part(name)
+            if ISOLATION in parts:
+                await whole.isolation()
+            whole.memory(before)
+            ours = sum(bench.counters.spent().values()) + (await sink.tell())["cpu"]
+            known |= stores | {"others": f"{others.share(ours):.0%} of the cores were taken by what is not the bench"}
+        again = (await sink.bare(YARD))["per_second"]
+    known["bare again"] = f"{again:,.0f}/s after all parts, {again / bare.per_second:.2f} of what it was before"
+    known["took"] = f"{time.monotonic() - began:.0f} s"
+    print("\n" + report.head({name: known[name] for name in ("others", "bare again", "took")}))
+    print("\n" + report.verdict(whole.figures, TITLES))
+    if out is not None:
+        write(out, whole.figures, bare, known)
+    return 1 if any(figure.value for figure in whole.figures if figure.key in FAULTS) else 0
+
+
+def write(out: Path, came: list[Figure], bare: Bare, known: Mapping[str, str]) -> None:
+    """`bench.json` and `bench.svg`."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_text(report.as_json(came, TITLES, bare, known))
+    foot = [
+        f"{known['machine']}; {known['system']}; {known['when']}, {known['version']}",
+        f"PostgreSQL {known['PostgreSQL']}; Redis {known['Redis']}",
+        f"Bare: {bare.per_second:,.0f} POST/s and {bare.cpu_ms:.3f} CPU-ms each, one process, 64 connections, 1 KB, "
+        "the same sink; ratios are to",
+        "those runs of it that came before each run of a part. Medians; the dark marks are targets.",
+    ]
+    (out / "bench.svg").write_text(chart.svg(came, foot))
+
+
+def chosen(wanted: str) -> list[str]:
+    """The parts that were asked for by name, else all; ends the process where there is no such part."""
+    known = [*PARTS, ISOLATION, GROWTH]
+    parts = [part for part in wanted.split(",") if part]
+    if unknown := [part for part in parts if part not in known]:
+        sys.exit(f"bench: no part {', '.join(unknown)}; there are {', '.join(known)}")
+    if GROWTH in parts and len(parts) > 1:
+        sys.exit(f"bench: {GROWTH} is run alone")
+    return parts or [part for part in (*PARTS, ISOLATION) if part not in ASKED_FOR]
 
 
 if __name__ == "__main__":
-    wanted = os.environ.get("PART", "")
-    known = [*PARTS, ISOLATION, GROWTH]
-    chosen = [part for part in wanted.split(",") if part] or [*PARTS, ISOLATION]
-    unknown = [part for part in chosen if part not in known]
-    if GROWTH in chosen and len(chosen) > 1:
-        sys.exit(f"bench: {GROWTH} is run alone")
-    if unknown:
-        sys.exit(f"bench: no part {', '.join(unknown)}; there are {', '.join(known)}")
-    sys.exit(asyncio.run(growth.main() if chosen == [GROWTH] else main(chosen)))
+    asked, folder = chosen(os.environ.get("PART", "")), os.environ.get("OUT")
+    try:
+        status = asyncio.run(growth.main() if asked == [GROWTH] else main(asked, Path(folder) if folder else None))
+    except CannotStart as error:
+        sys.exit(str(error))
+    sys.exit(status)

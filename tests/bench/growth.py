@@ -157,6 +157,8 @@ async def _through(url: str) -> None:
             await bench.sink.tell("/reset")
             came = await bench.post(collection="things", events=6000, connections=64, first=number * 1_000_000)
             told = await bench.sink.arrived(came["accepted"])
+            if told["arrived"] < came["accepted"]:
+                raise RuntimeError(f"{came['accepted'] - told['arrived']} deliveries did not arrive")
             rate = came["accepted"] / (told["last"] - told["first"])
             name = urlsplit(url).path[1:]
             print(

@@ -3,8 +3,10 @@
 How each of the five misbehaves is left to the sink; the stack is the rig's.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator
 
+from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 
 WEBHOOKS, BAD = 50, 5
@@ -20,35 +22,25 @@ NAMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """What the healthy ones got."""
-
-    #: Per second, counted when the last event had been published.
-    delivered: float
-    #: The part of what was owed to them by then: less load from a busy machine is no fault of the five.
-    kept: float
-    #: From publication to arrival, in milliseconds, of all that arrived in the end.
-    p50: float
-    p99: float
+TITLES = {f"isolation.{behaviour}": f"isolation, {name}" for behaviour, name in NAMES.items()}
 
 
-async def run(bench: Rig) -> int:
-    """Prints a line for each misbehaviour, the first one being none; answers how many deliveries were lost or repeated."""
-    owed = RATE * (WEBHOOKS - BAD) / WEBHOOKS
-    print(f"\n{'isolation: ' + str(WEBHOOKS - BAD) + ' webhooks, ' + str(int(owed)) + ' owed/s':38}", end="")
-    print(f"{'dlv/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'kept':>8}{'p99':>8}")
-    calm, bad = None, 0
-    for number, (behaviour, seconds) in enumerate(RUNS.items()):
-        figure, wrong = await _one(bench, behaviour, seconds, first=10_000_000 + number * 1_000_000)
-        calm = calm or figure
-        print(f"{NAMES[behaviour]:38}{figure.delivered:8,.0f}{figure.p50:9.1f}{figure.p99:9.1f}", end="")
-        print(f"{figure.kept / calm.kept:7.2f}x{figure.p99 / calm.p99:7.2f}x", flush=True)
-        bad += wrong
-    return bad
+async def runs(bench: Rig) -> AsyncIterator[tuple[str, list[Figure], float]]:
+    """Each misbehaviour's part, what the healthy ones got, and its seconds; the first is none, which others are beside."""
+    calm = 1.0
+    for behaviour, seconds in RUNS.items():
+        began = time.monotonic()
+        came = await _one(bench, behaviour, seconds)
+        if behaviour == "spare":
+            calm = came["kept"]
+        # Less load from a busy machine is no fault of the five.
+        came["kept"] /= calm
+        part = f"isolation.{behaviour}"
+        figures = [Figure(part=part, key=key, runs=(value,)) for key, value in came.items()]
+        yield part, figures, time.monotonic() - began
 
 
-async def _one(bench: Rig, behaviour: str, seconds: float, *, first: int) -> tuple[Figure, int]:
+async def _one(bench: Rig, behaviour: str, seconds: float) -> dict[str, float]:
     """New webhooks, so that nothing is known of them from the first second on."""
     collection = f"isolated-{behaviour}-"
     operator = await bench.operator()
@@ -56,7 +48,7 @@ async def _one(bench: Rig, behaviour: str, seconds: float, *, first: int) -> tup
         path = f"/{behaviour}/{number}" if number < BAD else f"/{collection}/{number}"
         await bench.webhook(operator, f"{collection}{number}", path)
     await bench.sink.tell("/reset")
-    events = int(RATE * seconds)
+    events, first = int(RATE * seconds), bench.first()
     load = {"collection": collection, "collections": WEBHOOKS, "connections": 32, "rate": RATE}
     came = await bench.post(events=events, first=first, **load)
     if came["refused"]:
@@ -64,5 +56,12 @@ async def _one(bench: Rig, behaviour: str, seconds: float, *, first: int) -> tup
     at_end = (await bench.sink.tell())["arrived"]
     owed = sum(1 for seq in range(first, first + events) if seq % WEBHOOKS >= BAD)
     told = await bench.sink.arrived(owed)
-    figure = Figure(delivered=at_end / came["seconds"], kept=at_end / owed, p50=told["p50"], p99=told["p99"])
-    return figure, owed - told["arrived"] + told["requests"] - told["arrived"]
+    return {
+        # Counted when the last event had been published.
+        "delivered": at_end / came["seconds"],
+        "kept": at_end / owed,
+        "p50": told["p50"],
+        "p99": told["p99"],
+        "lost": max(0, owed - told["arrived"]),
+        "repeated": told["requests"] - told["arrived"],
+    }

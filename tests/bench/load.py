@@ -52,16 +52,18 @@ class Came:
     #: Milliseconds from request to answer.
     p50: float = 0.0
     p99: float = 0.0
+    #: CPU seconds of this process for it.
+    cpu: float = 0.0
     #: The first answer that was no 202.
     complaint: str = ""
 
 
-def occurrence(load: Load, seq: int) -> str:
+def occurrence(load: Load, seq: int, sent: float) -> str:
     given = f'"id":"bench-{seq}",' if load.ids else ""
     collection = load.collection if load.collections == 1 else f"{load.collection}{seq % load.collections}"
     return (
         f'{{{given}"apiGroup":"bench","apiVersion":"v1","resourceCollection":"{collection}","event":"measured",'
-        f'"data":{{"seq":{seq},"sent":{time.time():.6f},"name":"thing {seq}","ok":true,"pad":"{PAD}"}}}}'
+        f'"data":{{"seq":{seq},"sent":{sent:.6f},"name":"thing {seq}","ok":true,"pad":"{PAD}"}}}}'
     )
 
 
@@ -138,20 +140,24 @@ class Work:
             wait = start + number / self._load.rate - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._next(await self._ready.get())
+            # Where all connections wait for answers, the wait for one of them belongs to what is measured.
+            meant = time.time()
+            self._next(await self._ready.get(), meant)
 
-    def _next(self, poster: Poster) -> None:
+    def _next(self, poster: Poster, meant: float = 0.0) -> None:
         seq = next(self._left, None)
         if seq is None:
             self._open -= 1
             if self._open == 0 and not self._load.rate:
                 self._finish()
             return
+        sent = meant or time.time()
         if self._load.array == 1:
-            poster.post(occurrence(self._load, seq).encode(), 1)
+            poster.post(occurrence(self._load, seq, sent).encode(), 1)
             return
         last = min(seq + self._load.array, self._load.first + self._load.events)
-        poster.post(("[" + ",".join(occurrence(self._load, n) for n in range(seq, last)) + "]").encode(), last - seq)
+        whole = ",".join(occurrence(self._load, n, sent) for n in range(seq, last))
+        poster.post(f"[{whole}]".encode(), last - seq)
 
     def _finish(self) -> None:
         ordered = sorted(self._latencies)
@@ -162,12 +168,14 @@ class Work:
 
 async def run(load: Load) -> Came:
     loop = asyncio.get_running_loop()
+    cpu = time.process_time()
     work = Work(load)
     for _ in range(load.connections):
         await loop.create_connection(lambda: Poster(work), load.host, load.port)
     if load.rate:
         await work.pace()
     await work.done.wait()
+    work.came.cpu = time.process_time() - cpu
     return work.came
 
 

@@ -1,11 +1,14 @@
-"""The rig: a real stack, a sink and loads as processes, and what they cost, for the runs to use.
+"""The rig: a real stack, a sink and loads as processes, for the runs to use.
 
-What is measured, and how it is told, is left to `__main__.py`.
+What is measured is left to `workloads.py` and `counters.py`.
 """
 
 import asyncio
+import itertools
 import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -17,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from deploy.local import Stack
+from tests.bench import counters
+from tests.bench.bare import CONNECTIONS
+from tests.bench.counters import Counters
 from tests.bench.load import Load
 from tests.bench.sink import SECRET
 
@@ -30,8 +35,10 @@ SETTINGS = {
     "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8",
     "HOOKLAKE_ALLOW_HTTP": "true",
 }
-OURS = ("api", "worker-1", "worker-2", "beat")
-STORES = ("postgres", "redis")
+#: Webhooks that are being registered at once.
+REGISTERING = 16
+#: Seconds without anything new after which nothing more is expected: longer than leases, and the first waits for a retry.
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +58,29 @@ class Sink:
 
         return await asyncio.to_thread(ask)
 
-    async def arrived(self, count: int, *, patience: float = 120.0) -> dict[str, Any]:
-        """Waits until so many different deliveries arrived; raises TimeoutError when nothing new comes for too long."""
+    async def arrived(self, count: int, *, patience: float = PATIENCE) -> dict[str, Any]:
+        """Waits until so many different deliveries arrived, or nothing new comes for too long; answers what came."""
+        await self.reached("arrived", count, patience=patience)
+        return await self.tell("/told")
+
+    async def reached(self, what: str, count: int, *, patience: float = PATIENCE) -> bool:
+        """Waits until a count of the sink is as high as that; False where it stays below for too long."""
         most, since = -1, time.monotonic()
         while True:
-            told = await self.tell()
-            if told["arrived"] >= count:
-                return told
-            if told["arrived"] > most:
-                most, since = told["arrived"], time.monotonic()
+            came = (await self.tell())[what]
+            if came >= count:
+                return True
+            if came > most:
+                most, since = came, time.monotonic()
             elif time.monotonic() - since > patience:
-                raise TimeoutError(f"{told['arrived']} of {count} arrived, and no more for {patience:.0f} s")
-            await asyncio.sleep(0.05)
+                return False
+            await asyncio.sleep(0.1)
+
+    async def bare(self, seconds: float, connections: int = CONNECTIONS) -> dict[str, Any]:
+        """One run of the yardstick."""
+        told = await _json("tests.bench.bare", self.url("/bare"), str(seconds), str(connections))
+        await self.tell("/reset")
+        return told
 
 
 @dataclass(kw_only=True)
@@ -73,8 +91,14 @@ class Rig:
     sink: Sink
     client: httpx.AsyncClient
     credentials: dict[str, Any]
+    counters: Counters
     #: Event types that it has made.
     known: set[str] = field(default_factory=set)
+    _firsts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1_000_000, 1_000_000))
+
+    def first(self) -> int:
+        """Where the numbering of a run may begin: no other one's numbers follow within a million."""
+        return next(self._firsts)
 
     async def token(self, role: str) -> str:
         """A fresh one: they live for fifteen minutes."""
@@ -91,9 +115,15 @@ class Rig:
     async def fan_out(self, collection: str, webhooks: int) -> None:
         """An event type with so many webhooks behind it, all active."""
         operator = await self.operator()
-        for number in range(webhooks):
-            # A thousand handshakes would measure nothing that deliveries do not.
-            await self.webhook(operator, collection, f"/{collection}/{number}", challenged=number == 0)
+        numbers = iter(range(1, webhooks))
+
+        async def register() -> None:
+            for number in numbers:
+                await self.webhook(operator, collection, f"/{collection}/{number}")
+
+        # A thousand handshakes would measure nothing that deliveries do not.
+        await self.webhook(operator, collection, f"/{collection}/0", challenged=True)
+        await asyncio.gather(*(register() for _ in range(REGISTERING)))
 
     async def operator(self) -> Mapping[str, str]:
         """The headers of an operator."""
@@ -126,15 +156,24 @@ class Rig:
         whole = Load(host="127.0.0.1", port=port, token=await self.token("publisher"), **load)
         return await _json("tests.bench.load", json.dumps(asdict(whole)))
 
-    async def bare(self, count: int) -> dict[str, Any]:
-        """The yardstick, with nothing else running."""
-        told = await _json("tests.bench.bare", self.sink.url("/bare"), str(count))
-        await self.sink.tell("/reset")
-        return told
+    async def bare(self, seconds: float) -> dict[str, Any]:
+        """One run of the yardstick while our processes stand still, so that nothing else runs beside it."""
+        groups = [self.stack.stores.pid(name) for name in counters.OURS]
+        for group in groups:
+            os.killpg(group, signal.SIGSTOP)
+        try:
+            return await self.sink.bare(seconds)
+        finally:
+            for group in groups:
+                os.killpg(group, signal.SIGCONT)
 
-    def spent(self) -> dict[str, float]:
-        """CPU seconds of each part so far, children included."""
-        return {name: _cpu(self.stack.stores.pid(name)) for name in (*OURS, *STORES)}
+    async def halt(self, *parts: str) -> None:
+        """Stops parts of the stack, which finish what is in flight."""
+        await self.stack.stores.supervisor.stop(*parts)
+
+    async def resume(self, *parts: str) -> None:
+        """Starts them again."""
+        await self.stack.stores.supervisor.start(*(self.stack.parts[name].part for name in parts))
 
     async def _post(self, path: str, body: object, headers: Mapping[str, str]) -> Any:
         answer = await self.client.post(path, json=body, headers=headers)
@@ -145,23 +184,40 @@ class Rig:
 
 @asynccontextmanager
 async def running(environ: Mapping[str, str]) -> AsyncIterator[Rig]:
-    """A stack in a temporary directory, and a sink beside it."""
-    directory = Path(tempfile.mkdtemp(prefix="hl-"))
-    stack = Stack(data_dir=directory, port=0, environ={**SETTINGS, **environ}, say=lambda _line: None)
-    sink = await asyncio.create_subprocess_exec(
+    """A sink, and a stack in a temporary directory beside it."""
+    async with sinking() as sink, standing(sink, environ) as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def sinking() -> AsyncIterator[Sink]:
+    """A sink."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.sink", stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert sink.stdout is not None
-        port = int(await sink.stdout.readline())
+        assert process.stdout is not None
+        yield Sink(port=int(await process.stdout.readline()))
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def standing(sink: Sink, environ: Mapping[str, str]) -> AsyncIterator[Rig]:
+    """A stack in a temporary directory, for which a sink runs already."""
+    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    stack = Stack(data_dir=directory, port=0, environ={**SETTINGS, **environ}, say=lambda _line: None)
+    try:
         await stack.start()
-        async with httpx.AsyncClient(base_url=stack.base_url, timeout=30) as client:
+        async with (
+            httpx.AsyncClient(base_url=stack.base_url, timeout=30) as client,
+            counters.of(stack) as counting,
+        ):
             credentials = json.loads(stack.credentials.read_text())
-            yield Rig(stack=stack, sink=Sink(port=port), client=client, credentials=credentials)
+            yield Rig(stack=stack, sink=sink, client=client, credentials=credentials, counters=counting)
     finally:
         await stack.stop()
-        sink.kill()
-        await sink.wait()
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -174,18 +230,3 @@ async def _json(module: str, *arguments: str) -> dict[str, Any]:
         raise RuntimeError(f"{module} ended with {process.returncode}")
     told: dict[str, Any] = json.loads(out)
     return told
-
-
-def _cpu(pid: int) -> float:
-    total = 0.0
-    root = psutil.Process(pid)
-    for process in (root, *root.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-        if process == root:
-            # Backends that have ended are counted by the postmaster that waited for them.
-            total += times.children_user + times.children_system
-    return total

@@ -1,7 +1,8 @@
 """The sink: a process that takes deliveries as cheaply as Python can, and counts them.
 
-`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /reset` forgets it. Below `/hang`,
-`/slow`, `/fail` and `/spare` it counts nothing, and misbehaves but for the last. What is sent there is left to the runs.
+`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /told` how late as well, `GET /reset`
+forgets it. `GET /ill` makes it answer 503 to all until `GET /well`. Below `/hang`, `/slow`, `/fail` and `/spare` it counts
+nothing, and misbehaves but for the last. What is sent there is left to the runs.
 """
 
 import asyncio
@@ -37,37 +38,55 @@ class Counts:
         self.latencies = array("d")
         self.first = self.last = 0.0
         #: Answer 503 to everything until told otherwise.
-        self.failing = False
+        self.ill = False
+        #: Tries answered so, what they were of, and when the first and the last one came.
         self.refused = 0
+        self.turned_away: set[tuple[bytes, bytes]] = set()
+        self.refused_first = self.refused_last = 0.0
+
+    def refuse(self, path: bytes, body: bytes) -> None:
+        self.refused += 1
+        self.turned_away.add((path, _seq(body)))
+        self.refused_last = time.time()
+        self.refused_first = self.refused_first or self.refused_last
 
     def note(self, path: bytes, body: bytes) -> None:
         now = time.time()
-        start = body.find(b'"seq":') + 6
-        seq = body[start : body.find(b",", start)]
         start = body.find(b'"sent":') + 7
         sent = body[start : body.find(b",", start)]
-        key = (path, seq)
+        key = (path, _seq(body))
         self.seen[key] = self.seen.get(key, 0) + 1
         self.latencies.append((now - float(sent)) * 1000)
         if not self.first:
             self.first = now
         self.last = now
 
-    def told(self) -> bytes:
-        ordered = sorted(self.latencies)
-        at = {name: ordered[int(len(ordered) * q)] if ordered else 0.0 for name, q in QUANTILES.items()}
-        told = {
+    def told(self) -> dict[str, float]:
+        """What can be told without looking at each of them: it is asked for many times a second."""
+        return {
             "arrived": len(self.seen),
-            "requests": len(ordered),
+            "requests": len(self.latencies),
             "first": self.first,
             "last": self.last,
             "refused": self.refused,
-            **at,
+            "turned_away": len(self.turned_away),
+            "refused_first": self.refused_first,
+            "refused_last": self.refused_last,
+            "cpu": time.process_time(),
         }
-        return json.dumps(told).encode()
+
+    def quantiles(self) -> dict[str, float]:
+        """Milliseconds, as `p50` and so on."""
+        ordered = sorted(self.latencies)
+        return {name: ordered[int(len(ordered) * q)] if ordered else 0.0 for name, q in QUANTILES.items()}
 
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def _seq(body: bytes) -> bytes:
+    start = body.find(b'"seq":') + 6
+    return body[start : body.find(b",", start)]
 
 
 class Sink(asyncio.Protocol):
@@ -104,8 +123,8 @@ class Sink(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)
         if method == b"POST" and b"challengeRequest" not in body:
-            if self._counts.failing:
-                self._counts.refused += 1
+            if self._counts.ill:
+                self._counts.refuse(path, body)
                 return UNAVAILABLE
             self._counts.note(path, body)
             return OK
@@ -118,9 +137,10 @@ class Sink(asyncio.Protocol):
             return json.dumps({"verification": answer}).encode()
         if path == b"/reset":
             self._counts.reset()
-        if path in (b"/fail", b"/heal"):
-            self._counts.failing = path == b"/fail"
-        return self._counts.told()
+        if path in (b"/ill", b"/well"):
+            self._counts.ill = path == b"/ill"
+        told = self._counts.told() | (self._counts.quantiles() if path == b"/told" else {})
+        return json.dumps(told).encode()
 
 
 def _written(body: bytes) -> bytes:

@@ -1,0 +1,84 @@
+"""Facts of the machine that figures depend on, and how busy others keep it.
+
+What is measured on it is left to the parts.
+"""
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+
+def machine() -> dict[str, str]:
+    """Its kind and size, how quick its disk and what runs on it, as one reads them."""
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "disk": f"{_flush():.1f} ms to write and flush 8 KB",
+        "load": f"{os.getloadavg()[0]:.1f} processes wanted a core in the minute before",
+        "version": _version(),
+    }
+
+
+class Others:
+    """How much of the cores others took since it was made."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter(), _busy()
+
+    def share(self, ours: float) -> float:
+        """From 0 to 1, less the CPU seconds that were `ours`, this process's and its ended children's."""
+        mine = sum(
+            used.ru_utime + used.ru_stime
+            for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        )
+        seconds = (time.perf_counter() - self._began[0]) * (os.cpu_count() or 1)
+        return max(0.0, (_busy() - self._began[1] - ours - mine) / seconds)
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    # Guests are counted as users already.
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - idle - guests)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def _flush() -> float:
+    """Milliseconds, the median of a few."""
+    took = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(15):
+            began = time.perf_counter()
+            file.write(b"x" * 8192)
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+def _version() -> str:
+    """The commit, and whether it was changed since."""
+    here = Path(__file__).parent
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return "unknown"
+    return told.stdout.strip() or "unknown"
