@@ -22,7 +22,7 @@ LOOK = 0.25
 #: Seconds of silence after the broker failed; doubled with each failure that follows.
 PAUSE, LONGEST_PAUSE = 0.5, 5.0
 #: Tickets per message, on average, from which a message waits for more, and seconds from the last one until it goes.
-BUSY, GATHER = 4.0, 0.02
+BUSY, GATHER = 4.0, 0.03
 #: Seconds after which a ticket that nobody took is worth nothing: its row has long been due.
 EXPIRES = 60
 

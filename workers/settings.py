@@ -26,7 +26,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: While the broker holds more tickets than this, publications announce none and leave theirs to the sweep.
     tickets_waiting: int = 2000
     #: How long outcomes wait for others to be recorded with.
-    record_window: float = 0.02
+    record_window: float = 0.05
     #: How long a stopping worker waits for tries in flight.
     shutdown_grace: float = 20.0
     #: Between two sweeps for due deliveries.

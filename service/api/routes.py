@@ -108,9 +108,15 @@ class Endpoint:
     """All methods of a path, as an ASGI application of its own, errors included: `app.py` asks it without a router."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        self._allowed = {"Allow": ", ".join(sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set())))}
+        self._allowed = {
+            "Allow": ", ".join(sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set())))
+        }
         # HEAD is a GET whose body the server keeps to itself.
-        self._handlers = {"OPTIONS": self._options, **({"HEAD": handlers["GET"]} if "GET" in handlers else {}), **handlers}
+        self._handlers = {
+            "OPTIONS": self._options,
+            **({"HEAD": handlers["GET"]} if "GET" in handlers else {}),
+            **handlers,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""

@@ -8,12 +8,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.home import CannotStart
-from tests.bench import chart, facts, figures, growth, isolation, report, rig, workloads
+from tests.bench import chart, facts, figures, growth, isolation, report, rig, scaling, workloads
 from tests.bench.figures import FAULTS, Bare, Figure
 from tests.bench.parts import ASKED_FOR, PARTS, Part
 from tests.bench.rig import Rig, Sink
@@ -32,6 +33,9 @@ RESTART, FEWEST = 12.0, 5000
 ISOLATION = "isolation"
 #: Only alone: it takes a quarter of an hour, and databases of its own.
 GROWTH = "growth"
+#: Only alone, with stacks of its own.
+SCALING = "scaling"
+ALONE: Mapping[str, Callable[[], Coroutine[Any, Any, int]]] = {GROWTH: growth.main, SCALING: scaling.main}
 TITLES = {
     **{name: part.title for name, part in PARTS.items()},
     **isolation.TITLES,
@@ -188,19 +192,21 @@ def write(out: Path, came: list[Figure], bare: Bare, known: Mapping[str, str]) -
 
 def chosen(wanted: str) -> list[str]:
     """The parts that were asked for by name, else all; ends the process where there is no such part."""
-    known = [*PARTS, ISOLATION, GROWTH]
+    known = [*PARTS, ISOLATION, *ALONE]
     parts = [part for part in wanted.split(",") if part]
     if unknown := [part for part in parts if part not in known]:
         sys.exit(f"bench: no part {', '.join(unknown)}; there are {', '.join(known)}")
-    if GROWTH in parts and len(parts) > 1:
-        sys.exit(f"bench: {GROWTH} is run alone")
+    for name in ALONE:
+        if name in parts and len(parts) > 1:
+            sys.exit(f"bench: {name} is run alone")
     return parts or [part for part in (*PARTS, ISOLATION) if part not in ASKED_FOR]
 
 
 if __name__ == "__main__":
     asked, folder = chosen(os.environ.get("PART", "")), os.environ.get("OUT")
     try:
-        status = asyncio.run(growth.main() if asked == [GROWTH] else main(asked, Path(folder) if folder else None))
+        alone = ALONE.get(asked[0] if asked else "")
+        status = asyncio.run(alone() if alone else main(asked, Path(folder) if folder else None))
     except CannotStart as error:
         sys.exit(str(error))
     sys.exit(status)

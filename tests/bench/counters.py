@@ -57,9 +57,9 @@ class Counters:
         commands = sum(each["calls"] for name, each in told.items() if name != "cmdstat_info")
         return Reading(cpu=self.spent(), wal=wal, commands=commands)
 
-    def spent(self) -> dict[str, float]:
-        """CPU seconds of each part that runs."""
-        return {name: cpu(pid) for name, pid in self._pids().items()}
+    def spent(self, *more: str) -> dict[str, float]:
+        """CPU seconds of each part that runs; `more` names some beyond the usual ones."""
+        return {name: cpu(pid) for name, pid in self._pids(*more).items()}
 
     def memory(self) -> dict[str, float]:
         """MB of each part that runs, children included: pages that are shared are counted to their sharers in parts."""
@@ -94,8 +94,8 @@ class Counters:
             await self._database.execute(f"ALTER SYSTEM SET {setting}")
         await self._database.execute("SELECT pg_reload_conf()")
 
-    def _pids(self) -> dict[str, int]:
-        parts = {name: self._stack.parts[name].pid for name in (*OURS, *STORES) if name in self._stack.parts}
+    def _pids(self, *more: str) -> dict[str, int]:
+        parts = {name: self._stack.parts[name].pid for name in (*OURS, *STORES, *more) if name in self._stack.parts}
         return {name: pid for name, pid in parts.items() if pid is not None}
 
 

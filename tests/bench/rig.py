@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from deploy.local import Stack
+from deploy.local import Program, Stack, hooklake
 from tests.bench import counters
 from tests.bench.bare import CONNECTIONS
 from tests.bench.counters import Counters
@@ -204,10 +204,13 @@ async def sinking() -> AsyncIterator[Sink]:
 
 
 @asynccontextmanager
-async def standing(sink: Sink, environ: Mapping[str, str]) -> AsyncIterator[Rig]:
-    """A stack in a temporary directory, for which a sink runs already."""
+async def standing(
+    sink: Sink, environ: Mapping[str, str], program: Callable[[Mapping[str, str]], Program] = hooklake
+) -> AsyncIterator[Rig]:
+    """A stack in a temporary directory, for which a sink runs already; `program` says which processes it has."""
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
-    stack = Stack(data_dir=directory, port=0, environ={**SETTINGS, **environ}, say=lambda _line: None)
+    given = {**SETTINGS, **environ}
+    stack = Stack(data_dir=directory, port=0, environ=given, say=lambda _line: None, program=program)
     try:
         await stack.start()
         async with (

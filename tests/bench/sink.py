@@ -19,8 +19,8 @@ import uvloop
 SECRET = b"bench-secret"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-#: Seconds until what is below `/slow` is answered.
-SLOW = 3.0
+#: Seconds until what is below `/slow` is answered, which is not counted, and what is below `/wait`, which is.
+SLOW, WAIT = 3.0, 0.2
 PLACES = {b"hang": b"", b"fail": UNAVAILABLE, b"spare": OK}
 LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
 
@@ -114,11 +114,18 @@ class Sink(asyncio.Protocol):
             self._buffer = self._buffer[past:]
             place = head.split(b"/", 2)[1]
             if place == b"slow":
-                asyncio.get_running_loop().call_later(SLOW, self._transport.write, OK)
+                asyncio.get_running_loop().call_later(SLOW, self._later, OK)
             elif place in PLACES:
                 self._transport.write(PLACES[place])
+            elif place == b"wait":
+                asyncio.get_running_loop().call_later(WAIT, self._later, self._answer(head, body))
             else:
                 self._transport.write(self._answer(head, body))
+
+    def _later(self, answer: bytes) -> None:
+        # Who waited for it may be gone, at the end of a run.
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)
