@@ -4,7 +4,7 @@ What its answers make of the webhook is left to `greeting.py`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -14,10 +14,10 @@ from delivery import addresses
 from delivery.judgement import pace
 from delivery.judgement.pace import KEEP, SILENCE, Terms
 from delivery.settings import Settings
-from delivery.wire import challenge
+from delivery.wire import causes, challenge
 from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.parcels import Failure, Parcel, Reply
-from delivery.wire.sender import Sender
+from delivery.wire.sender import Attempt, Sender
 from subscriptions.registry import Hook
 
 HEADERS = (("Content-Type", "application/json"),)
@@ -68,10 +68,10 @@ class Handshake:
         if hook.sealed is not None:
             return SILENCE
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
-        attempt = await self._sender.options(addresses.destination(hook), origin=origin, deadline=deadline)
-        if isinstance(attempt.answer, Failure):
+        answer = await _answer(self._sender.options(addresses.destination(hook), origin=origin, deadline=deadline))
+        if isinstance(answer, Failure):
             return SILENCE
-        return pace.terms(attempt.answer.status, attempt.answer.headers, origin=origin)
+        return pace.terms(answer.status, answer.headers, origin=origin)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
         """Signed and authorised as a delivery is (greenlake.md D.6)."""
@@ -83,12 +83,18 @@ class Handshake:
             now=self._clock(),
             origin=self._origin,
         )
-        attempt = await self._sender.send(
-            Parcel(id=key, body=body, headers=HEADERS),
-            addresses.destination(hook),
-            deadline=self._settings.challenge_timeout,
-        )
-        return challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets), attempt.answer
+        parcel = Parcel(id=key, body=body, headers=HEADERS)
+        deadline = self._settings.challenge_timeout
+        answer = await _answer(self._sender.send(parcel, addresses.destination(hook), deadline=deadline))
+        return challenge.judge(answer, challenge=question, secrets=hook.secrets), answer
+
+
+async def _answer(trying: Awaitable[Attempt]) -> Reply | Failure:
+    """What came of it, an exception that nobody foresaw included: with one the challenge would be repeated for ever."""
+    try:
+        return (await trying).answer
+    except Exception as error:
+        return causes.internal(error)
 
 
 def _response(answer: Reply | Failure, rate: int | None) -> DestinationResponse:

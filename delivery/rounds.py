@@ -28,7 +28,7 @@ from delivery.lifecycle import State
 from delivery.settings import Settings
 from delivery.tickets import Errand, Ticket
 from delivery.tickets import Kind as ErrandKind
-from delivery.wire import parcels
+from delivery.wire import causes, parcels
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions.database import AWAY, Database, DatabaseClock, Raw
@@ -222,10 +222,14 @@ class Rounds:
         try:
             make = parcels.batch if claimed.type == BATCH else parcels.single
             parcel = make(claimed.event, body, content_mode=hook.content_mode)
+            to, deadline = addresses.destination(hook), self.tools.settings.delivery_timeout
+            return await self.tools.sender.send(parcel, to, deadline=deadline)
         except HooklakeError as error:
             return self._unsent(FailureKind.internal, str(error))
-        to, deadline = addresses.destination(hook), self.tools.settings.delivery_timeout
-        return await self.tools.sender.send(parcel, to, deadline=deadline)
+        except Exception as error:
+            # Unrecorded, the row would look like one whose process was lost (protocol.md, Record).
+            failure = causes.internal(error)
+            return self._unsent(failure.kind, failure.cause)
 
     def _unsent(self, kind: FailureKind, cause: str) -> Attempt:
         return Attempt(

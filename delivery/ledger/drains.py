@@ -22,6 +22,8 @@ OLDEST = 2000
 #: Lost tries from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
+#: Minutes that it waits at most: twenty lost tries last about as long as the retries of one that fails (greenlake.md D.7).
+LOST_WAIT = 64
 #: The part of what is taken that is kept for retries while first attempts wait.
 RETRIES = 0.2
 
@@ -65,7 +67,7 @@ ASIDE = f""", given_up AS (
     SELECT gen_random_uuid(), 'notice', webhook, event, round, $1, 0 FROM given_up
 ), made_to_wait AS (
     UPDATE {{deliveries}} d SET lost = d.lost + 1, fence = d.fence + 1, leased_until = NULL,
-        due_at = $1::timestamptz + interval '1 minute' * power(2, k.lost + 1 - {LOST_WAITS})
+        due_at = $1::timestamptz + interval '1 minute' * least(power(2, k.lost + 1 - {LOST_WAITS}), {LOST_WAIT})
     FROM locked k WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
         AND k.lapsed AND k.lost + 1 >= {LOST_WAITS} AND k.lost + 1 < {LOST_ENDS}
 )

@@ -3,14 +3,15 @@
 Connections and deadlines are left to `exchange`, what an answer means to `sender` and its kin.
 
 The parser is llhttp (Node's), which refuses what two parsers could read differently. It is lenient where strictness would
-only send again what has arrived: odd characters in values, folded lines, ends of lines without a carriage return.
+only send again what has arrived: odd characters in values, folded lines, ends of lines without a carriage return. For the same
+reason an answer counts from its status line on: one that goes beyond a bound is cut there, and its connection closed.
 """
 
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-#: Bytes of an answer's head that are read, those of interim answers before it included.
+#: Bytes of an answer's head that are read, those of interim answers and empty lines before it included.
 HEAD_BYTES = 65536
 #: Header lines of an answer.
 HEAD_LINES = 128
@@ -38,7 +39,7 @@ class Answer(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     #: Cut at the cap.
     body: bytes
-    #: Whether there was more.
+    #: Whether there was more, or may have been.
     truncated: bool
 
 
@@ -58,7 +59,7 @@ class Reader:
 
     def begin(self, cap: int) -> None:
         """What comes from now on is a new answer, of whose body `cap` bytes are kept."""
-        self.begun = self._whole = False
+        self.begun = self._whole = self._cut = self._named = False
         self._cap = cap
         #: 0 until the answer's own head is there.
         self._status = 0
@@ -73,8 +74,8 @@ class Reader:
         self.begun = True
         while len(data) > self._room and not self._whole:
             if self._room == 0:
-                what = "its chunks are out of proportion" if self._status else f"its head is over {HEAD_BYTES} bytes"
-                raise NotHttp(what, within=self._status > 0)
+                self._stop(f"its head is over {HEAD_BYTES} bytes")
+                break
             piece, data = data[: self._room], data[self._room :]
             self._read(piece)
         if not self._whole:
@@ -93,7 +94,7 @@ class Reader:
     def answer(self) -> Answer:
         """What was read, once it is there."""
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Answer(self._status, self._headers, body[: self._cap], self._size > self._cap)
+        return Answer(self._status, self._headers, body[: self._cap], self._cut or self._size > self._cap)
 
     def _read(self, data: bytes) -> None:
         self._room -= len(data)
@@ -107,6 +108,16 @@ class Reader:
                 ours = error.__context__
                 raise ours if isinstance(ours, NotHttp) else NotHttp(str(error), within=self._status > 0) from None
 
+    def _stop(self, why: str) -> None:
+        """Ends the answer at a bound, with what has been read of it; raises NotHttp where that is not even its status."""
+        if not self._status:
+            # Until its line has been read, the parser tells the status of the answer before.
+            status = self._parser.get_status_code() if self._named or self._headers else 0
+            if not _last(status):
+                raise NotHttp(why)
+            self._status = status
+        self._whole = self._cut = self.spent = True
+
     # What the parser calls.
 
     def on_message_begin(self) -> None:
@@ -114,13 +125,18 @@ class Reader:
         if self._whole:
             self.spent = True
 
+    def on_status(self, _: bytes) -> None:
+        """The words behind the status, where there are any."""
+        self._named = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of the head, or of a trailer."""
         if self._status:
             return
+        if len(self._headers) == HEAD_LINES:
+            self._stop(f"its head has more than {HEAD_LINES} lines")
+            return
         self._headers.append((name, value))
-        if len(self._headers) > HEAD_LINES:
-            raise NotHttp(f"its head has more than {HEAD_LINES} lines")
 
     def on_headers_complete(self) -> None:
         """The end of a head."""
@@ -129,7 +145,7 @@ class Reader:
         status = self._parser.get_status_code()
         if status < 100:
             raise NotHttp(f"its status is {status}")
-        if status < 200 and status != _SWITCHING:
+        if not _last(status):
             self._headers = []
             return
         self._status = status
@@ -148,3 +164,8 @@ class Reader:
         if self._status and not self._whole:
             self._whole = True
             self.spent = not self._parser.should_keep_alive()
+
+
+def _last(status: int) -> bool:
+    """Whether no other answer to the same request follows one of this status."""
+    return status >= 200 or status == _SWITCHING

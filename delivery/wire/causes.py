@@ -23,9 +23,13 @@ _log = logging.getLogger("hooklake.wire")
 def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) -> Failure:
     """What went wrong, as a kind and a sentence; `dial` knows how far it came, the time-outs are seconds."""
     kind, cause = _cause(error, dial, connect, deadline)
-    if kind is FailureKind.internal:
-        _log.error("wire.internal", exc_info=error)
-    return Failure(kind=kind, cause=cause)
+    return internal(error) if kind is FailureKind.internal else Failure(kind=kind, cause=cause)
+
+
+def internal(error: Exception) -> Failure:
+    """A fault of our own, which is logged: the try that it ended is recorded and repeated like any other."""
+    _log.error("wire.internal", exc_info=error)
+    return Failure(kind=FailureKind.internal, cause=f"internal error: {type(error).__name__}")
 
 
 def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tuple[FailureKind, str]:
@@ -57,7 +61,7 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
             return FailureKind.refused, _line(str(error))
         case OSError():
             return _os_cause(error, dial)
-    return FailureKind.internal, f"internal error: {type(error).__name__}"
+    return FailureKind.internal, ""
 
 
 def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:

@@ -5,6 +5,7 @@ What carries them, and what a destination's 401 means, is left to `credentials`.
 
 import asyncio
 import base64
+import math
 import re
 import time
 from collections import OrderedDict
@@ -88,7 +89,7 @@ class Tokens:
         flight = self._flights.get(key)
         if flight is None:
             dial = Dial()
-            flight = self._flights[key] = _Flight(task=asyncio.create_task(self._renew(key, dial)), dial=dial)
+            flight = self._flights[key] = _Flight(task=asyncio.create_task(self._fly(key, dial)), dial=dial)
         flight.waiting += 1
         try:
             done, _ = await asyncio.wait({flight.task}, timeout=within)
@@ -105,16 +106,24 @@ class Tokens:
         if self._kept.get(key) is token:
             self._kept[key] = replace(token, renew_at=_NEVER)
 
+    async def _fly(self, key: Key, dial: Dial) -> Token | Failure:
+        try:
+            return await self._renew(key, dial)
+        except Exception as error:
+            # All who wait would be told of it as an exception, which none of them expects: a try that ends in one is recorded
+            # nowhere. What endpoints answer is theirs to choose.
+            return self._failure(error, dial, self._transport.limits.deadline)
+
     async def _renew(self, key: Key, dial: Dial) -> Token | Failure:
         now, began, deadline = self._clock(), time.monotonic(), self._transport.limits.deadline
         kept, grant = self._kept.get(key), key[1]
         basic = kept is not None and kept.basic
         answer = await self._ask(grant, dial, basic=basic, deadline=deadline)
-        found = _token(answer, now=now, basic=basic, secret=grant.client_secret)
+        found = token_of(answer, now=now, basic=basic, secret=grant.client_secret)
         left = deadline - (time.monotonic() - began)
         if _knows_no_client(answer) and left > 0:
             second = await self._ask(grant, dial, basic=not basic, deadline=left)
-            other = _token(second, now=now, basic=not basic, secret=grant.client_secret)
+            other = token_of(second, now=now, basic=not basic, secret=grant.client_secret)
             # Where neither way does, the first answer is about the client, the second perhaps about the way.
             found = other if isinstance(other, Token) else found
         if isinstance(found, Token):
@@ -174,8 +183,8 @@ async def _reply(response: httpx.Response) -> Reply:
     return Reply(status=response.status_code, headers=(), body=body, truncated=truncated)
 
 
-def _token(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str) -> Token | Failure:
-    """The token in an answer to a request made at `now`; `secret` is never repeated."""
+def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str) -> Token | Failure:
+    """The token in an answer to a request made at `now`, or why there is none; `secret` is never repeated."""
     if isinstance(answer, Failure):
         return answer
     if not 200 <= answer.status <= 299:
@@ -224,8 +233,10 @@ def _seconds(expires_in: object) -> float:
     if not isinstance(expires_in, int | float | str) or isinstance(expires_in, bool):
         return UNSTATED
     try:
-        return min(max(float(expires_in), 0.0), LONGEST)
+        seconds = float(expires_in)
     except ValueError:
         return UNSTATED
     except OverflowError:
         return LONGEST
+    # What is not a number passes min and max, and no date can be made of it.
+    return UNSTATED if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST)

@@ -38,7 +38,8 @@ class Wire(Sender):
         self.answers: deque[Reply | Failure] = deque()
         self.answering: Answering = obliging
         self.asked: list[tuple[str, Destination]] = []
-        self.allowing: Reply | Failure = reply(405)
+        #: An exception is raised.
+        self.allowing: Reply | Failure | Exception = reply(405)
         self._now = clock
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
@@ -49,6 +50,8 @@ class Wire(Sender):
 
     async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
         self.asked.append((origin, destination))
+        if isinstance(self.allowing, Exception):
+            raise self.allowing
         return Attempt(started_at=self._now(), milliseconds=7, request_headers=(), answer=self.allowing)
 
 

@@ -129,6 +129,19 @@ async def test_lost_tries_wait(craft: Craft, clock: Clock) -> None:
     assert waits == [60, 120, 240, 480]
 
 
+async def test_lost_tries_never_wait_long(craft: Craft, clock: Clock) -> None:
+    """They wait an hour or so at most: twenty of them last half a day, as a delivery that fails does."""
+    webhook = await craft.hook()
+    lost = (8, 9, 18)
+    events = [(await craft.owe(webhook, lost=before, leased_until=clock()))[0] for before in lost]
+
+    assert await craft.drain() == []
+
+    rows = [await craft.row(event, webhook) for event in events]
+    assert [row.lost for row in rows] == [9, 10, 19]
+    assert [row.due_at for row in rows] == [clock() + timedelta(minutes=64)] * 3
+
+
 async def test_twentieth_lost_try(craft: Craft, clock: Clock) -> None:
     """At twenty lost tries the claim gives the row up in place, and its notice is owed and told as an event."""
     webhook = await craft.hook()

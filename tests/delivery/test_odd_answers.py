@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from delivery.wire.answers import HEAD_BYTES, HEAD_LINES
 from tests.delivery.craft import Craft
 from tests.delivery.wire.attempts import attempt
 from tests.delivery.wire.scripted import Scripted, plainly, then_closing
@@ -17,11 +18,13 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (HEAD + b"X: a\x00\x01b\r\nContent-Length: 0\r\n\r\n", b"", "a \x01b"),
         (HEAD + b"X: \xff\xed\xa0\x80\r\nContent-Length: 0\r\n\r\n", b"", "\xff\xed\xa0\x80"),
         (HEAD + b"X: a\r\nContent-Encoding: gzip\r\n\r\nno gzip\x00", b"no gzip\x00", "a"),
+        (HEAD + b"X: a\r\n" + b"X: b\r\n" * HEAD_LINES + b"\r\nok", b"", "a"),
+        (HEAD + b"X: a\r\nX-Long: " + b"b" * HEAD_BYTES + b"\r\n\r\nok", b"", "a"),
     ],
-    ids=["body", "NUL in a header", "no UTF-8 in a header", "not compressed"],
+    ids=["body", "NUL in a header", "no UTF-8 in a header", "not compressed", "many headers", "a long header"],
 )
 async def test_odd_bytes_are_stored(craft: Craft, raw: bytes, body: bytes, header: str) -> None:
-    """NUL bytes and invalid UTF-8 anywhere in a success end the delivery as a success, with the bytes in the record."""
+    """NUL bytes, invalid UTF-8 and heads of any length end a success's delivery as a success, with the bytes in the record."""
     async with Scripted(then_closing(raw)) as server, plainly() as sender:
         answer = (await attempt(sender, server.url)).answer
     webhook = await craft.hook()

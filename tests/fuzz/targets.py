@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from delivery.judgement import outcome, pace, retry
-from delivery.wire import challenge, guard, sender, signing
+from delivery.wire import challenge, guard, sender, signing, tokens
 from subscriptions import attributes, codec, filter_grammar, filter_tokens, filters, header_text, json_text, relays
 from tests.fuzz import envelopes, texts, wires
 
@@ -190,6 +190,19 @@ _ANSWER = (
         b"deflate",
     ),
 )
+_TOKEN = (
+    *(
+        b'"access_token":"t"',
+        b'"token_type":"Bearer"',
+        b'"expires_in":',
+        b'"3600"',
+        b'"nan"',
+        b'"inf"',
+        b"-1",
+        b"1e400",
+    ),
+    *(b'"error":"invalid_client"', b'"error":"a secret"', b"401\n", b"400\n", b"503\n", b"\n"),
+)
 
 TARGETS = {
     "filters": Target(
@@ -207,5 +220,6 @@ TARGETS = {
     "urls": Target(check=wires.any_url, watched=(guard,), words=_URL),
     "retry_after": Target(check=wires.any_retry_after, watched=(outcome, retry), words=_WAIT),
     "answers": Target(check=wires.any_answer, watched=(challenge, pace, sender), words=(*_ANSWER, *_JSON)),
+    "tokens": Target(check=wires.any_token, watched=(tokens,), words=(*_TOKEN, *_JSON)),
     "bodies": Target(check=wires.any_body, watched=(signing,), words=_JSON),
 }

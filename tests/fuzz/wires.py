@@ -18,9 +18,9 @@ import yarl
 from delivery.judgement import outcome, pace, retry
 from delivery.judgement.outcome import LONGEST_WAIT
 from delivery.judgement.retry import GiveUp, Progress, RetryAt, Schedule
-from delivery.wire import challenge, sender, signing
+from delivery.wire import challenge, sender, signing, tokens
 from delivery.wire.guard import MAX_URL, Blocked, Guard
-from delivery.wire.parcels import Reply
+from delivery.wire.parcels import Failure, FailureKind, Reply
 from subscriptions.errors import Refused
 from tests.fuzz.texts import sentence
 
@@ -125,6 +125,22 @@ def any_answer(raw: bytes) -> str:
     plain, longer = sender.inflated(body, encoding, 1000)
     assert len(plain) <= max(1000, len(body))
     return f"{type(verdict).__name__} {type(terms.rate).__name__} {terms.origin!r} {plain == body} {longer}"
+
+
+def any_token(raw: bytes) -> str:
+    """A status, if one is named, a line's end and what a token endpoint answered: a token for a while, or a reason in words."""
+    status, _, body = raw.rpartition(b"\n")
+    named = int(status) if re.fullmatch(rb"[1-9][0-9][0-9]", status) else 200
+    answer = Reply(status=named, headers=(), body=body, truncated=False)
+    found = tokens.token_of(answer, now=NOW, basic=False, secret=SECRETS[0])
+    if isinstance(found, Failure):
+        assert found.kind is FailureKind.token
+        assert found.cause.isprintable()
+        assert SECRETS[0] not in found.cause
+        return re.split(r" [1-9][0-9][0-9]", found.cause)[0]
+    assert re.fullmatch(r"[!-~]+", found.value)
+    assert NOW <= found.renew_at < NOW + timedelta(seconds=tokens.LONGEST)
+    return "a token"
 
 
 def any_body(raw: bytes) -> str:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -98,7 +99,10 @@ async def test_a_token_is_asked_for_and_carried(receiver: Receiver, clock: Clock
 
 @pytest.mark.parametrize(
     ("expires_in", "kept_for"),
-    [(3600, 3570), ("3600", 3570), (100, 90), (None, 270), ("soon", 270), (True, 270), (10**400, 86370)],
+    [
+        *[(3600, 3570), ("3600", 3570), (100, 90), (None, 270), ("soon", 270), (True, 270), (10**400, 86370)],
+        *[("nan", 270), ("-NaN", 270), ("1e999", 86370), ("Infinity", 86370)],
+    ],
 )
 async def test_a_token_is_kept_until_shortly_before_it_expires(
     receiver: Receiver, clock: Clock, expires_in: object, kept_for: int
@@ -239,6 +243,21 @@ async def test_no_token_to_be_had(
     assert failed(result) == Failure(kind=FailureKind.token, cause=cause.format(port=receiver.port))
     assert (len(here.asked), here.carried) == (len(answers), [])
     assert SECRET not in repr(result) + caplog.text
+
+
+async def test_a_fault_of_our_own_is_a_failure(
+    receiver: Receiver, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer that nobody foresaw, here at the end of time, ends the attempt; the next one asks again."""
+    receiver.plan("/token", granted(), granted())
+    clock.now = datetime.max.replace(tzinfo=UTC)
+    async with scene(receiver, clock) as here:
+        results = [await here.send(), await here.send()]
+
+    cause = "token endpoint: internal error: OverflowError"
+    assert [failed(each) for each in results] == [Failure(kind=FailureKind.internal, cause=cause)] * 2
+    assert (len(here.asked), here.carried) == (2, [])
+    assert SECRET not in caplog.text
 
 
 async def test_a_failed_fetch_is_not_kept(receiver: Receiver, clock: Clock) -> None:

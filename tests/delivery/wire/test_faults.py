@@ -156,7 +156,7 @@ async def test_a_cancelled_attempt_is_cancelled(receiver: Receiver) -> None:
     [
         b"garbage\r\n\r\n",
         b"HTTP/1.1 2x0 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.6\r\n",
     ],

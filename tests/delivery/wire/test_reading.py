@@ -6,13 +6,14 @@ import contextlib
 import pytest
 
 from delivery.wire.answers import HEAD_BYTES, HEAD_LINES
-from delivery.wire.sender import Attempt, FailureKind
+from delivery.wire.sender import HEADER_BYTES, Attempt, FailureKind
 from tests.delivery.wire.attempts import attempt, failed, replied
-from tests.delivery.wire.scripted import Client, Meet, Scripted, plainly, then_closing
+from tests.delivery.wire.scripted import SECOND, Client, Meet, Scripted, plainly, saying, then_closing
 
 ON_BOTH_LOOPS = True
 
 OK = b"HTTP/1.1 200 OK\r\n"
+EARLY = b"HTTP/1.1 103 Early Hints\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -94,8 +95,10 @@ HEAD, BODY = "the answer is not HTTP: ", "the answer's body is not HTTP: "
         (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", HEAD + "Expected HTTP/"),
         (b"\x15\x03\x01\x00\x02\x02\x28", HEAD + "Expected HTTP/"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", HEAD + "Expected HTTP/"),
-        (OK + b"X: y\r\n" * (HEAD_LINES + 1) + b"\r\n", HEAD + f"its head has more than {HEAD_LINES} lines"),
-        (OK + b"X-Long: " + b"y" * HEAD_BYTES + b"\r\n\r\n", HEAD + f"its head is over {HEAD_BYTES} bytes"),
+        (EARLY + b"X: y\r\n" * (HEAD_LINES + 1) + b"\r\n", HEAD + f"its head has more than {HEAD_LINES} lines"),
+        (b"HTTP/1.1 099 Odd\r\n" + b"X: y\r\n" * (HEAD_LINES + 2), HEAD + f"its head has more than {HEAD_LINES} lines"),
+        (EARLY + b"X-Long: " + b"y" * HEAD_BYTES + b"\r\n\r\n", HEAD + f"its head is over {HEAD_BYTES} bytes"),
+        (EARLY + b"\r\n" + b"\r\n" * HEAD_BYTES + OK, HEAD + f"its head is over {HEAD_BYTES} bytes"),
     ],
 )
 async def test_what_is_not(raw: bytes, cause: str) -> None:
@@ -115,19 +118,27 @@ async def test_odd_bytes_are_kept_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begins", "goes_on", "says"),
+    ("begins", "goes_on", "kept"),
     [
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99, HEAD + f"its head is over {HEAD_BYTES} bytes"),
-        (OK, b"X: y\r\n" * 99, HEAD + f"its head has more than {HEAD_LINES} lines"),
-        (OK + b"X-Endless: ", b"y" * 4096, HEAD + f"its head is over {HEAD_BYTES} bytes"),
-        (CHUNKED + b"2;extension=", b"y" * 4096, BODY + "its chunks are out of proportion"),
-        (CHUNKED + b"0\r\n", b"X-Trailer: y\r\n" * 99, BODY + "its chunks are out of proportion"),
-        (CHUNKED + b"0\r\nX-Trailer: ", b"y" * 4096, BODY + "its chunks are out of proportion"),
+        (OK, b"X: y\r\n" * 99, (HEAD_LINES, b"")),
+        (OK + b"X: y\r\n", b"X-Long: " + b"y" * 4096 + b"\r\n", (None, b"")),
+        (OK + b"X-Endless: ", b"y" * 4096, (0, b"")),
+        (b"HTTP/1.1 200\r\nX: y\r\nX-Endless: ", b"y" * 4096, (1, b"")),
+        (b"HTTP/1.1 200 O", b"K" * 4096, (0, b"")),
+        (EARLY + b"\r\n" + OK + b"X-Endless: ", b"y" * 4096, (0, b"")),
+        (CHUNKED + b"2\r\nok\r\n2;extension=", b"y" * 4096, (1, b"ok")),
+        (CHUNKED + b"2\r\nok\r\n0\r\n", b"X-Trailer: y\r\n" * 99, (1, b"ok")),
+        (CHUNKED + b"2\r\nok\r\n0\r\nX-Trailer: ", b"y" * 4096, (1, b"ok")),
     ],
-    ids=["interim answers", "headers", "a header", "an extension", "trailers", "a trailer"],
+    ids=[
+        *("headers", "long headers", "a header", "a header after no phrase", "a phrase", "a header after hints"),
+        *("an extension", "trailers", "a trailer"),
+    ],
 )
-async def test_what_has_no_end_is_hung_up_on(begins: bytes, goes_on: bytes, says: str) -> None:
-    """Whatever it is that goes on, it is read up to a bound, and long before the deadline."""
+async def test_of_an_answer_without_end_the_beginning_counts(
+    begins: bytes, goes_on: bytes, kept: tuple[int | None, bytes]
+) -> None:
+    """Its status was read: what arrived is not sent again for what follows, of which so much is read, and no more."""
     poured: list[int] = []
 
     async def meet(client: Client) -> None:
@@ -135,9 +146,52 @@ async def test_what_has_no_end_is_hung_up_on(begins: bytes, goes_on: bytes, says
         client.writer.write(begins)
         poured.append(await client.pour(goes_on, 1 << 30))
 
-    result = failed(await answered(meet))
+    async with Scripted(meet) as server, plainly() as sender:
+        result = replied(await attempt(sender, server.url))
 
-    assert (result.kind, result.cause) == (FailureKind.protocol, says)
+    lines, body = kept
+    assert (result.status, result.body, result.truncated) == (200, body, True)
+    assert lines is None or len(result.headers) == lines
+    assert sum(len(name) + len(value) for name, value in result.headers) <= HEADER_BYTES
+    assert sum(poured) < 16 << 20
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
+        (b"", b"\r\n" * 4096),
+        (EARLY + b"Link: x\r\nX-Endless: ", b"y" * 4096),
+    ],
+    ids=["interim answers", "empty lines", "hints"],
+)
+async def test_what_never_comes_to_a_status_is_hung_up_on(begins: bytes, goes_on: bytes) -> None:
+    """It is read up to a bound, long before the deadline; the status of the answer before it does not count."""
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        client.writer.write(OK + b"Content-Length: 0\r\n\r\n")
+        await client.request()
+        client.writer.write(begins)
+        await client.pour(goes_on, 1 << 30)
+
+    async with Scripted(meet) as server, plainly() as sender:
+        await attempt(sender, server.url)
+        result = failed(await attempt(sender, server.url))
+
+    assert server.connections == 1
+    assert (result.kind, result.cause) == (FailureKind.protocol, HEAD + f"its head is over {HEAD_BYTES} bytes")
+
+
+async def test_after_an_answer_that_was_cut_the_connection_is_closed() -> None:
+    """What is left of it would be read as the next one."""
+    first = OK + b"X: y\r\n" * (HEAD_LINES + 1) + b"Content-Length: 2\r\n\r\nok"
+
+    async with Scripted(saying(first, SECOND)) as server, plainly() as sender:
+        results = [replied(await attempt(sender, server.url)) for _ in range(2)]
+
+    assert [(result.status, result.truncated) for result in results] == [(200, True), (202, False)]
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""Exceptions that nobody foresaw on the wire: tries and challenges that end in one are recorded, and repeated as others are."""
+
+import pytest
+
+from delivery.wire.parcels import Failure, Parcel, Reply
+from delivery.wire.sender import Destination
+from subscriptions.webhooks import Registration
+from tests.clock import Clock
+from tests.delivery.craft import OWNER, WORKSPACE, Craft
+from tests.delivery.destinations import OLD, SECRET
+
+CAUSE = "internal error: ValueError"
+
+
+async def breaking(parcel: Parcel, destination: Destination) -> Reply | Failure:
+    raise ValueError("nobody foresaw this")
+
+
+async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """As an attempt with its reason, which says nothing of the webhook's health; the next one is due as after any failure."""
+    webhook = await craft.hook()
+    [event] = await craft.owe(webhook)
+    [held] = await craft.drain()
+    craft.wire.answering = breaking
+
+    await craft.rounds.record([await craft.attempt(held)])
+
+    row = await craft.row(event, webhook)
+    assert (row.state, row.attempts, row.lost, row.reason) == ("owed", 1, 0, CAUSE)
+    assert row.due_at is not None
+    assert row.due_at > clock()
+    assert await craft.status(webhook) == "ACTIVE"
+    assert "nobody foresaw this" in caplog.text
+
+
+async def test_a_challenge_that_breaks_counts(craft: Craft) -> None:
+    """The webhook does not wait for ever: after its four tries it is in ERROR, and says why."""
+    craft.wire.answering = breaking
+    webhook = (await craft.greeting.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)).id
+
+    for _ in range(4):
+        await craft.greet(webhook)
+
+    assert await craft.status(webhook) == "ERROR"
+    assert await craft.value("SELECT state_reason FROM webhooks") == f"Webhook URL unreachable. error: {CAUSE}"
+
+
+async def test_a_verification_that_breaks_is_answered(craft: Craft) -> None:
+    """As one to which no answer came."""
+    webhook = await craft.hook(status="ERROR")
+    craft.wire.answering = breaking
+
+    found, response = await craft.greeting.verify(WORKSPACE, webhook)
+
+    assert (found.status, response.status_code, response.message) == ("ERROR", 0, CAUSE)
+
+
+async def test_options_that_break_decide_nothing(craft: Craft) -> None:
+    """As those that are not answered: the challenge alone says whether the webhook is verified, and heartbeats go on."""
+    craft.wire.allowing = ValueError("nor this")
+    webhook = await craft.hook(status="PENDING", endpoint_rate_limit=60)
+    await craft.upkeep.mend()
+
+    for _ in range(2):
+        await craft.greet(webhook)
+
+    [row] = await craft.fetch("SELECT status, endpoint_rate_limit FROM webhooks")
+    assert tuple(row) == ("ACTIVE", 60)
+    assert await craft.value("SELECT purpose FROM challenges") == "heartbeat"
