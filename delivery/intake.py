@@ -76,13 +76,21 @@ class Intake:
         """Receipts in the order given, after the commit.
 
         Raises Conflicting naming the index of an id that stands for another occurrence (nothing of the call is kept),
-        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids).
+        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or has others
+        to answer for longer than callers are patient.
         """
         request = Request(events=published, done=asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
-        return await request.done
+        try:
+            async with self._database.bounded():
+                return await request.done
+        except Unavailable:
+            if request in self._waiting:
+                # Its caller tries again: what has not been begun by now need not be kept twice.
+                self._waiting.remove(request)
+            raise
 
     async def close(self) -> None:
         """Waits for what is being committed."""
@@ -93,8 +101,8 @@ class Intake:
         try:
             # One turn of the loop lets requests that arrived together travel together.
             await asyncio.sleep(0)
-            while self._waiting:
-                await self._commit(self._next_group())
+            while group := self._next_group():
+                await self._commit(group)
         finally:
             self._committing = None
 
