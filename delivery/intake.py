@@ -84,13 +84,21 @@ class Intake:
         """Receipts in the order given, after the commit.
 
         Raises Conflicting naming the index of an id that stands for another occurrence (nothing of the call is kept),
-        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids).
+        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or has others
+        to answer for longer than callers are patient.
         """
         request = Request(events=published, done=asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
-        return await request.done
+        try:
+            async with self._database.bounded():
+                return await request.done
+        except Unavailable:
+            if request in self._waiting:
+                # Its caller tries again: what has not been begun by now need not be kept twice.
+                self._waiting.remove(request)
+            raise
 
     async def close(self) -> None:
         """Waits for what is being committed."""
@@ -103,9 +111,9 @@ class Intake:
             await asyncio.sleep(0)
             while self._waiting:
                 await self._gather()
-                group = self._next_group()
-                self._load += 0.1 * (len(group) - self._load)
-                await self._commit(group)
+                if group := self._next_group():
+                    self._load += 0.1 * (len(group) - self._load)
+                    await self._commit(group)
         finally:
             self._committing = None
 

@@ -39,6 +39,7 @@ from subscriptions.database import Database, DatabaseClock
 from subscriptions.errors import Misconfigured
 from subscriptions.openid import OpenID, Trust
 from subscriptions.orders import Orders
+from subscriptions.outage import Outage
 from subscriptions.registry import Registry
 from subscriptions.settings import Settings as Ground
 from subscriptions.types import Types
@@ -132,7 +133,7 @@ async def opened(
     )
     async with _outside(configuration) as outside:
         base = Base(
-            database=Database(configuration.ground),
+            database=Database(configuration.ground, Outage("database"), patience=configuration.ground.database_wait),
             clock=DatabaseClock(),
             vault=vault,
             guard=guard,

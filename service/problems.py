@@ -4,6 +4,7 @@ Where an error is raised is left to everybody else; the body has the shape of gr
 """
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,7 @@ from starlette.responses import Response
 
 from service.answers import Answer
 from service.quota import TooMany
-from subscriptions import codec, errors
+from subscriptions import codec, database, errors
 
 log = logging.getLogger("hooklake.service")
 
@@ -42,10 +43,12 @@ CODES = {404: "HPE_GL_ERROR_NOT_FOUND", 405: "HPE_GL_ERROR_METHOD_NOT_ALLOWED", 
 
 #: Seconds after which asking again makes sense while a dependency is away.
 RETRY_AFTER = 2
+#: Seconds between two lines about a dependency that stays away.
+QUIET = 60.0
 
 
 class Outages:
-    """One log line a second and dependency, however many requests find it away."""
+    """One log line a minute and dependency, however many requests find it away; the database's door tells of itself."""
 
     def __init__(self) -> None:
         self._told: dict[str, float] = {}
@@ -54,7 +57,7 @@ class Outages:
     def note(self, error: errors.Unavailable, path: str) -> None:
         """Logs it, or counts it for the next line."""
         now = time.monotonic()
-        if now - self._told.get(error.dependency, -1.0) < 1.0:
+        if now - self._told.get(error.dependency, -math.inf) < QUIET:
             self._untold[error.dependency] += 1
             return
         self._told[error.dependency] = now
@@ -88,11 +91,13 @@ async def of_ours(request: Request, error: Exception) -> Response:
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]
     elif isinstance(error, errors.Unavailable):
         message = (
-            f"{error.dependency} does not answer at the moment; nothing was changed. Try again in {RETRY_AFTER} s."
+            f"{error.dependency} does not answer at the moment; whether anything was changed is not known. "
+            f"Try again in {RETRY_AFTER} s, under the same id where there is one."
         )
         headers["Retry-After"] = str(RETRY_AFTER)
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
-        _outages.note(error, request.url.path)
+        if error.dependency != database.NAME:
+            _outages.note(error, request.url.path)
     return answer(status, code, message, details=details, headers=headers)
 
 

@@ -28,6 +28,8 @@ class Pulse:
         self._clock = clock
         self._upkeep = upkeep
         self._partitioned = False
+        #: What kept it from serving at the last look.
+        self._missing: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -64,13 +66,18 @@ class Pulse:
             await self._beat()
 
     async def _beat(self) -> None:
-        missing = await self.missing()
-        if missing is not None:
-            log.warning("api.not_ready missing=%r", missing)
+        before, self._missing = self._missing, await self.missing()
+        if self._missing is not None:
+            if before is None:
+                log.warning("api.not_ready missing=%r", self._missing)
             return
+        if before is not None:
+            log.info("api.ready")
         if not self._partitioned:
             try:
                 await self._upkeep.make_partitions()
                 self._partitioned = True
-            except Exception as error:  # tried again with the next beat; a writer that misses one makes it, too
+            except Unavailable as error:  # tried again with the next beat; a writer that misses one makes it, too
+                log.debug("partitions.not_made cause=%s", error)
+            except Exception as error:
                 log.warning("partitions.not_made cause=%r", error)

@@ -4,6 +4,7 @@ Which statements are sent is left to the rooms that own tables. Two kinds of con
 SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond counts.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,12 +17,15 @@ from sqlalchemy import event, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from subscriptions.errors import Misconfigured, Unavailable
+from subscriptions.outage import Outage
 from subscriptions.settings import Settings
 
 Clock = Callable[[], datetime]
 #: asyncpg publishes no types; what comes from it is named once, here.
 Raw = Any
 
+#: What Unavailable calls it.
+NAME = "PostgreSQL"
 #: Seconds from which the clock takes the best answer, and as many before them.
 SPAN = 10.0
 
@@ -36,40 +40,71 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TooManyConnectionsError,
+    # Too many connections, a full disk.
+    asyncpg.InsufficientResourcesError,
+    # A standby, or a primary that has just become one.
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.QueryCanceledError,
     exc.InterfaceError,
     exc.OperationalError,
     exc.TimeoutError,
 )
+#: What leaves a connection in nobody knows which state; to be given up is one: an answer may still be on its way.
+BROKEN = (*AWAY, asyncio.CancelledError)
 
 
 class Database:
     """A pool of connections; opened lazily, so that a process starts (and says so) while PostgreSQL is away."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outage: Outage | None = None, *, patience: float | None = None) -> None:
+        """`outage` is told of every failure and success; `patience` is seconds until whoever waits is told Unavailable."""
         self._engine = _engine(settings)
+        self._outage = outage
+        self._patience = patience
+
+    @asynccontextmanager
+    async def bounded(self) -> AsyncIterator[None]:
+        """Raises Unavailable where PostgreSQL is away, or the block takes longer than callers are patient."""
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except Exception as error:
+            cause = _away(error)
+            if cause is None:
+                raise
+            if self._outage is not None:
+                self._outage.failed(cause)
+            raise Unavailable(NAME, cause) from error
+        if self._outage is not None:
+            self._outage.worked()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block; raises Unavailable when PostgreSQL is away."""
-        with _translated():
-            async with self._engine.begin() as connection:
+        async with self.bounded(), self._engine.connect() as connection:
+            transaction = await connection.begin()
+            try:
                 yield connection
+                await transaction.commit()
+            except BROKEN:
+                await connection.invalidate()
+                raise
+            except BaseException:
+                await transaction.rollback()
+                raise
 
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
-        with _translated():
-            async with self._engine.connect() as connection:
-                pooled = await connection.get_raw_connection()
-                driver = pooled.driver_connection
-                try:
-                    yield driver
-                except AWAY:
-                    # SQLAlchemy did not see the statement fail, so it must be told not to lend this one again.
-                    await connection.invalidate()
-                    raise
+        async with self.bounded(), self._engine.connect() as connection:
+            pooled = await connection.get_raw_connection()
+            driver = pooled.driver_connection
+            try:
+                yield driver
+            except BROKEN:
+                # SQLAlchemy did not see the statement fail, so it must be told not to lend this one again.
+                await connection.invalidate()
+                raise
 
     async def ready(self) -> None:
         """One round trip; raises Unavailable."""
@@ -169,17 +204,15 @@ def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
         raise exc.DisconnectionError
 
 
-class _translated:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, AWAY):
-            raise Unavailable("PostgreSQL", _cause(error)) from error
-        original = getattr(error, "orig", None)
-        if original is not None and isinstance(getattr(original, "__cause__", None), AWAY):
-            raise Unavailable("PostgreSQL", _cause(original.__cause__)) from error
+def _away(error: Exception) -> str | None:
+    """Why PostgreSQL does not serve, in words; None where the error says something else."""
+    if isinstance(error, AWAY):
+        return _cause(error)
+    under = getattr(getattr(error, "orig", None), "__cause__", None)
+    return _cause(under) if isinstance(under, AWAY) else None
 
 
 def _cause(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    if isinstance(error, exc.TimeoutError):
+        return "all connections are in use"
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

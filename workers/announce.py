@@ -109,9 +109,8 @@ class Announcer:
             self._post(schedule.DELIVER, packed(tickets))
         else:
             self._post(schedule.CARRY, [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)])
-        if self._pause:
-            log.info("broker.back")
-            self._pause = 0.0
+        self._app.outage.worked()
+        self._pause = 0.0
 
     def _post(self, task: str, argument: list[list[object]]) -> None:
         broker.post(self._app, self._producer, task, argument, expires=EXPIRES)
@@ -126,8 +125,7 @@ class Announcer:
         return self._full
 
     def _connect(self) -> None:
-        self._connection = self._app.connection_for_write(connect_timeout=self._settings.broker_wait)
-        self._connection.ensure_connection(max_retries=1, timeout=self._settings.broker_wait)
+        self._connection = broker.dialled(self._app)
         self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
 
     def _disconnect(self) -> None:
@@ -141,11 +139,9 @@ class Announcer:
                 log.debug("broker.close %r", error)
 
     def _fail(self, error: Exception) -> None:
-        """Drops what waits, and leaves the broker alone for a while; said once, not with every nudge."""
+        """Drops what waits, and leaves the broker alone for a while: the sweep will find what was to be announced."""
         self._disconnect()
-        dropped = len(self._nudges)
-        if not self._pause:
-            log.warning("broker.away dropped=%d cause=%r; the sweep will find what was to be announced", dropped, error)
+        self._app.outage.failed(repr(error))
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or PAUSE
         self._away_until = time.monotonic() + self._pause
         self._nudges.clear()

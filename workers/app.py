@@ -8,9 +8,10 @@ from uuid import uuid4
 
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import ChannelError
+from kombu.exceptions import ChannelError, OperationalError
 
 from subscriptions.errors import Misconfigured
+from subscriptions.outage import Outage
 from workers import schedule
 from workers.settings import Settings
 
@@ -22,6 +23,8 @@ def make(settings: Settings) -> Any:
     if not settings.broker_url.startswith(SCHEMES):
         raise Misconfigured(f"HOOKLAKE_BROKER_URL begins with none of {', '.join(SCHEMES)}")
     app = Celery("hooklake", broker=settings.broker_url, set_as_current=False)
+    #: Whoever in this process meets the broker tells it what came of it.
+    app.outage = Outage("broker")
     app.conf.update(
         task_queues=[Queue(name, routing_key=name) for name in schedule.QUEUES],
         task_default_queue=schedule.TICKETS,
@@ -33,6 +36,7 @@ def make(settings: Settings) -> Any:
         task_store_errors_even_if_ignored=False,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,
+        worker_consumer="workers.consumer:Consumer",
         # What a worker does is read from its log and its row; nobody commands it through the broker.
         worker_enable_remote_control=False,
         task_send_sent_event=False,
@@ -46,6 +50,20 @@ def make(settings: Settings) -> Any:
         timezone="UTC",
     )
     return app
+
+
+def dialled(app: Any) -> Any:
+    """A connection of its own, which stands within the broker's wait; raises one of `errors` when the broker is away."""
+    wait = app.conf.broker_connection_timeout
+    connection = app.connection_for_write(connect_timeout=wait)
+    connection.ensure_connection(max_retries=1, timeout=wait)
+    return connection
+
+
+def errors(app: Any) -> tuple[type[Exception], ...]:
+    """What is raised when the broker is away."""
+    connection = app.connection_for_write()
+    return (OperationalError, *connection.connection_errors, *connection.channel_errors)
 
 
 def depth(connection: Any, queue: str) -> int:

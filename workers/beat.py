@@ -25,7 +25,6 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
 
     _connection: Any = None
     _own: Any = None
-    _away = False
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Sends the entry's message; one that cannot be sent is left to the next interval."""
@@ -34,19 +33,13 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
                 self._connect()
             if broker.depth(self._connection, schedule.CLOCK) < WAITING:
                 broker.post(self.app, self._own, entry.task, expires=entry.options["expires"])
-            if self._away:
-                log.info("broker.back")
-            self._away = False
+            self.app.outage.worked()
         except Exception as error:
             self._disconnect()
-            if not self._away:
-                log.warning("broker.away task=%s cause=%r", entry.task, error)
-            self._away = True
+            self.app.outage.failed(repr(error))
 
     def _connect(self) -> None:
-        wait = self.app.conf.broker_connection_timeout
-        self._connection = self.app.connection_for_write(connect_timeout=wait)
-        self._connection.ensure_connection(max_retries=1, timeout=wait)
+        self._connection = broker.dialled(self.app)
         self._own = self.app.amqp.Producer(self._connection, auto_declare=False)
 
     def _disconnect(self) -> None:

@@ -156,7 +156,7 @@ class Engine:
         try:
             begun = await self._rounds.claim(tickets)
         except Unavailable as error:
-            log.warning("claim.failed tickets=%d cause=%s", len(tickets), error)
+            log.debug("claim.left tickets=%d cause=%s", len(tickets), error)
         finally:
             unclaimed = {(ticket.event, ticket.webhook, ticket.round) for ticket in tickets}
             for held in begun:
@@ -202,7 +202,7 @@ class Engine:
         try:
             begun = await self._rounds.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
         except Unavailable as error:
-            log.warning("drain.failed cause=%s", error)
+            log.debug("drain.left cause=%s", error)
         finally:
             lanes.give_back(reserved - len(begun))
             lanes.short = len(begun) == reserved
@@ -266,11 +266,13 @@ class Engine:
         await asyncio.sleep(GATHER)
 
     async def _give_back(self, held: list[Held]) -> None:
+        # At the end one line for all; before it each would have one after every standstill.
+        given, left = (logging.INFO, logging.WARNING) if self.closing else (logging.DEBUG, logging.DEBUG)
         try:
             await self._rounds.give_back(held)
-            log.info("engine.gave_back deliveries=%d", len(held))
+            log.log(given, "engine.gave_back deliveries=%d", len(held))
         except Unavailable as error:
-            log.warning("engine.left_leased deliveries=%d cause=%s", len(held), error)
+            log.log(left, "engine.left_leased deliveries=%d cause=%s", len(held), error)
 
 
 def _repeated(tickets: Sequence[Ticket]) -> list[Ticket]:

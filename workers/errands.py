@@ -61,6 +61,6 @@ class Errands:
         try:
             await self._carry(errand)
         except Unavailable as error:
-            log.warning("errand.failed kind=%s key=%s cause=%s", errand.kind, errand.key, error)
+            log.debug("errand.left kind=%s key=%s cause=%s", errand.kind, errand.key, error)
         except Exception as error:
             log.error("errand.failed kind=%s key=%s", errand.kind, errand.key, exc_info=error)

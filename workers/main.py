@@ -22,7 +22,7 @@ from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 from workers import app as broker
-from workers import tasks
+from workers import consumer, tasks
 from workers.announce import Announcer
 from workers.engine import Engine
 from workers.resources import DAY, Loop, Resources, open_resources
@@ -127,7 +127,7 @@ async def _stop(process: Process, grace: float) -> None:
 
 async def _report(resources: Resources, engine: Engine) -> None:
     """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start."""
-    away = made = False
+    made = False
     look = 0.0
     while True:
         try:
@@ -138,13 +138,8 @@ async def _report(resources: Resources, engine: Engine) -> None:
             if time.monotonic() >= look:
                 await _bar(resources, engine)
                 look = time.monotonic() + (LOOK_BARRED if engine.barred else LOOK)
-            if away:
-                log.info("database.back")
-            away = False
-        except HooklakeError as error:
-            if not away:
-                log.warning("database.away cause=%s", error)
-            away = True
+        except Unavailable:
+            pass  # its door has told it
         except Exception as error:
             log.error("report.failed", exc_info=error)
         await asyncio.sleep(REPORT)
@@ -178,6 +173,7 @@ def _logging() -> None:
     # Celery tells of each message; the facts are the deliveries'.
     for chatty in ("celery", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    consumer.quiet()
 
 
 _logging()

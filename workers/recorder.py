@@ -89,7 +89,7 @@ class Recorder:
             except Unavailable as error:
                 self.kept = True
                 if not pause:
-                    log.warning("records.kept outcomes=%d cause=%s", len(batch), error)
+                    log.warning("records.kept outcomes=%d cause=%s", len(batch), error.cause)
                 pause = min(pause * 2, LONGEST_PAUSE) or PAUSE
                 await asyncio.sleep(pause)
             except Exception as error:

@@ -29,6 +29,7 @@ from delivery.wire.transport import Limits, Transport, open_transport
 from subscriptions import seals
 from subscriptions.database import Database, DatabaseClock
 from subscriptions.events import Naming
+from subscriptions.outage import Outage
 from subscriptions.registry import Registry
 from subscriptions.settings import Settings as Ground
 from subscriptions.vault import Vault
@@ -95,7 +96,7 @@ async def open_resources(
     ground: Ground, craft: Craft, announce: Callable[[Sequence[Nudge]], None], *, connections: int
 ) -> Resources:
     """Everything a worker needs; nothing is dialled yet, so that it starts while PostgreSQL is away. Raises Misconfigured."""
-    database, clock = Database(ground), DatabaseClock()
+    database, clock = Database(ground, Outage("database")), DatabaseClock()
     vault = Vault.parse(ground.vault_keys)
     registry = Registry(vault, most=ground.max_webhooks_per_workspace)
     guard = Guard(craft.allow_destinations, craft.allow_http)

@@ -4,13 +4,14 @@ What is done with tickets is left to `engine.py`, what the clock's jobs do to `d
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
+from subscriptions.outage import Outage
 from workers import app as broker
 from workers import schedule
 from workers.announce import Announcer
@@ -37,15 +38,19 @@ class Process:
 
 def register(app: Any, process: Process) -> None:
     """Makes the tasks known to Celery."""
-    app.task(name=schedule.DELIVER)(_quiet(lambda tickets: deliver(process, tickets)))
-    app.task(name=schedule.CARRY)(_quiet(lambda errands: carry(process, errands)))
-    app.task(name=schedule.DRAIN)(_quiet(lambda: process.loop.call(process.engine.drain())))
-    app.task(name=schedule.SWEEP)(_quiet(lambda: sweep(process, app)))
-    app.task(name=schedule.MEND)(_quiet(lambda: process.loop.call(process.resources.upkeep.mend())))
-    app.task(name=schedule.PARTITION)(_quiet(lambda: process.loop.call(process.resources.upkeep.make_partitions())))
-    app.task(name=schedule.PRUNE)(
-        _quiet(lambda: process.loop.call(process.resources.upkeep.prune(remembered=process.remembered)))
-    )
+    call, upkeep = process.loop.call, process.resources.upkeep
+    works: Mapping[str, Callable[..., None]] = {
+        schedule.DELIVER: lambda tickets: deliver(process, tickets),
+        schedule.CARRY: lambda errands: carry(process, errands),
+        schedule.DRAIN: lambda: call(process.engine.drain()),
+        schedule.SWEEP: lambda: sweep(process, app),
+        schedule.MEND: lambda: call(upkeep.mend()),
+        schedule.PARTITION: lambda: call(upkeep.make_partitions()),
+        schedule.PRUNE: lambda: call(upkeep.prune(remembered=process.remembered)),
+    }
+    away = broker.errors(app)
+    for name, work in works.items():
+        app.task(name=name)(_quiet(app.outage, work, away))
 
 
 def deliver(process: Process, packed: Sequence[Sequence[Any]]) -> None:
@@ -62,13 +67,14 @@ def carry(process: Process, packed: Sequence[Sequence[Any]]) -> None:
 
 def sweep(process: Process, app: Any) -> None:
     """Counts what is due, and sends drains and errands for it."""
-    with app.connection_for_write() as connection:
+    with broker.dialled(app) as connection:
         outstanding = broker.depth(connection, schedule.DRAINS)
         swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
         if swept.drains:
             producer = app.amqp.Producer(connection, auto_declare=False)
             for _ in range(swept.drains):
                 broker.post(app, producer, schedule.DRAIN, expires=DRAIN_EXPIRES)
+    app.outage.worked()
     if swept.errands:
         process.announcer.announce(swept.errands)
 
@@ -78,15 +84,15 @@ async def _begin(engine: Engine, errands: Sequence[Errand]) -> None:
         engine.errand(errand)
 
 
-def _quiet(work: Any) -> Any:
-    """A task that says in one line that a dependency is away: the next message does the same work."""
+def _quiet(outage: Outage, work: Callable[..., None], away: tuple[type[Exception], ...]) -> Callable[..., None]:
+    """A task that leaves its work to the next message while something is away: each door tells of it once."""
 
     def task(*args: Any) -> None:
         try:
             work(*args)
         except Unavailable as error:
-            log.warning("task.failed cause=%s", error)
-        except OSError as error:
-            log.warning("task.failed broker cause=%r", error)
+            log.debug("task.left cause=%s", error)
+        except away as error:
+            outage.failed(repr(error))
 
     return task

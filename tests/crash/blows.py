@@ -7,8 +7,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -63,20 +63,6 @@ class Striker:
         self.strikes.append(struck)
         return struck
 
-    @asynccontextmanager
-    async def away(self, part: str) -> AsyncIterator[None]:
-        """The part is stopped while the block runs, and whoever dials it is refused; then it is started and waited for."""
-        supervisor = self._stack.stores.supervisor
-        running = self._stack.parts[part]
-        begin = time.time()
-        await supervisor.stop(part)
-        try:
-            yield
-        finally:
-            await supervisor.start(running.part)
-            fault = Fault(blow=Blow.KILL, target=part, seconds=time.time() - begin)
-            self.strikes.append(Strike(fault=fault, begin=begin, end=time.time()))
-
     async def back(self, part: str, *, gone: int = 0) -> int:
         """The process of the part, once it is ready and not the one that has `gone`; raises TimeoutError."""
         async with asyncio.timeout(PATIENCE):
@@ -109,6 +95,9 @@ class Striker:
             os.kill(pid, signal.SIGKILL)
             await self.back(fault.target, gone=pid)
             return True
+        if fault.blow is Blow.AWAY:
+            await self._away(fault)
+            return True
         family = _family(pid)
         _signal(family, signal.SIGSTOP)
         try:
@@ -116,6 +105,14 @@ class Striker:
         finally:
             _signal(family, signal.SIGCONT)
         return True
+
+    async def _away(self, fault: Fault) -> None:
+        supervisor, part = self._stack.stores.supervisor, self._stack.parts[fault.target].part
+        await supervisor.stop(part.name)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            await supervisor.start(part)
 
     async def _cut_database(self) -> bool:
         try:

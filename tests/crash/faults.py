@@ -29,6 +29,8 @@ class Blow(StrEnum):
     FLUSH = "flush"
     #: All connections to it are closed, by itself.
     CUT = "cut"
+    #: Stopped in order, and started again after `seconds`; whoever dials it meanwhile is refused.
+    AWAY = "away"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ async def run(seed: int, seconds: float, faults: Sequence[Fault], *, say: Callab
         say(f"seed {seed}: {len(faults)} faults in {seconds:.0f} s; data and logs are in {ground.stack.data_dir}")
         tenant = ground.tenant
         load = (tenant.publish(seconds), tenant.fidget(seconds, ground.destinations))
-        await unbroken(ground, _together(*load, ground.striker.play(faults)))
+        await unbroken(ground, together(*load, ground.striker.play(faults)))
         say(f"{seconds:7.1f} s  calm; waiting until everything has ended")
         left = await unbroken(ground, settled(ground))
         figures = await counted(ground, left, seed=seed)
@@ -130,5 +130,6 @@ def _named(what: str, found: Sequence[object]) -> list[str]:
     return [*(f"{what}: {each}" for each in found[:NAMED]), *more]
 
 
-async def _together(*works: Coroutine[Any, Any, object]) -> None:
+async def together(*works: Coroutine[Any, Any, object]) -> None:
+    """Side by side, until all are done."""
     await asyncio.gather(*works)

@@ -117,6 +117,15 @@ class Figures:
         return " ".join(f"{name}={getattr(self, name)}" for name in names)
 
 
+def total(of: Sequence[Figures], more: Sequence[str] = ()) -> Figures:
+    """The figures of several runs under one seed as those of one, with more complaints."""
+    sums = {
+        name: sum(getattr(each, name) for each in of)
+        for name in ("lost", "stuck", "duplicates", "accepted", "kills", "bound")
+    }
+    return Figures(**sums, seed=of[0].seed, complaints=[*(line for each in of for line in each.complaints), *more])
+
+
 def kills(strikes: Iterable[Strike]) -> int:
     """How many parts were killed."""
     return sum(strike.fault.blow is Blow.KILL for strike in strikes)

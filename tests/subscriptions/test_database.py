@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import make_url, text
 
+from deploy.stores import free_port
 from subscriptions.database import SPAN, Database, DatabaseClock
 from subscriptions.errors import Unavailable
+from subscriptions.outage import Outage
 from subscriptions.settings import Settings
 from tests.conftest import VAULT_KEYS
 
@@ -43,7 +45,7 @@ class Lingering:
 
 
 @asynccontextmanager
-async def lingering(port: int) -> AsyncIterator[Lingering]:
+async def lingering(port: int, *, at: int = 0) -> AsyncIterator[Lingering]:
     way = Lingering(port)
     handlers: set[asyncio.Task[None]] = set()
 
@@ -53,7 +55,7 @@ async def lingering(port: int) -> AsyncIterator[Lingering]:
         handlers.add(task)
         await way.connected(reader, writer)
 
-    server = await asyncio.start_server(handle, "127.0.0.1")
+    server = await asyncio.start_server(handle, "127.0.0.1", at)
     way.port = server.sockets[0].getsockname()[1]
     yield way
     server.close()
@@ -101,6 +103,75 @@ async def test_given_notice(database: Database, database_url: str, use: Callable
     await door.close()
 
     assert again != pid
+
+
+async def _raw_sleep(door: Database) -> None:
+    async with door.raw() as connection:
+        await connection.fetchval("SELECT pg_sleep(60)")
+
+
+async def _raw_transaction_sleep(door: Database) -> None:
+    async with door.raw() as connection, connection.transaction():
+        await connection.fetchval("SELECT pg_sleep(60)")
+
+
+async def _transaction_sleep(door: Database) -> None:
+    async with door.transaction() as connection:
+        await connection.execute(text("SELECT pg_sleep(60)"))
+
+
+@pytest.mark.parametrize("use", [_raw_sleep, _raw_transaction_sleep, _transaction_sleep])
+async def test_patience(database_url: str, use: Callable[[Database], Awaitable[None]]) -> None:
+    """Who waits longer than callers are patient is told Unavailable, and the connection that did not answer is lent no more."""
+    settings = Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1)
+    door = Database(settings, patience=0.2)
+    pid = await _raw(door)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(Unavailable, match="no answer in time"):
+            await use(door)
+    again = await _raw(door)
+    await door.close()
+
+    assert again != pid
+
+
+async def test_a_standby(database_url: str) -> None:
+    """A database that only reads is Unavailable to who writes; it is asked again over another connection."""
+    door = Database(Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1))
+    pid = await _raw(door)
+
+    async def write() -> None:
+        async with door.raw() as connection:
+            await connection.execute("SET default_transaction_read_only = on")
+            await connection.execute("INSERT INTO workers (name, slots, free, seen_at) VALUES ('one', 1, 1, now())")
+
+    with pytest.raises(Unavailable, match="read-only"):
+        await write()
+    again = await _raw(door)
+    await door.close()
+
+    assert again != pid
+
+
+async def test_told(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A process's door tells once that the database is away, and once that it is back."""
+    url = make_url(database_url)
+    port = free_port()
+    there = url.set(port=port).render_as_string(hide_password=False)
+    caplog.set_level("INFO")
+    door = Database(Settings(database_url=there, vault_keys=VAULT_KEYS), Outage("database"))
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            await door.ready()
+
+    assert url.port is not None
+    async with lingering(url.port, at=port), asyncio.timeout(30):
+        while len(caplog.records) < 2:
+            await door.ready()
+    await door.close()
+
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["database.away", "database.back"]
 
 
 async def test_standstill_in_a_transaction(database: Database, database_url: str) -> None:

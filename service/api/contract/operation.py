@@ -26,7 +26,7 @@ REFUSALS: Mapping[int, str] = {
     429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute. Never, unless the "
     "deployment sets how many those are.",
     500: "A defect of ours; the log has it under the `debugId`.",
-    503: "A store is away and nothing was changed; `Retry-After` says when to ask again.",
+    503: "A store is away, and whether anything was changed is not known; `Retry-After` says when to ask again.",
 }
 
 #: The headers of a 429 (greenlake.md 1.8); where a quota is set, other answers have all but `Retry-After`, too.
