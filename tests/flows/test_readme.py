@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import trustme
 
 from delivery.wire import signing
 from deploy.local import Stack
@@ -54,8 +55,9 @@ async def stack(home: Path) -> AsyncIterator[Stack]:
 
 
 async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack, home: Path) -> None:
-    """A newcomer pastes the README's blocks in order, and sees the webhook ACTIVE and the event delivered and recorded."""
+    """A newcomer pastes the README's blocks in order: a webhook ACTIVE, an event delivered, recorded, erased; `tls` taken."""
     port = str(free_port())
+    _certify(home)
     (home / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", port))
     session = "\n".join(LANGUAGES["sh"]).replace("127.0.0.1:9000", f"127.0.0.1:{port}")
     subscriber = await asyncio.create_subprocess_exec(
@@ -75,7 +77,20 @@ async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack
     assert shell.returncode == 0
     assert said.startswith("ACTIVE\n")
     assert '"duplicate":false' in said
+    assert '"httpResponseCode": 200' in said
+    assert "{'caBundle': [{'subject': " in said
+    assert "\nTrue\n" in said  # erased
+    assert '"jobId":' in said
     assert arrived.startswith("com.hpe.greenlake.audit-log.v1.logs.created login-4711 ")
+
+
+def _certify(home: Path) -> None:
+    """The three files of the README's webhook with TLS of its own."""
+    authority = trustme.CA()
+    mine = authority.issue_cert("hooklake.test")
+    authority.cert_pem.write_to_path(home / "authority.pem")
+    mine.cert_chain_pems[0].write_to_path(home / "client.pem")
+    mine.private_key_pem.write_to_path(home / "client.key")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js on this machine")

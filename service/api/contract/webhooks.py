@@ -54,7 +54,10 @@ _NAME = text(
     pattern="^[A-Za-z0-9 ._@-]{1,50}$",
 )
 _DESTINATION = text(
-    "An https URL that resolves to public addresses.", minLength=1, examples=["https://example.com/hook"]
+    "An https URL that resolves to public addresses. Names are looked up when they are dialled, not here: one that leads "
+    "elsewhere is accepted, fails its challenge, and `stateReason` says `... is not a public address`.",
+    minLength=1,
+    examples=["https://example.com/hook"],
 )
 _SECRET = text(
     "What deliveries are signed with: 4 to 100 characters; never shown.", minLength=4, maxLength=100, writeOnly=True
