@@ -19,7 +19,7 @@ from delivery.ledger.owing import Candidate, Topic
 from delivery.settings import Settings
 from delivery.tickets import Nudge
 from subscriptions import events, journal, matching, partitions
-from subscriptions.database import Clock, Database, Raw
+from subscriptions.database import NAME, Clock, Database, Raw
 from subscriptions.errors import Conflicting, Issue, Unavailable
 from subscriptions.events import Event
 
@@ -35,6 +35,8 @@ ROWS = 5000
 BUSY, GATHER = 4.0, 0.01
 #: Events with which a transaction waits for no more.
 ENOUGH = 100
+#: Timers ring up to so many seconds early.
+TICK = 0.002
 
 Announce = Callable[[Sequence[Nudge]], None]
 
@@ -57,6 +59,8 @@ class Request:
 
     events: Sequence[Event]
     done: "asyncio.Future[list[Receipt]]"
+    #: The loop's time when it came.
+    since: float
     receipts: list[Receipt] = field(default_factory=list)
     #: Why all of it is refused, once that is known.
     refusal: Conflicting | None = None
@@ -79,6 +83,11 @@ class Intake:
         #: Requests per transaction, on average, lately.
         self._load = 1.0
         self._began = 0.0
+        #: What is being committed.
+        self._group: list[Request] = []
+        # One timer for all that wait: one for each would be a tenth of what a publication costs here.
+        self._patience = database.patience
+        self._watch: asyncio.TimerHandle | None = None
 
     async def publish(self, published: Sequence[Event]) -> list[Receipt]:
         """Receipts in the order given, after the commit.
@@ -87,18 +96,14 @@ class Intake:
         Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or has others
         to answer for longer than callers are patient.
         """
-        request = Request(events=published, done=asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        request = Request(events=published, done=loop.create_future(), since=loop.time())
         self._waiting.append(request)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
-        try:
-            async with self._database.bounded():
-                return await request.done
-        except Unavailable:
-            if request in self._waiting:
-                # Its caller tries again: what has not been begun by now need not be kept twice.
-                self._waiting.remove(request)
-            raise
+        if self._patience is not None and self._watch is None:
+            self._watch = loop.call_later(self._patience, self._tire)
+        return await request.done
 
     async def close(self) -> None:
         """Waits for what is being committed."""
@@ -113,9 +118,24 @@ class Intake:
                 await self._gather()
                 if group := self._next_group():
                     self._load += 0.1 * (len(group) - self._load)
+                    self._group = group
                     await self._commit(group)
         finally:
-            self._committing = None
+            self._committing, self._group = None, []
+
+    def _tire(self) -> None:
+        """Tells those who have waited for as long as callers are patient that nobody knows; looks again for the next one."""
+        assert self._patience is not None
+        loop = asyncio.get_running_loop()
+        late = loop.time() - self._patience + TICK
+        _fail(
+            [request for request in (*self._group, *self._waiting) if request.since <= late],
+            Unavailable(NAME, f"no answer within {self._patience:g} s"),
+        )
+        # Their callers try again: what has not been begun by now need not be kept twice.
+        self._waiting = [request for request in self._waiting if request.since > late]
+        left = [request.since for request in (*self._group, *self._waiting) if not request.done.done()]
+        self._watch = loop.call_at(min(left) + self._patience, self._tire) if left else None
 
     async def _gather(self) -> None:
         """Under load, lets more requests come in first; otherwise nobody waits."""

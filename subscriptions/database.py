@@ -60,13 +60,14 @@ class Database:
         """`outage` is told of every failure and success; `patience` is seconds until whoever waits is told Unavailable."""
         self._engine = _engine(settings)
         self._outage = outage
-        self._patience = patience
+        #: Seconds that its callers wait at most; None: as long as it takes.
+        self.patience = patience
 
     @asynccontextmanager
-    async def bounded(self) -> AsyncIterator[None]:
+    async def _bounded(self) -> AsyncIterator[None]:
         """Raises Unavailable where PostgreSQL is away, or the block takes longer than callers are patient."""
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 yield
         except Exception as error:
             cause = _away(error)
@@ -81,7 +82,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block; raises Unavailable when PostgreSQL is away."""
-        async with self.bounded(), self._engine.connect() as connection:
+        async with self._bounded(), self._engine.connect() as connection:
             transaction = await connection.begin()
             try:
                 yield connection
@@ -96,7 +97,7 @@ class Database:
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
-        async with self.bounded(), self._engine.connect() as connection:
+        async with self._bounded(), self._engine.connect() as connection:
             pooled = await connection.get_raw_connection()
             driver = pooled.driver_connection
             try:
