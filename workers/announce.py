@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from delivery.tickets import Errand, Nudge, Ticket
@@ -19,8 +20,9 @@ log = logging.getLogger("hooklake.workers")
 
 #: Seconds between two looks at how much the broker holds.
 LOOK = 0.25
-#: Seconds of silence after the broker failed; doubled with each failure that follows.
-PAUSE, LONGEST_PAUSE = 0.5, 5.0
+#: Seconds of silence after the broker failed; doubled with each failure that follows. What is asked before the first is over
+#: says nothing of the outage's end (`Outage`).
+PAUSE, LONGEST_PAUSE = 1.0, 5.0
 #: Tickets per message, on average, from which a message waits for more, and seconds from the last one until it goes.
 BUSY, GATHER = 4.0, 0.03
 #: Seconds after which a ticket that nobody took is worth nothing: its row has long been due.
@@ -72,15 +74,28 @@ class Announcer:
 
     def _run(self) -> None:
         while not (self._ending and not self._nudges):
-            self._given.wait()
+            # While the broker is away nobody may have anything to say, and its return is to be told all the same.
+            self._given.wait(self._pause or None)
             self._given.clear()
+            if self._pause and not self._ending:
+                self._attempt(self._greet)
             while self._nudges:
                 self._gather()
-                try:
-                    self._send(self._take())
-                except Exception as error:
-                    self._fail(error)
+                self._attempt(partial(self._send, self._take()))
         self._disconnect()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self._fail(error)
+            return
+        self._app.outage.worked()
+        self._pause = 0.0
+
+    def _greet(self) -> None:
+        if self._producer is None:
+            self._connect()
 
     def _gather(self) -> None:
         """Under load, lets more tickets come in first: a message costs 3 ms of CPU, here and there, whatever it carries."""
@@ -98,8 +113,7 @@ class Announcer:
         return taken
 
     def _send(self, nudges: list[Nudge]) -> None:
-        if self._producer is None:
-            self._connect()
+        self._greet()
         tickets = [nudge for nudge in nudges if isinstance(nudge, Ticket)]
         if tickets:
             if self._held_back():
@@ -109,8 +123,6 @@ class Announcer:
             self._post(schedule.DELIVER, packed(tickets))
         else:
             self._post(schedule.CARRY, [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)])
-        self._app.outage.worked()
-        self._pause = 0.0
 
     def _post(self, task: str, argument: list[list[object]]) -> None:
         broker.post(self._app, self._producer, task, argument, expires=EXPIRES)

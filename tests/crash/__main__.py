@@ -1,6 +1,6 @@
-"""The crash suite: `make crash`, or `python -m tests.crash --seconds 600 --seed 7`; its last line has the figures.
+"""The crash suite: `make crash`, or `python -m tests.crash --seconds 600 --seed 7`; its last line has the figures of all of it.
 
-One storm of it is left to `storm.py`; what it breaks, and when, to `faults.py`.
+Its storm is left to `storm.py`; what that breaks, and when, to `faults.py`; what is away for minutes, to `outages.py`.
 """
 
 import argparse
@@ -10,26 +10,44 @@ import sys
 
 from deploy.home import CannotStart
 from deploy.local import say
-from tests.crash import faults, storm
+from tests.crash import faults, outages, storm, tally
 from tests.crash.storm import Wreck
+from tests.crash.tally import Figures
 
-#: What `make crash` takes, with its beginning and its end, is about ten minutes.
+#: What the storm of `make crash` takes, with its beginning and its end, is about ten minutes; its outages take seven more.
 SECONDS = 540.0
+#: Of each outage at most, and as a share of a shorter storm.
+OUTAGE, SHARE = 180.0, 1 / 3
 
 
 def main() -> int:
     """The exit status: 0 where nothing was lost, stuck or repeated without need."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of load; the wait for the rest comes on top")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        help="of the storm; what comes after it comes on top",
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="repeats the faults of another run")
     given = parser.parse_args()
     try:
-        figures = asyncio.run(storm.run(given.seed, given.seconds, faults.storm(given.seed, given.seconds), say=say))
+        figures = asyncio.run(_run(given.seed, given.seconds))
     except (Wreck, CannotStart) as error:
         say(str(error))
         return 1
     say(str(figures))
     return 0
+
+
+async def _run(seed: int, seconds: float) -> Figures:
+    """The storm, and then both outages; raises Wreck."""
+    return tally.total(
+        [
+            await storm.run(seed, seconds, faults.storm(seed, seconds), say=say),
+            await outages.run(seed, min(OUTAGE, seconds * SHARE), say=say),
+        ]
+    )
 
 
 if __name__ == "__main__":
