@@ -25,10 +25,11 @@ RUNS = int(os.environ.get("RUNS", "3"))
 LIMIT = 8 * 60.0
 #: Seconds of them for isolation, and for the end.
 ISOLATING, ENDING = 85.0, 12.0
-#: Seconds of a run of the yardstick before all, and before each run: others on the machine come and go.
-YARD, AGAIN = 2.5, 0.8
-#: Seconds that a backlog takes besides being published and drained, and the fewest events that are one.
-RESTART, FEWEST = 12.0, 5000
+#: Seconds of a run of the yardstick before all.
+YARD = 2.5
+#: Of a backlog: seconds besides what it is published and drained in, which is done at this part of bare's rate even where
+#: others keep the machine busy, and the fewest events that are one.
+RESTART, SURELY, FEWEST = 15.0, 0.2, 5000
 #: The part that comes last: its webhooks go on hanging.
 ISOLATION = "isolation"
 #: Only alone: it takes a quarter of an hour, and databases of its own.
@@ -67,17 +68,16 @@ class Bench:
         rate = 0.0 if part.kind != "steady" else part.rate or await self._half()
         events = int(rate * part.seconds) or self._events(part)
         values: list[Values] = []
-        yards = []
+        self._bench.yards.clear()
         for number in range(RUNS):
             started = time.monotonic()
-            yards.append(await self._bench.bare(AGAIN))
             values += await self._run(part, events, rate)
             if part.deliveries and number + 1 < RUNS and 2 * time.monotonic() - started > self._until:
                 print(f"\n(No time for another backlog within {LIMIT / 60:.0f} minutes.)")
                 break
         if part.statements:
             values += await workloads.statements(self._bench, part, max(1, events // 2))
-        bare = Bare.of(yards, self._bare.alone)
+        bare = Bare.of(self._bench.yards, self._bare.alone)
         came = figures.gathered(name, values, part.targets, bare)
         came.append(Figure(part=name, key="bare", runs=bare.runs, bare=self._bare.per_second))
         self._tell(name, came, time.monotonic() - began)
@@ -123,8 +123,9 @@ class Bench:
         return max(1, owed // part.webhooks // part.array) * part.array
 
     def _fitting(self, part: Part) -> int:
-        """What of a backlog there is time for on a machine that is slow or busy: judged by its bare loop, and generously."""
-        able = 0.25 * self._bare.per_second * (self._until - time.monotonic() - RESTART)
+        """What of a backlog there is time for on a machine that is slow or busy, judged by its bare loop of late."""
+        bare = min(self._bare.per_second, *(yard["per_second"] for yard in self._bench.yards))
+        able = SURELY * bare * (self._until - time.monotonic() - RESTART)
         return min(part.deliveries, max(FEWEST, int(able)))
 
     async def _half(self) -> float:

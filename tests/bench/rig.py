@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,8 +35,12 @@ SETTINGS = {
     "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8",
     "HOOKLAKE_ALLOW_HTTP": "true",
 }
+#: Seconds of a run of the yardstick before a run of a part: others on the machine come and go.
+YARD = 0.8
 #: Webhooks that are being registered at once.
 REGISTERING = 16
+#: Subscriptions made with one request.
+ORDERS = 100
 #: Seconds without anything new after which nothing more is expected: longer than leases, and the first waits for a retry.
 PATIENCE = 60.0
 
@@ -94,6 +98,8 @@ class Rig:
     counters: Counters
     #: Event types that it has made.
     known: set[str] = field(default_factory=set)
+    #: Runs of the yardstick beside the part that is being measured.
+    yards: list[dict[str, float]] = field(default_factory=list)
     _firsts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1_000_000, 1_000_000))
 
     def first(self) -> int:
@@ -115,15 +121,18 @@ class Rig:
     async def fan_out(self, collection: str, webhooks: int) -> None:
         """An event type with so many webhooks behind it, all active."""
         operator = await self.operator()
+        # A thousand handshakes would measure nothing that deliveries do not.
+        await self.webhook(operator, collection, f"/{collection}/0", challenged=True)
         numbers = iter(range(1, webhooks))
+        made: list[str] = []
 
         async def register() -> None:
             for number in numbers:
-                await self.webhook(operator, collection, f"/{collection}/{number}")
+                made.append((await self._webhook(operator, f"/{collection}/{number}", challenged=False))["resourceUri"])
 
-        # A thousand handshakes would measure nothing that deliveries do not.
-        await self.webhook(operator, collection, f"/{collection}/0", challenged=True)
         await asyncio.gather(*(register() for _ in range(REGISTERING)))
+        for first in range(0, len(made), ORDERS):
+            await self._subscribe(operator, collection, made[first : first + ORDERS])
 
     async def operator(self) -> Mapping[str, str]:
         """The headers of an operator."""
@@ -133,22 +142,28 @@ class Rig:
         self, operator: Mapping[str, str], collection: str, path: str, *, challenged: bool = False
     ) -> None:
         """An active webhook for the event type of the collection, at a path of the sink."""
-        kind = f"com.hpe.greenlake.bench.v1.{collection}.measured"
+        kind = _kind(collection)
         if kind not in self.known:
             self.known.add(kind)
             await self._post("/events/v1beta1/event-types", {"eventType": kind}, operator)
+        made = await self._webhook(operator, path, challenged=challenged)
+        await self._subscribe(operator, collection, [made["resourceUri"]])
+        while challenged and made["status"] != "ACTIVE":
+            await asyncio.sleep(0.05)
+            made = (await self.client.get(made["resourceUri"], headers=operator)).json()
+
+    async def _webhook(self, operator: Mapping[str, str], path: str, *, challenged: bool) -> Any:
         webhook = {
             "name": path.strip("/").replace("/", "-"),
             "destination": self.sink.url(path),
             "secret": SECRET.decode(),
             "challengeRequestEnabled": challenged,
         }
-        made = await self._post("/events/v1beta1/webhooks", webhook, operator)
-        order = [{"eventType": kind, "webhook": {"resourceUri": made["resourceUri"]}}]
-        await self._post("/events/v1beta1/subscriptions", order, operator)
-        while challenged and made["status"] != "ACTIVE":
-            await asyncio.sleep(0.05)
-            made = (await self.client.get(made["resourceUri"], headers=operator)).json()
+        return await self._post("/events/v1beta1/webhooks", webhook, operator)
+
+    async def _subscribe(self, operator: Mapping[str, str], collection: str, webhooks: Sequence[str]) -> None:
+        orders = [{"eventType": _kind(collection), "webhook": {"resourceUri": uri}} for uri in webhooks]
+        await self._post("/events/v1beta1/subscriptions", orders, operator)
 
     async def post(self, **load: Any) -> dict[str, Any]:
         """Runs a load in a process of its own; answers what came of it, and its CPU seconds."""
@@ -156,13 +171,13 @@ class Rig:
         whole = Load(host="127.0.0.1", port=port, token=await self.token("publisher"), **load)
         return await _json("tests.bench.load", json.dumps(asdict(whole)))
 
-    async def bare(self, seconds: float) -> dict[str, Any]:
-        """One run of the yardstick while our processes stand still, so that nothing else runs beside it."""
-        groups = [self.stack.stores.pid(name) for name in counters.OURS]
+    async def bare(self) -> None:
+        """One more of `yards` while our processes stand still, so that nothing else runs beside it."""
+        groups = [pid for name in counters.OURS if (pid := self.stack.parts[name].pid) is not None]
         for group in groups:
             os.killpg(group, signal.SIGSTOP)
         try:
-            return await self.sink.bare(seconds)
+            self.yards.append(await self.sink.bare(YARD))
         finally:
             for group in groups:
                 os.killpg(group, signal.SIGCONT)
@@ -222,6 +237,10 @@ async def standing(
     finally:
         await stack.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _kind(collection: str) -> str:
+    return f"com.hpe.greenlake.bench.v1.{collection}.measured"
 
 
 async def _json(module: str, *arguments: str) -> dict[str, Any]:

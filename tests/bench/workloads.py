@@ -1,4 +1,4 @@
-"""How each kind of part is run once, and what of it is counted.
+"""How each kind of part is run once, after the yardstick, and what of it is counted.
 
 Which parts there are is data, and left to `parts.py`; what values are called to `figures.py`.
 """
@@ -23,6 +23,7 @@ LOADS = 3
 
 async def flow(bench: Rig, part: Part, events: int, rate: float = 0.0) -> list[Values]:
     """Publishes, waits until all has arrived, and counts."""
+    await bench.bare()
     await bench.sink.tell("/reset")
     before, sink = await bench.counters.read(), (await bench.sink.tell())["cpu"]
     came = await _posted(bench, part, events, rate)
@@ -55,6 +56,7 @@ async def statements(bench: Rig, part: Part, events: int) -> list[Values]:
 
 async def storm(bench: Rig, part: Part, events: int) -> list[Values]:
     """Every receiver answers 503 until each delivery was refused, then all take what comes."""
+    await bench.bare()
     await bench.sink.tell("/reset")
     await bench.sink.tell("/ill")
     before = await bench.counters.read()
@@ -84,6 +86,7 @@ async def backlog(bench: Rig, part: Part, events: int) -> list[Values]:
     await bench.sink.tell("/reset")
     loads: list[dict[str, float]] = []
     for size in (events // LOADS, events // LOADS, events - events // LOADS * (LOADS - 1)):
+        await bench.bare()
         came = await _posted(bench, part, size)
         loads.append({"acknowledged": size / came["seconds"]})
     generator = came["cpu"] * 1000 / size
@@ -92,6 +95,7 @@ async def backlog(bench: Rig, part: Part, events: int) -> list[Values]:
     told = await bench.sink.arrived(events)
     await asyncio.sleep(AFTERMATH)
     after = await bench.counters.read()
+    await bench.bare()
     drain = {
         "waiting": events,
         "drained": _rate(told, events),
