@@ -125,7 +125,9 @@ class Rounds:
         wait = 0.0 if slot is None else (slot - self.tools.clock()).total_seconds()
         if wait > 0:
             await self.tools.sleep(wait)
-            if wait >= GLANCE and not await self._still(held):
+        if slot is not None:
+            late = (self.tools.clock() - slot).total_seconds()
+            if max(wait, late) >= GLANCE and not await self._still(held):
                 return False
         return self.tools.clock() + self._deadline <= held.claimed.leased_until
 

@@ -12,7 +12,7 @@ from subscriptions.database import Database
 from subscriptions.webhooks import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, WORKSPACE, Craft
-from tests.delivery.destinations import NEW, OLD, SECRET, Gate, reply
+from tests.delivery.destinations import NEW, OLD, SECRET, Gate, obliging, reply
 
 REFUSED = Failure(kind=FailureKind.refused, cause="connection refused by 127.0.0.1:9")
 
@@ -55,6 +55,56 @@ async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | 
     assert [tuple(row) for row in after_the_late_answer] == [("greet", 0, 2)]
     assert await craft.status(webhook) == "ACTIVE"
     assert [destination.url for _, destination in craft.wire.sent] == [OLD, NEW]
+
+
+@pytest.mark.parametrize("late", [None, REFUSED], ids=["proved", "refused"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (Change(destination=NEW),),
+        (Change(secret="another secret"),),
+        (Change(auth_type="APIKey", api_key="a key"),),
+        (Change(paused=True), Change(paused=False)),
+    ],
+    ids=["destination", "secret", "credentials", "pause"],
+)
+async def test_change_while_a_verification_hangs(
+    craft: Craft, changes: tuple[Change, ...], late: Failure | None
+) -> None:
+    """Its late answer is of what was before: it neither verifies nor disables what is there now, nor ends its challenge."""
+    webhook = await registered(craft)
+    await craft.greet(webhook)
+    gate = Gate(late)
+    craft.wire.answering = gate
+    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    await gate.asked.wait()
+
+    for change in changes:
+        await craft.greeting.change(WORKSPACE, webhook, change)
+    gate.open.set()
+    verified, _ = await hanging
+    challenges = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
+    craft.wire.answering = obliging
+    await craft.greet(webhook)
+
+    assert verified.status == "PENDING"
+    assert [tuple(row) for row in challenges] == [("greet", 0, 1 + len(changes))]
+    assert await craft.status(webhook) == "ACTIVE"
+
+
+async def test_pause_while_a_verification_hangs(craft: Craft) -> None:
+    """Its answer does not start what somebody halted."""
+    webhook = await registered(craft)
+    gate = Gate()
+    craft.wire.answering = gate
+    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    await gate.asked.wait()
+
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    gate.open.set()
+    verified, _ = await hanging
+
+    assert (verified.status, await craft.value("SELECT count(*) FROM challenges")) == ("DISABLED", 0)
 
 
 async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> None:

@@ -72,9 +72,14 @@ async def stack(data: Path, **settings: str) -> AsyncIterator[Command]:
 
 
 async def test_a_life(data: Path) -> None:
-    """Starts, shows its credentials once, stops on SIGINT with status 0, leaves no process and no readable secret."""
+    """Starts, shows its credentials once, stops on SIGINT with status 0, leaves no process and no readable secret.
+
+    The second start finds what the first one made, the key that all secrets are sealed with above all.
+    """
+    private = ("vault.key", "postgres.password", "redis.password", "redis/redis.conf")
     async with stack(data) as first:
         await first.line("README.md")
+        made = {name: (data / name).read_text() for name in private[:3]}
         pids = first.children()
         first.process.send_signal(signal.SIGINT)
         status = await first.end()
@@ -82,8 +87,8 @@ async def test_a_life(data: Path) -> None:
         await second.line("README.md")
 
     kept = data / "credentials.json"
-    private = ("vault.key", "postgres.password", "redis.password", "redis/redis.conf")
     assert status == 0
+    assert {name: (data / name).read_text() for name in made} == made
     assert [stat.S_IMODE((data / name).stat().st_mode) for name in private] == [0o600] * 4
     assert await waiting.gone(*pids)
     assert "client_secret=something" in first.output

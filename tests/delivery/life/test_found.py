@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
 
 from delivery.erasure import Erasure
 from delivery.tickets import Errand, Kind
@@ -31,6 +34,28 @@ async def test_process_that_stood_still_since_its_claim(craft: Craft, database: 
     assert (in_time, at_last, turn) == (True, True, False)
     clock.advance(craft.settings.delivery_timeout)
     assert len(await Craft(database, clock).drain()) == 1
+
+
+@pytest.mark.parametrize("waits", [0.4, 0.0], ids=["it woke late", "it began late"])
+async def test_process_that_stood_still_at_a_slot(craft: Craft, clock: Clock, waits: float) -> None:
+    """It looks again whether its webhook may be sent to, however near its slot was: the lease lets it begin 5 s after that."""
+    webhook = await craft.hook(endpoint_rate_limit=60, challenge_request_enabled=False)
+    await craft.sql("UPDATE webhooks SET next_at = $1", clock() + timedelta(seconds=4))
+    await craft.owe(webhook)
+    [held] = await craft.drain()
+    clock.advance(4 - waits)
+
+    async def oversleep(_: float) -> None:
+        clock.advance(4.9)
+
+    sleeper = Craft(craft.database, clock, sleep=oversleep)
+    if not waits:
+        await oversleep(0)
+    while_active = await sleeper.rounds.turn(held)
+    clock.advance(-4.9 if waits else 0)
+    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+
+    assert (while_active, await sleeper.rounds.turn(held)) == (True, False)
 
 
 async def test_given_back_after_its_lease(craft: Craft, database: Database, clock: Clock) -> None:
