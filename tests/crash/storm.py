@@ -4,6 +4,7 @@ What is struck is left to `faults.py` and `blows.py`, what is counted to `rows.p
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -71,12 +72,18 @@ async def unbroken(ground: Ground, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def settled(ground: Ground) -> list[Row]:
-    """Waits until every row has ended; answers those that have not when nothing but stuck ones is left, or for too long."""
-    begin = time.monotonic()
+    """Waits until every row has ended; answers those that have not when nothing but stuck ones is left, or for too long.
+
+    While their number falls they are what an outage has left to be worked off, which a busy machine is not quick at.
+    """
+    begin = moved = time.monotonic()
+    fewest: float = math.inf
     while True:
         left = await rows.unfinished(ground.stack.stores.database_url, overdue=OVERDUE)
-        waited = time.monotonic() - begin
-        if not left or waited > LONGEST or (waited > GRACE and all(row.stuck for row in left)):
+        now = time.monotonic()
+        if len(left) < fewest:
+            fewest, moved = len(left), now
+        if not left or now - begin > LONGEST or (now - moved > GRACE and all(row.stuck for row in left)):
             return left
         await asyncio.sleep(0.5)
 
