@@ -74,6 +74,7 @@ class Engine:
             if not waiting or left <= 0:
                 return
             self._asking += len(waiting)
+            self._freed.clear()
             await self._woken(self._freed, left)
             self._asking -= len(waiting)
 
@@ -178,7 +179,9 @@ class Engine:
                 self.lanes.short = True
             else:
                 # Asked before the claim: by its end an answer may have made room, and rows would be left for the next sweep.
+                # All of them may have, so that no other one would end the wait below: what they set is kept for it.
                 crowded = self.lanes.crowded()
+                self._room.clear()
                 begun = await self._begin_due(days[0])
                 empty = 0 if begun else empty + 1
                 days.rotate(-1)
@@ -188,6 +191,8 @@ class Engine:
                     return
             # What is due has to wait for slots: those of the process, or those of its webhooks, where an answer of another one
             # changes nothing, and there are hundreds a second. Meanwhile more may fall due.
+            if self.lanes.short:
+                self._freed.clear()
             await self._woken(self._freed if self.lanes.short else self._room, min(left, LOOK_AGAIN))
 
     async def _begin_due(self, day: date) -> int:
@@ -257,7 +262,6 @@ class Engine:
             self._freed.set()
 
     async def _woken(self, event: asyncio.Event, wait: float) -> None:
-        event.clear()
         try:
             async with asyncio.timeout(wait):
                 await event.wait()

@@ -187,6 +187,7 @@ def write(out: Path, came: list[Figure], bare: Bare, known: Mapping[str, str]) -
         f"Bare: {bare.per_second:,.0f} POST/s and {bare.cpu_ms:.3f} CPU-ms each, one process, 64 connections, 1 KB, "
         "the same sink; ratios are to",
         "those runs of it that came before each run of a part. Medians; the dark marks are targets.",
+        known["others"],
     ]
     (out / "bench.svg").write_text(chart.svg(came, foot))
 

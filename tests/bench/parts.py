@@ -106,7 +106,7 @@ PARTS: Mapping[str, Part] = {
         targets={},
     ),
     "backlog": Part(
-        title="backlog of 50,000: arrays of 100 with the workers stopped, then drained",
+        title="backlog: arrays of 100 with the workers stopped, then drained (50,000 where there is time)",
         kind="backlog",
         deliveries=50_000,
         connections=8,

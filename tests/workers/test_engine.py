@@ -46,6 +46,19 @@ async def test_hundreds_of_tickets(craft: Craft, engine: Engine) -> None:
     assert engine.lanes.free == 500
 
 
+async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:
+    """A drain goes on as answers make room, also those that came while it asked for rows: it does not wait for its next look,
+    four times a second, with each share of one webhook.
+    """
+    webhook = await craft.hook()
+    await craft.owe(webhook, 600, due_in=-1)
+
+    await engine.drain()
+    await engine.close(5.0)
+
+    assert await craft.states() == {"delivered": 600}
+
+
 async def test_old_and_foreign_tickets(craft: Craft, engine: Engine) -> None:
     """Tickets that claim nothing give their slots back."""
     webhook = await craft.hook()
