@@ -1,6 +1,6 @@
 # What one types here. Everything happens in .venv, which is made on first use from requirements.lock.
 # PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`.
-.PHONY: run test check demo bench soak crash lock audit fuzz
+.PHONY: run test check demo bench soak crash life lock audit fuzz
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11 python3
@@ -24,6 +24,10 @@ soak: .venv/installed
 # for each of these), SEED=7 for the faults of another run again.
 crash: .venv/installed
 	@$(BIN)/python -m tests.crash $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+# Deliveries' lives in all orders of things, for SECONDS, from SEED; what breaks a promise is told by its steps.
+life: .venv/installed
+	@$(BIN)/python -m tests.delivery.life $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 test: check
 	@$(BIN)/python -m pytest $(PYTEST)

@@ -5,6 +5,7 @@ What the rules are is left to `machine.py`.
 """
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,9 +18,18 @@ from subscriptions.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.delivery.life.life import Life
 from tests.delivery.life.machine import RULES, enabled
+from tests.delivery.life.marks import Mark
+from tests.delivery.life.world import World
 
 #: Rules without which nothing ever happens.
 NEEDED = frozenset({"publish", "sweep", "drain", "nudge", "advance", "send", "answer", "record"})
+#: What a life may be about: rules that meet more often then than all others, which would take them apart.
+THEMES: tuple[frozenset[str], ...] = (
+    frozenset(),
+    frozenset({"change", "change_and_ask", "verify", "answer_challenge"}),
+    frozenset({"change", "hold_slots", "terms", "advance"}),
+    frozenset({"publish", "sweep", "nudge", "drain", "send", "refuse_all", "advance"}),
+)
 #: Seconds that are spent on shortening.
 SHORTENING = 60.0
 
@@ -37,6 +47,13 @@ class Explored:
     lives: int
     steps: int
     seconds: float
+    #: How often each rule was acted by, and each situation arose.
+    seen: Counter[str]
+
+    @property
+    def unseen(self) -> list[str]:
+        """What there is beside."""
+        return sorted({*RULES, *Mark} - self.seen.keys())
 
 
 @asynccontextmanager
@@ -58,17 +75,19 @@ async def door(url: str) -> AsyncIterator[Database]:
 
 async def explore(database: Database, *, seed: int, steps: int, lives: int = 10**9, seconds: float = 1e9) -> Explored:
     """So many lives of so many steps, or as many as go into the seconds; raises Violation."""
-    began, lived, made = time.monotonic(), 0, 0
+    began, lived, made, seen = time.monotonic(), 0, 0, Counter[str]()
     while lived < lives and time.monotonic() - began < seconds:
         trail: list[Step] = []
         try:
-            made += await _live(database, Random(f"{seed}/{lived}"), steps, trail)
+            world = await _live(database, Random(f"{seed}/{lived}"), steps, trail)
         except Exception as error:
             shortest = await _shortened(database, trail, error)
             said = "\n".join(f"    {name} {draw}" for name, draw in shortest)
             raise Violation(f"life {seed}/{lived}: {_what(error)}\n{said}") from error
-        lived += 1
-    return Explored(lives=lived, steps=made, seconds=time.monotonic() - began)
+        lived, made = lived + 1, made + world.step
+        seen.update(name for name, _ in trail)
+        seen.update({str(mark): times for mark, times in world.marks.items() if times})
+    return Explored(lives=lived, steps=made, seconds=time.monotonic() - began, seen=seen)
 
 
 async def replay(database: Database, trail: Sequence[Step]) -> None:
@@ -84,12 +103,8 @@ async def replay(database: Database, trail: Sequence[Step]) -> None:
         await life.world.close()
 
 
-async def _live(database: Database, draw: Random, steps: int, trail: list[Step]) -> int:
-    # Each life has its own temper: rules that are rare elsewhere meet more often in some of them.
-    temper = {
-        name: each.weight * draw.choice([0.3, 1, 1, 3] if name in NEEDED else [0, 0.3, 1, 4])
-        for name, each in RULES.items()
-    }
+async def _live(database: Database, draw: Random, steps: int, trail: list[Step]) -> World:
+    temper = _temper(draw)
     life = Life(database)
     try:
         await life.begin()
@@ -98,9 +113,21 @@ async def _live(database: Database, draw: Random, steps: int, trail: list[Step])
             trail.append((name, draw.getrandbits(32)))
             await life.step(RULES[name].act, Random(trail[-1][1]))
         await life.end()
-        return life.world.step
+        return life.world
     finally:
         await life.world.close()
+
+
+def _temper(draw: Random) -> dict[str, float]:
+    """Each life has its own: rules that are rare elsewhere meet more often in some of them."""
+    theme = draw.choice(THEMES)
+    temper: dict[str, float] = {}
+    for name, each in RULES.items():
+        often = draw.choice([0.3, 1, 1, 3] if name in NEEDED else [0, 0.3, 1, 4])
+        if theme:
+            often = draw.choice([1, 3]) if name in theme else often if name in NEEDED else often / 5
+        temper[name] = each.weight * often
+    return temper
 
 
 async def _shortened(database: Database, trail: Sequence[Step], error: Exception) -> Sequence[Step]:

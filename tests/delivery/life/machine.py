@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from delivery.tickets import Errand, Ticket
+from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.webhooks import Change
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.destinations import TIMED_OUT, reply
@@ -165,6 +165,26 @@ async def send(life: Life, draw: Random) -> None:
         life.world.begin(each)
 
 
+@rule()
+async def hold_slots(life: Life, draw: Random) -> None:
+    """More at once than a webhook with a rate wants, all of it begun: some wait for their slot."""
+    process = life.process(draw)
+    await life.promises.publish(process, [life.world.event(n, kind=2) for n in range(3)])
+    for each in await life.world.drain(process, 100, 50):
+        life.world.begin(each)
+
+
+@rule(when=lambda life: life.world.delivering())
+async def refuse_all(life: Life, draw: Random) -> None:
+    """Nobody takes anything now, and a process records what it has of it."""
+    for exchange in life.world.delivering():
+        await life.world.let(exchange, reply(503))
+        await life.world.stage.settled()
+    process = life.process(draw)
+    together = {each.key: each for each in life.world.recordable(process)}
+    await life.promises.record(life.world, life.watch, process, list(together.values()))
+
+
 @rule(weight=14, when=lambda life: life.world.delivering())
 async def answer(life: Life, draw: Random) -> None:
     says = draw.choice(ANSWERS)
@@ -205,7 +225,9 @@ async def retry(life: Life, draw: Random) -> None:
 
 @rule(weight=1, when=lambda life: life.promises.accepted)
 async def erase(life: Life, draw: Random) -> None:
-    event = draw.choice(sorted(life.promises.accepted))
+    # Rather of one that is about to be sent.
+    held = [each.key[0] for each in life.idle() if each.key[0] in life.promises.accepted]
+    event = draw.choice([*sorted(life.promises.accepted), *held * 2])
     await life.process(draw).erasure.event(event)
     life.watch.erased(event)
 
@@ -215,8 +237,8 @@ async def erase(life: Life, draw: Random) -> None:
 
 @rule(weight=5)
 async def change(life: Life, draw: Random) -> None:
-    asked = [each.destination.webhook for each in life.world.challenging()]
-    # Rather of one whose challenge is under way.
+    # Rather of one whose challenge is under way, or that a slot is held for.
+    asked = [each.destination.webhook for each in life.world.challenging()] + life.waiting()
     hook, what, n = draw.choice([*life.hooks, *asked * 2]), draw.choice(CHANGES), life.world.step
     changes = {
         "pause": Change(paused=True),
@@ -230,6 +252,18 @@ async def change(life: Life, draw: Random) -> None:
     await ending.tolerant(life.process(draw).craft.greeting.change(WORKSPACE, hook, changes[what]))
 
 
+@rule()
+async def change_and_ask(life: Life, draw: Random) -> None:
+    """A secret is changed, and the destination challenged before anything else happens."""
+    process, hook = life.process(draw), draw.choice(life.hooks)
+    change = Change(secret=f"another secret of step {life.world.step}")
+    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, change))
+    for errand in life.errands():
+        if errand.kind is Kind.CHALLENGE and errand.key == hook:
+            life.world.carry(process, errand)
+            await life.world.stage.settled()
+
+
 @rule(weight=1)
 async def delete(life: Life, draw: Random) -> None:
     work = life.process(draw).craft.greeting.remove(WORKSPACE, draw.choice(life.hooks), force=True)
@@ -238,9 +272,11 @@ async def delete(life: Life, draw: Random) -> None:
 
 @rule()
 async def verify(life: Life, draw: Random) -> None:
-    process, actor = life.process(draw), Actor()
+    process, actor, hook = life.process(draw), Actor(), draw.choice(life.hooks)
     process.greetings.append(actor)
-    work = process.craft.greeting.verify(WORKSPACE, draw.choice(life.hooks))
+    life.world.verifying.add(actor)
+    life.world.epochs[actor] = life.watch.picture.webhooks[hook]["epoch"]
+    work = process.craft.greeting.verify(WORKSPACE, hook)
     life.world.stage.begin(actor, ending.tolerant(work))
 
 

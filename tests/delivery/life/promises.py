@@ -3,7 +3,7 @@
 What rows may do between two steps is left to `watch.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from delivery.wire.parcels import Failure, Reply
 from subscriptions.errors import Absent, Conflicting, Refused
 from subscriptions.events import Event
 from tests.delivery.craft import WORKSPACE
+from tests.delivery.life.marks import Mark
 from tests.delivery.life.watch import Picture, Watch
 from tests.delivery.life.world import Exchange, Process, Try, World
 
@@ -67,7 +68,7 @@ class Promises:
         await world.record(process, tries)
         after = await watch.again()
         for each in tries:
-            _check_record(each, before, after)
+            world.marks.update(_check_record(each, before, after))
 
     async def retry(self, watch: Watch, process: Process, trial: Try) -> None:
         """By hand, of what a destination was sent; what is under way stays as it is."""
@@ -92,17 +93,24 @@ class Promises:
         await world.stage.settled()
         after = await watch.again()
         if epoch is not None and before.webhooks[hook]["epoch"] != epoch:
+            verified = exchange.actor in world.verifying
+            world.marks[Mark.LATE_VERIFICATION if verified else Mark.LATE_CHALLENGE] += 1
             assert _standing(before, hook) == _standing(after, hook), f"an answer of epoch {epoch} moved {hook}"
 
 
-def _check_record(trial: Try, before: Picture, after: Picture) -> None:
+def _check_record(trial: Try, before: Picture, after: Picture) -> Iterator[Mark]:
+    """Raises AssertionError; answers what it was that was recorded."""
     assert trial.ended is not None
     old, row = before.deliveries[trial.key], after.deliveries[trial.key]
+    late = old["fence"] != trial.held.claimed.fence
     if trial.ended.result.ok and trial.ended.record.state == "delivered":
         assert row["state"] in ("delivered", "cancelled", "expired"), f"{trial.key} succeeded and is {row['state']}"
-        return
-    if old["fence"] != trial.held.claimed.fence or old["state"] in FINAL or old["state"] != "owed":
+        if late:
+            yield Mark.LATE_SUCCESS
+    elif late or old["state"] in FINAL or old["state"] != "owed":
         assert dict(old) == dict(row), f"a late failure changed {trial.key}"
+        if late:
+            yield Mark.LATE_FAILURE
     elif trial.ended.record.state == "owed":
         assert row["fence"] > old["fence"], f"{trial.key} was put off under the fence of its claim"
         assert row["attempts"] == old["attempts"] + trial.ended.record.counts

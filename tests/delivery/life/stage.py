@@ -134,6 +134,7 @@ class Gate(Database):
 
     def __init__(self, door: Database, stage: Stage, *, stalls: bool = False) -> None:
         self._door = door
+        self.patience = door.patience
         self._stage = stage
         self._stalls = stalls
         #: How often it may still pass; None: always.

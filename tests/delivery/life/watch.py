@@ -11,14 +11,17 @@ from uuid import UUID
 
 import msgspec
 
+from delivery.ledger.bundles import BATCH
 from delivery.lifecycle import FINAL, MOVES, State
 from delivery.rounds import GLANCE
 from subscriptions import partitions
+from tests.delivery.life.marks import Mark
 from tests.delivery.life.world import Exchange, Key, Try, World
 
 SENDABLE = ("ACTIVE", "WARNING")
-#: After the answer to a delete or pause no try begins, except those claimed before it, at most so many seconds later.
-GRACE = timedelta(seconds=5)
+#: After the answer to a delete or pause no try begins, except those claimed before it, at most so many seconds later: so long
+#: is the margin of a lease, so far ahead is a slot, and so near to it nobody looks again.
+GRACE = timedelta(seconds=5 + GLANCE)
 
 # One way there and back: it is asked after every step.
 PICTURE = """
@@ -72,6 +75,7 @@ class Watch:
         self._claims, self._sent = len(self.world.claims), len(self.world.sent)
         self._rows(before)
         self._parcels()
+        self._closed(before)
         self._halts()
 
     def erased(self, event: UUID) -> None:
@@ -109,6 +113,7 @@ class Watch:
                 assert row["fence"] >= old["fence"], f"the fence of {key} fell"
                 assert row["attempts"] >= old["attempts"] or was is State.BUNDLED, f"attempts of {key} fell"
                 assert row["lost"] >= old["lost"], f"lost tries of {key} fell"
+                self.world.marks[Mark.LOST_TRY] += row["lost"] > old["lost"]
             _shape(key, row)
         missing = before.deliveries.keys() - self.picture.deliveries.keys()
         assert not missing, f"rows are gone: {missing}"
@@ -147,7 +152,9 @@ class Watch:
         assert trial.sent_at < trial.lease_ends, f"{trial.key} was sent after its lease"
         slot = trial.held.claimed.slot
         assert slot is None or trial.sent_at >= slot, f"{trial.key} was sent before its slot"
+        self.world.marks[Mark.RETRIED_BATCH] += trial.held.claimed.type == BATCH and trial.held.claimed.attempts > 0
         if trial.key[1] in self.halted and not trial.held.probe:
+            self.world.marks[Mark.HALTED_TRY] += 1
             step, since = self.halted[trial.key[1]]
             assert trial.step <= step, f"{trial.key} was claimed after its webhook was halted"
             assert trial.sent_at - since <= GRACE, (
@@ -156,9 +163,12 @@ class Watch:
             waited = slot is not None and (slot - (trial.begun_at or slot)).total_seconds() >= GLANCE
             assert not (waited and slot is not None and since < slot), f"{trial.key}'s slot did not look again"
         if trial.key[0] in self.erasures:
+            self.world.marks[Mark.ERASED_TRY] += 1
             step, since = self.erasures[trial.key[0]]
             assert trial.step <= step, f"{trial.key} was claimed with a payload that was erased"
-            assert trial.sent_at - since <= GRACE, f"{trial.key} was sent {trial.sent_at - since} after its erasure"
+            # A look at a slot is for the webhook: what is erased is sent within the lease, which counts from the slot.
+            late = trial.sent_at - max(since, slot or since)
+            assert late <= GRACE, f"{trial.key} was sent {late} after its erasure"
         if trial.step > self._cut.get(trial.key[0], 0):
             body = self._bodies.setdefault(trial.key[0], exchange.parcel.body)
             assert body == exchange.parcel.body, f"{trial.key} was sent with other bytes"
@@ -187,6 +197,17 @@ class Watch:
             if key in self._bodies:
                 carries = len(msgspec.json.decode(self._bodies[key]))
                 assert carries == len(parcel["members"]), f"parcel {key} carries {carries} events"
+
+    def _closed(self, before: Picture) -> None:
+        """Marks new batches beside which an earlier delivery to their webhook waits to be tried again."""
+        for key in self.picture.parcels.keys() - before.parcels.keys():
+            hook = self.picture.parcels[key]["webhook"]
+            waiting = [
+                row
+                for (_, webhook, _), row in self.picture.deliveries.items()
+                if webhook == hook and row["state"] == "owed" and row["attempts"] and row["leased_until"] is None
+            ]
+            self.world.marks[Mark.BATCH_BESIDE_RETRY] += bool(waiting)
 
     def _member(self, parcel: Any, member: UUID) -> None:
         for (event, webhook, number), row in self.picture.deliveries.items():

@@ -4,6 +4,7 @@ Which operation comes next is left to `machine.py`, what has to hold after it to
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from subscriptions.events import Event
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import obliging, reply
+from tests.delivery.life.marks import Mark
 from tests.delivery.life.stage import Actor, Gate, Stage
 
 #: Everything short, so that a life of fifty steps has all of its ages in it.
@@ -109,8 +111,11 @@ class World:
         self.exchanges: list[Exchange] = []
         self.claims: list[Try] = []
         self.probing: dict[Actor, Try] = {}
-        #: Of the webhook when its challenge went out.
+        #: Of the webhook when its challenge went out, or its verification was asked for.
         self.epochs: dict[Actor, int] = {}
+        self.verifying: set[Actor] = set()
+        #: How often each situation arose.
+        self.marks: Counter[Mark] = Counter()
         #: Every request that carried a delivery, in order.
         self.sent: list[Exchange] = []
         #: Those whose destination said 2xx, by (event, webhook).
@@ -189,6 +194,9 @@ class World:
             if await rounds.turn(trial.held):
                 trial.ended = await rounds.attempt(trial.held)
             else:
+                # Not because it came too late.
+                lasts = timedelta(seconds=trial.process.craft.settings.delivery_timeout)
+                self.marks[Mark.HALTED_SLOT] += self.clock() + lasts <= trial.held.claimed.leased_until
                 await self.give_back([trial])
 
         self.stage.begin(actor, attempt())
