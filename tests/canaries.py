@@ -1,14 +1,16 @@
 """Canaries: the secrets that the suite uses, made so that they are recognised wherever they turn up, and the search for them.
 
-Where to look is left to those who write something: stages look through what their processes wrote before they delete it,
-callers of the API through each answer, and `tests/conftest.py` through what each test logged and printed.
+Where to look is left to those who write something: whoever needs a `directory` has it looked through before it goes, callers
+of the API look through each answer, and `tests/conftest.py` through what each test logged, printed and left.
 """
 
 import base64
 import mmap
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -23,6 +25,8 @@ MARK = "cAnArYsInG"
 MASK = "<canary>"
 #: Files that are there to keep a secret, readable by their owner alone.
 KEPT = frozenset({"vault.key", "postgres.password", "redis.password", "redis.conf", "credentials.json"})
+#: Those of a stack, in which what it drew at its first start stands alone, or behind an id and a colon.
+DRAWN = ("vault.key", "postgres.password", "redis.password")
 #: Answers that give a secret to whom it belongs, this once.
 GIVEN = re.compile(r"/authorization/v2/(oauth2/[^/]+/token|clients(/[^/]+(/rotate)?)?)")
 #: Shorter ones would be found where nobody put them.
@@ -70,10 +74,34 @@ def in_text(text: bytes | str, where: str) -> list[str]:
     return [f"{where}:{_line(raw, at)}: {_shown(raw, at)}" for at in found(raw)]
 
 
-def in_files(directory: Path) -> list[str]:
+@contextmanager
+def directory() -> Iterator[Path]:
+    """A new one with a short path, which PostgreSQL's own user can reach; it goes with all that is in it.
+
+    Raises AssertionError where secrets were written into it: canaries, or into a log those that its stack drew.
+    """
+    # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
+    made = Path(tempfile.mkdtemp(prefix="hl-"))
+    try:
+        yield made
+        told = in_files(made)
+    finally:
+        shutil.rmtree(made)
+    nothing(told)
+
+
+def nothing(told: Iterable[str]) -> None:
+    """Raises AssertionError where a search has found something."""
+    if lines := list(told):
+        raise AssertionError("secrets were written:\n" + "\n".join(lines))
+
+
+def in_files(directory: Path, pattern: str = "*") -> list[str]:
     """A sentence for each file under the directory with canaries, but for those that are there to keep them."""
     told = []
-    for file in sorted(directory.rglob("*")):
+    for keeper in (found for name in DRAWN for found in directory.rglob(name)):
+        add(keeper.read_text().strip().rpartition(":")[2])
+    for file in sorted(directory.rglob(pattern)):
         if file.name in KEPT or file.is_symlink() or not file.is_file() or not file.stat().st_size:
             continue
         with file.open("rb") as opened, closing(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)) as text:

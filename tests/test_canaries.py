@@ -6,8 +6,13 @@ What real processes write while everything goes wrong is left to `tests/flows/te
 import base64
 import dataclasses
 import importlib
+import os
 import pkgutil
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +32,7 @@ from subscriptions.database import Database
 from tests import canaries
 from tests.canaries import MARK, MASK
 
+ROOT = Path(__file__).parents[1]
 SECRET = canaries.planted("secret")
 #: Importing these reads the environment.
 ROOTS = {"service.asgi", "workers.main"}
@@ -36,6 +42,13 @@ TELLING = re.compile(
 )
 #: Values that hold what their name tells of in a harmless form: sealed, public, or a name.
 HARMLESS = {"subscriptions.keyring.Key.private", "subscriptions.webhooks.Webhook.dual_secret"}
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Iterator[Path]:
+    """A directory in which canaries may be left: it goes before the run's own are looked through."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +61,12 @@ HARMLESS = {"subscriptions.keyring.Key.private", "subscriptions.webhooks.Webhook
         f"\\x{SECRET.encode().hex()}",
     ],
 )
-def test_one_is_found(tmp_path: Path, written: str) -> None:
+def test_one_is_found(planted: Path, written: str) -> None:
     """A canary in a log is found however it is spelled, with file and line, and is not repeated."""
-    log = tmp_path / "api.log"
+    log = planted / "api.log"
     log.write_text(f"one line\nanother\nrequest.failed {written}\nlast\n")
 
-    told = canaries.in_files(tmp_path)
+    told = canaries.in_files(planted)
 
     assert [line.partition(": ")[0] for line in told] == [f"{log}:3"]
     assert told[0].partition(": ")[2].startswith("request.failed ")
@@ -61,20 +74,84 @@ def test_one_is_found(tmp_path: Path, written: str) -> None:
     assert MARK not in told[0]
 
 
-def test_one_that_was_drawn_is_found(tmp_path: Path) -> None:
+def test_one_that_was_drawn_is_found(planted: Path) -> None:
     """So is a token that came about while the suite ran."""
     token = "eyJhbGciOiJFUzI1NiJ9.drawn-while-it-ran"
     canaries.add(token)
-    (tmp_path / "worker.log").write_text(f"Bearer {token}\n")
+    (planted / "worker.log").write_text(f"Bearer {token}\n")
 
-    assert canaries.in_files(tmp_path) == [f"{tmp_path / 'worker.log'}:1: Bearer {MASK}"]
+    assert canaries.in_files(planted) == [f"{planted / 'worker.log'}:1: Bearer {MASK}"]
 
 
-def test_what_is_there_to_keep_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kept", "text"), [("postgres.password", "{}\n"), ("vault.key", "local:{}\n")])
+def test_what_a_stack_drew_is_found(kept: str, text: str) -> None:
+    """The passwords and the vault's key that a data directory keeps are known when its logs are looked through."""
+    drawn = base64.b64encode(f"drawn for {kept}".encode()).decode()
+
+    def run(made: Path) -> Path:
+        (made / kept).write_text(text.format(drawn))
+        (made / "api.log").write_text(f"began with {drawn}\n")
+        return made
+
+    with pytest.raises(AssertionError) as error, canaries.directory() as directory:
+        made = run(directory)
+
+    assert str(error.value) == f"secrets were written:\n{made}/api.log:1: began with {MASK}"
+    assert not made.exists()
+
+
+def test_what_is_there_to_keep_it(planted: Path) -> None:
     """A file of credentials may hold them."""
-    (tmp_path / "credentials.json").write_text(SECRET)
+    (planted / "credentials.json").write_text(SECRET)
 
-    assert canaries.in_files(tmp_path) == []
+    assert canaries.in_files(planted) == []
+
+
+#: Tests of other people's suites, which use `tests/conftest.py`; they write what `SECRET` stands for.
+PRINTS = "def test_it():\n    print('a line with', SECRET)\n"
+LOGS = "def test_it():\n    import logging\n    logging.getLogger('x').warning('told %s', SECRET)\n"
+CHILD = "def test_it():\n    import subprocess\n    subprocess.run(['echo', 'a', 'line', 'with', SECRET], check=True)\n"
+LEAVES = "def test_it(tmp_path):\n    (tmp_path / 'worker.log').write_text(SECRET)\n"
+SERVER = """
+async def test_it(database):
+    import asyncpg
+    async with database.raw() as connection:
+        try:
+            await connection.execute(f"SELECT '{SECRET}' / 0")
+        except asyncpg.PostgresError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "status", "where"),
+    [
+        (PRINTS, 1, "::test_it, Captured stdout call:1: a line with "),
+        (LOGS, 1, "::test_it, Captured log call:1: "),
+        (CHILD, 1, "::test_it, Captured stdout call:1: a line with "),
+        (LEAVES, 1, "worker.log:1: "),
+        (SERVER, 1, "postgres.log:"),
+        ("def test_it():\n    assert SECRET\n", 0, ""),
+    ],
+    ids=["prints", "logs", "its process prints", "leaves a file", "a server's log", "nothing"],
+)
+def test_a_run_that_writes_a_secret_fails(tmp_path: Path, test: str, status: int, where: str) -> None:
+    """Whatever its tests come to: the exit status says so, and the summary where, without the secret."""
+    (tmp_path / "test_leaking.py").write_text(
+        f"from tests import canaries\nSECRET = canaries.planted('secret')\n{test}"
+    )
+    options = ("-p", "tests.conftest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-q")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", "test_leaking.py"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    shutil.rmtree(tmp_path)
+
+    told = [line for line in run.stdout.splitlines() if line.startswith("A secret was written: ")]
+    assert "1 passed" in run.stdout or "100%" in run.stdout, run.stdout + run.stderr
+    assert (run.returncode, len(told)) == (status, status), run.stdout + run.stderr
+    assert all(where in line and MASK in line for line in told)
+    assert MARK not in run.stdout
 
 
 async def test_one_in_a_row_is_found(database: Database) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from deploy import local, stores
 from deploy.home import CannotStart
+from tests import canaries
 from tests.deploy import waiting
 
 #: For tests that need no database: nothing embedded starts.
@@ -69,6 +70,7 @@ async def stack(data: Path, **settings: str) -> AsyncIterator[Command]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             await command.end()
+    canaries.nothing([*canaries.in_files(data, "*.log"), *canaries.in_text(command.output, "what the stack printed")])
 
 
 async def test_a_life(data: Path) -> None:

@@ -1,10 +1,8 @@
 """The embedded PostgreSQL and Redis: first and later starts, crashes, what is missing."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +14,14 @@ import redis.asyncio
 from deploy import postgres_store, redis_store, stores
 from deploy.home import CannotStart
 from deploy.stores import Stores
+from tests import canaries
 from tests.deploy import waiting
 
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Stores]:
-    directory = Path(tempfile.mkdtemp(prefix="hl-"))
-    with stores.running(directory, say=lambda line: None) as started:
+    with canaries.directory() as made, stores.running(made, say=lambda line: None) as started:
         yield started
-    shutil.rmtree(directory)
 
 
 async def write(opened: Stores) -> None:

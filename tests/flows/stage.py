@@ -4,13 +4,10 @@ What tests do in a workspace is left to `workspaces.py`.
 """
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -90,28 +87,21 @@ async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncItera
 
     Raises AssertionError at the end where its processes wrote a secret into a file or a row.
     """
-    # Not under pytest's directories: it shuts them to other users, and as root PostgreSQL is another user.
-    directory = Path(tempfile.mkdtemp(prefix="hl-"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
     environ = {**inherited, **SETTINGS, **settings, "HOOKLAKE_CA_BUNDLE": receiver.ca}
-    stack = Stack(data_dir=directory, port=0, environ=environ, say=_say)
-    told: list[str] = []
-    try:
+    with canaries.directory() as directory:
+        stack = Stack(data_dir=directory, port=0, environ=environ, say=_say)
         try:
             await stack.start()
             database = Database(read(Settings, stack.environ))
             stage = Stage(stack, receiver, database)
             yield stage
             await stage.close()
-            told += await canaries.in_rows(database)
+            told = await canaries.in_rows(database)
             await database.close()
         finally:
             await stack.stop()
-        told += canaries.in_files(directory)
-    finally:
-        shutil.rmtree(directory)
-    if told:
-        raise AssertionError("secrets were written:\n" + "\n".join(told))
+    canaries.nothing(told)
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import trustme
 from delivery.wire import signing
 from deploy.local import Stack
 from deploy.stores import free_port
+from tests import canaries
 
 #: The fenced blocks of the README, by language, in order.
 README = Path(__file__).parents[2] / "README.md"
@@ -38,9 +38,8 @@ console.log(JSON.stringify([body, altered].map((each) => verified(told.headers, 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="hl-"))
-    yield directory
-    shutil.rmtree(directory)
+    with canaries.directory() as made:
+        yield made
 
 
 @pytest_asyncio.fixture

@@ -17,6 +17,7 @@ import pytest
 from service import cli
 from subscriptions import schema
 from subscriptions.clients import Role
+from tests import canaries
 from tests.conftest import VAULT_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ async def hooklake(url: str, *arguments: str, **more: str) -> tuple[int, str, st
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = await asyncio.to_thread(cli.main, arguments, environment(url, more))
+    canaries.nothing(canaries.in_text(out.getvalue() + err.getvalue(), " ".join(arguments)))
     return status, out.getvalue(), err.getvalue()
 
 
@@ -56,6 +58,7 @@ async def process(url: str, *arguments: str, **more: str) -> tuple[int, str, str
         stderr=subprocess.PIPE,
     )
     out, err = await started.communicate()
+    canaries.nothing(canaries.in_text(out + err, " ".join(arguments)))
     assert started.returncode is not None
     return started.returncode, out.decode(), err.decode()
 

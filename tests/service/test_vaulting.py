@@ -18,6 +18,7 @@ from subscriptions.errors import Misconfigured
 from subscriptions.keyring import Keyring
 from subscriptions.settings import Settings
 from subscriptions.vault import Vault
+from tests import canaries
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 
@@ -32,6 +33,7 @@ async def hooklake(url: str, *words: str, **settings: str) -> tuple[int, str, st
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = await asyncio.to_thread(cli.main, words, environment(url, settings))
+    canaries.nothing(canaries.in_text(out.getvalue() + err.getvalue(), " ".join(words)))
     return status, out.getvalue(), err.getvalue()
 
 
@@ -45,6 +47,7 @@ async def process(url: str, *words: str, **settings: str) -> tuple[int, str, str
         stderr=subprocess.PIPE,
     )
     out, err = await started.communicate()
+    canaries.nothing(canaries.in_text(out + err, " ".join(words)))
     assert started.returncode is not None
     return started.returncode, out.decode(), err.decode()
 
