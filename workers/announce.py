@@ -24,7 +24,7 @@ LOOK = 0.25
 #: says nothing of the outage's end (`Outage`).
 PAUSE, LONGEST_PAUSE = 1.0, 5.0
 #: Tickets per message, on average, from which a message waits for more, and seconds from the last one until it goes.
-BUSY, GATHER = 4.0, 0.03
+BUSY, GATHER = 6.0, 0.015
 #: Seconds after which a ticket that nobody took is worth nothing: its row has long been due.
 EXPIRES = 60
 
