@@ -10,6 +10,7 @@ from functools import partial
 from starlette.applications import Starlette
 
 from delivery.settings import Settings as Delivery
+from delivery.wire import names
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import Settings
@@ -34,5 +35,6 @@ def application(environ: Mapping[str, str]) -> Starlette:
     return build(partial(opened, configuration, vault, guard, announcer))
 
 
+names.impatient(os.environ)
 app = application(os.environ)
 process.collect_rarely()

@@ -17,6 +17,7 @@ from celery import signals
 
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
+from delivery.wire import names
 from subscriptions import process as python
 from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.settings import Settings as Ground
@@ -177,6 +178,7 @@ def _logging() -> None:
 
 
 _logging()
+names.impatient(os.environ)
 try:
     app = application(os.environ)
 except Misconfigured as error:

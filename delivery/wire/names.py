@@ -7,7 +7,7 @@ import asyncio
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 #: Gives the addresses of (host name, port); runs in a thread, raises OSError where there are none.
@@ -15,11 +15,23 @@ Lookup = Callable[[str, int], Sequence[str]]
 
 #: Seconds that an answer is used for.
 REMEMBERED = 10.0
+#: How long the system's resolver waits for each name server, and how often it goes round them. Its own 5 s are as long as a
+#: connection may take in all: with the first server of two dead, no name that is asked for anew would ever be reached, and
+#: tens of such names hold all threads.
+PATIENCE = "timeout:1 attempts:2"
 #: Names that are remembered.
 MOST = 8192
 # A name server that does not answer holds its thread for tens of seconds, and the loop's own pool has six of them on two
 # cores (uvloop's has four).
 _THREADS = 32
+
+
+def impatient(environ: MutableMapping[str, str]) -> None:
+    """Sets the resolver's patience (`RES_OPTIONS`) unless it is set; for process roots, before anything is looked up.
+
+    What resolv.conf says of the two is overruled, the rest of it stands. The C library of some systems has no such options.
+    """
+    environ.setdefault("RES_OPTIONS", PATIENCE)
 
 
 def look_up(host: str, port: int) -> Sequence[str]:

@@ -7,7 +7,7 @@ Whether it was a success and what follows is left to `delivery.judgement`; token
 import functools
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import metadata
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.wire import exchange, signing
+from delivery.wire import exchange, masking, signing
 from delivery.wire.answers import Answer
 from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial, Origin
@@ -29,9 +29,6 @@ __all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply"
 
 Pairs = tuple[tuple[str, str], ...]
 
-MASK = "***"
-#: Characters of a webhook's secret that is masked in answers; shorter ones stand in many a word, and in digests.
-SHORTEST = 8
 #: What is kept of an answer's headers, in bytes of names and values together.
 HEADER_BYTES = 16384
 #: Kept beyond that too, where they are short, for decisions hang on them.
@@ -131,15 +128,15 @@ class Sender:
             sent = constant + headers
             if authorization:
                 headers += (("Authorization", authorization),)
-                sent += (("Authorization", MASK),)
+                sent += (("Authorization", masking.MASK),)
             request = exchange.head(start, headers) + body
             answered = await self._transport.exchange(origin, request, deadline=deadline, dial=dial)
-            answer = self._reply(answered, _hidden(destination))
+            answer = self._reply(answered, masking.hidden(destination.secrets, authorization))
         except Exception as error:
             connect = self._transport.limits.connect_timeout
             answer = explain(error, dial, connect=connect, deadline=deadline)
-            for secret in _hidden(destination):
-                answer = Failure(kind=answer.kind, cause=answer.cause.replace(secret, MASK))
+            hidden = masking.hidden(destination.secrets, authorization)
+            answer = Failure(kind=answer.kind, cause=masking.in_text(answer.cause, hidden))
         milliseconds = round((time.monotonic() - began) * 1000)
         return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
 
@@ -154,18 +151,15 @@ class Sender:
         )
         return _Opening(place.origin, exchange.start(method, place.target, constant), constant)
 
-    def _reply(self, answer: Answer, hidden: list[str]) -> Reply:
+    def _reply(self, answer: Answer, hidden: Sequence[str]) -> Reply:
         body, truncated = answer.body, answer.truncated
         headers, cut = _kept(answer.headers)
         for name, value in headers:
             if name.lower() == "content-encoding":
                 body, longer = inflated(body, value, self._transport.limits.body_bytes)
                 truncated |= longer
-        for secret in hidden:
-            if any(secret in value for _, value in headers):
-                headers = tuple((name, value.replace(secret, MASK)) for name, value in headers)
-            if body:
-                body = _without(body, secret.encode(), truncated)
+        headers = masking.in_headers(headers, hidden)
+        body = masking.in_body(body, hidden, truncated=truncated)
         return Reply(status=answer.status, headers=headers, body=body, truncated=truncated or cut)
 
 
@@ -215,27 +209,3 @@ def _text(raw: bytes) -> str:
         text = raw.decode("latin-1")
     # As RFC 9110 5.5 has it: either refused, which would only send again what was received, or a space.
     return text.replace("\0", " ")
-
-
-def _hidden(destination: Destination) -> list[str]:
-    """What is not kept of an answer: the credential it was sent, and the secrets it knows without being sent them."""
-    hidden = [secret for secret in destination.secrets if len(secret) >= SHORTEST]
-    if destination.authorization:
-        hidden.append(_credential(destination.authorization))
-    return hidden
-
-
-def _credential(authorization: str) -> str:
-    """The part that is secret: an answer may echo a token without its scheme."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if token.strip() and scheme.lower() in {"bearer", "basic"} else authorization
-
-
-def _without(body: bytes, secret: bytes, truncated: bool) -> bytes:
-    body = body.replace(secret, MASK.encode())
-    if truncated:
-        # The cap may have cut through the secret.
-        for length in range(min(len(secret), len(body)), 0, -1):
-            if body.endswith(secret[:length]):
-                return body[:-length]
-    return body

@@ -1,11 +1,14 @@
 """Attempts that succeed, against a real HTTPS receiver: what it got, and what is recorded of it."""
 
 import asyncio
+import base64
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -106,6 +109,57 @@ async def test_credentials_are_sent_and_never_recorded(receiver: Receiver) -> No
     assert "t0p-s3cret" not in repr(result)
 
 
+ODD = 'k"y/+ \\é?~'
+SPELLED = (
+    ODD,
+    json.dumps(ODD)[1:-1],
+    json.dumps(ODD, ensure_ascii=False)[1:-1],
+    json.dumps(ODD)[1:-1].replace("/", "\\/"),
+    quote(ODD, safe=""),
+    quote(ODD, safe="").lower(),
+    quote(ODD),
+    quote_plus(ODD),
+    *(base64.b64encode(f"{before}{ODD}{after}".encode()).decode() for before in ("", "a", "ab") for after in ("", "!")),
+    *(base64.urlsafe_b64encode(f"{before}{ODD}".encode()).decode().strip("=") for before in ("", "a", "ab")),
+)
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+@pytest.mark.parametrize("cap", [65536, 40], ids=["whole", "cut"])
+async def test_credentials_are_masked_however_they_are_spelled(receiver: Receiver, spelled: str, cap: int) -> None:
+    """As JSON, a URL, a form and base64 have them, alone or within more; in headers, and in bodies up to their cap."""
+    header = () if spelled == ODD else (("X-Echo", f"was {spelled}"),)
+    body = f"{'.' * 20}{spelled}".encode() + b"." * (60 if cap == 40 else 1)
+    receiver.plan("/hook", Answer(headers=header, body=body))
+    async with opened(receiver.ca, limits=Limits(body_bytes=cap)) as sender:
+        result = await attempt(sender, receiver.url(), authorization=f"Bearer {ODD}")
+
+    kept = replied(result)
+    assert not set(_pieces(spelled)) & set(_pieces(repr(kept)))
+    assert "***" in dict(kept.headers).get("X-Echo", "***")
+    assert b"***" in kept.body or cap == 40
+    assert kept.body.startswith(b"." * 20)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """All of six characters, which say more of a key than chance would."""
+    return (text[start : start + 6] for start in range(len(text) - 5))
+
+
+@pytest.mark.parametrize("secret", ["short", "of enough length"])
+async def test_a_secret_that_was_not_sent_is_masked_where_it_is_long_enough(receiver: Receiver, secret: str) -> None:
+    """Its spellings too; a short one stands in many a word."""
+    said = f"{secret} {base64.b64encode(secret.encode()).decode()}"
+    receiver.plan("/hook", Answer(body=said.encode()))
+    async with opened(receiver.ca) as sender:
+        parcel = parcels.single(event=EVENT, body=BODY, content_mode="json")
+        to = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=(secret, "another one"))
+        result = await sender.send(parcel, to, deadline=10)
+
+    # The last character holds bits of what follows.
+    assert replied(result).body == (said.encode() if secret == "short" else b"*** ***A==")
+
+
 async def test_a_credential_cut_by_the_cap_is_not_recorded_in_part(receiver: Receiver) -> None:
     """Where the cap cuts through an echo, the beginning of the secret goes too."""
     receiver.plan("/hook", Answer(body=b"0123456789" + b"secret-key" + b"!" * 90))
@@ -115,15 +169,17 @@ async def test_a_credential_cut_by_the_cap_is_not_recorded_in_part(receiver: Rec
     assert replied(result).body == b"0123456789"
 
 
+@pytest.mark.parametrize("key", ["canary\r\nX: y", "canary\0", "canary \ud800"], ids=["lines", "NUL", "no text"])
 async def test_a_credential_that_cannot_be_sent_is_a_failure_that_does_not_tell_it(
-    receiver: Receiver, caplog: pytest.LogCaptureFixture
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
     """A header with a line break ends the attempt before anything is sent."""
     with caplog.at_level(logging.ERROR):
         async with opened(receiver.ca) as sender:
-            result = await attempt(sender, receiver.url(), authorization="canary\r\nX: y")
+            result = await attempt(sender, receiver.url(), authorization=key)
 
-    assert failed(result) == Failure(kind=FailureKind.internal, cause="internal error: ValueError")
+    kind = "UnicodeEncodeError" if "\ud800" in key else "ValueError"
+    assert failed(result) == Failure(kind=FailureKind.internal, cause=f"internal error: {kind}")
     assert receiver.requests == []
     assert "canary" not in repr(result) + caplog.text
 

@@ -1,0 +1,94 @@
+"""Secrets that destinations say back: what is recorded of their answers has `***` in the place of each, however it is spelled.
+
+What is sent is left to `sender`, which records its own Authorization masked.
+"""
+
+import base64
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote, quote_plus
+
+Pairs = tuple[tuple[str, str], ...]
+
+MASK = "***"
+#: Characters of a webhook's secret that is masked in answers; shorter ones stand in many a word, and in digests. So do
+#: spellings in base64.
+SHORTEST = 8
+
+
+@functools.lru_cache(8192)
+def hidden(secrets: tuple[str, ...], authorization: str | None) -> tuple[str, ...]:
+    """What is not kept of an answer: the credential it was sent, and the secrets it knows without being sent them.
+
+    Longest first: where one holds another, nothing of it is left. Kept, for this is asked for every delivery.
+    """
+    known = [secret for secret in secrets if len(secret) >= SHORTEST]
+    if authorization:
+        known.append(_credential(authorization))
+    # What cannot be encoded was never sent, and must not raise here.
+    sendable = [secret.encode(errors="replace").decode() for secret in known]
+    return tuple(sorted({spelled for secret in sendable for spelled in _spellings(secret)}, key=len, reverse=True))
+
+
+def in_text(text: str, spellings: Sequence[str]) -> str:
+    """The text with each of them masked."""
+    for spelled in spellings:
+        text = text.replace(spelled, MASK)
+    return text
+
+
+def in_headers(headers: Pairs, spellings: Sequence[str]) -> Pairs:
+    """The headers with their values masked."""
+    # One text for all: hardly any answer has something to be masked, and all of them are asked.
+    values = "\n".join([value for _, value in headers])
+    if not any(spelled in values for spelled in spellings):
+        return headers
+    return tuple([(name, in_text(value, spellings)) for name, value in headers])
+
+
+def in_body(body: bytes, spellings: Sequence[str], *, truncated: bool) -> bytes:
+    """The body masked; where it is truncated, the cap may have cut through one, whose beginning goes too."""
+    if not body:
+        return body
+    for spelled in spellings:
+        body = body.replace(spelled.encode(), MASK.encode())
+    cut = max([_begun(body, spelled.encode()) for spelled in spellings], default=0) if truncated else 0
+    return body[: len(body) - cut]
+
+
+def _begun(body: bytes, raw: bytes) -> int:
+    """How many bytes at the body's end are the beginning of `raw`."""
+    start = body.find(raw[:1], max(0, len(body) - len(raw)))
+    while start >= 0 and not raw.startswith(body[start:]):
+        start = body.find(raw[:1], start + 1)
+    return 0 if start < 0 else len(body) - start
+
+
+def _credential(authorization: str) -> str:
+    """The part that is secret: an answer may echo a token without its scheme."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if token.strip() and scheme.lower() in {"bearer", "basic"} else authorization
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """As it is, and as JSON, a URL or a form, and base64 have it, which leaves most secrets four."""
+    yield secret
+    for plain in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        yield plain
+        yield plain.replace("/", "\\/")
+    for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield quoted
+        yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+    if len(secret) >= SHORTEST:
+        yield from _in_base64(secret.encode())
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """What is fixed of it: the first and last characters hold bits of what stands before and after it, a scheme or a name."""
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + secret).decode()
+        fixed = text[-(-shift * 8 // 6) : (shift + len(secret)) * 8 // 6]
+        yield fixed
+        yield fixed.translate(str.maketrans("+/", "-_"))
