@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from delivery.tickets import Errand, Nudge, Ticket
-from workers import app as broker
 from workers import schedule
+from workers.line import Line
 from workers.settings import Settings
 
 log = logging.getLogger("hooklake.workers")
@@ -43,8 +43,7 @@ class Announcer:
         self._nudges: deque[Nudge] = deque()
         self._given = threading.Event()
         self._ending = False
-        self._connection: Any = None
-        self._producer: Any = None
+        self._line = Line(app)
         self._away_until = 0.0
         self._pause = 0.0
         self._looked_at = 0.0
@@ -82,7 +81,7 @@ class Announcer:
             while self._nudges:
                 self._gather()
                 self._attempt(partial(self._send, self._take()))
-        self._disconnect()
+        self._line.close()
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
@@ -94,8 +93,8 @@ class Announcer:
         self._pause = 0.0
 
     def _greet(self) -> None:
-        if self._producer is None:
-            self._connect()
+        with self._line:
+            pass
 
     def _gather(self) -> None:
         """Under load, lets more tickets come in first: a message costs 3 ms of CPU, here and there, whatever it carries."""
@@ -113,46 +112,27 @@ class Announcer:
         return taken
 
     def _send(self, nudges: list[Nudge]) -> None:
-        self._greet()
         tickets = [nudge for nudge in nudges if isinstance(nudge, Ticket)]
-        if tickets:
-            if self._held_back():
-                return
-            self._load += 0.1 * (len(tickets) - self._load)
-            self._sent_at = time.monotonic()
-            self._post(schedule.DELIVER, packed(tickets))
-        else:
-            self._post(schedule.CARRY, [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)])
+        with self._line as line:
+            if not tickets:
+                errands = [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)]
+                line.post(schedule.CARRY, errands, expires=EXPIRES)
+            elif not self._held_back(line):
+                self._load += 0.1 * (len(tickets) - self._load)
+                self._sent_at = time.monotonic()
+                line.post(schedule.DELIVER, packed(tickets), expires=EXPIRES)
 
-    def _post(self, task: str, argument: list[list[object]]) -> None:
-        broker.post(self._app, self._producer, task, argument, expires=EXPIRES)
-
-    def _held_back(self) -> bool:
+    def _held_back(self, line: Line) -> bool:
         """Whether the broker holds enough tickets; then the rows are left to the sweep, which keeps it from filling."""
         now = time.monotonic()
         if now - self._looked_at > LOOK:
             self._looked_at = now
-            waiting = broker.depth(self._connection, schedule.TICKETS)
+            waiting = line.depth(schedule.TICKETS)
             self._full = waiting * self._load > self._settings.tickets_waiting
         return self._full
 
-    def _connect(self) -> None:
-        self._connection = broker.dialled(self._app)
-        self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
-
-    def _disconnect(self) -> None:
-        producer, connection = self._producer, self._connection
-        self._producer = self._connection = None
-        for held in (producer, connection):
-            try:
-                if held is not None:
-                    held.close()
-            except Exception as error:  # it is being thrown away
-                log.debug("broker.close %r", error)
-
     def _fail(self, error: Exception) -> None:
         """Drops what waits, and leaves the broker alone for a while: the sweep will find what was to be announced."""
-        self._disconnect()
         self._app.outage.failed(repr(error))
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or PAUSE
         self._away_until = time.monotonic() + self._pause

@@ -4,11 +4,10 @@ Which tasks there are is left to `tasks.py`; when they run, to `schedule.py`.
 """
 
 from typing import Any
-from uuid import uuid4
 
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 
 from subscriptions.errors import Misconfigured
 from subscriptions.outage import Outage
@@ -52,53 +51,10 @@ def make(settings: Settings) -> Any:
     return app
 
 
-def dialled(app: Any) -> Any:
-    """A connection of its own, which stands within the broker's wait; raises one of `errors` when the broker is away."""
-    wait = app.conf.broker_connection_timeout
-    connection = app.connection_for_write(connect_timeout=wait)
-    connection.ensure_connection(max_retries=1, timeout=wait)
-    return connection
-
-
 def errors(app: Any) -> tuple[type[Exception], ...]:
     """What is raised when the broker is away."""
     connection = app.connection_for_write()
     return (OperationalError, *connection.connection_errors, *connection.channel_errors)
-
-
-def depth(connection: Any, queue: str) -> int:
-    """Messages that wait in the queue; raises the transport's errors when the broker is away."""
-    # A look that finds no queue closes a channel of RabbitMQ; one of Redis is kept, for it is a connection of its own.
-    kept = connection.transport.driver_type == "redis"
-    channel = connection.default_channel if kept else connection.channel()
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (ChannelError, *connection.channel_errors):
-        # An empty list does not exist in Redis, and so neither does its queue.
-        return 0
-    finally:
-        if not kept:
-            channel.close()
-
-
-def post(app: Any, producer: Any, task: str, *args: object, expires: float) -> None:
-    """Sends one message for a task, with neither routing, results nor the text of its arguments to work out.
-
-    `Celery.send_task` does all that at twice the cost. `expires` is seconds. Raises the transport's errors.
-    """
-    message = app.amqp.as_task_v2(
-        str(uuid4()), task, args=args, kwargs={}, expires=expires, argsrepr="", kwargsrepr="", ignore_result=True
-    )
-    producer.publish(
-        message.body,
-        exchange="",
-        routing_key=schedule.ROUTES[task]["queue"],
-        headers=message.headers,
-        serializer="json",
-        delivery_mode="transient",
-        retry=False,
-        **message.properties,
-    )
 
 
 def _transport(settings: Settings) -> dict[str, Any]:

@@ -3,15 +3,12 @@
 What it sends, and how often, is left to `schedule.py`.
 """
 
-import logging
 from typing import Any
 
 from celery.beat import Scheduler
 
-from workers import app as broker
 from workers import schedule
-
-log = logging.getLogger("hooklake.workers")
+from workers.line import Line
 
 #: Messages of the clock that may wait: more means that no worker is there, and one of each will do when they come back.
 WAITING = 20
@@ -23,29 +20,16 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
     #: Celery would connect here, and wait for the broker as long as it is away.
     producer = None
 
-    _connection: Any = None
-    _own: Any = None
+    _line: Line | None = None
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Sends the entry's message; one that cannot be sent is left to the next interval."""
         try:
-            if self._connection is None:
-                self._connect()
-            if broker.depth(self._connection, schedule.CLOCK) < WAITING:
-                broker.post(self.app, self._own, entry.task, expires=entry.options["expires"])
+            # Celery's scheduler has no moment of its own for what is made once.
+            self._line = self._line or Line(self.app)
+            with self._line as line:
+                if line.depth(schedule.CLOCK) < WAITING:
+                    line.post(entry.task, expires=entry.options["expires"])
             self.app.outage.worked()
         except Exception as error:
-            self._disconnect()
             self.app.outage.failed(repr(error))
-
-    def _connect(self) -> None:
-        self._connection = broker.dialled(self.app)
-        self._own = self.app.amqp.Producer(self._connection, auto_declare=False)
-
-    def _disconnect(self) -> None:
-        connection, self._connection, self._own = self._connection, None, None
-        try:
-            if connection is not None:
-                connection.close()
-        except Exception as error:  # it is being thrown away
-            log.debug("broker.close %r", error)

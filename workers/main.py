@@ -26,6 +26,7 @@ from workers import app as broker
 from workers import consumer, tasks
 from workers.announce import Announcer
 from workers.engine import Engine
+from workers.line import Line
 from workers.resources import DAY, Loop, Resources, open_resources
 from workers.settings import Settings
 from workers.tasks import Process
@@ -83,6 +84,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
         resources=resources,
         engine=engine,
         announcer=announcer,
+        line=Line(app),
         remembered=ground.idempotency_days * DAY,
     )
     tasks.register(app, process)
@@ -95,6 +97,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
         reporting.cancel()
         loop.call(_stop(process, settings.shutdown_grace))
         announcer.close()
+        process.line.close()
         loop.end()
         log.info("worker.stopped")
 

@@ -16,6 +16,7 @@ from workers import app as broker
 from workers import schedule
 from workers.announce import Announcer
 from workers.engine import Engine
+from workers.line import Line
 from workers.resources import Loop, Resources
 
 log = logging.getLogger("hooklake.workers")
@@ -32,6 +33,8 @@ class Process:
     resources: Resources
     engine: Engine
     announcer: Announcer
+    #: The sweeps'.
+    line: Line
     #: Seconds that an id is remembered.
     remembered: float
 
@@ -67,13 +70,12 @@ def carry(process: Process, packed: Sequence[Sequence[Any]]) -> None:
 
 def sweep(process: Process, app: Any) -> None:
     """Counts what is due, and sends drains and errands for it."""
-    with broker.dialled(app) as connection:
-        outstanding = broker.depth(connection, schedule.DRAINS)
-        swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
-        if swept.drains:
-            producer = app.amqp.Producer(connection, auto_declare=False)
-            for _ in range(swept.drains):
-                broker.post(app, producer, schedule.DRAIN, expires=DRAIN_EXPIRES)
+    with process.line as line:
+        outstanding = line.depth(schedule.DRAINS)
+    swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
+    with process.line as line:
+        for _ in range(swept.drains):
+            line.post(schedule.DRAIN, expires=DRAIN_EXPIRES)
     app.outage.worked()
     if swept.errands:
         process.announcer.announce(swept.errands)
