@@ -51,6 +51,13 @@ FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.state IN ('failed'
 """
 
 
+#: Tries that were recorded as having had no answer in time.
+TIMED_OUT = """
+SELECT a.event::text AS id, w.name AS hook FROM attempts a JOIN webhooks w ON w.id = a.webhook
+WHERE a.status IS NULL AND a.reason LIKE 'time-out:%'
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A row that has not ended."""
@@ -75,6 +82,11 @@ async def unfinished(url: str, *, overdue: float) -> list[Row]:
 async def given_up(url: str) -> list[str]:
     """The deliveries that ended otherwise than delivered, a line each."""
     return [f"{row['key']}: {row['state']}" for row in await _asked(url, FAILED)]
+
+
+async def timed_out(url: str) -> set[tuple[str, str]]:
+    """(`webhook-id`, name of the webhook) of tries that ended at the deadline: whoever answered later is asked again."""
+    return {(row["id"], row["hook"]) for row in await _asked(url, TIMED_OUT)}
 
 
 async def _asked(url: str, statement: str, *values: object) -> Sequence[asyncpg.Record]:

@@ -107,7 +107,8 @@ class Figures:
     #: Parts that were sent SIGKILL.
     kills: int
     seed: int
-    #: Requests that were answered 200 and under way at a fault that can cost a record: as many may be repeated.
+    #: Requests that were answered 200 and under way at a fault that can cost a record, or after the deadline: as many may be
+    #: repeated.
     bound: int
     #: What is wrong with the run, a sentence each; nothing where all is well.
     complaints: Sequence[str]
