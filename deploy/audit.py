@@ -34,7 +34,9 @@ def verdict(output: str, errors: str) -> tuple[int, list[str]]:
         packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
     except (ValueError, KeyError, TypeError):
         cause = (errors.strip().splitlines() or ["it said nothing"])[-1][:300]
-        return UNKNOWN, [f"The audit could not be made; is the advisory service (pypi.org) reachable? {cause}"]
+        return UNKNOWN, [
+            f"The audit could not be made; is the advisory service of the Python Package Index reachable? {cause}"
+        ]
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     found = [_sentence(package, known) for package in packages for known in package.get("vulns", ())]
     said = [f"{len(packages) - len(unknown)} packages audited, {len(found)} known vulnerabilities.", *found]
@@ -42,7 +44,7 @@ def verdict(output: str, errors: str) -> tuple[int, list[str]]:
         names = ", ".join(unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
         said.append(
             f"Nothing is known of {len(unknown)} packages ({names}): the service that answered has no advisories of them. "
-            "Behind a mirror of PyPI, run this where pypi.org is reachable."
+            "Behind a mirror of PyPI, run this where the index itself is reachable."
         )
     return VULNERABLE if found else UNKNOWN if unknown or not packages else 0, said
 

@@ -41,11 +41,11 @@ def test_verdict(packages: list[object], status: int, said: list[str]) -> None:
 def test_an_audit_that_could_not_be_made(output: str) -> None:
     """Without an answer it says so in a sentence with the last line of the trouble, and is neither good nor bad."""
     status, lines = audit.verdict(
-        output, "Traceback ...\n  File ...\nrequests.ConnectionError: Failed to resolve 'pypi.org'\n"
+        output, "Traceback ...\n  File ...\nrequests.ConnectionError: Failed to resolve a name\n"
     )
 
     assert status == 2
     assert lines == [
-        "The audit could not be made; is the advisory service (pypi.org) reachable? "
-        "requests.ConnectionError: Failed to resolve 'pypi.org'"
+        "The audit could not be made; is the advisory service of the Python Package Index reachable? "
+        "requests.ConnectionError: Failed to resolve a name"
     ]
