@@ -20,8 +20,8 @@ bench: .venv/installed
 soak: .venv/installed
 	@$(BIN)/python -m tests.bench.soak
 
-# Ten minutes of killing things, then PostgreSQL and Redis away for three minutes each; SECONDS=60 for less (a third of it
-# for each of these), SEED=7 for the faults of another run again.
+# Four minutes of killing things, then PostgreSQL and Redis away for three minutes each; SECONDS=60 for less (three quarters
+# of it for each of these), SEED=7 for the faults of another run again.
 crash: .venv/installed
 	@$(BIN)/python -m tests.crash $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
