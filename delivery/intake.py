@@ -85,7 +85,7 @@ class Intake:
         self._began = 0.0
         #: What is being committed.
         self._group: list[Request] = []
-        # One timer for all that wait: one for each would be a tenth of what a publication costs here.
+        # One timer for all that wait, not one made and taken back with each publication.
         self._patience = database.patience
         self._watch: asyncio.TimerHandle | None = None
 

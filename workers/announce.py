@@ -3,7 +3,6 @@
 A nudge may be lost: the rows stay due, and the sweep finds them. So nothing here waits long, retries, or fails a request.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -15,8 +14,6 @@ from delivery.tickets import Errand, Nudge, Ticket
 from workers import schedule
 from workers.line import Line
 from workers.settings import Settings
-
-log = logging.getLogger("hooklake.workers")
 
 #: Seconds between two looks at how much the broker holds.
 LOOK = 0.25
