@@ -58,6 +58,8 @@ class Request:
 
     #: Seconds since the epoch, when it was complete.
     at: float
+    #: The sender's end of the connection, which tells the process that sent it.
+    port: int
     method: str
     #: With the query, byte for byte.
     path: str
@@ -177,6 +179,7 @@ class Receiver:
         question = _question(body)
         request = Request(
             at=time.time(),
+            port=writer.get_extra_info("peername")[1],
             method=method,
             path=path,
             headers=headers,
