@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -40,6 +41,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that wrote a secret anywhere fails."""
     if _leaks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    # Where a run has several processes (pytest-xdist), each looks through its own and tells the first.
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["leaks"] = _leaks
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What one of several processes found; one that died has nothing to tell."""
+    _leaks.extend(getattr(node, "workeroutput", {}).get("leaks", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -107,51 +107,87 @@ def test_what_is_there_to_keep_it(planted: Path) -> None:
     assert canaries.in_files(planted) == []
 
 
-#: Tests of other people's suites, which use `tests/conftest.py`; they write what `SECRET` stands for.
-PRINTS = "def test_it():\n    print('a line with', SECRET)\n"
-LOGS = "def test_it():\n    import logging\n    logging.getLogger('x').warning('told %s', SECRET)\n"
-CHILD = "def test_it():\n    import subprocess\n    subprocess.run(['echo', 'a', 'line', 'with', SECRET], check=True)\n"
-LEAVES = "def test_it(tmp_path):\n    (tmp_path / 'worker.log').write_text(SECRET)\n"
-SERVER = """
-async def test_it(database):
-    import asyncpg
+#: A suite that uses `tests/conftest.py`: each of its tests writes what `SECRET` stands for, in a way of its own.
+LEAKING = """
+import logging, subprocess
+import asyncpg
+from tests import canaries
+
+SECRET = canaries.planted("secret")
+
+def test_prints():
+    print("a line with", SECRET)
+
+def test_logs():
+    logging.getLogger("x").warning("told %s", SECRET)
+
+def test_its_process_prints():
+    subprocess.run(["echo", "a", "line", "with", SECRET], check=True)
+
+def test_leaves_a_file(tmp_path):
+    (tmp_path / "worker.log").write_text(SECRET)
+
+async def test_a_server_logs(database):
     async with database.raw() as connection:
         try:
             await connection.execute(f"SELECT '{SECRET}' / 0")
         except asyncpg.PostgresError:
             pass
 """
+TOLD = (
+    "::test_prints, Captured stdout call:1: a line with ",
+    "::test_logs, Captured log call:1: ",
+    "::test_its_process_prints, Captured stdout call:1: a line with ",
+    "worker.log:1: ",
+    "postgres.log:",
+)
+#: One that writes it nowhere.
+QUIET = """
+from tests import canaries
+
+def test_it():
+    assert canaries.planted("secret")
+"""
 
 
 @pytest.mark.parametrize(
-    ("test", "status", "where"),
-    [
-        (PRINTS, 1, "::test_it, Captured stdout call:1: a line with "),
-        (LOGS, 1, "::test_it, Captured log call:1: "),
-        (CHILD, 1, "::test_it, Captured stdout call:1: a line with "),
-        (LEAVES, 1, "worker.log:1: "),
-        (SERVER, 1, "postgres.log:"),
-        ("def test_it():\n    assert SECRET\n", 0, ""),
-    ],
-    ids=["prints", "logs", "its process prints", "leaves a file", "a server's log", "nothing"],
+    ("suite", "processes", "expected"),
+    [(LEAKING, 0, TOLD), (LEAKING, 2, TOLD), (QUIET, 0, ())],
+    ids=["in one process", "in two", "nothing"],
 )
-def test_a_run_that_writes_a_secret_fails(tmp_path: Path, test: str, status: int, where: str) -> None:
+def test_a_run_that_writes_a_secret_fails(
+    tmp_path: Path, suite: str, processes: int, expected: tuple[str, ...]
+) -> None:
     """Whatever its tests come to: the exit status says so, and the summary where, without the secret."""
-    (tmp_path / "test_leaking.py").write_text(
-        f"from tests import canaries\nSECRET = canaries.planted('secret')\n{test}"
+    (tmp_path / "test_leaking.py").write_text(suite)
+    options = (
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "-n",
+        str(processes),
     )
-    options = ("-p", "tests.conftest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-q")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", "test_leaking.py"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env=_alone() | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     shutil.rmtree(tmp_path)
 
     told = [line for line in run.stdout.splitlines() if line.startswith("A secret was written: ")]
-    assert "1 passed" in run.stdout or "100%" in run.stdout, run.stdout + run.stderr
-    assert (run.returncode, len(told)) == (status, status), run.stdout + run.stderr
-    assert all(where in line and MASK in line for line in told)
+    assert "100%" in run.stdout, run.stdout + run.stderr
+    assert "failed" not in run.stdout
+    assert (run.returncode, len(told)) == (int(bool(expected)), len(expected)), run.stdout + run.stderr
+    assert all(any(where in line for line in told) for where in expected)
+    assert all(MASK in line for line in told)
     assert MARK not in run.stdout
+
+
+def _alone() -> dict[str, str]:
+    """The environment without what tells a process that it is one of a run's several."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
 
 
 async def test_one_in_a_row_is_found(database: Database) -> None:

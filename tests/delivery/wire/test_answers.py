@@ -56,7 +56,7 @@ async def test_a_gzip_bomb_is_cut_at_the_cap(receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     ("encoding", "packed", "body"),
     [
-        ("gzip", gzip.compress(b"plain"), b"plain"),
+        ("gzip", gzip.compress(b"plain", mtime=0), b"plain"),
         ("deflate", zlib.compress(b"plain"), b"plain"),
         ("Deflate", zlib.compress(b"plain")[2:-4], b"plain"),
         ("gzip", b"not gzip at all", b"not gzip at all"),
