@@ -3,15 +3,18 @@
 Redis and workers are left to the flows: what would be announced is collected in `announced`.
 """
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
 from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
+from delivery.wire import dialling
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
+from delivery.wire.tls import Contexts
 from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
 from service.app import Base, Configuration, assemble, build
@@ -66,6 +69,14 @@ def configuration(database_url: str, entrance: Settings, craft: Delivery) -> Con
     return Configuration(
         service=entrance, delivery=craft, ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS)
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities() -> Iterator[None]:
+    """The public authorities are read once: that takes longer than most tests here, and they are the same for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialling, "Contexts", functools.cache(Contexts))
+        yield
 
 
 @pytest.fixture
