@@ -66,14 +66,14 @@ class Upkeep:
     async def sweep(self, outstanding: int) -> Swept:
         """How many drains to send beyond those `outstanding` at the broker, and the errands that are due.
 
-        One drain per 200 due rows, no more than the workers' free slots can take (protocol.md, Sweep).
+        One drain per 200 due rows, no more than there are workers, nor free slots (protocol.md, Sweep): a worker drains one at
+        a time, and one that drains already spends the message of another that is idle, if there are not enough for both.
         """
         async with self._database.raw() as connection, sweeps.alone(connection, SWEEP) as mine:
             if not mine:
                 return Swept(drains=0, errands=())
             now = self._clock()
-            free = await sweeps.free_slots(connection, now=now)
-            most = math.ceil(free / DRAIN_ROWS)
+            most = await sweeps.takers(connection, now=now)
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
             waiting = await errands.due(connection, now=now, at_most=ERRANDS)
             ripe = await gathered.ripe(connection, now=now, at_most=ERRANDS)

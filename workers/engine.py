@@ -24,8 +24,8 @@ log = logging.getLogger("hooklake.workers")
 
 #: Rows that one drain claims at a time.
 DRAIN_ROWS = 200
-#: Seconds that one drain goes on while it finds rows: as long as its message lives.
-DRAIN_TIME = 2.0
+#: Seconds after which a drain asks again which days have due rows: a backlog may take hours.
+DAYS_ANEW = 2.0
 #: Seconds after which a drain that waits for slots looks for what has fallen due since.
 LOOK_AGAIN = 0.25
 #: Rows of one claim from which the next one is made at once; after fewer, slots are waited for.
@@ -79,12 +79,13 @@ class Engine:
             self._asking -= len(waiting)
 
     async def drain(self) -> None:
-        """Claims due rows and begins them, until none is found, or the drain's time is over; one at a time per process."""
+        """Claims due rows and begins them, until none is found; one at a time per process, for others need no message then."""
         if self._draining or self._waits:
             return
         self._draining = True
         try:
-            await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DRAIN_TIME)
+            while await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DAYS_ANEW):
+                pass
         finally:
             self._draining = self.lanes.short = False
 
@@ -95,8 +96,8 @@ class Engine:
 
     @property
     def free(self) -> int:
-        """Tries that it could take on now."""
-        return 0 if self._waits else self.lanes.free
+        """Tries for which it could be sent a drain now; one that drains finds by itself what it can take on."""
+        return 0 if self._waits or self._draining else self.lanes.free
 
     def errand(self, errand: Errand) -> None:
         """Carries a spread, challenge or job on this loop, a few at a time."""
@@ -171,10 +172,15 @@ class Engine:
         for held in begun:
             self._begin(held)
 
-    async def _drain_days(self, days: deque[date], until: float) -> None:
-        """Days take turns: what an earlier one owes to webhooks that do not answer holds up nothing of a later one."""
+    async def _drain_days(self, days: deque[date], until: float) -> bool:
+        """Whether more may be due when the time is over.
+
+        Days take turns: what an earlier one owes to webhooks that do not answer holds up nothing of a later one.
+        """
         empty = 0
-        while days and not self.closing and (left := until - time.monotonic()) > 0:
+        while days and not self.closing and not self._waits:
+            if (left := until - time.monotonic()) <= 0:
+                return True
             if not self.lanes.free:
                 self.lanes.short = True
             else:
@@ -188,12 +194,13 @@ class Engine:
                 if begun >= WORTHWHILE or 0 < empty < len(days):
                     continue
                 if not begun and not crowded and not self.lanes.short:
-                    return
+                    return False
             # What is due has to wait for slots: those of the process, or those of its webhooks, where an answer of another one
             # changes nothing, and there are hundreds a second. Meanwhile more may fall due.
             if self.lanes.short:
                 self._freed.clear()
             await self._woken(self._freed if self.lanes.short else self._room, min(left, LOOK_AGAIN))
+        return False
 
     async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""

@@ -25,6 +25,8 @@ INSERT INTO workers (name, slots, free, seen_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at
 """
 
+TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE seen_at > $1"
+
 # From webhook to webhook, one step each: parked rows are never scanned as a whole. Those of a deleted webhook were in
 # somebody's hands, or not committed, when the others were cancelled.
 LEFT_PARKED = """
@@ -98,10 +100,10 @@ async def unseen(connection: Raw, name: str) -> None:
     await connection.execute("DELETE FROM workers WHERE name = $1", name)
 
 
-async def free_slots(connection: Raw, *, now: datetime) -> int:
-    """The free slots of all live workers together."""
+async def takers(connection: Raw, *, now: datetime) -> int:
+    """How many live workers there are, and no more than they have free slots together."""
     since = now - timedelta(seconds=WORKER_SILENCE)
-    return int(await connection.fetchval("SELECT coalesce(sum(free), 0) FROM workers WHERE seen_at > $1", since))
+    return int(await connection.fetchval(TAKERS, since) or 0)
 
 
 async def forget_silent(connection: Raw, *, now: datetime) -> None:

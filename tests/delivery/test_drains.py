@@ -135,7 +135,8 @@ async def test_due_among_many_that_wait(craft: Craft) -> None:
 async def test_drains_for_what_is_due(craft: Craft) -> None:
     """The sweep sends one drain per 200 due rows, not for those that are leased or not due."""
     webhook = await craft.hook()
-    await craft.upkeep.report("worker", slots=5000, free=5000)
+    for name in range(5):
+        await craft.upkeep.report(f"worker-{name}", slots=500, free=500)
     idle = await craft.upkeep.sweep(0)
     await craft.owe(webhook, 401)
     await craft.owe(webhook, 100, due_in=1)
@@ -148,13 +149,14 @@ async def test_drains_for_what_is_due(craft: Craft) -> None:
 
 @pytest.mark.parametrize(
     ("free", "outstanding", "drains"),
-    [(0, 0, 0), (1, 0, 1), (200, 0, 1), (201, 0, 2), (1000, 0, 5), (1000, 3, 2), (1000, 5, 0), (1000, 50, 0)],
+    [(0, 0, 0), (1, 0, 1), (2, 0, 2), (3, 0, 3), (1000, 0, 3), (1000, 1, 2), (1000, 3, 0), (1000, 50, 0)],
 )
 async def test_no_more_drains_than_slots(craft: Craft, free: int, outstanding: int, drains: int) -> None:
-    """However much is due, no more drains are outstanding than the workers' free slots can take."""
+    """However much is due, no more drains are outstanding than there are workers, nor than they have free slots: busy ones
+    get theirs too, for a message goes to any of them."""
     await craft.owe(await craft.hook(), 2000)
-    await craft.upkeep.report("worker-1", slots=1000, free=free // 2)
-    await craft.upkeep.report("worker-2", slots=1000, free=free - free // 2)
+    for name, slots in (("idle", free), ("busy", 0), ("full", 0)):
+        await craft.upkeep.report(name, slots=1000, free=slots)
 
     assert (await craft.upkeep.sweep(outstanding)).drains == drains
 
@@ -178,7 +180,8 @@ async def test_silent_worker(craft: Craft, clock: Clock) -> None:
 async def test_one_sweep_at_a_time(craft: Craft, database: Database) -> None:
     """While one sweep runs another sends nothing."""
     await craft.owe(await craft.hook(), 400)
-    await craft.upkeep.report("worker", slots=500, free=500)
+    for name in ("one", "other"):
+        await craft.upkeep.report(name, slots=500, free=500)
     async with database.raw() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", 0x6C616B01)
         during = await craft.upkeep.sweep(0)

@@ -53,6 +53,26 @@ class Hanging:
             await self._told.wait_for(fact)
 
 
+class Slow:
+    """A wire on which every answer takes so many seconds; `arrived` counts them."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._told = asyncio.Condition()
+        self.arrived = 0
+
+    async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
+        await asyncio.sleep(self._seconds)
+        async with self._told:
+            self.arrived += 1
+            self._told.notify_all()
+        return reply()
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self._told:
+            await self._told.wait_for(fact)
+
+
 class Refusing:
     """A wire on which all connections are refused, until it is well."""
 

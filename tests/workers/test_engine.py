@@ -3,10 +3,12 @@
 import asyncio
 from uuid import UUID
 
+import pytest
+
 from delivery.tickets import Errand, Ticket
 from tests.clock import Clock
 from tests.delivery.craft import Craft
-from tests.workers.carrying import Hanging, claims, engine_of, sweeping
+from tests.workers.carrying import Hanging, Slow, claims, engine_of, sweeping
 from workers.engine import Engine
 
 
@@ -57,6 +59,27 @@ async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:
     await engine.close(5.0)
 
     assert await craft.states() == {"delivered": 600}
+
+
+async def test_a_backlog_that_takes_long(craft: Craft, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain goes on while it finds rows, also those of a day that began meanwhile: the next message may take seconds."""
+    monkeypatch.setattr("workers.engine.DAYS_ANEW", 0.05)
+    engine = engine_of(craft, in_flight=4)
+    webhook = await craft.hook()
+    await craft.owe(webhook, 60, due_in=-1)
+    wire = craft.wire.answering = Slow(0.02)
+
+    draining = asyncio.create_task(engine.drain())
+    await wire.until(lambda: wire.arrived >= 10)
+    clock.advance(86400)
+    await craft.upkeep.make_partitions()
+    await craft.owe(webhook, 1, due_in=-1)
+    during = engine.free
+    await draining
+    await engine.close(5.0)
+
+    assert await craft.states() == {"delivered": 61}
+    assert (during, engine.free) == (0, 4)
 
 
 async def test_old_and_foreign_tickets(craft: Craft, engine: Engine) -> None:
