@@ -14,6 +14,8 @@ from subscriptions.outage import Outage
 from workers import schedule
 from workers.settings import Settings
 
+#: Twice as long without one is an outage.
+HEARTBEAT = 10
 SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
 
 
@@ -45,6 +47,8 @@ def make(settings: Settings) -> Any:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=settings.broker_wait,
+        # Seconds between signs of life (AMQP): whoever waits for messages hears nothing else of a RabbitMQ that stands still.
+        broker_heartbeat=HEARTBEAT,
         broker_transport_options=_transport(settings),
         timezone="UTC",
     )
@@ -59,7 +63,11 @@ def errors(app: Any) -> tuple[type[Exception], ...]:
 
 def _transport(settings: Settings) -> dict[str, Any]:
     if settings.broker_url.startswith("amqp"):
-        return {"confirm_publish": False}
+        return {
+            "confirm_publish": False,
+            "read_timeout": settings.broker_wait,
+            "write_timeout": settings.broker_wait,
+        }
     return {
         # A message that was taken is gone with whoever took it, as its row knows by its lease: writing each one down as
         # unacknowledged, and crossing it out, was half of what the broker and its consumers had to do.
