@@ -26,7 +26,7 @@ from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
 from service import credentials, erasing, vaulting
 from service.api import reading
-from service.connections import Connection, Limits
+from service.connections import KEEP_ALIVE, Connection, Limits
 from service.settings import Settings
 from subscriptions import partitions, schema
 from subscriptions.database import Database
@@ -105,6 +105,7 @@ def api(_arguments: Any, environ: Environ) -> None:
         access_log=False,
         server_header=False,
         log_config=logging_of(settings.log_level),
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
 

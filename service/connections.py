@@ -24,6 +24,9 @@ HEADERS = 100
 URL_BYTES = 8 * 1024
 #: The least time that a client gets, in seconds, however many others there are.
 LEAST = 2.0
+#: Seconds that a connection may rest between two requests while there are places enough: longer than clients and load balancers
+#: keep theirs. Whoever ends it first must not be us: a request that was on its way then gets no answer.
+KEEP_ALIVE = 75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +139,21 @@ class Connection(HttpToolsProtocol):
         """Cuts the connection off if it has kept us waiting for so many seconds within one message; whether it did."""
         if not self.waits():
             self._late = None
+            self._make_room(now, patience)
         elif self._late is None or self._late[0] is not self.scope:
             self._late = (self.scope, now)
         elif now - self._late[1] >= patience:
             self._cut()
             return True
         return False
+
+    def _make_room(self, now: float, patience: float) -> None:
+        """Ends a rest that is longer than there are places for."""
+        ends = self.timeout_keep_alive_task
+        if ends is not None and patience < self._limits.timeout:
+            rested = self.timeout_keep_alive - (ends.when() - now)
+            if rested >= self.timeout_keep_alive * patience / self._limits.timeout:
+                self.timeout_keep_alive_handler()
 
     def _cut(self) -> None:
         unread = self.transport.is_closing() or self.transport.get_write_buffer_size() > 0

@@ -180,6 +180,27 @@ async def test_answers_that_nobody_reads(opened: Opened) -> None:
     assert len(await rest(reader)) < len(LARGE)
 
 
+async def test_rests(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection may rest between two requests, until places are short."""
+    monkeypatch.setattr("service.connections.LEAST", 0.01)
+    door = await opened(LIMITS)
+    resting = [await door.client() for _ in range(2)]
+    for reader, writer in resting:
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
+        await said(reader)
+    await asyncio.sleep(LIMITS.interval * 10)
+    while_there_is_room = len(door.state.connections)
+
+    others = [await door.client() for _ in range(2)]
+    await until(lambda: len(door.state.connections) == len(others))
+    ended = [await rest(reader) for reader, _ in resting]
+    others[0][1].write(HEAD + b"Content-Length: 2\r\n\r\nho")
+
+    assert while_there_is_room == 2
+    assert ended == [b"", b""]
+    assert (await said(others[0][0]))[0] == 200
+
+
 async def test_no_more_connections(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
     """One more than there are places is answered 503 with Retry-After and closed; a place that is left can be taken."""
     caplog.set_level(logging.WARNING, "hooklake.service")

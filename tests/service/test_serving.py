@@ -62,3 +62,16 @@ async def test_a_process(port: int) -> None:
     assert told.startswith(b"HTTP/1.1 408 ")
     writer.close()
     slow_writer.close()
+
+
+async def test_a_rest(port: int) -> None:
+    """A connection that a client keeps for a few seconds, as most do for five, is still there when it is used again."""
+    reader, writer = await connected(port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"}")
+
+    await asyncio.sleep(6)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
