@@ -30,7 +30,7 @@ life: .venv/installed
 	@$(BIN)/python -m tests.delivery.life $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 test: check
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/architecture $(PYTEST)
 
 check: .venv/installed
 	@$(BIN)/ruff format --check --quiet .

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from xdist.scheduler import LoadFileScheduling
 
 import delivery.tables  # noqa: F401  registers its tables with the metadata
 from delivery.ledger import owing
@@ -28,7 +29,34 @@ from tests.clock import Clock
 VAULT_KEYS = f"test:{canaries.VAULT_KEY}"
 
 
+#: Directories whose tests take long, most of it waiting: they come first, for others to fill in.
+LONG = ("crash", "flows", "life")
+#: Where files share a stack: those whose tests take a `workspace` of it.
+SHARED = "tests/flows"
+
 _leaks: list[str] = []
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist publishes no types
+    """Where a run has several processes (pytest-xdist), each file is one's, and so are all files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        if file.startswith(SHARED) and "workspace: Workspace" in (self.config.rootpath / file).read_text():
+            return SHARED
+        return file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Takes the place of `--dist`."""
+    return Together(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After others have put them into an order by chance."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -41,7 +69,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that wrote a secret anywhere fails."""
     if _leaks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    # Where a run has several processes (pytest-xdist), each looks through its own and tells the first.
+    # Of several processes each looks through its own and tells the first.
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["leaks"] = _leaks
 

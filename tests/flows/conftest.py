@@ -22,13 +22,13 @@ VAULT_KEYS = (f"first:{canaries.VAULT_KEY}", f"second:{canaries.VAULT_KEY[::-1].
 SHARE = 8
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver() as receiver:
         yield receiver
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def stage(receiver: Receiver) -> AsyncIterator[Stage]:
     """The stack that most flows share."""
     settings = {

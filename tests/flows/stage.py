@@ -24,7 +24,7 @@ from tests.receiver import Receiver
 
 #: Hours and minutes become seconds; limits are raised.
 SETTINGS: Mapping[str, str] = {
-    "HOOKLAKE_SWEEP_INTERVAL": "100ms",
+    "HOOKLAKE_SWEEP_INTERVAL": "200ms",
     "HOOKLAKE_MEND_INTERVAL": "2s",
     "HOOKLAKE_FIRST_DUE": "1s",
     "HOOKLAKE_BATCH_WAIT": "4s",
