@@ -4,8 +4,8 @@ What it came to at the sink is left to the sink.
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,29 +117,32 @@ async def of(stack: Stack) -> AsyncIterator[Counters]:
 
 def cpu(pid: int) -> float:
     """CPU seconds of a process and its children."""
-    total = 0.0
-    root = psutil.Process(pid)
-    for process in (root, *root.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-        if process == root:
-            # Backends that have ended are counted by the postmaster that waited for them.
-            total += times.children_user + times.children_system
-    return total
+
+    def used(process: psutil.Process) -> float:
+        times = process.cpu_times()
+        # Backends that have ended are counted by the postmaster that waited for them.
+        ended = times.children_user + times.children_system if process.pid == pid else 0.0
+        return float(times.user + times.system + ended)
+
+    return _of_family(pid, used)
 
 
 def memory(pid: int, *, own: bool = False) -> float:
     """MB of a process and its children: its part of shared pages included (PSS), or what is its `own` alone (USS)."""
-    total = 0
-    root = psutil.Process(pid)
-    for process in (root, *root.children(recursive=True)):
-        try:
-            told = process.memory_full_info()
-        except psutil.NoSuchProcess:
-            continue
+
+    def held(process: psutil.Process) -> float:
+        told = process.memory_full_info()
         # Only Linux tells the parts of shared pages.
-        total += told.uss if own else getattr(told, "pss", told.uss)
-    return total / 1e6
+        return float(told.uss if own else getattr(told, "pss", told.uss))
+
+    return _of_family(pid, held) / 1e6
+
+
+def _of_family(pid: int, ask: Callable[[psutil.Process], float]) -> float:
+    """What the process and its children tell, added up; one that has ended meanwhile tells nothing."""
+    root = psutil.Process(pid)
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            total += ask(process)
+    return total
