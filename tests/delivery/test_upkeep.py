@@ -254,11 +254,11 @@ async def test_day_in_use(craft: Craft, database: Database, past: Clock) -> None
 
 async def test_partitions_ahead(craft: Craft, database: Database, clock: Clock) -> None:
     """Partitions are made a week ahead, by any number of processes at once."""
+    # Those of a week from now were there before.
+    clock.advance(2 * 86400)
     await asyncio.gather(*(Craft(database, clock).upkeep.make_partitions() for _ in range(3)))
 
     async with database.raw() as connection:
         days = await partitions.kept(connection, "deliveries")
     today = clock().date()
-    assert [today + timedelta(days=n) for n in range(-1, 8)] == [
-        day for day in days if day <= today + timedelta(days=7)
-    ]
+    assert {today + timedelta(days=n) for n in range(-1, 8)} <= set(days)
