@@ -1,5 +1,5 @@
 # What one types here. Everything happens in .venv, which is made on first use from requirements.lock.
-# PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`.
+# PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`, "-n 0" makes it one process.
 .PHONY: run test check demo bench soak crash life lock audit fuzz
 .DELETE_ON_ERROR:
 
