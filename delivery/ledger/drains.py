@@ -125,8 +125,10 @@ WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round AND (NOT
 """
 
 
-# Which days have something due: one look into one index each.
-DAYS = "SELECT '{day}'::date AS day WHERE EXISTS (SELECT 1 FROM {deliveries} WHERE state = 'owed' AND due_at <= $1)"
+# Which days have something due that nobody holds: one look into one index each.
+DAYS = """SELECT '{day}'::date AS day WHERE EXISTS (
+    SELECT 1 FROM {deliveries} WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
+)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,7 @@ class Room:
 
 
 async def days_due(connection: Raw, *, now: datetime) -> list[date]:
-    """The days that have due rows, oldest first: those whose ticket was lost, and those whose retries go on."""
+    """The days that have due rows in nobody's hands, oldest first: their tickets were lost, or their retries go on."""
     days = await partitions.kept(connection, "deliveries")
     looks = " UNION ALL ".join(on_day(DAYS.replace("{day}", str(day)), day) for day in days)
     try:

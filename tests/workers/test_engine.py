@@ -8,7 +8,7 @@ import pytest
 from delivery.tickets import Errand, Ticket
 from tests.clock import Clock
 from tests.delivery.craft import Craft
-from tests.workers.carrying import Hanging, Slow, claims, engine_of, sweeping
+from tests.workers.carrying import SHARE, Hanging, Slow, claims, engine_of, sweeping
 from workers.engine import Engine
 
 
@@ -80,6 +80,23 @@ async def test_a_backlog_that_takes_long(craft: Craft, clock: Clock, monkeypatch
 
     assert await craft.states() == {"delivered": 61}
     assert (during, engine.free) == (0, 4)
+
+
+async def test_nothing_is_left_to_drain(craft: Craft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain ends where all that is due is in flight, though a webhook has its whole share of it and does not answer."""
+    monkeypatch.setattr("workers.engine.DAYS_ANEW", 0.05)
+    engine = engine_of(craft)
+    webhook = await craft.hook()
+    await craft.owe(webhook, SHARE, due_in=-1)
+    wire = craft.wire.answering = Hanging(webhook)
+
+    async with asyncio.timeout(10):
+        await engine.drain()
+    hanging, free = wire.hanging, engine.free
+    wire.let_go()
+    await engine.close(5.0)
+
+    assert (hanging, free) == (SHARE, 500 - SHARE)
 
 
 async def test_old_and_foreign_tickets(craft: Craft, engine: Engine) -> None:
