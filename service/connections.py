@@ -150,10 +150,10 @@ class Connection(HttpToolsProtocol):
     def _make_room(self, now: float, patience: float) -> None:
         """Ends a rest that is longer than there are places for."""
         ends = self.timeout_keep_alive_task
-        if ends is not None and patience < self._limits.timeout:
-            rested = self.timeout_keep_alive - (ends.when() - now)
-            if rested >= self.timeout_keep_alive * patience / self._limits.timeout:
-                self.timeout_keep_alive_handler()
+        # While patience is whole this is over when its own timer rings.
+        spared = self.timeout_keep_alive * (1 - patience / self._limits.timeout)
+        if ends is not None and ends.when() - now < spared:
+            self.timeout_keep_alive_handler()
 
     def _cut(self) -> None:
         unread = self.transport.is_closing() or self.transport.get_write_buffer_size() > 0

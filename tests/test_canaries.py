@@ -172,7 +172,7 @@ def test_a_run_that_writes_a_secret_fails(
     )
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'base'}", "test_leaking.py"],
-        cwd=tmp_path, env=_alone() | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     shutil.rmtree(tmp_path)
 
@@ -183,11 +183,6 @@ def test_a_run_that_writes_a_secret_fails(
     assert all(any(where in line for line in told) for where in expected)
     assert all(MASK in line for line in told)
     assert MARK not in run.stdout
-
-
-def _alone() -> dict[str, str]:
-    """The environment without what tells a process that it is one of a run's several."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
 
 
 async def test_one_in_a_row_is_found(database: Database) -> None:

@@ -14,7 +14,7 @@ from subscriptions.outage import Outage
 from workers import schedule
 from workers.settings import Settings
 
-#: Twice as long without one is an outage.
+#: Seconds between two; two missed ones are an outage.
 HEARTBEAT = 10
 SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
 
@@ -47,7 +47,7 @@ def make(settings: Settings) -> Any:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=settings.broker_wait,
-        # Seconds between signs of life (AMQP): whoever waits for messages hears nothing else of a RabbitMQ that stands still.
+        # Signs of life (AMQP): whoever waits for messages hears nothing else of a RabbitMQ that stands still.
         broker_heartbeat=HEARTBEAT,
         broker_transport_options=_transport(settings),
         timezone="UTC",

@@ -79,7 +79,7 @@ class Engine:
             self._asking -= len(waiting)
 
     async def drain(self) -> None:
-        """Claims due rows and begins them, until none is found; one at a time per process, for others need no message then."""
+        """Claims due rows and begins them, until none is found; one at a time per process: a message meanwhile is spent."""
         if self._draining or self._waits:
             return
         self._draining = True

@@ -44,11 +44,10 @@ def told(samples: Sequence[Sample]) -> tuple[list[str], list[str]]:
         first, second, last = (
             statistics.median(sample[name] for sample in period) for period in (periods[0], periods[1], periods[-1])
         )
-        says = "flat" if flat(second, last) else "NOT FLAT"
-        if says != "flat" and name in CACHING:
-            says = "its buffers fill"
-        elif says != "flat":
+        grows = not flat(second, last)
+        if grows and name not in CACHING:
             grown.append(name)
+        says = "flat" if not grows else "its buffers fill" if name in CACHING else "NOT FLAT"
         rows.append(f"{name:30}{first:9.1f}{second:9.1f}{last:9.1f}{last - second:+9.1f}  {says}")
     return rows, grown
 

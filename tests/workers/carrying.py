@@ -21,24 +21,37 @@ SHARE = 64
 REFUSED = Failure(kind=FailureKind.refused, cause="connection refused")
 
 
-class Hanging:
+class Telling:
+    """A wire that tells what arrives to whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._told = asyncio.Condition()
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self._told:
+            await self._told.wait_for(fact)
+
+    async def _tell(self) -> None:
+        async with self._told:
+            self._told.notify_all()
+
+
+class Hanging(Telling):
     """A wire on which webhooks hang until they are let go; `arrived` counts what the others got."""
 
     def __init__(self, *webhooks: UUID) -> None:
+        super().__init__()
         self._webhooks = set(webhooks)
         self._let_go = asyncio.Event()
-        self._told = asyncio.Condition()
         self.hanging = self.arrived = 0
 
     async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
         if destination.webhook not in self._webhooks:
-            async with self._told:
-                self.arrived += 1
-                self._told.notify_all()
+            self.arrived += 1
+            await self._tell()
             return reply()
         self.hanging += 1
-        async with self._told:
-            self._told.notify_all()
+        await self._tell()
         await self._let_go.wait()
         return TIMED_OUT
 
@@ -48,39 +61,30 @@ class Hanging:
         self._let_go = asyncio.Event()
         self.hanging = 0
 
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self._told:
-            await self._told.wait_for(fact)
 
-
-class Slow:
+class Slow(Telling):
     """A wire on which every answer takes so many seconds; `arrived` counts them."""
 
     def __init__(self, seconds: float) -> None:
+        super().__init__()
         self._seconds = seconds
-        self._told = asyncio.Condition()
         self.arrived = 0
 
     async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
         await asyncio.sleep(self._seconds)
-        async with self._told:
-            self.arrived += 1
-            self._told.notify_all()
+        self.arrived += 1
+        await self._tell()
         return reply()
 
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self._told:
-            await self._told.wait_for(fact)
 
-
-class Refusing:
+class Refusing(Telling):
     """A wire on which all connections are refused, until it is well."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.well = False
         self.refused = self.answered = self.probes = self.most_at_once_when_open = 0
         self._at_once = 0
-        self._told = asyncio.Condition()
 
     async def __call__(self, parcel: Parcel, destination: Destination) -> Reply | Failure:
         self._at_once += 1
@@ -91,13 +95,8 @@ class Refusing:
         self._at_once -= 1
         self.answered += self.well
         self.refused += not self.well
-        async with self._told:
-            self._told.notify_all()
+        await self._tell()
         return reply() if self.well else REFUSED
-
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self._told:
-            await self._told.wait_for(fact)
 
 
 async def nothing(_: Errand) -> None:
