@@ -9,16 +9,18 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from delivery.ledger.claims import AT_ONCE, PACED, TAKE, Claim, claim_of
 from delivery.ledger.days import on_day
 from subscriptions import partitions
 from subscriptions.database import Raw
 
-#: Lanes (webhooks with owed rows) that one drain looks at; the next one starts where chance puts it.
-LANES = 256
-#: Due rows among which a drain looks for lanes when its walk came across none: most lanes may wait for a later hour.
-OLDEST = 2000
+#: Lanes with due rows (webhooks, with first attempts or with retries) that one drain walks to, and the steps it takes at
+#: most, past those that wait for a later hour; the next one starts where chance puts it.
+LANES, STEPS = 256, 1024
+#: Due rows among which a drain looks for lanes before it walks.
+OLDEST = 500
 #: Lost tries from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
@@ -27,31 +29,30 @@ LOST_WAIT = 64
 #: The part of what is taken that is kept for retries while first attempts wait.
 RETRIES = 0.2
 
-# The index from webhook to webhook, one step each, however many rows a webhook has: from `$3` to the end, then from the
-# beginning back to it.
-WALK = """
-WITH RECURSIVE ahead (webhook, n) AS (
-    (SELECT webhook, 1 FROM {deliveries} WHERE state = 'owed' AND webhook > $3 ORDER BY webhook LIMIT 1)
-    UNION ALL
-    SELECT x.webhook, l.n + 1 FROM ahead l, LATERAL (
-        SELECT webhook FROM {deliveries} WHERE state = 'owed' AND webhook > l.webhook ORDER BY webhook LIMIT 1
-    ) AS x WHERE l.n < $4
-), behind (webhook, n) AS (
-    (SELECT webhook, 1 FROM {deliveries} WHERE state = 'owed' AND webhook <= $3 ORDER BY webhook LIMIT 1)
-    UNION ALL
-    SELECT x.webhook, l.n + 1 FROM behind l, LATERAL (
-        SELECT webhook FROM {deliveries} WHERE state = 'owed' AND webhook > l.webhook AND webhook <= $3 ORDER BY webhook LIMIT 1
-    ) AS x WHERE l.n < $4
-), lanes (webhook, n) AS (
-    SELECT webhook, n FROM ahead UNION ALL SELECT webhook, n + $4 FROM behind LIMIT $4
-)"""
+# The first row in the lanes' index of the next webhook: `retry` is 0 where it has any first attempt.
+NEXT = """(
+        SELECT webhook, least(attempts, 1) AS retry, due_at FROM {{deliveries}} WHERE state = 'owed' AND {beyond}
+        ORDER BY webhook, least(attempts, 1), due_at LIMIT 1
+    )"""
 
-FIRST_DUE = f"""
-WITH lanes (webhook, n) AS (
-    SELECT webhook, row_number() OVER () FROM (
-        SELECT webhook FROM {{deliveries}}
-        WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {OLDEST}
-    ) AS due GROUP BY webhook LIMIT $4
+# Where fewer rows are due than `oldest` holds, their webhooks are the lanes, however many wait for a later hour. Where there
+# are more, one webhook may have them all, and the lanes are walked to as well: the index from webhook to webhook, one step
+# each, however many rows a webhook has, from `$3` to the end, then from the beginning back to it.
+LANED = f"""
+WITH RECURSIVE oldest AS MATERIALIZED (
+    SELECT webhook, least(attempts, 1) AS retry, due_at FROM {{deliveries}}
+    WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {OLDEST}
+), ahead (webhook, retry, due_at, n) AS (
+    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook > $3")} AS x WHERE (SELECT count(*) FROM oldest) = {OLDEST}
+    UNION ALL
+    SELECT x.*, l.n + 1 FROM ahead l, LATERAL {NEXT.format(beyond="webhook > l.webhook")} AS x WHERE l.n < {STEPS}
+), behind (webhook, retry, due_at, n) AS (
+    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook <= $3")} AS x WHERE (SELECT count(*) FROM oldest) = {OLDEST}
+    UNION ALL
+    SELECT x.*, l.n + 1 FROM behind l, LATERAL {NEXT.format(beyond="webhook > l.webhook AND webhook <= $3")} AS x
+    WHERE l.n < {STEPS}
+), walked AS (
+    SELECT * FROM ahead UNION ALL SELECT webhook, retry, due_at, n + {STEPS} FROM behind LIMIT {STEPS}
 )"""
 
 # Rows `k` whose lease lapsed too often are given up, or made to wait.
@@ -80,22 +81,34 @@ OF_LANE = """
             AND (d.leased_until IS NULL OR d.leased_until <= $1)
         ORDER BY d.due_at"""
 
-# 1. Of the lanes keep those with a due row, asked lane by lane, for one lane may have most of them, and apart for first
-#    attempts and for retries; count workspaces, and lanes per workspace, to cut the wanted rows into fair portions. Where
-#    there are more lanes than wanted rows, each workspace's first lane comes before anybody's second, and workspaces take
-#    turns by a hash that changes with each drain.
+# Lanes that may be taken from, and how much of each.
+OPEN = f"""
+    SELECT l.*, w.workspace_id, coalesce(($7::jsonb ->> l.webhook::text)::int, $6) AS share
+    FROM ({{lanes}} OFFSET 0) AS l JOIN webhooks w ON w.id = l.webhook
+    WHERE coalesce(($7::jsonb ->> l.webhook::text)::int, $6) > 0 AND NOT {PACED}"""
+
+# Asked lane by lane, for one lane may have most of what is due, and apart for first attempts and for retries, but for those
+# of which its first row in the index says that there are none.
+MET = f"""
+        SELECT p.webhook, p.retry, l.n FROM walked l, LATERAL (VALUES (l.webhook, 0), (l.webhook, 1)) AS p (webhook, retry),
+            LATERAL ({OF_LANE} LIMIT 1) AS x
+        WHERE l.retry < p.retry OR l.retry = p.retry AND l.due_at <= $1 LIMIT $4"""
+
+FOUND = """
+        SELECT webhook, retry, row_number() OVER (ORDER BY min(due_at)) AS n FROM oldest
+        WHERE NOT EXISTS (SELECT FROM met) GROUP BY webhook, retry"""
+
+# 1. Of the lanes walked to keep those with a due row, or else take those of the oldest rows. Count workspaces, and lanes per
+#    workspace, to cut the wanted rows into fair portions. Where there are more lanes than wanted rows, each workspace's first
+#    lane comes before anybody's second, and workspaces take turns by a hash that changes with each drain.
 # 2. Lock each lane's oldest first attempts up to its portion and its free share, then its retries, up to what is left of
 #    both, or to what is kept for them. Where that is more than what is left, as many first attempts are let go again.
 # 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
-TAKE_DUE = f""", ready AS (
-    SELECT l.webhook, w.workspace_id, p.retry, coalesce(s.share, $6) AS share,
-        count(*) OVER (PARTITION BY p.retry, w.workspace_id) AS siblings,
-        row_number() OVER (PARTITION BY p.retry, w.workspace_id ORDER BY l.n) AS turn
-    FROM lanes l JOIN webhooks w ON w.id = l.webhook
-    LEFT JOIN unnest($7::uuid[], $8::int[]) AS s (webhook, share) ON s.webhook = l.webhook
-    CROSS JOIN LATERAL (VALUES (l.webhook, 0), (l.webhook, 1)) AS p (webhook, retry)
-    CROSS JOIN LATERAL ({OF_LANE} LIMIT 1) AS due
-    WHERE coalesce(s.share, $6) > 0 AND NOT {PACED}
+TAKE_DUE = f"""{LANED}, met AS ({OPEN.format(lanes=MET)}
+), ready AS (
+    SELECT *, count(*) OVER (PARTITION BY retry, workspace_id) AS siblings,
+        row_number() OVER (PARTITION BY retry, workspace_id ORDER BY n) AS turn
+    FROM (SELECT * FROM met UNION ALL {OPEN.format(lanes=FOUND)}) AS l
 ), portions AS (
     SELECT webhook, retry, share, least(share, ceil($5::float8 / workspaces / siblings)::int) AS portion
     FROM ready JOIN (SELECT retry, count(DISTINCT workspace_id) AS workspaces FROM ready GROUP BY retry) AS w USING (retry)
@@ -105,9 +118,9 @@ TAKE_DUE = f""", ready AS (
     WHERE p.retry = 0 LIMIT $5
 ), retries AS (
     SELECT x.* FROM portions p LEFT JOIN (SELECT webhook, count(*) AS n FROM firsts GROUP BY webhook) AS f USING (webhook),
-        LATERAL ({OF_LANE} LIMIT least(p.portion, greatest(p.share - coalesce(f.n, 0), floor(p.share * {RETRIES} + $10)))
+        LATERAL ({OF_LANE} LIMIT least(p.portion, greatest(p.share - coalesce(f.n, 0), floor(p.share * {RETRIES} + $9)))
             FOR UPDATE SKIP LOCKED) AS x
-    WHERE p.retry = 1 LIMIT greatest($5 - (SELECT count(*) FROM firsts), $9)
+    WHERE p.retry = 1 LIMIT greatest($5 - (SELECT count(*) FROM firsts), $8)
 ), locked AS (
     SELECT * FROM retries
     UNION ALL (
@@ -160,25 +173,18 @@ async def days_due(connection: Raw, *, now: datetime) -> list[date]:
 
 
 async def drain(connection: Raw, room: Room, *, day: date, now: datetime, lease: float) -> Claim:
-    """Claims at most `room.wanted` due rows of the day, the walk beginning behind `room.start` and going round once."""
-    leased = (now, now + timedelta(seconds=lease))
-    claim = await _pass(connection, on_day(WALK + TAKE_DUE, day), room, leased)
-    if claim.told is not None:
-        return claim
-    return await _pass(connection, on_day(FIRST_DUE + TAKE_DUE, day), room, leased)
-
-
-async def _pass(connection: Raw, statement: str, room: Room, leased: tuple[datetime, datetime]) -> Claim:
+    """Claims at most `room.wanted` due rows of the day; where many are due, webhooks take turns from `room.start` on."""
     try:
         rows = await connection.fetch(
-            statement,
-            *leased,
+            on_day(TAKE_DUE, day),
+            now,
+            now + timedelta(seconds=lease),
             room.start,
             LANES,
             room.wanted,
             room.share,
-            list(room.shares.keys()),
-            list(room.shares.values()),
+            # Looked up by key: beside an array each lane would be compared with each share.
+            msgspec.json.encode(room.shares).decode(),
             room.retries,
             room.chance,
         )

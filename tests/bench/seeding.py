@@ -66,20 +66,23 @@ class Crowd:
     due_from: datetime | None = None
 
 
-async def grow(connection: Raw, rows: int, hooks: Sequence[UUID], *, workspace: str, now: datetime) -> list[date]:
-    """Writes `rows` deliveries, a fifth of them waiting for a later retry; answers the days, oldest first."""
-    days = [now.date() - timedelta(days=n) for n in range(DAYS, -1, -1)]
-    await partitions.make(connection, owing.PARTITIONED, days)
+def days(now: datetime) -> list[date]:
+    """Those that are written to, oldest first."""
+    return [now.date() - timedelta(days=n) for n in range(DAYS, -1, -1)]
+
+
+async def grow(connection: Raw, rows: int, hooks: Sequence[UUID], *, workspace: str, now: datetime) -> None:
+    """Writes `rows` deliveries, a fifth of them waiting for a later retry, into the partitions of `days`, which exist."""
+    *before, today = days(now)
     await connection.execute("SET synchronous_commit = off")
     # Those of old days are small, for the disk's sake; those that a claim may come across are of 1 KB.
-    for day in days[:-1]:
+    for day in before:
         await _write(connection, Crowd(day=day, rows=rows // (DAYS + 1), padding=180), hooks, workspace)
-    waiting = Crowd(day=days[-1], rows=rows // (DAYS + 1), padding=950, due_from=now + timedelta(hours=3))
+    waiting = Crowd(day=today, rows=rows // (DAYS + 1), padding=950, due_from=now + timedelta(hours=3))
     await _write(connection, waiting, hooks, workspace)
     await connection.execute("RESET synchronous_commit")
     for table in (*owing.PARTITIONED, "webhooks", "subscriptions"):
         await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=PATIENCE)
-    return days
 
 
 async def _write(connection: Raw, crowd: Crowd, hooks: Sequence[UUID], workspace: str) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from delivery.ledger import drains
 from delivery.tickets import Kind
 from subscriptions.database import Database
 from tests.clock import Clock
@@ -83,13 +84,15 @@ async def test_order_of_due_time(craft: Craft) -> None:
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.3, 0.999999])
-async def test_wherever_it_begins(database: Database, clock: Clock, chance: float) -> None:
-    """A drain goes round once from where chance puts it: a due row is found wherever its webhook stands."""
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_wherever_it_begins(database: Database, clock: Clock, chance: float, attempts: int) -> None:
+    """Where many are due a drain goes round once from where chance puts it: a row is found wherever its webhook stands."""
     craft = Craft(database, clock, chance=chance)
-    webhook = await craft.hook()
-    await craft.owe(webhook)
+    busy, webhook = await craft.hooks(2)
+    await craft.owe(busy, drains.OLDEST, due_in=-9)
+    [event] = await craft.owe(webhook, attempts=attempts)
 
-    assert len(await craft.drain()) == 1
+    assert [h.claimed.event for h in await craft.drain(**{busy.hex: 0})] == [event]
 
 
 async def test_drains_side_by_side(craft: Craft, database: Database, clock: Clock) -> None:
@@ -118,16 +121,20 @@ async def test_one_slot_for_many(database: Database, clock: Clock) -> None:
     assert min(by_workspace[OTHER], by_workspace[THIRD]) >= 6
 
 
-async def test_due_among_many_that_wait(craft: Craft) -> None:
-    """A due row is found by one drain though many hundreds of webhooks have rows that are not due."""
+@pytest.mark.parametrize("many", [0, drains.OLDEST])
+async def test_due_among_many_that_wait(craft: Craft, many: int) -> None:
+    """A due row is found by one drain though many hundreds of webhooks have rows that are not due, and one that does not
+    answer has as many due as a drain looks at."""
     webhooks = await craft.hooks(700, subscribed=None)
     waiting = await craft.owe(webhooks[0], 700, due_in=60)
     apart = "UPDATE deliveries d SET webhook = t.webhook FROM unnest($1::uuid[], $2::uuid[]) AS t (event, webhook)"
     await craft.sql(f"{apart} WHERE d.event = t.event", waiting, webhooks)
-    # A drain begins in the middle, and looks at 256 of them.
+    if many:
+        await craft.owe(webhooks[0], many, due_in=-9)
+    # A drain begins in the middle.
     [event] = await craft.owe(webhooks[690], due_in=-1)
 
-    held = await craft.drain()
+    held = await craft.drain(**{webhooks[0].hex: 0})
 
     assert [h.claimed.event for h in held] == [event]
 

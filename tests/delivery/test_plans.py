@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -136,13 +137,12 @@ OUTCOMES: tuple[Any, ...] = (
     *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
     *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
 )
-ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, [HOOK], [3], 40, 0.5)
+ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, f'{{"{HOOK}": 3}}', 40, 0.5)
 
 #: Statements that name today's partitions: a batch is of one day.
 OF_A_DAY = {
     "claim by ticket": (claims.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
-    "drain": (drains.WALK + drains.TAKE_DUE, ROOM),
-    "drain of the first due": (drains.FIRST_DUE + drains.TAKE_DUE, ROOM),
+    "drain": (drains.TAKE_DUE, ROOM),
     "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3])),
     "record": (records.WRITE, OUTCOMES),
     "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
@@ -256,12 +256,14 @@ async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
 
 @pytest.mark.parametrize("planner", [custom, generic])
 async def test_drains_by_lane(grown: Raw, planner: Planner) -> None:
-    """A drain finds what is due lane by lane, never among all that is due: thousands of rows of others lie between."""
+    """A drain looks among all that is due once, and then lane by lane: thousands of rows of others may lie between."""
     statement, arguments = OF_A_DAY["drain"]
 
     plan = await planner(grown, on_day(statement, TODAY), arguments)
 
-    assert set(re.findall(r"using deliveries_\d{8}_(\w+) on", plan)) == {"webhook_least_due_at_idx", "pkey"}
+    used = Counter(re.findall(r"using deliveries_\d{8}_(\w+) on", plan))
+    assert set(used) == {"due_at_idx", "webhook_least_due_at_idx", "pkey"}
+    assert used["due_at_idx"] == 1
 
 
 async def test_halt_looks_at_its_window(grown: Raw) -> None:
