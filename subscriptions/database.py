@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from subscriptions.errors import Misconfigured, Unavailable
 from subscriptions.outage import Outage
@@ -97,15 +98,19 @@ class Database:
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
-        async with self._bounded(), self._engine.connect() as connection:
-            pooled = await connection.get_raw_connection()
-            driver = pooled.driver_connection
+        async with self._bounded():
+            # Without SQLAlchemy's own connection around it, which costs as much as a statement does.
+            pooled = await self._engine.raw_connection()
             try:
-                yield driver
+                yield pooled.driver_connection
             except BROKEN:
                 # SQLAlchemy did not see the statement fail, so it must be told not to lend this one again.
-                await connection.invalidate()
+                await greenlet_spawn(pooled.invalidate)
                 raise
+            finally:
+                if pooled.is_valid:
+                    # Begun by nobody that SQLAlchemy knows of: there is nothing to roll back, and so nothing to wait for.
+                    pooled.close()
 
     async def ready(self) -> None:
         """One round trip; raises Unavailable."""

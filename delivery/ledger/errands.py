@@ -20,6 +20,12 @@ ROWS = {
     Kind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
 }
 
+DUE = " UNION ALL ".join(
+    f"(SELECT '{kind}' AS kind, {key} AS key, fence FROM {table} "
+    "WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT $2)"
+    for kind, (table, key, _) in ROWS.items()
+)
+
 #: A challenge's fence begins anew where a pause took its row away; its epoch goes on.
 OF_EPOCH = "fence = $2 AND epoch = $3"
 
@@ -51,17 +57,11 @@ async def claim(connection: Raw, errand: Errand, *, now: datetime, lease: float)
 
 
 async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
-    """The errands that are due and in nobody's hands, oldest first."""
-    found: list[Errand] = []
-    for kind, (table, key, _) in ROWS.items():
-        rows = await connection.fetch(
-            f"SELECT {key} AS key, fence FROM {table} WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) "
-            "ORDER BY due_at LIMIT $2",
-            now,
-            at_most,
-        )
-        found.extend(Errand(kind=kind, key=row["key"], fence=row["fence"]) for row in rows)
-    return found
+    """The errands that are due and in nobody's hands, of each kind so many, oldest first."""
+    return [
+        Errand(kind=Kind(row["kind"]), key=row["key"], fence=row["fence"])
+        for row in await connection.fetch(DUE, now, at_most)
+    ]
 
 
 async def end(connection: Raw, carried: Carried) -> bool:
