@@ -19,8 +19,8 @@ from subscriptions.database import Raw
 #: Lanes with due rows (webhooks, with first attempts or with retries) that one drain walks to, and the steps it takes at
 #: most, past those that wait for a later hour; the next one starts where chance puts it.
 LANES, STEPS = 256, 1024
-#: Due rows among which a drain looks for lanes before it walks.
-OLDEST = 500
+#: Due rows, those in flight included, from which a drain walks, and among which it looks for lanes where it does not.
+MANY = 500
 #: Lost tries from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
@@ -35,19 +35,17 @@ NEXT = """(
         ORDER BY webhook, least(attempts, 1), due_at LIMIT 1
     )"""
 
-# Where fewer rows are due than `oldest` holds, their webhooks are the lanes, however many wait for a later hour. Where there
-# are more, one webhook may have them all, and the lanes are walked to as well: the index from webhook to webhook, one step
-# each, however many rows a webhook has, from `$3` to the end, then from the beginning back to it.
-LANED = f"""
-WITH RECURSIVE oldest AS MATERIALIZED (
-    SELECT webhook, least(attempts, 1) AS retry, due_at FROM {{deliveries}}
-    WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {OLDEST}
+# Where many rows are due, or in flight, the lanes are walked to: the index from webhook to webhook, one step each, however many
+# rows a webhook has, from `$3` to the end, then from the beginning back to it.
+WALK = f"""
+WITH RECURSIVE many AS MATERIALIZED (
+    SELECT count(*) = {MANY} AS yes FROM (SELECT FROM {{deliveries}} WHERE state = 'owed' AND due_at <= $1 LIMIT {MANY}) AS due
 ), ahead (webhook, retry, due_at, n) AS (
-    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook > $3")} AS x WHERE (SELECT count(*) FROM oldest) = {OLDEST}
+    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook > $3")} AS x WHERE (SELECT yes FROM many)
     UNION ALL
     SELECT x.*, l.n + 1 FROM ahead l, LATERAL {NEXT.format(beyond="webhook > l.webhook")} AS x WHERE l.n < {STEPS}
 ), behind (webhook, retry, due_at, n) AS (
-    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook <= $3")} AS x WHERE (SELECT count(*) FROM oldest) = {OLDEST}
+    SELECT x.*, 1 FROM {NEXT.format(beyond="webhook <= $3")} AS x WHERE (SELECT yes FROM many)
     UNION ALL
     SELECT x.*, l.n + 1 FROM behind l, LATERAL {NEXT.format(beyond="webhook > l.webhook AND webhook <= $3")} AS x
     WHERE l.n < {STEPS}
@@ -94,21 +92,24 @@ MET = f"""
             LATERAL ({OF_LANE} LIMIT 1) AS x
         WHERE l.retry < p.retry OR l.retry = p.retry AND l.due_at <= $1 LIMIT $4"""
 
-FOUND = """
-        SELECT webhook, retry, row_number() OVER (ORDER BY min(due_at)) AS n FROM oldest
-        WHERE NOT EXISTS (SELECT FROM met) GROUP BY webhook, retry"""
+# Where few are due, or the walk came across none that may be taken from: the webhooks of those that were due first.
+OLDEST = f"""
+        SELECT webhook, retry, row_number() OVER (ORDER BY min(due_at)) AS n FROM (
+            SELECT webhook, least(attempts, 1) AS retry, due_at FROM {{deliveries}}
+            WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {MANY}
+        ) AS oldest WHERE NOT EXISTS (SELECT FROM met) GROUP BY webhook, retry"""
 
-# 1. Of the lanes walked to keep those with a due row, or else take those of the oldest rows. Count workspaces, and lanes per
-#    workspace, to cut the wanted rows into fair portions. Where there are more lanes than wanted rows, each workspace's first
-#    lane comes before anybody's second, and workspaces take turns by a hash that changes with each drain.
+# 1. Count workspaces with due lanes, and lanes per workspace, to cut the wanted rows into fair portions. Where there are more
+#    lanes than wanted rows, each workspace's first lane comes before anybody's second, and workspaces take turns by a hash
+#    that changes with each drain.
 # 2. Lock each lane's oldest first attempts up to its portion and its free share, then its retries, up to what is left of
 #    both, or to what is kept for them. Where that is more than what is left, as many first attempts are let go again.
 # 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
-TAKE_DUE = f"""{LANED}, met AS ({OPEN.format(lanes=MET)}
+TAKE_DUE = f"""{WALK}, met AS ({OPEN.format(lanes=MET)}
 ), ready AS (
     SELECT *, count(*) OVER (PARTITION BY retry, workspace_id) AS siblings,
         row_number() OVER (PARTITION BY retry, workspace_id ORDER BY n) AS turn
-    FROM (SELECT * FROM met UNION ALL {OPEN.format(lanes=FOUND)}) AS l
+    FROM (SELECT * FROM met UNION ALL {OPEN.format(lanes=OLDEST)}) AS l
 ), portions AS (
     SELECT webhook, retry, share, least(share, ceil($5::float8 / workspaces / siblings)::int) AS portion
     FROM ready JOIN (SELECT retry, count(DISTINCT workspace_id) AS workspaces FROM ready GROUP BY retry) AS w USING (retry)
