@@ -100,7 +100,11 @@ class Database:
         """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
         async with self._bounded():
             # Without SQLAlchemy's own connection around it, which costs as much as a statement does.
-            pooled = await self._engine.raw_connection()
+            try:
+                pooled = await self._engine.raw_connection()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                # What asyncpg said when it dialled.
+                raise error.__cause__ or error from None
             try:
                 yield pooled.driver_connection
             except BROKEN:

@@ -29,12 +29,18 @@ class Door:
 
     def __init__(self, limits: Limits) -> None:
         self.heard: list[bytes] = []
+        #: What `/gate` waits for.
+        self.gate = asyncio.Event()
         self.state = ServerState()
         self._limits = limits
         self._clients: list[asyncio.StreamWriter] = []
 
     async def open(self) -> None:
-        routes = [Route("/echo", self._echo, methods=["POST", "GET"]), Route("/large", self._large)]
+        routes = [
+            Route("/echo", self._echo, methods=["POST", "GET"]),
+            Route("/large", self._large),
+            Route("/gate", self._gated),
+        ]
         app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
         config = Config(app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)
         config.load()
@@ -47,6 +53,10 @@ class Door:
 
     async def _large(self, _request: Request) -> Response:
         return Response(LARGE)
+
+    async def _gated(self, _request: Request) -> Response:
+        await self.gate.wait()
+        return Response(b"open")
 
     async def client(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(*self._server.sockets[0].getsockname(), limit=1 << 16)

@@ -192,13 +192,14 @@ async def test_rests(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     while_there_is_room = len(door.state.connections)
 
     others = [await door.client() for _ in range(2)]
-    await until(lambda: len(door.state.connections) == len(others))
+    for _, writer in others:
+        writer.write(b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n")
     ended = [await rest(reader) for reader, _ in resting]
-    others[0][1].write(HEAD + b"Content-Length: 2\r\n\r\nho")
+    door.gate.set()
 
     assert while_there_is_room == 2
     assert ended == [b"", b""]
-    assert (await said(others[0][0]))[0] == 200
+    assert [(await said(reader))[2] for reader, _ in others] == ["open", "open"]
 
 
 async def test_no_more_connections(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
