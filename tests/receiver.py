@@ -138,7 +138,7 @@ class Receiver:
         """The next requests to `path` are met with these, in order."""
         self.script.setdefault(path, deque()).extend(answers)
         if any(answer.act == "bomb" for answer in answers):
-            # It takes a second or three, which are not to be the deadline's.
+            # To pack it takes over a second, which is not to be the deadline's.
             _bomb()
 
     def deliveries(self, path: str | None = None) -> list[Request]:
@@ -221,7 +221,6 @@ def _append(path: str, entry: dict[str, Any]) -> None:
         file.write(json.dumps(entry) + "\n")
 
 
-@functools.cache
 @functools.cache
 def _bomb() -> bytes:
     """256 MB of zeros, packed a thousandfold, and never held unpacked."""

@@ -47,8 +47,7 @@ class Line:
     def depth(self, queue: str) -> int:
         """Messages that wait in the queue."""
         # A look that finds no queue closes a channel of RabbitMQ; one of Redis is kept, for it is a connection of its own.
-        connection = self._connection
-        kept = connection.transport.driver_type == "redis"
+        connection, kept = self._connection, self._on_redis
         channel = connection.default_channel if kept else connection.channel()
         try:
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
@@ -83,12 +82,16 @@ class Line:
         with self._lock:
             self._drop()
 
+    @property
+    def _on_redis(self) -> bool:
+        return bool(self._connection.transport.driver_type == "redis")
+
     def _dial(self) -> None:
         wait = self._app.conf.broker_connection_timeout
         self._connection = self._app.connection_for_write(connect_timeout=wait)
         self._connection.ensure_connection(max_retries=1, timeout=wait)
         self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
-        if self._connection.transport.driver_type == "redis":
+        if self._on_redis:
             # Kombu makes a client for each message, at a third of what sending it costs: one for each pool will do.
             channel = self._connection.default_channel
             channel.Client = functools.cache(channel.Client)

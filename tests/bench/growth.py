@@ -161,12 +161,11 @@ async def _through(urls: Mapping[str, str]) -> int:
         stacks = {n: await standing.enter_async_context(rig.standing(sink, environ)) for n, environ in environs.items()}
         for bench in stacks.values():
             await bench.fan_out("things", 1)
-        for number in range(ROUNDS_THROUGH + 1):
+        for _ in range(ROUNDS_THROUGH + 1):
             for name, bench in stacks.items():
-                rate = await _run(name, bench)
-                # The first one warms up.
-                rates[name] += [rate] if number else []
-    empty, grown = (statistics.median(each) for each in rates.values())
+                rates[name].append(await _run(name, bench))
+    # The first one warms up.
+    empty, grown = (statistics.median(each[1:]) for each in rates.values())
     flat = empty / grown <= FLAT
     print(
         f"through, delivered/s of {ROUNDS_THROUGH}: {empty:.0f} empty, {grown:.0f} grown, {empty / grown:.2f}", end=""

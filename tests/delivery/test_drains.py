@@ -139,6 +139,21 @@ async def test_due_among_many_that_wait(craft: Craft, many: int) -> None:
     assert [h.claimed.event for h in held] == [event]
 
 
+async def test_due_beyond_the_walk(craft: Craft) -> None:
+    """What is in flight counts as due, and a row that the walk does not come to is found among those that were due first."""
+    webhooks = await craft.hooks(2 * drains.STEPS + 2, subscribed=None)
+    waiting = await craft.owe(webhooks[0], len(webhooks), due_in=60, attempts=1)
+    apart = "UPDATE deliveries d SET webhook = t.webhook FROM unnest($1::uuid[], $2::uuid[]) AS t (event, webhook)"
+    await craft.sql(f"{apart} WHERE d.event = t.event", waiting, webhooks)
+    await craft.owe(webhooks[0], drains.MANY, due_in=-9, leased_until=craft.clock() + timedelta(seconds=60))
+    # A drain begins in the middle, and has come round to the first few when its steps are over.
+    [event] = await craft.owe(webhooks[drains.STEPS - 200], due_in=-1)
+
+    held = await craft.drain()
+
+    assert [h.claimed.event for h in held] == [event]
+
+
 async def test_drains_for_what_is_due(craft: Craft) -> None:
     """The sweep sends one drain per 200 due rows, not for those that are leased or not due."""
     webhook = await craft.hook()
