@@ -4,12 +4,13 @@ Reading them is left to process roots (`subscriptions.settings.read`), what they
 """
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from subscriptions.discreet import Discreet
 from subscriptions.errors import Misconfigured
+from subscriptions.settings import SHARE
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 ORIGIN = re.compile(r"[!-+\--~]+")
@@ -27,7 +28,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
         *(1800.0, 2400.0, 2700.0, 3000.0, 3600.0, 4200.0, 4800.0, 5400.0, 6000.0),
     )
     #: Each wait is stretched or shortened at random by up to this share of it.
-    retry_jitter: float = 0.1
+    retry_jitter: Annotated[float, SHARE] = 0.1
     #: From the start of the first try; no try is scheduled beyond it.
     retry_window: float = 12 * HOUR
     #: The least wait after a 429 that names none.

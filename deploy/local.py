@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import home, stores, welcome
+from deploy import configuration, home, stores, welcome
 from deploy.home import CannotStart
 from deploy.supervisor import Part, Running
 
@@ -224,6 +224,8 @@ async def _hurry(stack: Stack, signals: asyncio.Queue[None]) -> None:
 async def _live(stack: Stack) -> str:
     """Starts the stack and waits; returns the sentence that ends it."""
     try:
+        for told in configuration.check(stack.environ):
+            say(told)
         await stack.start()
     except CannotStart as error:
         return str(error)

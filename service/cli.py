@@ -33,7 +33,7 @@ from subscriptions.database import Database
 from subscriptions.errors import HooklakeError, Misconfigured
 from subscriptions.process import Line
 from subscriptions.settings import Settings as Ground
-from subscriptions.settings import read
+from subscriptions.settings import names, read, unknown
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
@@ -49,6 +49,8 @@ Environ = Mapping[str, str]
 def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> int:
     """Runs one command and answers its exit status; whatever goes wrong is one sentence on standard error."""
     arguments = parser().parse_args(argv)
+    for told in unknown(environ, known()):
+        print(f"hooklake: {told}", file=sys.stderr)
     try:
         arguments.run(arguments, environ)
     except KeyboardInterrupt:
@@ -57,6 +59,14 @@ def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> in
         print(f"hooklake: {sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def known() -> set[str]:
+    """Every variable that a process of Hooklake reads."""
+    from workers.settings import Settings as Workers  # noqa: PLC0415  as the workers themselves, below
+
+    # The embedded stack's own comes with what it starts.
+    return names(Settings, Workers, Delivery, Ground) | {"HOOKLAKE_DATA_DIR"}
 
 
 def sentence(error: Exception) -> str:

@@ -3,9 +3,11 @@
 Only process roots read the environment; everybody else is handed the values.
 """
 
+import difflib
+import math
 import re
-from collections.abc import Mapping
-from typing import TypeVar, get_args
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -15,6 +17,18 @@ from subscriptions.errors import Misconfigured
 PREFIX = "HOOKLAKE_"
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+#: Marks a number that is none of seconds: `Annotated[float, SHARE]`.
+SHARE = "a share"
+#: What is told of a value that cannot be read, by kind.
+_UNITS = "(500ms, 90s, 15m, 12h, 3d)"
+TAKES: Mapping[Any, str] = {
+    float: f"a duration: seconds, or a number with a unit {_UNITS}",
+    tuple[float, ...]: f"durations, comma-separated: seconds, or numbers with a unit {_UNITS}",
+    Annotated[float, SHARE]: "a number",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -43,33 +57,74 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(kind: type[S], environ: Mapping[str, str]) -> S:
-    """The settings of one room from `HOOKLAKE_*`; raises Misconfigured naming the variable and the value it needs."""
+    """The settings of one room from `HOOKLAKE_*`; raises Misconfigured naming the variable, what it takes, and what it was."""
     given: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
-        text = environ.get(PREFIX + field.name.upper())
-        if text is None or text == "":
+        name = PREFIX + field.name.upper()
+        text = environ.get(name, "").strip()
+        if not text:
+            if field.required:
+                raise Misconfigured(f"{name} is not set")
             continue
-        given[field.name] = _value(field.type, text.strip())
-    try:
-        return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Misconfigured(_sentence(str(error))) from None
+        try:
+            given[field.name] = _value(field.type, text)
+        except ValueError:
+            # The value is shown: what holds a secret is a text, and any text can be read.
+            raise Misconfigured(f"{name} takes {_takes(field.type)}; it is {text!r}") from None
+    return kind(**given)
 
 
-def _value(kind: object, text: str) -> object:
-    if kind in (tuple[float, ...], tuple[str, ...]):
-        return [_value(get_args(kind)[0], part.strip()) for part in text.split(",") if part.strip()]
-    return _seconds(text) if kind is float else text
+def names(*kinds: type[msgspec.Struct]) -> set[str]:
+    """The variables that these rooms read."""
+    return {PREFIX + field.name.upper() for kind in kinds for field in msgspec.structs.fields(kind)}
 
 
-def _seconds(text: str) -> object:
+def unknown(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
+    """A sentence for each `HOOKLAKE_*` that is none of the known, with the one that was probably meant."""
+    told = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        hint = f"did you mean {near[0]}?" if near else "deploy/env.example has them all"
+        told.append(f"{name} is not a setting, and changes nothing; {hint}")
+    return told
+
+
+def _value(kind: Any, text: str) -> object:
+    """Raises ValueError for what the kind does not take."""
+    if get_origin(kind) is tuple:
+        return tuple(_value(get_args(kind)[0], part.strip()) for part in text.split(",") if part.strip())
+    if kind is bool:
+        return _one_of(SWITCHES, text.lower())
+    if get_origin(kind) is Literal:
+        return _one_of({word: word for word in get_args(kind)}, text)
+    if kind is float:
+        return _seconds(text)
+    if get_origin(kind) is Annotated:
+        return _finite(text)
+    return int(text) if kind is int else text
+
+
+def _one_of(words: Mapping[str, object], text: str) -> object:
+    if text not in words:
+        raise ValueError(text)
+    return words[text]
+
+
+def _seconds(text: str) -> float:
     match = DURATION.match(text)
-    return float(match[1]) * UNITS[match[2]] if match else text
+    return float(match[1]) * UNITS[match[2]] if match else _finite(text)
 
 
-def _sentence(error: str) -> str:
-    missing = re.search(r"missing required field `(\w+)`", error)
-    if missing:
-        return f"{PREFIX}{missing[1].upper()} is not set"
-    named = re.search(r"^(.*) - at `\$\.(\w+)", error)
-    return f"{PREFIX}{named[2].upper()}: {named[1]}" if named else error
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _takes(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    return TAKES[kind]

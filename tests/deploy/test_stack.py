@@ -216,6 +216,25 @@ def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
         local.from_environ({"HOOKLAKE_PORT": port})
 
 
+async def test_a_setting_that_cannot_be_read_is_one_sentence(data: Path) -> None:
+    """Before anything is started: each process would end by it, and be started again and again."""
+    async with stack(data, HOOKLAKE_RETRY_WINDOW="half a day") as first:
+        status = await first.end()
+
+    assert (status, first.output.count("\n")) == (1, 1)
+    assert first.output.startswith("HOOKLAKE_RETRY_WINDOW takes a duration: ")
+    assert os.listdir(data) == []
+
+
+async def test_a_setting_that_does_not_exist_is_told(data: Path) -> None:
+    """With the one that was meant; the stack runs all the same."""
+    async with stack(data, **BARE, HOOKLAKE_RETRY_DELAY="3,8") as first:
+        told = await first.line("HOOKLAKE_RETRY_DELAY ")
+        await first.line("README.md")
+
+    assert told == "HOOKLAKE_RETRY_DELAY is not a setting, and changes nothing; did you mean HOOKLAKE_RETRY_DELAYS?"
+
+
 def test_what_the_user_set_wins(data: Path) -> None:
     """Only what is not set gets the values of a stack on one machine."""
     environ = {"HOOKLAKE_ALLOW_HTTP": "false", "HOOKLAKE_BASE_URL": "https://hooks.example.com"}

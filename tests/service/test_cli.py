@@ -134,7 +134,7 @@ NOWHERE = "postgresql://a:b@127.0.0.1:1/c"
         (("migrate",), {"HOOKLAKE_DATABASE_URL": "mysql://a/b"}, "HOOKLAKE_DATABASE_URL names mysql"),
         (("api",), {}, "HOOKLAKE_BROKER_URL is not set."),
         (("api",), {"HOOKLAKE_PORT": "0"}, "HOOKLAKE_PORT has to be from 1 to 65535."),
-        (("api",), {"HOOKLAKE_PORT": "http"}, "HOOKLAKE_PORT: "),
+        (("api",), {"HOOKLAKE_PORT": "http"}, "HOOKLAKE_PORT takes a whole number; it is 'http'"),
         (("api",), {"HOOKLAKE_VAULT_KEYS": "nonsense", "HOOKLAKE_BROKER_URL": "redis://"}, "HOOKLAKE_VAULT_KEYS"),
         (("api",), {"HOOKLAKE_CA_BUNDLE": "/nowhere", "HOOKLAKE_BROKER_URL": "redis://"}, "the CA bundle /nowhere"),
         (("clients", "list"), {}, "PostgreSQL is not available: "),

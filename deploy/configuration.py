@@ -1,0 +1,42 @@
+"""The settings of a stack, read once before anything of it starts: each process would read them again, and end one by one.
+
+What they mean is left to the rooms that they belong to.
+"""
+
+from collections.abc import Mapping
+
+from delivery.settings import Settings as Delivery
+from delivery.wire.guard import Guard
+from deploy.home import CannotStart
+from service.app import Configuration
+from service.cli import known
+from service.settings import Settings as Service
+from subscriptions.errors import HooklakeError
+from subscriptions.settings import Settings as Ground
+from subscriptions.settings import read, unknown
+from subscriptions.vault import Vault
+from workers import app as broker
+from workers.settings import Settings as Workers
+
+#: What it makes where nothing is given: something that can be read stands for it until then.
+MADE = {
+    "HOOKLAKE_DATABASE_URL": "postgresql://localhost/hooklake",
+    "HOOKLAKE_BROKER_URL": "redis://localhost",
+    "HOOKLAKE_VAULT_KEYS": "made:" + "A" * 43 + "=",
+}
+
+
+def check(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each setting that does not exist; raises CannotStart for one that cannot be read."""
+    given = MADE | {name: value for name, value in environ.items() if value}
+    try:
+        carriers = read(Workers, given)
+        configuration = Configuration(
+            service=read(Service, given), delivery=read(Delivery, given), ground=read(Ground, given)
+        )
+        Vault.parse(configuration.ground.vault_keys)
+        Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+        broker.make(carriers)
+    except HooklakeError as error:
+        raise CannotStart(f"{error}.") from None
+    return unknown(environ, known())
