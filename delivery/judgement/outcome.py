@@ -21,8 +21,8 @@ Policy = Literal["standard", "greenlake"]
 GREENLAKE_RETRIED = frozenset({404, 413, 415, 425, 429, 502, 503, 504})
 
 SECONDS = re.compile(r"[0-9]+")
-#: Ten years: longer than any window, and small enough to add to a date.
-LONGEST_WAIT = 315_360_000.0
+#: A year. No number of seconds beyond it is a wait: it is a moment, in seconds or milliseconds since 1970.
+LONGEST_WAIT = 31_536_000.0
 
 #: Put before a failure's cause where that alone does not say what kind of failure it was.
 PREFIXES = {"timeout": "time-out: ", "blocked": "blocked: "}
@@ -121,10 +121,11 @@ def _longest_wait(values: Iterable[str], now: datetime) -> float | None:
 
 
 def _wait(value: str, now: datetime) -> float | None:
-    """Seconds from one `Retry-After` value (RFC 9110, 10.2.3), at least 0; None where it is neither number nor date."""
+    """Seconds from one `Retry-After` value (RFC 9110, 10.2.3), at least 0; None where it is neither a wait nor a date."""
     if SECONDS.fullmatch(value):
-        # By float: int() refuses thousands of digits, and infinity is capped as well.
-        return min(float(value), LONGEST_WAIT)
+        # By float: int() refuses thousands of digits.
+        seconds = float(value)
+        return seconds if seconds <= LONGEST_WAIT else None
     try:
         when = parsedate_to_datetime(value)
     except (ValueError, OverflowError, IndexError):

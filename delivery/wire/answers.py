@@ -4,9 +4,11 @@ Connections and deadlines are left to `exchange`, what an answer means to `sende
 
 The parser is llhttp (Node's), which refuses what two parsers could read differently. It is lenient where strictness would
 only send again what has arrived: odd characters in values, folded lines, ends of lines without a carriage return. For the same
-reason an answer counts from its status line on: one that goes beyond a bound is cut there, and its connection closed.
+reason an answer counts from its status line on (RFC 9110 15.3): one that goes beyond a bound, breaks off, stalls or is
+misframed is cut there, and its connection closed.
 """
 
+import re
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -20,14 +22,16 @@ HEAD_LINES = 128
 FRAMING = 8
 
 _SWITCHING = 101
+# Empty lines and interim answers, which llhttp has read by then.
+_BEFORE = re.compile(rb"(?:\r?\n|HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*+")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d\d\d)[ \r\n]")
+_END = re.compile(rb"\n\r?\n")
+_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([^\r\n]*)\r?\n(?![ \t])")
+_CODING = re.compile(rb"(?im)^transfer-encoding:")
 
 
 class NotHttp(Exception):
-    """What came is no answer in HTTP/1; its text says why, `within` whether the head was fine."""
-
-    def __init__(self, why: str, *, within: bool = False) -> None:
-        super().__init__(why)
-        self.within = within
+    """What came is no answer in HTTP/1, not even a status; its text says why."""
 
 
 class Answer(NamedTuple):
@@ -51,20 +55,21 @@ class Reader:
         self.begun = False
         #: Whether it is over: nothing can be read from this connection any more.
         self.spent = False
-        self._parser = HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )
+        self._parser = _parser(self)
         self.begin(0)
 
     def begin(self, cap: int) -> None:
         """What comes from now on is a new answer, of whose body `cap` bytes are kept."""
-        self.begun = self._whole = self._cut = self._named = False
+        self.begun = self._whole = self._cut = False
         self._cap = cap
         #: 0 until the answer's own head is there.
         self._status = 0
         #: Bytes that may still come.
         self._room = HEAD_BYTES
+        #: What came until the head was there.
+        self._raw = bytearray()
+        #: Where in it the head begins that is read anew (`_agree`).
+        self._anew: int | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._size = 0
@@ -84,12 +89,19 @@ class Reader:
             self.spent = True
         return self._whole
 
-    def end(self) -> bool:
-        """The connection has ended: whether the answer has too, as one does that says nothing of its length."""
+    def end(self, *, closed: bool) -> bool:
+        """Nothing more comes, for the connection is `closed`, or not in time: whether there is an answer.
+
+        It is cut, unless it is one that says nothing of its length, which the end of the connection ends.
+        """
         self.spent = True
-        said = {name.lower(): value.lower().rstrip() for name, value in self._headers}
-        chunked = said.get(b"transfer-encoding", b"").endswith(b"chunked")
-        return self._status > 0 and not chunked and b"content-length" not in said
+        if not self._whole:
+            said = {name.lower(): value.lower().rstrip() for name, value in self._headers}
+            chunked = said.get(b"transfer-encoding", b"").endswith(b"chunked")
+            self._cut = not closed or not self._status or chunked or b"content-length" in said
+            self._status = self._status or self._told()
+            self._whole = self._status > 0
+        return self._whole
 
     def answer(self) -> Answer:
         """What was read, once it is there."""
@@ -98,24 +110,68 @@ class Reader:
 
     def _read(self, data: bytes) -> None:
         self._room -= len(data)
+        if not self._status:
+            self._raw += data
+        if self._anew is None or self._status:
+            self._parse(data)
+        else:
+            self._agree(self._anew, len(self._raw) - len(data))
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             self.spent = True
         except HttpParserError as error:
             self.spent = True
-            if not self._whole:
-                ours = error.__context__
-                raise ours if isinstance(ours, NotHttp) else NotHttp(str(error), within=self._status > 0) from None
+            if isinstance(error.__context__, NotHttp):
+                raise error.__context__ from None
+            if self._whole:
+                return
+            if not self._status and self._anew is None and "Content-Length" in str(error) and self._told():
+                self._anew = begins = self._begins()
+                self._agree(begins, begins)
+            else:
+                self._stop(str(error))
+
+    def _agree(self, begins: int, known: int) -> None:
+        """Reads a head, once it is whole, whose lengths llhttp refuses though RFC 9112 6.3 finds one meaning in them.
+
+        A length that is said several times is that length, and none counts beside a transfer coding; of the lines no more
+        is kept than counts. `known`: where in what came the new begins.
+        """
+        found = _END.search(self._raw, max(begins, known - 2))
+        if found is None:
+            return
+        head, rest = bytes(self._raw[begins : found.end()]), bytes(self._raw[found.end() :])
+        lengths = {length.strip() for value in _LENGTH.findall(head) for length in value.split(b",")}
+        plain = _LENGTH.sub(b"", head)
+        if not _CODING.search(plain):
+            if len(lengths) != 1:
+                self._stop("its lengths contradict each other")
+                return
+            line, _, others = plain.partition(b"\n")
+            plain = b"%b\nContent-Length: %b\r\n%b" % (line, *lengths, others)
+        self._parser, self._headers = _parser(self), []
+        self._parse(plain)
+        if rest and not self._whole:
+            self._parse(rest)
+
+    def _begins(self) -> int:
+        found = _BEFORE.match(self._raw)
+        return found.end() if found else 0
+
+    def _told(self) -> int:
+        """The status that was told so far, 0 for none."""
+        found = _STATUS.match(self._raw, self._begins())
+        status = int(found[1]) if found else 0
+        return status if _last(status) else 0
 
     def _stop(self, why: str) -> None:
-        """Ends the answer at a bound, with what has been read of it; raises NotHttp where that is not even its status."""
+        """Ends the answer here, with what has been read of it; raises NotHttp where that is not even its status."""
+        self._status = self._status or self._told()
         if not self._status:
-            # Until its line has been read, the parser tells the status of the answer before.
-            status = self._parser.get_status_code() if self._named or self._headers else 0
-            if not _last(status):
-                raise NotHttp(why)
-            self._status = status
+            raise NotHttp(why)
         self._whole = self._cut = self.spent = True
 
     # What the parser calls.
@@ -124,10 +180,6 @@ class Reader:
         """An answer, an interim one, or one too many."""
         if self._whole:
             self.spent = True
-
-    def on_status(self, _: bytes) -> None:
-        """The words behind the status, where there are any."""
-        self._named = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of the head, or of a trailer."""
@@ -163,7 +215,15 @@ class Reader:
         """The end of an answer, or of an interim one."""
         if self._status and not self._whole:
             self._whole = True
-            self.spent = not self._parser.should_keep_alive()
+            self.spent = self._anew is not None or not self._parser.should_keep_alive()
+
+
+def _parser(reader: Reader) -> HttpResponseParser:
+    parser = HttpResponseParser(reader)
+    parser.set_dangerous_leniencies(
+        lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+    )
+    return parser
 
 
 def _last(status: int) -> bool:

@@ -39,8 +39,7 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
         case Refused():
             return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
         case NotHttp():
-            what = "answer's body" if error.within else "answer"
-            return FailureKind.protocol, f"the {what} is not HTTP: {_line(str(error))}"
+            return FailureKind.protocol, f"the answer is not HTTP: {_line(str(error))}"
         case HungUp():
             when = "in the middle of the answer" if error.begun else "before an answer"
             return FailureKind.reset, f"connection closed by {dial.where()} {when}"

@@ -3,6 +3,7 @@
 Sending, repeating and what becomes of the webhook are left to `delivery.greeting`.
 """
 
+import codecs
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,7 +75,8 @@ def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) 
     if not 200 <= answer.status <= 299:
         return Unverified(reason=UNREACHABLE.format(error=f"the destination answered {_phrase(answer.status)}"))
     try:
-        given = _decoder.decode(answer.body).verification.strip().lower().encode()
+        # A byte-order mark may be passed over (RFC 8259 8.1); some frameworks write one.
+        given = _decoder.decode(answer.body.removeprefix(codecs.BOM_UTF8)).verification.strip().lower().encode()
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return Unverified(reason=WRONG_ANSWER)
     # No early end: the time taken must not tell which secret came how close.

@@ -3,6 +3,8 @@
 What they say, and how long they are believed, is left to those who ask.
 """
 
+import codecs
+
 import httpx
 
 from delivery.wire.causes import explain
@@ -46,8 +48,9 @@ class Documents:
         body = b"".join([part async for part in response.stream])
         body, longer = inflated(body, response.headers.get("content-encoding", ""), DOCUMENT_BYTES)
         if longer or response.extensions["truncated"]:
-            raise Unavailable(url, f"it is larger than {DOCUMENT_BYTES} bytes")
-        return body
+            long = len(body) >= DOCUMENT_BYTES
+            raise Unavailable(url, f"it is larger than {DOCUMENT_BYTES} bytes" if long else "it broke off")
+        return body.removeprefix(codecs.BOM_UTF8)
 
     async def aclose(self) -> None:
         """Closes its connections."""

@@ -68,7 +68,8 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: bytes, *, deadline: float, cap: int) -> Answer:
         """Sends a request and reads its answer until `deadline` (the loop's seconds), `cap` bytes of its body at most.
 
-        Raises TimeoutError, HungUp, NotHttp and OSError; the connection is closed then, and when it is cancelled.
+        Of an answer that breaks off or is late, what came of it counts from its status line on. Raises TimeoutError, HungUp,
+        NotHttp and OSError; the connection is closed then, and when it is cancelled.
         """
         if not self.open:
             raise self._error or HungUp(begun=False)
@@ -130,7 +131,7 @@ class Connection(asyncio.Protocol):
         self._lost(self)
 
     def _end(self, error: Exception | None) -> None:
-        if self._waiter is not None and error is None and self._reader.end():
+        if self._waiter is not None and self._reader.end(closed=error is None):
             self._finish()
         elif error is None or (self._reader.begun and isinstance(error, ConnectionError)):
             self._fail(HungUp(begun=self._reader.begun))
@@ -165,5 +166,7 @@ class Connection(asyncio.Protocol):
             return
         if self._deadline - self._loop.time() > _TICK:
             self._arm()
+        elif self._reader.end(closed=False):
+            self._finish()
         else:
             self._fail(TimeoutError())

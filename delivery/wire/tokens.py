@@ -5,6 +5,7 @@ What carries them, and what a destination's 401 means, is left to `credentials`.
 
 import asyncio
 import base64
+import codecs
 import math
 import re
 import time
@@ -179,6 +180,7 @@ async def _reply(response: httpx.Response) -> Reply:
     assert isinstance(response.stream, httpx.ByteStream)
     body = b"".join([part async for part in response.stream])
     body, longer = inflated(body, response.headers.get("content-encoding", ""), ANSWER_BYTES)
+    body = body.removeprefix(codecs.BOM_UTF8)
     truncated = longer or bool(response.extensions["truncated"])
     return Reply(status=response.status_code, headers=(), body=body, truncated=truncated)
 
@@ -193,7 +195,8 @@ def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str
         more += ": redirects are not followed" if 300 <= answer.status <= 399 else ""
         return _unusable(f"answered {answer.status}{more}")
     if answer.truncated:
-        return _unusable(f"answered with more than {ANSWER_BYTES} bytes")
+        long = len(answer.body) >= ANSWER_BYTES
+        return _unusable(f"answered with more than {ANSWER_BYTES} bytes" if long else "broke its answer off")
     try:
         granted = msgspec.json.decode(answer.body, type=_Granted)
     except msgspec.ValidationError:

@@ -20,11 +20,17 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (HEAD + b"X: a\r\nContent-Encoding: gzip\r\n\r\nno gzip\x00", b"no gzip\x00", "a"),
         (HEAD + b"X: a\r\n" + b"X: b\r\n" * HEAD_LINES + b"\r\nok", b"", "a"),
         (HEAD + b"X: a\r\nX-Long: " + b"b" * HEAD_BYTES + b"\r\n\r\nok", b"", "a"),
+        (HEAD + b"X: a\r\nContent-Length: 9\r\n\r\nok", b"ok", "a"),
+        (HEAD + b"X: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok", b"", "a"),
     ],
-    ids=["body", "NUL in a header", "no UTF-8 in a header", "not compressed", "many headers", "a long header"],
+    ids=[
+        *("body", "NUL in a header", "no UTF-8 in a header", "not compressed", "many headers", "a long header"),
+        *("a body that breaks off", "two lengths"),
+    ],
 )
 async def test_odd_bytes_are_stored(craft: Craft, raw: bytes, body: bytes, header: str) -> None:
-    """NUL bytes, invalid UTF-8 and heads of any length end a success's delivery as a success, with the bytes in the record."""
+    """NUL bytes, invalid UTF-8, heads of any length and bodies that break off end a success's
+    delivery as a success, with the bytes in the record."""
     async with Scripted(then_closing(raw)) as server, plainly() as sender:
         answer = (await attempt(sender, server.url)).answer
     webhook = await craft.hook()

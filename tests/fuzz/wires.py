@@ -96,7 +96,8 @@ def any_retry_after(raw: bytes) -> str:
     asked = came.retry_after
     assert asked is None or 0 <= asked <= LONGEST_WAIT
     digits = [int(value.strip()) for value in values if re.fullmatch(r"[0-9]{1,300}", value.strip(), re.ASCII)]
-    assert not digits or (asked is not None and asked >= min(max(digits), LONGEST_WAIT))
+    waits = [number for number in digits if number <= LONGEST_WAIT]
+    assert not waits or (asked is not None and asked >= max(waits))
     progress = Progress(attempts=1, first_try_at=NOW, halted=0.0)
     for chance in (0.0, 0.999):
         match retry.step(came, progress, SCHEDULE, now=NOW, chance=chance):

@@ -115,10 +115,12 @@ def test_both_policies_share_the_schedule(policy: Policy, status: int) -> None:
         (503, "0", 1, 0, 3),
         (503, "Sun, 06 Nov 1994 08:49:37 GMT", 1, 0, 3),
         # Beyond the window: its end.
-        (503, "999999999999999999999", 1, 0, 43200),
+        (503, "31536000", 1, 0, 43200),
         (503, "86400", 5, 43000, 200),
         # Not understood: as if absent.
         (503, "tomorrow", 1, 0, 3),
+        # An epoch is no wait.
+        (503, "1795845720", 1, 0, 3),
         # A 429 that names no wait it can be held to waits the floor, one that does waits what it says.
         (429, "tomorrow", 1, 0, 63),
         (429, "0", 1, 0, 3),

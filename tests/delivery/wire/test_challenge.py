@@ -51,10 +51,11 @@ def test_prefix_and_host_are_settings() -> None:
         reply(b'{"verification":"%s"}' % PROOF.encode()),
         reply(b'{"httpStatusCode":"201","verification":"%s"}\n' % PROOF.encode(), 201),
         reply(b'{"verification":"%s","nested":{"a":[1]}}' % PROOF.upper().encode(), 202),
+        reply(b'\xef\xbb\xbf{"verification":"%s"}' % PROOF.encode()),
     ],
 )
 def test_a_right_answer_verifies(answer: Reply) -> None:
-    """Any 2xx, other keys, white space and either case are fine."""
+    """Any 2xx, other keys, white space, either case and a byte-order mark are fine."""
     assert challenge.judge(answer, challenge=CHALLENGE, secrets=SECRETS) == Verified()
 
 

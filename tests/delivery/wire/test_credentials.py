@@ -229,6 +229,7 @@ async def test_http_basic_where_the_form_is_not_known(receiver: Receiver, clock:
         ([granted("a\r\nb")], "token endpoint answered with an access_token that cannot be sent as a header"),
         ([granted("")], "token endpoint answered with an access_token that cannot be sent as a header"),
         ([Answer(act="bomb")], "token endpoint answered with more than 65536 bytes"),
+        ([Answer(act="cut", body=b"{}")], "token endpoint broke its answer off"),
         ([Answer(act="close")], "token endpoint: connection closed by 127.0.0.1:{port} before an answer"),
     ],
 )

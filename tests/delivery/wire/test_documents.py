@@ -28,8 +28,8 @@ async def test_a_document() -> None:
 
 
 async def test_a_compressed_one() -> None:
-    """A server that compresses though it was not asked to is understood."""
-    packed = Answer(headers=(("Content-Encoding", "gzip"),), body=_gzip(b"{}"))
+    """A server that compresses though it was not asked to is understood, and so is a byte-order mark (RFC 8259 8.1)."""
+    packed = Answer(headers=(("Content-Encoding", "gzip"),), body=_gzip(b"\xef\xbb\xbf{}"))
     async with Receiver() as receiver:
         body = await read(receiver, packed)
 
@@ -43,6 +43,7 @@ async def test_a_compressed_one() -> None:
         (Answer(status=302, headers=(("Location", "/elsewhere"),)), "it answered 302"),
         (Answer(act="huge", size=DOCUMENT_BYTES + 65536), f"it is larger than {DOCUMENT_BYTES} bytes"),
         (Answer(act="bomb"), f"it is larger than {DOCUMENT_BYTES} bytes"),
+        (Answer(act="cut", body=b"{}"), "it broke off"),
         (Answer(act="close"), "connection closed by"),
     ],
 )

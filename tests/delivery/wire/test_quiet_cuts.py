@@ -29,7 +29,7 @@ class Cutter:
 
 
 async def _told(receiver: Receiver, url: str) -> list[object]:
-    """What the loop was told of one attempt that fails, and of the end of its transport."""
+    """What the loop was told of one attempt that has no whole answer, and of the end of its transport."""
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     async with opened(receiver.ca) as sender:
@@ -37,7 +37,7 @@ async def _told(receiver: Receiver, url: str) -> list[object]:
     # What is still to be told of the connection comes within the next turns.
     for _ in range(5):
         await asyncio.sleep(0)
-    return told if isinstance(answer, Failure) else [answer]
+    return told if isinstance(answer, Failure) or answer.truncated else [answer]
 
 
 async def _answered(answer: Answer) -> list[object]:
