@@ -194,7 +194,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         clock=clock,
         database=database,
         access=Access(database, base.vault, issuer=configuration.service.issuer, outside=base.outside),
-        types=Types(database),
+        types=Types(database, most=ground.max_event_types_per_workspace),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
         erasure=Erasure(database, clock, announce),

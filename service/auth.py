@@ -27,6 +27,8 @@ class Permission(StrEnum):
     ERASE = "events:erase"
     CREATE_EVENT_TYPES = "event-types:create"
     READ_EVENT_TYPES = "event-types:read"
+    UPDATE_EVENT_TYPES = "event-types:update"
+    DELETE_EVENT_TYPES = "event-types:delete"
     CREATE_WEBHOOKS = "webhooks:create"
     READ_WEBHOOKS = "webhooks:read"
     UPDATE_WEBHOOKS = "webhooks:update"
@@ -44,7 +46,12 @@ _SUBSCRIBE = _VIEW | {
     *(Permission.CREATE_WEBHOOKS, Permission.UPDATE_WEBHOOKS, Permission.DELETE_WEBHOOKS),
     *(Permission.CREATE_SUBSCRIPTIONS, Permission.UPDATE_SUBSCRIPTIONS, Permission.DELETE_SUBSCRIPTIONS),
 }
-_REGISTER = frozenset({Permission.CREATE_EVENT_TYPES, Permission.READ_EVENT_TYPES, Permission.READ_EVENTS})
+_REGISTER = frozenset(
+    {
+        *(Permission.CREATE_EVENT_TYPES, Permission.READ_EVENT_TYPES, Permission.READ_EVENTS),
+        *(Permission.UPDATE_EVENT_TYPES, Permission.DELETE_EVENT_TYPES),
+    }
+)
 
 #: greenlake.md D.16.
 PERMISSIONS = {
@@ -97,9 +104,14 @@ def scope(known: Caller) -> str | None:
     return None if Role.OPERATOR in known.roles else known.workspace_id
 
 
+def may(known: Caller, permission: Permission) -> bool:
+    """Whether one of the caller's roles has the permission."""
+    return any(permission in PERMISSIONS[role] for role in known.roles)
+
+
 def require(known: Caller, permission: Permission) -> None:
     """Raises Forbidden unless one of the caller's roles has the permission."""
-    if not any(permission in PERMISSIONS[role] for role in known.roles):
+    if not may(known, permission):
         roles = ", ".join(sorted(known.roles))
         description = f"Invalid Permission Error: the permission {permission} is not one of the role {roles}"
         raise Forbidden(Issue(subject="Authorization", description=description, source="header"))

@@ -15,6 +15,11 @@ PREFIX = "com.hpe.greenlake"
 #: GreenLake's own, and so far only, service manager.
 SERVICE_MANAGER = "HPE GreenLake Platform"
 
+#: The API group that is ours under every prefix: what asks for proofs and what tells of failed deliveries is sent by nobody else.
+OURS = "events"
+#: How the type of a challenge ends under every prefix: handlers sign what an event of such a type asks them to.
+CHALLENGE = ".webhooks.verification"
+
 _TOKEN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _VERSION = r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?"
 _RULES = {
@@ -106,6 +111,11 @@ def parse(event_type: str, *, prefix: str = PREFIX) -> Parts | None:
     if match is None:
         return None
     return Parts(api_group=match[1], version=match[2], resource_collection=match[3], event=match[4])
+
+
+def reserved(event_type: str, *, prefix: str = PREFIX) -> bool:
+    """Whether nobody but this service may send events of the type, or say anything about it."""
+    return event_type.startswith(f"{prefix}.{OURS}.") or event_type.endswith(CHALLENGE)
 
 
 def entry(

@@ -20,6 +20,7 @@ from subscriptions.types import Entry
 GREENLAKE = UUID(int=0)
 #: All ids below follow from names: every process, and every deployment, gives a thing the same one.
 _SPACE = uuid5(NAMESPACE_URL, "https://hooklake/catalogue")
+_LIVE = event_types.c.retired_at.is_(None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +55,7 @@ def type_id(event_type: str) -> UUID:
 async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
     """A page of the service managers by name, and how many there are."""
     name = event_types.c.service_manager
-    rows = (await connection.execute(_shelves(name).group_by(name).order_by(name))).all()
+    rows = (await connection.execute(_shelves(name).where(_LIVE).group_by(name).order_by(name))).all()
     found = [_shelf(manager_id(row.name), row) for row in rows]
     return found[offset : offset + limit], len(found)
 
@@ -62,7 +63,7 @@ async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> t
 async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
     """A page of a service manager's API groups by name, and how many it has; raises Absent."""
     name, owner = event_types.c.api_group, event_types.c.service_manager
-    rows = (await connection.execute(_shelves(name, owner).group_by(owner, name).order_by(name))).all()
+    rows = (await connection.execute(_shelves(name, owner).where(_LIVE).group_by(owner, name).order_by(name))).all()
     found = [
         _shelf(group_id(row.service_manager, row.name), row)
         for row in rows
@@ -76,11 +77,11 @@ async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offs
 async def types(connection: AsyncConnection, group: UUID, *, limit: int, offset: int) -> tuple[list[Entry], int]:
     """A page of an API group's event types in alphabetical order, and how many it has; raises Absent."""
     manager, name = event_types.c.service_manager, event_types.c.api_group
-    pairs = (await connection.execute(select(manager, name).distinct())).all()
+    pairs = (await connection.execute(select(manager, name).where(_LIVE).distinct())).all()
     pair = next((pair for pair in pairs if group_id(*pair) == group), None)
     if pair is None:
         raise Absent("API group", str(group))
-    mine = (manager == pair[0], name == pair[1])
+    mine = (manager == pair[0], name == pair[1], _LIVE)
     total = await connection.scalar(select(func.count()).select_from(event_types).where(*mine))
     ordered = select(event_types).where(*mine).order_by(event_types.c.type)
     rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()

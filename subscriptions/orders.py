@@ -216,7 +216,8 @@ async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None)
 
 async def _check(connection: AsyncConnection, orders: Sequence[Order], workspaces: Mapping[UUID, str]) -> None:
     wanted = {order.event_type for order in orders}
-    known = set(await connection.scalars(select(_types.c.type).where(_types.c.type.in_(wanted))))
+    live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
+    known = set(await connection.scalars(select(_types.c.type).where(*live)))
     standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
     taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
     issues = []

@@ -13,7 +13,7 @@ from subscriptions.database import Database, Raw
 from subscriptions.errors import Unavailable
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
-REVISION = "0004"
+REVISION = "0005"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

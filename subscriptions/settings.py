@@ -53,6 +53,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: GreenLake's limits (greenlake.md D.9).
     max_webhooks_per_workspace: int = 5
     max_subscriptions_per_webhook: int = 5
+    #: Event types that belong to one workspace, retired ones included; operators' own are not counted.
+    max_event_types_per_workspace: int = 200
     max_event_bytes: int = 65536
 
 

@@ -37,6 +37,11 @@ event_types = Table(
     Column("generation", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    #: Whose it is; null: the operators'.
+    Column("workspace_id", Text),
+    #: Since when it takes neither publications nor subscriptions.
+    Column("retired_at", Moment),
+    Index("event_types_of_workspace", "workspace_id"),
 )
 
 clients = Table(

@@ -5,9 +5,11 @@ What follows from them is left to the tests.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
+from msgspec import structs
 
 from delivery.ledger import claims, owing, records
 from delivery.ledger.owing import Candidate, Times, Way
@@ -21,6 +23,8 @@ from subscriptions.registry import Registry
 from subscriptions.vault import Vault
 from subscriptions.webhooks import Owner, Registration, Webhook
 from tests.clock import Clock
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
 OWNER = Owner(workspace_id=WORKSPACE, principal="user:1", created_by="a program")
@@ -38,6 +42,11 @@ class Result:
     request_headers: bytes = b"[]"
     response_headers: bytes | None = b"[]"
     response_body: bytes | None = b""
+
+
+def but(settings: Kind, **changes: Any) -> Kind:
+    """The settings with these values instead."""
+    return structs.replace(settings, **changes)
 
 
 def event(clock: Clock, *, workspace_id: str = WORKSPACE, **attributes: str) -> Event:

@@ -27,6 +27,11 @@ def hidden(secrets: tuple[str, ...], authorization: str | None) -> tuple[str, ..
     known = [secret for secret in secrets if len(secret) >= SHORTEST]
     if authorization:
         known.append(_credential(authorization))
+    return spelled_out(known)
+
+
+def spelled_out(known: Sequence[str]) -> tuple[str, ...]:
+    """Each of them as an answer may spell it, longest first."""
     # What cannot be encoded was never sent, and must not raise here.
     sendable = [secret.encode(errors="replace").decode() for secret in known]
     return tuple(sorted({spelled for secret in sendable for spelled in _spellings(secret)}, key=len, reverse=True))

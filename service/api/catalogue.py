@@ -1,24 +1,32 @@
-"""The catalogue over HTTP: which event types there are, how they are grouped, and how one is added.
+"""The catalogue over HTTP: which event types there are, how they are grouped, and how one is added, changed and retired.
 
 How a type is spelled is left to `subscriptions/catalogue.py`.
 """
 
+import logging
 from dataclasses import replace
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service import auth
 from service.api import reading, writing
 from service.doors import doors_of
 from subscriptions import catalogue, directory
 from subscriptions.catalogue import EventType
+from subscriptions.clients import WORKSPACE
 from subscriptions.directory import Shelf
 from subscriptions.errors import Issue, Refused
-from subscriptions.types import Entry
+from subscriptions.types import DETAILS, Entry
+
+log = logging.getLogger("hooklake.service")
 
 PAGE = 200
+#: Why a type is nobody's.
+ITSELF = "this service sends itself: nobody registers or publishes it"
 
 #: PostgreSQL keeps no NUL, and lists no line breaks.
 _Line = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -35,24 +43,70 @@ class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     service_manager: _Line | None = None
 
 
+class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of a change; null sets a detail back to what it is when nobody gives it, `workspaceId` to the operators."""
+
+    friendly_name: _Line | UnsetType | None = UNSET
+    description: _Prose | UnsetType | None = UNSET
+    api_group: _Line | UnsetType | None = UNSET
+    service_manager: _Line | UnsetType | None = UNSET
+    workspace_id: str | UnsetType | None = UNSET
+
+
 async def register(request: Request) -> Response:
     """POST /events/v1beta1/event-types: 201 with the new entry, 200 where it stands already.
 
     409 where it stands with another friendlyName, description, apiGroup or serviceManager than is asked for.
     """
-    doors = doors_of(request)
+    doors, by = doors_of(request), auth.scope(auth.caller(request))
     wanted = reading.decode(await reading.body(request), _Registration)
     told = {name: value for name, value in msgspec.structs.asdict(wanted).items() if name != "event_type" and value}
     entry = replace(_vetted(wanted.event_type, doors.ground.type_prefix), **told)
-    standing, new = await doors.types.register(entry, told=told, now=doors.clock())
-    return writing.json(_entry(standing), 201 if new else 200)
+    _check_group(entry)
+    standing, new = await doors.types.register(entry, told=told, by=by, now=doors.clock())
+    if new:
+        _tell("registered", standing.type, request)
+    return writing.json(_entry(standing, by), 201 if new else 200)
+
+
+async def read(request: Request) -> Response:
+    """GET /events/v1beta1/event-types/{eventType}"""
+    found = await doors_of(request).types.find(request.path_params["eventType"])
+    return writing.json(_entry(found, auth.scope(auth.caller(request))))
+
+
+async def change(request: Request) -> Response:
+    """PATCH /events/v1beta1/event-types/{eventType}: by its workspace; whose it is, by operators"""
+    doors, by = doors_of(request), auth.scope(auth.caller(request))
+    given = msgspec.structs.asdict(reading.decode(await reading.body(request), _Update))
+    told = {name: value for name, value in given.items() if value is not UNSET}
+    entry = _vetted(request.path_params["eventType"], doors.ground.type_prefix)
+    if told.get("workspace_id") is not None and not WORKSPACE.match(told["workspace_id"]):
+        raise Refused(Issue(subject="workspaceId", description="must be 32 lower-case hexadecimal digits, or null"))
+    values = {
+        name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in told.items()
+    }
+    _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
+    changed = await doors.types.change(entry.type, values, by=by, now=doors.clock())
+    _tell("changed", changed.type, request)
+    return writing.json(_entry(changed, by))
+
+
+async def retire(request: Request) -> Response:
+    """DELETE /events/v1beta1/event-types/{eventType}: 204; no publication and no new subscription within ten seconds"""
+    doors, by = doors_of(request), auth.scope(auth.caller(request))
+    entry = _vetted(request.path_params["eventType"], doors.ground.type_prefix)
+    await doors.types.retire(entry.type, by=by, now=doors.clock())
+    _tell("retired", entry.type, request)
+    return Response(status_code=204)
 
 
 async def listed(request: Request) -> Response:
     """GET /events/v1beta1/event-types: the catalogue in alphabetical order."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     entries, total = await doors_of(request).types.page(limit=limit, offset=offset)
-    return writing.page([_entry(entry) for entry in entries], offset=offset, total=total)
+    by = auth.scope(auth.caller(request))
+    return writing.page([_entry(entry, by) for entry in entries], offset=offset, total=total)
 
 
 async def service_managers(request: Request) -> Response:
@@ -107,6 +161,8 @@ def _event(entry: Entry) -> dict[str, object]:
 
 
 def _vetted(event_type: str, prefix: str) -> EventType:
+    if catalogue.reserved(event_type, prefix=prefix):
+        raise Refused(Issue(subject="eventType", description=f"{event_type[:200]} is a type that {ITSELF}"))
     try:
         return catalogue.entry(event_type, prefix=prefix)
     except Refused as refused:
@@ -116,8 +172,20 @@ def _vetted(event_type: str, prefix: str) -> EventType:
         ) from None
 
 
-def _entry(entry: Entry) -> dict[str, object]:
-    return {
+def _check_group(entry: EventType) -> None:
+    """Raises Refused for a type that would stand among those of this service."""
+    if entry.api_group.strip().lower() == catalogue.OURS and entry.service_manager == catalogue.SERVICE_MANAGER:
+        raise Refused(Issue(subject="apiGroup", description=f"{catalogue.OURS} holds the types that {ITSELF}"))
+
+
+def _tell(what: str, event_type: str, request: Request) -> None:
+    known = auth.caller(request)
+    log.info("type.%s type=%r workspace=%s by=%s", what, event_type, known.workspace_id, known.client_id)
+
+
+def _entry(entry: Entry, by: str | None) -> dict[str, object]:
+    """`workspaceId` for operators (`by` None) and for the workspace itself; absent where it is the operators'."""
+    body: dict[str, object] = {
         "eventType": entry.type,
         "apiGroup": entry.api_group,
         "serviceManager": entry.service_manager,
@@ -127,3 +195,5 @@ def _entry(entry: Entry) -> dict[str, object]:
         "createdAt": writing.moment(entry.created_at),
         "updatedAt": writing.moment(entry.updated_at),
     }
+    shown = entry.workspace_id is not None and by in (None, entry.workspace_id)
+    return body | ({"workspaceId": entry.workspace_id} if shown else {})

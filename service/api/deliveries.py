@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from delivery.history import Item, Pairs, Retried
 from service import auth
-from service.api import reading, writing
+from service.api import reading, redaction, writing
+from service.auth import Permission
 from service.doors import doors_of
 
 LIMIT = 200
@@ -28,8 +29,10 @@ async def recent(request: Request) -> Response:
     """`GET /events/v1beta1/webhooks/{id}/recent-deliveries`"""
     webhook = reading.identifier(request, "id", "Webhook")
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
-    scope = auth.scope(auth.caller(request))
-    items, total = await doors_of(request).history.recent(scope, webhook, limit=limit, offset=offset)
+    caller = auth.caller(request)
+    items, total = await doors_of(request).history.recent(auth.scope(caller), webhook, limit=limit, offset=offset)
+    if not auth.may(caller, Permission.UPDATE_WEBHOOKS):
+        items = [redaction.redacted(item) for item in items]
     return writing.page([_item(item) for item in items], offset=offset, total=total)
 
 

@@ -17,8 +17,9 @@ from delivery.intake import Receipt
 from delivery.traces import Trace
 from service import auth
 from service.api import reading, writing
+from service.api.catalogue import ITSELF
 from service.doors import Doors, doors_of
-from subscriptions import codec, events, occurrences, relays
+from subscriptions import catalogue, codec, events, occurrences, relays
 from subscriptions.access import Caller
 from subscriptions.errors import Absent, Forbidden, Issue, Refused
 from subscriptions.events import Event, Occurrence
@@ -129,15 +130,12 @@ def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event
 
 async def _published(doors: Doors, typed: Sequence[Event], field: str, many: bool) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
-    unknown = await doors.types.unknown({event.type for event in typed})
-    if unknown:
+    if wrong := await _wrong_types(doors, {event.type for event in typed}):
         raise Refused(
             *(
-                Issue(
-                    subject=f"[{index}].{field}" if many else field, description=f"event type {event.type} {REGISTER}"
-                )
+                Issue(subject=f"[{index}].{field}" if many else field, description=wrong[event.type])
                 for index, event in enumerate(typed)
-                if event.type in unknown
+                if event.type in wrong
             )
         )
     told = None
@@ -150,6 +148,15 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
     shown = [_receipt(receipt) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, told)
+
+
+async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
+    """Those that nothing can be published under, each with the reason."""
+    prefix = doors.ground.type_prefix
+    wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
+    for each in await doors.types.unknown(types - wrong.keys()):
+        wrong[each] = f"event type {each} {REGISTER}"
+    return wrong
 
 
 def _at(index: int, refused: Refused, many: bool) -> Refused:

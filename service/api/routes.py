@@ -31,6 +31,8 @@ from service.auth import Handler, Permission, guarded
 
 EVENTS = "/events/v1beta1"
 WEBHOOK = EVENTS + "/webhooks/{id}"
+#: A type of another prefix may hold slashes.
+EVENT_TYPE = EVENTS + "/event-types/{eventType:path}"
 OAUTH = "/authorization/v2"
 
 #: Asked for nothing: these are how one gets in, and how one sees that there is somebody in.
@@ -52,6 +54,9 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("DELETE", EVENTS + "/events", erasures.workspace, Permission.ERASE),
     ("POST", EVENTS + "/event-types", catalogue.register, Permission.CREATE_EVENT_TYPES),
     ("GET", EVENTS + "/event-types", catalogue.listed, Permission.READ_EVENT_TYPES),
+    ("GET", EVENT_TYPE, catalogue.read, Permission.READ_EVENT_TYPES),
+    ("PATCH", EVENT_TYPE, catalogue.change, Permission.UPDATE_EVENT_TYPES),
+    ("DELETE", EVENT_TYPE, catalogue.retire, Permission.DELETE_EVENT_TYPES),
     ("POST", EVENTS + "/webhooks", webhooks.create, Permission.CREATE_WEBHOOKS),
     ("GET", EVENTS + "/webhooks", webhooks.listed, Permission.READ_WEBHOOKS),
     ("GET", WEBHOOK, webhooks.read, Permission.READ_WEBHOOKS),

@@ -147,7 +147,7 @@ async def _prepared(ground: Ground) -> dict[str, str]:
     database = Database(ground)
     now = datetime.now(UTC)
     for entry in catalogue.DOCUMENTED:
-        await Types(database).register(entry, told=DETAILS, now=now)
+        await Types(database).register(entry, told=DETAILS, by=None, now=now)
     draft = Draft(workspace_id=WORKSPACE, name="everything", roles=frozenset(Role), any_workspace=True)
     async with database.transaction() as connection:
         client, secret = await clients.create(connection, draft, now=now)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from delivery.lifecycle import State
-from service.api.routes import EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
+from service.api.routes import EVENT_TYPE, EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
 from service.auth import PERMISSIONS
 from subscriptions.clients import Role
 from subscriptions.database import Database
@@ -58,6 +58,9 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("DELETE", EVENTS + "/events"): OPERATORS,
     ("POST", EVENTS + "/event-types"): SHARED,
     ("GET", EVENTS + "/event-types"): SHARED,
+    ("GET", EVENT_TYPE): SHARED,
+    ("PATCH", EVENT_TYPE): SHARED,
+    ("DELETE", EVENT_TYPE): SHARED,
     ("POST", EVENTS + "/webhooks"): OWN,
     ("GET", EVENTS + "/webhooks"): OWN,
     ("GET", WEBHOOK): Case(path=HOOK),

@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/catalogue.py`.
 """
 
-from service.api.contract.operation import JSON, Operation, paging
+from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging
 from service.api.contract.shapes import MOMENT, Json, given, literal, moment, page, ref, taken, text, uuid, whole
 from service.api.contract.subscriptions import EXPIRING
 from service.auth import Permission
@@ -32,6 +32,21 @@ _ENTRY: dict[str, Json] = {
     "description": text(),
 }
 
+_SAID: dict[str, Json] = {
+    name: {"type": ["string", "null"], "maxLength": longest, "pattern": pattern}
+    for name, longest, pattern in (
+        ("friendlyName", 200, _LINE),
+        ("description", 2000, _PROSE),
+        ("apiGroup", 200, _LINE),
+        ("serviceManager", 200, _LINE),
+    )
+}
+_NAMED = {
+    "eventType": text(
+        "The event type; what it holds beside letters, digits, `.` and `-` is percent-encoded.", minLength=1
+    )
+}
+
 SCHEMAS: dict[str, Json] = {
     "ServiceManager": given(
         _item("events/service-manager", text()),
@@ -53,6 +68,11 @@ SCHEMAS: dict[str, Json] = {
     ),
     "EventType": given(
         {**_ENTRY, **_DATED},
+        {
+            "workspaceId": text(
+                "Whose it is: shown to that workspace and to operators; absent where it is the operators'."
+            )
+        },
         examples=[
             {
                 "eventType": EXPIRING,
@@ -72,18 +92,22 @@ SCHEMAS: dict[str, Json] = {
                 "`com.hpe.greenlake.<group>.<version>[.<collection>].<event>`, or any other CloudEvents type."
             )
         },
-        {
-            name: {"type": ["string", "null"], "maxLength": longest, "pattern": pattern}
-            for name, longest, pattern in (
-                ("friendlyName", 200, _LINE),
-                ("description", 2000, _PROSE),
-                ("apiGroup", 200, _LINE),
-                ("serviceManager", 200, _LINE),
-            )
-        },
+        _SAID,
         examples=[
             {"eventType": "com.hpe.greenlake.compute-ops.v1.servers.rebooted", "friendlyName": "Server rebooted"}
         ],
+    ),
+    "EventTypeUpdate": taken(
+        {},
+        {
+            **_SAID,
+            "workspaceId": {
+                "type": ["string", "null"],
+                "description": "Whose it is to be; null: the operators'. For operators alone.",
+                "pattern": "^[0-9a-f]{32}$",
+            },
+        },
+        examples=[{"friendlyName": "Server rebooted"}],
     ),
     "ServiceManagerList": page("ServiceManager"),
     "ApiGroupList": page("ApiGroup"),
@@ -141,11 +165,54 @@ OPERATIONS = (
         id="registerEventType",
         permission=Permission.CREATE_EVENT_TYPES,
         summary="Register an event type",
-        description="201 for a new one, 200 where it stands already, 409 where it stands with other details than are given.",
+        description="201 for a new one, 200 where it stands already, 409 where it stands with other details than are given. It "
+        "belongs to the caller's workspace, or to operators: they alone change and retire it. A workspace has so many types "
+        "(`HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE`), retired ones included; over it: 403 "
+        "`HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`. Types of the API group `events` under the prefix, and all that end in "
+        "`.webhooks.verification`, are sent by this service alone (400).",
         body={JSON: ref("EventTypeInput")},
         success=201,
         answer=ref("EventType"),
         errors=(400, 409, 413, 422),
         others={200: {"description": "It stands already.", "content": {JSON: {"schema": ref("EventType")}}}},
+    ),
+    Operation(
+        method="GET",
+        path=PATH + "/event-types/{eventType}",
+        tag=TAG,
+        id="readEventType",
+        permission=Permission.READ_EVENT_TYPES,
+        summary="Read one event type",
+        names=_NAMED,
+        answer=ref("EventType"),
+        errors=(404,),
+    ),
+    Operation(
+        method="PATCH",
+        path=PATH + "/event-types/{eventType}",
+        tag=TAG,
+        id="updateEventType",
+        permission=Permission.UPDATE_EVENT_TYPES,
+        summary="Change what an event type is called, or whose it is",
+        description="Only what is given changes; null sets a detail back to what it is when nobody gives it. For the workspace "
+        "that it belongs to, and for operators.",
+        names=_NAMED,
+        body={MERGE_PATCH: ref("EventTypeUpdate"), JSON: ref("EventTypeUpdate")},
+        answer=ref("EventType"),
+        errors=(400, 404, 413, 415, 422),
+    ),
+    Operation(
+        method="DELETE",
+        path=PATH + "/event-types/{eventType}",
+        tag=TAG,
+        id="retireEventType",
+        permission=Permission.DELETE_EVENT_TYPES,
+        summary="Retire an event type",
+        description="It is in no list any more; within ten seconds nothing is published under it, and nobody subscribes to it. "
+        "Subscriptions that stand stay. For the workspace that it belongs to, which may register it again, and for operators: "
+        "what they retire is theirs from then on.",
+        names=_NAMED,
+        success=204,
+        errors=(400, 404),
     ),
 )

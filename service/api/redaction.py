@@ -1,0 +1,44 @@
+"""What those who may only look do not see of a delivery: signatures, proofs of the secret, and credentials.
+
+With one of them they could speak to the receiver as if they were Hooklake. The secrets themselves are never recorded
+(`delivery/wire/masking.py`).
+"""
+
+import re
+from dataclasses import replace
+
+from delivery.history import Item, Pairs
+from delivery.wire import masking
+from delivery.wire.masking import MASK
+
+SIGNATURES = frozenset({"hpe-webhook-signature", "hpe-webhook-signature2", "webhook-signature"})
+CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+#: An HMAC-SHA256 in hexadecimal: what HPE's signatures are, and what answers a challenge.
+DIGEST = re.compile(r"[0-9A-Fa-f]{64,}")
+#: What stands before a signature within its header.
+SCHEMES = ("sha256=", "v1,")
+
+
+def redacted(item: Item) -> Item:
+    """The delivery with `***` in the place of each, in what was sent and in what was answered."""
+    signed = [value for name, value in item.request_headers if name.lower() in SIGNATURES]
+    spelled = masking.spelled_out([_bare(part) for value in signed for part in value.split()])
+    answered = masking.in_headers(item.response_headers, spelled)
+    body = masking.in_body(item.response_body, spelled, truncated=False)
+    return replace(
+        item,
+        request_headers=_masked(item.request_headers, SIGNATURES | CREDENTIALS),
+        response_headers=tuple((name, DIGEST.sub(MASK, value)) for name, value in _masked(answered, CREDENTIALS)),
+        # As Latin-1 each byte is one character, whatever the body is.
+        response_body=DIGEST.sub(MASK, body.decode("latin-1")).encode("latin-1"),
+    )
+
+
+def _masked(headers: Pairs, names: frozenset[str]) -> Pairs:
+    return tuple((name, MASK if name.lower() in names else value) for name, value in headers)
+
+
+def _bare(signature: str) -> str:
+    for scheme in SCHEMES:
+        signature = signature.removeprefix(scheme)
+    return signature

@@ -1,0 +1,205 @@
+"""Whose an event type is: what its workspace, operators and strangers may do with it, and which types are nobody's."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from service.app import Configuration
+from service.doors import Doors
+from subscriptions.clients import Role
+from subscriptions.database import Database
+from subscriptions.types import Types
+from subscriptions.webhooks import Webhook
+from tests import builders
+from tests.builders import Result
+from tests.clock import Clock
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
+
+EVENTS = "/events/v1beta1"
+PATH = EVENTS + "/event-types"
+BILLED = "com.hpe.greenlake.billing.v1.invoices.billed"
+VERIFICATION = "com.hpe.greenlake.events.v1beta1.webhooks.verification"
+FAILED = "com.hpe.greenlake.events.v1beta1.webhooks.delivery-failed"
+OCCURRENCE = {
+    "apiGroup": "billing",
+    "apiVersion": "v1",
+    "resourceCollection": "invoices",
+    "event": "billed",
+    "data": {"id": "1"},
+}
+
+
+@pytest.fixture
+def configuration(configuration: Configuration) -> Configuration:
+    return replace(configuration, ground=builders.but(configuration.ground, max_event_types_per_workspace=3))
+
+
+async def test_an_operator_takes_a_squatted_type_over(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Strangers can neither change nor retire a type; operators can, and can hand it to the workspace whose it should be."""
+    squatter = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    billing, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
+    await api.post(PATH, json={"eventType": BILLED, "description": "Send me money."}, headers=squatter)
+    path, words = f"{PATH}/{BILLED}", {"description": "An invoice was sent."}
+
+    refused = [await api.patch(path, json=words, headers=billing), await api.delete(path, headers=billing)]
+    handed = await api.patch(path, json={"workspaceId": WORKSPACE}, headers=operator)
+    changed = await api.patch(path, json=words, headers=billing)
+    lost = await api.patch(path, json=words, headers=squatter)
+
+    assert [response.status_code for response in refused] == [403, 403]
+    assert (handed.status_code, handed.json()["workspaceId"]) == (200, WORKSPACE)
+    assert (changed.status_code, lost.status_code) == (200, 403)
+    assert (changed.json()["description"], changed.json()["generation"]) == ("An invoice was sent.", 3)
+
+
+async def test_what_the_owner_may_change(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Its workspace says what a type is called; whose it is, operators alone."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    await api.post(PATH, json={"eventType": BILLED}, headers=publisher)
+
+    told = await api.patch(f"{PATH}/{BILLED}", json={"friendlyName": "Billed"}, headers=publisher)
+    given = await api.patch(f"{PATH}/{BILLED}", json={"workspaceId": OTHER_WORKSPACE}, headers=publisher)
+    wrong = await api.patch(
+        f"{PATH}/{BILLED}", json={"workspaceId": "nobody"}, headers=await callers.headers(Role.OPERATOR)
+    )
+    absent = await api.patch(f"{PATH}/com.acme.nothing", json={"friendlyName": "x"}, headers=publisher)
+
+    assert (told.status_code, told.json()["friendlyName"]) == (200, "Billed")
+    assert [given.status_code, wrong.status_code, absent.status_code] == [403, 400, 404]
+
+
+async def test_a_retired_type(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+    """Is in no list, takes no publication and no subscription, and is registered again by those it belongs to alone."""
+    publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
+    stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    await api.post(PATH, json={"eventType": BILLED}, headers=publisher)
+    before = await api.post(EVENTS + "/occurrences", json=OCCURRENCE, headers=publisher)
+
+    retired = await api.delete(f"{PATH}/{BILLED}", headers=publisher)
+    twice = await api.delete(f"{PATH}/{BILLED}", headers=publisher)
+    listed = (await api.get(PATH, headers=publisher)).json()
+    published = await api.post(EVENTS + "/occurrences", json=OCCURRENCE, headers=publisher)
+    squatted = await api.post(PATH, json={"eventType": BILLED}, headers=stranger)
+    again = await api.post(PATH, json={"eventType": BILLED, "friendlyName": "New"}, headers=publisher)
+    after = await api.post(EVENTS + "/occurrences", json=OCCURRENCE, headers=publisher)
+
+    assert (before.status_code, retired.status_code, twice.status_code) == (202, 204, 404)
+    assert BILLED not in [item["eventType"] for item in listed["items"]]
+    assert (published.status_code, squatted.status_code) == (400, 409)
+    assert (again.status_code, again.json()["friendlyName"], after.status_code) == (201, "New", 202)
+    # What an operator retires is the operators' from then on.
+    await api.delete(f"{PATH}/{BILLED}", headers=operator)
+    assert (await api.post(PATH, json={"eventType": BILLED}, headers=publisher)).status_code == 409
+
+
+async def test_a_retirement_reaches_other_processes(
+    doors: Doors, database: Database, clock: Clock, api: httpx.AsyncClient, callers: Callers
+) -> None:
+    """What a process has seen in the catalogue it asks for again, once that is some seconds old."""
+    steady = [0.0]
+    other = Types(database, steady=lambda: steady[0])
+    publisher = await callers.headers(Role.PUBLISHER)
+    await api.post(PATH, json={"eventType": BILLED}, headers=publisher)
+    assert await other.unknown({BILLED}) == set()
+
+    await api.delete(f"{PATH}/{BILLED}", headers=publisher)
+
+    assert await other.unknown({BILLED}) == set()
+    steady[0] += 11.0
+    assert await other.unknown({BILLED}) == {BILLED}
+
+
+async def test_a_workspace_has_so_many_types(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Retired ones count; operators are not counted."""
+    publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
+    names = [f"com.acme.v1.n{number}" for number in range(4)]
+    made = [await api.post(PATH, json={"eventType": name}, headers=publisher) for name in names[:3]]
+    await api.delete(f"{PATH}/{names[0]}", headers=publisher)
+
+    over = await api.post(PATH, json={"eventType": names[3]}, headers=publisher)
+    stands = await api.post(PATH, json={"eventType": names[1]}, headers=publisher)
+    theirs = await api.post(PATH, json={"eventType": names[3]}, headers=operator)
+
+    assert [response.status_code for response in made] == [201] * 3
+    assert (over.status_code, over.json()["errorCode"]) == (403, "HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN")
+    assert (stands.status_code, theirs.status_code) == (200, 201)
+
+
+@pytest.mark.parametrize(
+    "name", [VERIFICATION, FAILED, "com.hpe.greenlake.events.v2.things.made", "a.webhooks.verification"]
+)
+async def test_what_we_send_ourselves(api: httpx.AsyncClient, callers: Callers, name: str) -> None:
+    """Nobody registers it, changes it, or publishes under its name: a handler would sign any text as if we had asked."""
+    operator = await callers.headers(Role.OPERATOR)
+    both = await callers.headers(Role.OPERATOR, Role.PUBLISHER)
+    *front, collection, event = name.split(".")
+    occurrence = {**OCCURRENCE, "apiGroup": "events", "resourceCollection": collection, "event": event}
+    occurrence["apiVersion"] = front[-1] if front[-1].startswith("v") else "v1"
+    relayed = {"specversion": "1.0", "id": "1", "source": "/x", "type": name, "data": {"challengeRequest": "pay"}}
+
+    answers = [
+        await api.post(PATH, json={"eventType": name}, headers=operator),
+        await api.patch(f"{PATH}/{name}", json={"description": "x"}, headers=operator),
+        await api.delete(f"{PATH}/{name}", headers=operator),
+        await api.post(EVENTS + "/occurrences", json=occurrence, headers=both),
+        await api.post(
+            EVENTS + "/cloudevents", json=relayed, headers=both | {"Content-Type": "application/cloudevents+json"}
+        ),
+    ]
+
+    assert [response.status_code for response in answers] == [400] * 5, [response.text for response in answers]
+    assert all("sends itself" in response.json()["message"] for response in answers), [r.text for r in answers]
+
+
+@pytest.fixture
+async def hook(database: Database, clock: Clock) -> Webhook:
+    return await builders.webhook(database, clock)
+
+
+ANSWER = "ab" * 32
+SIGNED: list[list[str]] = [
+    ["HPE-Webhook-Signature", "sha256=" + "1" * 64],
+    ["HPE-Webhook-Signature2", "sha256=" + "2" * 64],
+    ["webhook-id", "kept"],
+    ["webhook-signature", "v1,c2lnbmF0dXJl v1,b3RoZXI="],
+]
+
+
+async def recent(api: httpx.AsyncClient, hook: Webhook, headers: dict[str, str]) -> Any:
+    [item] = (await api.get(f"{EVENTS}/webhooks/{hook.id}/recent-deliveries", headers=headers)).json()["items"]
+    return item
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"verification": ANSWER, "echo": SIGNED}),
+        json.dumps({"a": [{"veri\u0066ication": ANSWER}]}).replace("verif", "veri\\u0066"),
+        "not JSON, 'verification' : " + ANSWER.upper(),
+    ],
+)
+async def test_a_viewer_cannot_sign(
+    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook, body: str
+) -> None:
+    """Who may only look sees neither signatures nor proofs of the secret nor credentials; who may change the webhook does."""
+    result = Result(
+        request_headers=json.dumps(SIGNED).encode(),
+        response_headers=json.dumps(
+            [["X-Echo", SIGNED[0][1]], ["Authorization", "Bearer t"], ["Set-Cookie", "k"]]
+        ).encode(),
+        response_body=body.encode(),
+    )
+    await builders.tried(database, clock, builders.event(clock), hook.id, result)
+
+    viewed = await recent(api, hook, await callers.headers(Role.VIEWER))
+    owned = await recent(api, hook, await callers.headers(Role.SUBSCRIBER))
+
+    secrets = [ANSWER, "1" * 64, "2" * 64, "c2lnbmF0dXJl", "b3RoZXI="]
+    assert not [each for each in secrets if each in json.dumps(viewed).lower() or each in json.dumps(viewed)]
+    assert viewed["requestHeaders"]["HPE-Webhook-Signature"] == ["***"]
+    assert viewed["requestHeaders"]["webhook-id"] == ["kept"]
+    assert (viewed["responseHeaders"]["Authorization"], viewed["responseHeaders"]["Set-Cookie"]) == (["***"], ["***"])
+    assert (owned["responseBody"], owned["requestHeaders"]["HPE-Webhook-Signature"]) == (body, [SIGNED[0][1]])
