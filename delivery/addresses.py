@@ -3,6 +3,8 @@
 Unsealing them is the registry's, using them the wire's.
 """
 
+from msgspec.structs import replace
+
 from delivery.wire.sender import Destination
 from subscriptions.registry import Hook
 
@@ -18,3 +20,8 @@ def destination(hook: Hook) -> Destination:
         trust=hook.trust,
         request_origin=hook.request_origin,
     )
+
+
+def bare(to: Destination) -> Destination:
+    """The same place without the credentials: for one that has not proved itself yet."""
+    return replace(to, authorization=None, grant=None)

@@ -4,6 +4,8 @@ What its answers make of the webhook is left to `greeting.py`.
 """
 
 import asyncio
+import functools
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +18,14 @@ from delivery.judgement.pace import KEEP, SILENCE, Terms
 from delivery.settings import Settings
 from delivery.wire import causes, challenge
 from delivery.wire.challenge import Origin, Unverified, Verified
+from delivery.wire.credentials import LEAST, Exchange
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions.registry import Hook
 
 HEADERS = (("Content-Type", "application/json"),)
+#: Answers by which a destination asks for credentials; gateways that want a key say 403.
+ASKING = frozenset({401, 403})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +73,13 @@ class Handshake:
         if hook.sealed is not None:
             return SILENCE
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
-        answer = await _answer(self._sender.options(addresses.destination(hook), origin=origin, deadline=deadline))
+        answer = await _answer(self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline))
         if isinstance(answer, Failure):
             return SILENCE
         return pace.terms(answer.status, answer.headers, origin=origin)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
-        """Signed and authorised as a delivery is (greenlake.md D.6)."""
+        """Signed as a delivery is (greenlake.md D.6)."""
         question, key = str(uuid4()), str(uuid4())
         body = challenge.event(
             challenge=question,
@@ -85,8 +90,23 @@ class Handshake:
         )
         parcel = Parcel(id=key, body=body, headers=HEADERS)
         deadline = self._settings.challenge_timeout
-        answer = await _answer(self._sender.send(parcel, addresses.destination(hook), deadline=deadline))
+        answer = await _answer(self._introduced(hook, functools.partial(self._sender.send, parcel), deadline))
         return challenge.judge(answer, challenge=question, secrets=hook.secrets), answer
+
+    async def _introduced(self, hook: Hook, exchange: Exchange, deadline: float) -> Attempt:
+        """One exchange; credentials go along where the destination has proved itself, or once it asks for them.
+
+        Until then a mistyped host, or one that was given up to somebody else, would be told them (decision 10).
+        """
+        to = addresses.destination(hook)
+        bare = addresses.bare(to)
+        if hook.sendable or to == bare:
+            return await exchange(to, deadline=deadline)
+        began = time.monotonic()
+        first = await exchange(bare, deadline=deadline)
+        left = round(deadline - (time.monotonic() - began), 1)
+        asks = isinstance(first.answer, Reply) and first.answer.status in ASKING
+        return await exchange(to, deadline=left) if asks and left > deadline * LEAST else first
 
 
 async def _answer(trying: Awaitable[Attempt]) -> Reply | Failure:

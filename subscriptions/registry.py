@@ -3,7 +3,8 @@
 What they subscribe to is left to `orders.py`; statuses, epochs and challenges, once a row stands, to `delivery/greeting.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Row, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscriptions import tables, webhooks
+from subscriptions import origins, tables, webhooks
 from subscriptions.database import Raw
 from subscriptions.errors import Absent, Issue, LimitReached, Refused, Sealed
 from subscriptions.trust import Trust
@@ -29,7 +30,8 @@ _shown = [
 
 HOOKS = """
 SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, content_mode, challenge_request_enabled,
-    auth_type, api_key, client_id, client_secret, issuer_url, request_origin, ca_bundle, client_certificate, client_key
+    auth_type, api_key, client_id, client_secret, issuer_url, request_origin, ca_bundle, client_certificate, client_key,
+    status IN ('ACTIVE', 'WARNING') AS sendable
 FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 
@@ -54,6 +56,8 @@ class Hook:
     trust: Trust | None
     content_mode: str
     challenge_request_enabled: bool
+    #: Deliveries may go to it: its destination has proved itself, or does not have to.
+    sendable: bool
     #: The origin that the destination allowed and that requests repeat; empty before a handshake (cloudevents.md W8).
     request_origin: str
     #: Why they could not be unsealed, as a sentence; None where they were.
@@ -88,7 +92,7 @@ class Registry:
         pending = registration.challenge_request_enabled
         await connection.execute(
             insert(_table).values(
-                **self._sealed(key, configuration),
+                **self._sealed(key, configuration, configuration),
                 id=key,
                 workspace_id=owner.workspace_id,
                 paused=False,
@@ -118,10 +122,11 @@ class Registry:
             await _free(connection, current.workspace_id, change.name)
         if not values:
             return current
+        urls = {name: str(values.get(name, getattr(current, name))) for name in ("destination", "issuer_url")}
         await connection.execute(
             update(_table)
             .where(_table.c.id == webhook_id)
-            .values(**self._sealed(webhook_id, values), generation=_table.c.generation + 1, updated_at=now)
+            .values(**self._sealed(webhook_id, values, urls), generation=_table.c.generation + 1, updated_at=now)
         )
         return await self.find(connection, None, webhook_id)
 
@@ -186,7 +191,7 @@ class Registry:
                     issuer_url=row["issuer_url"],
                     client_id=row["client_id"],
                     client_secret=self._unsealed(row, "client_secret"),
-                    trust=trust if webhooks.same_origin(row["issuer_url"], row["destination"]) else None,
+                    trust=trust if origins.same(row["issuer_url"], row["destination"]) else None,
                 )
         except Sealed as error:
             secrets, reason = (), str(error)
@@ -202,6 +207,7 @@ class Registry:
             trust=trust,
             content_mode=row["content_mode"],
             challenge_request_enabled=row["challenge_request_enabled"],
+            sendable=row["sendable"],
             request_origin=row["request_origin"],
             sealed=reason,
         )
@@ -213,15 +219,16 @@ class Registry:
         return Trust(ca_bundle=row["ca_bundle"], client_certificate=row["client_certificate"], client_key=key)
 
     def _unsealed(self, row: Raw, column: str) -> str:
-        return self._vault.unseal(row[column], context=place(row["id"], column))
+        return opened(self._vault, row[column], origins.places(row["id"], column, row))[0]
 
-    def _sealed(self, webhook_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
-        """The values with secrets sealed; an empty secret is none."""
+    def _sealed(self, webhook_id: UUID, values: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+        """The values with secrets sealed for where `urls` lead; an empty secret is none."""
         sealed = dict(values)
         for column in webhooks.SECRETS:
             if column in sealed:
                 text = sealed[column]
-                sealed[column] = self._vault.seal(text, context=place(webhook_id, column)) if text else None
+                place = origins.places(webhook_id, column, urls)[0]
+                sealed[column] = self._vault.seal(text, context=place) if text else None
         return sealed
 
     def _check(self, destination: str) -> None:
@@ -259,6 +266,13 @@ def _webhook(row: Row[Any]) -> Webhook:
     return Webhook(**row._mapping)
 
 
-def place(webhook_id: UUID, column: str) -> bytes:
-    """What the sealed text in a webhook's column is bound to."""
-    return f"webhook:{webhook_id}:{column}".encode()
+def opened(vault: Vault, sealed: bytes, places: Sequence[bytes]) -> tuple[str, bytes]:
+    """The text, and the one of the places that it is bound to; raises Sealed as the first of them has it."""
+    try:
+        return vault.unseal(sealed, context=places[0]), places[0]
+    except Sealed:
+        if len(places) == 1:
+            raise
+        with suppress(Sealed):
+            return vault.unseal(sealed, context=places[-1]), places[-1]
+        raise

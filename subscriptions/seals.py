@@ -4,12 +4,12 @@ Which keys there are is left to the setting, what a seal is to `vault.py`.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from subscriptions import keyring, registry, webhooks
+from subscriptions import keyring, origins, registry, webhooks
 from subscriptions.database import Database, Raw
 from subscriptions.errors import Sealed
 from subscriptions.vault import Vault
@@ -31,13 +31,22 @@ class Shelf:
     start: UUID | str
     #: The columns that hold a sealed text, nothing, or no bytes.
     columns: tuple[str, ...]
-    #: What the text of a row's column is bound to.
-    place: Callable[[Any, str], bytes]
+    #: What the text of a row's column is bound to, by its key, the column and `beside`; the last, if not the first, of old.
+    places: Callable[[Any, str, Raw], Sequence[bytes]]
+    #: The columns that say so too.
+    beside: tuple[str, ...] = ()
 
 
-WEBHOOKS = Shelf(table="webhooks", key="id", start=UUID(int=0), columns=webhooks.SECRETS, place=registry.place)
+WEBHOOKS = Shelf(
+    table="webhooks",
+    key="id",
+    start=UUID(int=0),
+    columns=webhooks.SECRETS,
+    places=origins.places,
+    beside=("destination", "issuer_url"),
+)
 SIGNING = Shelf(
-    table="signing_keys", key="kid", start="", columns=("private_key",), place=lambda kid, _column: keyring.place(kid)
+    table="signing_keys", key="kid", start="", columns=("private_key",), places=lambda kid, *_: (keyring.place(kid),)
 )
 #: All that is sealed; a test holds it against the schema.
 SHELVES = (WEBHOOKS, SIGNING)
@@ -64,10 +73,12 @@ class Text:
     key: UUID | str
     column: str
     sealed: bytes
+    #: What it may be bound to.
+    places: Sequence[bytes]
 
 
 async def reseal(database: Database, vault: Vault, *, chunk: int = CHUNK) -> Rotation:
-    """Seals with the vault's first key what another one sealed, and opens all the rest to see that it can be.
+    """Seals with the vault's first key what another one sealed, or what is bound as of old, and opens all the rest.
 
     Safe to interrupt and to run twice or twice at once. It changes a text only if it is still the one that was found, and
     neither generation nor epoch: for receivers nothing has changed. Rows that were written meanwhile by a process that
@@ -89,13 +100,13 @@ async def reseal(database: Database, vault: Vault, *, chunk: int = CHUNK) -> Rot
 
 
 async def replace(database: Database, vault: Vault, text: Text) -> bool:
-    """Whether the text was sealed again: not if the first key sealed it, nor if it has changed since it was found.
+    """Whether the text was sealed again: not if it is sealed as it should be, nor if it has changed since it was found.
 
     Each row by itself, so that nothing waits for a lock while it holds another. Raises Sealed, Unavailable.
     """
-    shelf, place = text.shelf, text.shelf.place(text.key, text.column)
-    plain = vault.unseal(text.sealed, context=place)
-    if not vault.needs_resealing(text.sealed):
+    shelf, place = text.shelf, text.places[0]
+    plain, bound = registry.opened(vault, text.sealed, text.places)
+    if bound == place and not vault.needs_resealing(text.sealed):
         return False
     statement = f"UPDATE {shelf.table} SET {text.column} = $1 WHERE {shelf.key} = $2 AND {text.column} = $3"
     async with database.raw() as connection:
@@ -121,7 +132,7 @@ async def missing_keys(connection: Raw, vault: Vault, *shelves: Shelf) -> list[s
     for shelf in shelves:
         ranked = f"SELECT *, row_number() OVER (PARTITION BY mark) AS rank FROM {_marked(shelf)}"
         for row in await connection.fetch(f"SELECT * FROM ({ranked}) AS ranked WHERE rank <= {SAMPLES}"):
-            found = Text(shelf=shelf, key=row["key"], column=row["held_in"], sealed=row["sealed"])
+            found = _text(shelf, row, row["held_in"], row["sealed"])
             opens[_id(row)] = opens.get(_id(row), False) or _opens(vault, found)
     return sorted(key_id for key_id, opened in opens.items() if not opened)
 
@@ -147,7 +158,7 @@ async def forget(database: Database, key_id: str) -> int:
 
 async def texts(database: Database, shelf: Shelf, *, chunk: int = CHUNK) -> AsyncIterator[Text]:
     """The sealed texts of a table, in order of keys, read in chunks; no connection is held between two. Raises Unavailable."""
-    columns = ", ".join(shelf.columns)
+    columns = ", ".join((*shelf.columns, *shelf.beside))
     statement = (
         f"SELECT {shelf.key} AS key, {columns} FROM {shelf.table} WHERE {shelf.key} > $1 ORDER BY 1 LIMIT {chunk}"
     )
@@ -158,7 +169,7 @@ async def texts(database: Database, shelf: Shelf, *, chunk: int = CHUNK) -> Asyn
         for row in rows:
             for column in shelf.columns:
                 if row[column]:
-                    yield Text(shelf=shelf, key=row["key"], column=column, sealed=row[column])
+                    yield _text(shelf, row, column, row[column])
         if len(rows) < chunk:
             return
         after = rows[-1]["key"]
@@ -167,8 +178,9 @@ async def texts(database: Database, shelf: Shelf, *, chunk: int = CHUNK) -> Asyn
 def _marked(shelf: Shelf) -> str:
     """A subquery: the sealed texts with key, column and mark. They begin with the length of their key's id, and the id."""
     values = ", ".join(f"('{column}', {column})" for column in shelf.columns)
+    beside = "".join(f", {column}" for column in shelf.beside)
     return (
-        f"(SELECT {shelf.key} AS key, held_in, sealed, substring(sealed FROM 2 FOR get_byte(sealed, 0)) AS mark"
+        f"(SELECT {shelf.key} AS key{beside}, held_in, sealed, substring(sealed FROM 2 FOR get_byte(sealed, 0)) AS mark"
         f" FROM {shelf.table}, LATERAL (VALUES {values}) AS kept (held_in, sealed) WHERE length(sealed) > 0) AS marked"
     )
 
@@ -177,9 +189,14 @@ def _id(row: Raw) -> str:
     return str(row["mark"].decode(errors="replace"))
 
 
+def _text(shelf: Shelf, row: Raw, column: str, sealed: bytes) -> Text:
+    places = shelf.places(row["key"], column, row)
+    return Text(shelf=shelf, key=row["key"], column=column, sealed=sealed, places=places)
+
+
 def _opens(vault: Vault, text: Text) -> bool:
     try:
-        vault.unseal(text.sealed, context=text.shelf.place(text.key, text.column))
+        registry.opened(vault, text.sealed, text.places)
     except Sealed:
         return False
     return True

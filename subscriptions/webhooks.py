@@ -6,10 +6,9 @@ Keeping them is left to `registry.py`, statuses and challenges to `delivery/gree
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from subscriptions import trust
+from subscriptions import origins, trust
 from subscriptions.errors import Issue, Refused, Unprocessable
 from subscriptions.field_rules import CREDENTIALS, RULES
 from subscriptions.trust import Trust
@@ -172,13 +171,16 @@ def spelled(auth_type: str) -> str:
 def columns(current: Webhook, change: Change) -> dict[str, str | bool]:
     """The columns that the change writes to the webhook's configuration; credentials of an authType that is left are emptied.
 
-    Raises Refused where the authType that results lacks a credential, or one is given that it has no use for.
+    Raises Refused where the authType that results lacks a credential, or one is given that it has no use for, and where
+    one that is kept would go to another origin than it was given for.
     """
     given = change.given()
     given.pop("paused", None)
     auth_type = current.auth_type if change.auth_type is None else change.auth_type
     needed = CREDENTIALS[auth_type]
-    _refuse(_credential_faults(auth_type, given, missing=needed if auth_type != current.auth_type else ()))
+    missing = needed if auth_type != current.auth_type else ()
+    urls = {"destination": current.destination, "issuer_url": current.issuer_url}
+    _refuse(origins.left_behind(urls, given, needed) | _credential_faults(auth_type, given, missing=missing))
     _batchable(
         current.batching if change.batching is None else change.batching,
         current.content_mode if change.content_mode is None else change.content_mode,
@@ -202,14 +204,6 @@ def check_times(asked: Registration | Change, now: datetime) -> None:
     given = {column: getattr(asked, column) or "" for column in ("ca_bundle", "client_certificate")}
     found = {column: trust.untimely(trust.shown(pem), now) for column, pem in given.items()}
     _refuse({column: said for column, said in found.items() if said})
-
-
-def same_origin(one: str, other: str) -> bool:
-    """Whether two URLs lead to one scheme, host and port."""
-    try:
-        return _origin(one) == _origin(other)
-    except ValueError:
-        return False
 
 
 def wire_name(column: str) -> str:
@@ -264,11 +258,6 @@ def _settle_trust(asked: Registration | Change) -> None:
             object.__setattr__(asked, column, settled(text))
     if asked.client_certificate and asked.client_key and not trust.matches(asked.client_certificate, asked.client_key):
         _refuse({"client_key": "is not the key of the first certificate in clientCertificate"})
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _batchable(batching: bool, content_mode: str) -> None:

@@ -1,14 +1,15 @@
-"""What the doors make of credentials: they go along with every challenge and delivery, and failing ones count."""
+"""What the doors make of credentials: they go to destinations that have proved themselves, or ask; failing ones count."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from delivery.wire.parcels import Failure, FailureKind
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
+from delivery.wire.sender import Destination
 from subscriptions.webhooks import Change, Grant, Registration
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
-from tests.delivery.destinations import SECRET
+from tests.delivery.destinations import SECRET, Answering, obliging, reply
 
 GRANT = Grant(issuer_url="https://127.0.0.1:9/token", client_id="a client", client_secret="hush")
 OAUTH: dict[str, Any] = {
@@ -29,15 +30,33 @@ async def subscribed(craft: Craft, **fields: Any) -> UUID:
     return webhook
 
 
-@pytest.mark.parametrize(
+CREDENTIALS = pytest.mark.parametrize(
     ("fields", "authorization", "grant"),
-    [({}, None, None), ({"auth_type": "APIKey", "api_key": "Token abc"}, "Token abc", None), (OAUTH, None, GRANT)],
-    ids=["none", "APIKey", "Oauth"],
+    [({"auth_type": "APIKey", "api_key": "Token abc"}, "Token abc", None), (OAUTH, None, GRANT)],
+    ids=["APIKey", "Oauth"],
 )
-async def test_challenge_and_delivery_carry_them(
+NONE = (None, None)
+
+
+def carried(craft: Craft) -> list[tuple[str | None, Grant | None]]:
+    """The credentials that each post had with it."""
+    return [(to.authorization, to.grant) for _, to in craft.wire.sent]
+
+
+def asking(status: int) -> Answering:
+    """A destination that lets nobody in without credentials."""
+
+    async def answer(parcel: Parcel, to: Destination) -> Reply | Failure:
+        return await obliging(parcel, to) if (to.authorization, to.grant) != NONE else reply(status)
+
+    return answer
+
+
+@CREDENTIALS
+async def test_a_challenge_goes_without_them(
     craft: Craft, fields: dict[str, Any], authorization: str | None, grant: Grant | None
 ) -> None:
-    """Both are sent with what the webhook was registered with (greenlake.md 4)."""
+    """Nothing but the proof sends credentials out: challenge and OPTIONS go without, the delivery that follows with them."""
     await subscribed(craft, **fields)
 
     await craft.publish()
@@ -45,17 +64,46 @@ async def test_challenge_and_delivery_carry_them(
     for held in await craft.drain():
         await craft.attempt(held)
 
-    assert [(to.authorization, to.grant) for _, to in craft.wire.sent] == [(authorization, grant)] * 2
+    assert carried(craft) == [NONE, (authorization, grant)]
+    assert [(to.authorization, to.grant) for _, to in craft.wire.asked] == [NONE]
 
 
-async def test_a_changed_secret_is_a_changed_grant(craft: Craft) -> None:
-    """The next challenge asks for a token with the new secret."""
-    webhook = await subscribed(craft, **OAUTH)
+@CREDENTIALS
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_destination_that_asks_for_them(
+    craft: Craft, fields: dict[str, Any], authorization: str | None, grant: Grant | None, status: int
+) -> None:
+    """One that answers 401 or 403 is challenged, and asked what it allows, once more with them, within the same try."""
+    craft.wire.answering = asking(status)
+    craft.wire.allowing = reply(status)
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(client_secret="another"))
+    webhook = await subscribed(craft, **fields)
+
+    assert await craft.status(webhook) == "ACTIVE"
+    assert carried(craft) == [NONE, (authorization, grant)]
+    assert [(to.authorization, to.grant) for _, to in craft.wire.asked] == [NONE, (authorization, grant)]
+
+
+async def test_one_that_has_proved_itself_is_verified_with_them(craft: Craft) -> None:
+    """Until the proof is asked for anew, by a change or after an ERROR, all that goes there carries them."""
+    webhook = await subscribed(craft, auth_type="APIKey", api_key="Token abc")
+    await craft.greeting.verify(WORKSPACE, webhook)
+    craft.clock.advance(3600)
+    await craft.greet(webhook)
+    await craft.greeting.change(WORKSPACE, webhook, Change(destination="https://127.0.0.1:9/other"))
     await craft.greet(webhook)
 
-    assert [to.grant.client_secret for _, to in craft.wire.sent if to.grant] == ["hush", "another"]
+    assert [to.authorization for _, to in craft.wire.sent] == [None, "Token abc", None]
+    assert [to.authorization for _, to in craft.wire.asked] == [None, "Token abc", "Token abc", None]
+
+
+async def test_a_refusal_asks_for_nothing_that_is_not_there(craft: Craft) -> None:
+    """A webhook without credentials is challenged once a try, whatever the status."""
+    craft.wire.answering = asking(401)
+
+    webhook = await subscribed(craft)
+
+    assert (await craft.status(webhook), carried(craft)) == ("PENDING", [NONE])
 
 
 @pytest.mark.parametrize("policy", ["standard", "greenlake"])

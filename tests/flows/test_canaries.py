@@ -127,6 +127,7 @@ async def test_echoing_token_endpoints(workspace: Workspace, receiver: Receiver,
     """A token endpoint that gives the client's secret back, or a token that cannot be used, is told of without either."""
     endpoint, path = f"/token-{uuid4().hex[:8]}", f"/{uuid4().hex[:8]}"
     receiver.plan(endpoint, *[answer] * 4)
+    receiver.plan(path, *[Answer(status=401)] * 4)  # it asks for the token
     made = await _registered(
         workspace,
         destination=receiver.url(path),

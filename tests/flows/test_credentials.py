@@ -21,21 +21,22 @@ def carried(requests: list[Request], path: str) -> list[tuple[bool, str]]:
 
 
 async def test_api_key(workspace: Workspace, receiver: Receiver) -> None:
-    """authType APIKey: `Authorization: <apiKey>` verbatim, on the challenge and on the delivery; recorded as `***`."""
+    """authType APIKey: `Authorization: <apiKey>` verbatim on the delivery, on the challenge not; recorded as `***`."""
     hook = await workspace.hook(authType="APIKey", apiKey=API_KEY)
 
     await workspace.publish()
     shown = await workspace.tried(hook)
 
-    assert carried(receiver.requests, hook.path) == [(True, API_KEY), (False, API_KEY)]
+    assert carried(receiver.requests, hook.path) == [(True, ""), (False, API_KEY)]
     assert shown["requestHeaders"]["Authorization"] == ["***"]
     assert MARK not in json.dumps(shown)
 
 
 async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
-    """authType Oauth: a bearer token on challenge and delivery; a refused one is renewed within the same attempt."""
+    """authType Oauth: a bearer token, on a challenge that is answered 401 too; a refused one is renewed within the attempt."""
     path, endpoint = f"/{uuid4().hex[:8]}", f"/token-{uuid4().hex[:8]}"
     receiver.secrets[path] = (SECRET,)
+    receiver.plan(path, Answer(status=401))
     for number in range(10):
         token = {"access_token": f"{MARK}-{number}", "token_type": "Bearer", "expires_in": 3600}
         receiver.plan(endpoint, Answer(body=json.dumps(token).encode()))
@@ -51,8 +52,9 @@ async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
     await workspace.publish()
     shown = await workspace.tried(hook)
 
-    challenge, refused, repeated = carried(receiver.requests, path)
+    bare, challenge, refused, repeated = carried(receiver.requests, path)
     asked = [parse_qs(found.body.decode()) for found in receiver.requests if found.path == endpoint]
+    assert bare == (True, "")
     assert challenge[0] is True
     assert {value.partition("-")[0] for _, value in (challenge, refused, repeated)} == {f"Bearer {MARK}"}
     assert refused[1] != repeated[1]

@@ -85,9 +85,7 @@ async def test_handshake(workspace: Workspace, receiver: Receiver) -> None:
 
     asked = [request for request in receiver.handshakes if request.path == consenting.path]
     names = ("webhook-request-origin", "content-type", "authorization")
-    assert {tuple(request.header(name) for name in names) for request in asked} == {
-        (ORIGIN, "application/json", "Token abc")
-    }
+    assert {tuple(request.header(name) for name in names) for request in asked} == {(ORIGIN, "application/json", "")}
     assert asked[0].body == b""
     assert [r.header(names[0]) for r in receiver.deliveries(consenting.path)] == [ORIGIN, ORIGIN]
     assert [r.header(names[0]) for r in receiver.deliveries(silent.path)] == ["", ""]

@@ -12,7 +12,7 @@ from delivery.wire.names import Lookup
 from subscriptions.clients import Role
 from tests.clock import Clock
 from tests.delivery.wire.authorities import Gate, issued
-from tests.receiver import Receiver
+from tests.receiver import Answer, Receiver
 from tests.service.callers import Callers
 
 PATH = "/events/v1beta1/webhooks"
@@ -104,16 +104,21 @@ async def test_a_name_that_leads_inside_is_never_dialled(
     subscriber: httpx.AsyncClient, receiver: Receiver, oauth: bool
 ) -> None:
     """Case 26: the name was registered; what it resolves to is refused before any connection, and the owner is told."""
-    url = receiver.url(host="inside.example")
-    grant = {"authType": "Oauth", "clientId": "one", "clientSecret": "two", "issuerUrl": url} if oauth else {}
-    made = (await subscriber.post(PATH, json=registration(destination=url, **grant))).json()
+    inside = receiver.url("/inside", host="inside.example")
+    asked = registration(destination=inside)
+    if oauth:
+        asked = registration(authType="Oauth", clientId="one", clientSecret="two", issuerUrl=inside)
+        asked["destination"] = receiver.url(host="gate.example")
+        receiver.plan("/hook", Answer(status=401))
+    made = (await subscriber.post(PATH, json=asked)).json()
 
     said = (await subscriber.post(f"{PATH}/{made['id']}/verify")).json()
 
     reason = f"{'token endpoint: ' if oauth else ''}127.0.0.1 (of name inside.example) is not a public address"
     assert said["destinationResponse"] == {"statusCode": 0, "message": reason, "requestedRate": None}
     assert (said["status"], said["stateReason"]) == ("ERROR", f"Webhook URL unreachable. error: {reason}")
-    assert receiver.connections == 0
+    assert receiver.connections == len(receiver.requests) + len(receiver.handshakes) == (2 if oauth else 0)
+    assert "/inside" not in {found.path for found in receiver.requests + receiver.handshakes}
 
 
 async def test_a_challenge_over_mutual_tls(subscriber: httpx.AsyncClient) -> None:

@@ -242,9 +242,10 @@ async def test_verification(subscriber: httpx.AsyncClient, receiver: Receiver) -
 
 
 async def test_a_challenge_is_authorised(subscriber: httpx.AsyncClient, receiver: Receiver) -> None:
-    """The challenge carries the token, as deliveries do; where there is none, the webhook's reason says why."""
+    """One that is answered 401 is repeated with the token; where there is none, the webhook's reason says why."""
     token = Answer(body=b'{"access_token":"t-1","expires_in":3600}')
     receiver.plan("/token", Answer(status=403, body=b'{"error":"access_denied"}'), token)
+    receiver.plan("/hook", Answer(status=401), Answer(status=401))
     asked = registration(**OAUTH | {"issuerUrl": receiver.url("/token"), "destination": receiver.url()})
     made = (await subscriber.post(PATH, json=asked)).json()
 
@@ -255,7 +256,7 @@ async def test_a_challenge_is_authorised(subscriber: httpx.AsyncClient, receiver
     said = "Webhook URL unreachable. error: token endpoint answered 403 access_denied"
     assert (without["status"], without["stateReason"]) == ("ERROR", said)
     assert (body["status"], body["destinationResponse"]["statusCode"]) == ("ACTIVE", 200)
-    assert [found.header("authorization") for found in receiver.requests if found.challenge] == ["Bearer t-1"]
+    assert [found.header("authorization") for found in receiver.requests if found.challenge] == ["", "", "Bearer t-1"]
 
 
 async def test_a_failed_verification_is_a_200_too(subscriber: httpx.AsyncClient) -> None:

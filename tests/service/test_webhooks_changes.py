@@ -120,3 +120,52 @@ async def test_deletion_with_subscriptions(subscriber: httpx.AsyncClient, doors:
     assert issues(answers[0]) == issues(answers[2]) == [("query.parameter", "force")]
     async with doors.database.raw() as connection:
         assert await connection.fetchval("SELECT count(*) FROM subscriptions") == 0
+
+
+KEYED = {"authType": "APIKey", "apiKey": canaries.planted("api-key")}
+OAUTH = {
+    "authType": "Oauth",
+    "clientId": "a client",
+    "clientSecret": canaries.planted("client-secret"),
+    "issuerUrl": "https://127.0.0.1:9/token",
+}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "moved", "named"),
+    [
+        (KEYED, {"destination": "https://127.0.0.1:10/hook"}, "apiKey"),
+        (KEYED, {"destination": "https://127.0.0.2:9/hook", "challengeRequestEnabled": False}, "apiKey"),
+        (KEYED, {"destination": "http://127.0.0.1:9/hook"}, "apiKey"),
+        (OAUTH, {"issuerUrl": "https://127.0.0.2:9/token"}, "clientSecret"),
+        (OAUTH, {"destination": "https://127.0.0.2:9/hook"}, "clientSecret"),
+    ],
+    ids=["port", "unchallenged", "scheme", "token endpoint", "where its tokens go"],
+)
+async def test_a_new_origin_brings_its_credential(
+    subscriber: httpx.AsyncClient, credentials: dict[str, str], moved: dict[str, Any], named: str
+) -> None:
+    """A stored key or secret is sent to no other origin than it was given for: without it the change is a 400."""
+    made = (await subscriber.post(PATH, json=registration(**credentials))).json()
+
+    refused = await subscriber.patch(f"{PATH}/{made['id']}", json=moved)
+    kept = (await subscriber.get(f"{PATH}/{made['id']}")).json()
+    taken = await subscriber.patch(f"{PATH}/{made['id']}", json={**moved, named: credentials[named]})
+
+    assert (refused.status_code, issues(refused)) == (400, [("field", named)])
+    assert kept == made
+    assert taken.status_code == 200, taken.text
+    assert taken.json().items() >= moved.items()
+
+
+async def test_the_same_origin_keeps_its_credential(subscriber: httpx.AsyncClient) -> None:
+    """Another path, or the same host in other letters, is no other place; nor has a webhook without credentials one to bring."""
+    made = (await subscriber.post(PATH, json=registration(destination="https://Hooks.example/a", **KEYED))).json()
+    plain = (await subscriber.post(PATH, json=registration(name="Plain"))).json()
+
+    answers = [
+        await subscriber.patch(f"{PATH}/{made['id']}", json={"destination": "https://hooks.example:443/b?c=d"}),
+        await subscriber.patch(f"{PATH}/{plain['id']}", json={"destination": "https://hooks.example/b"}),
+    ]
+
+    assert [each.status_code for each in answers] == [200, 200]

@@ -280,3 +280,26 @@ async def test_a_waiting_webhook_counts_as_halted_from_the_start(
         since = await connection.fetchval("SELECT halted_since FROM webhooks WHERE id = $1", made.id)
 
     assert clock() - since == timedelta(0)
+
+
+@pytest.mark.parametrize("column", ["destination", "issuer_url"])
+async def test_a_credential_under_another_origin_does_not_unseal(
+    database: Database, registry: Registry, clock: Clock, column: str
+) -> None:
+    """The origin is part of what a credential is bound to: whoever writes another one into the row gets nothing sent there."""
+    oauth: dict[str, Any] = {
+        "auth_type": "Oauth",
+        "client_id": "one",
+        "client_secret": "hush!",
+        "issuer_url": "https://example.com/token",
+    }
+    made = await insert(database, registry, clock, replace(PLAIN, **oauth))
+    async with database.raw() as connection:
+        await connection.execute(f"UPDATE webhooks SET {column} = 'https://example.com/elsewhere'")
+        same = (await registry.hooks(connection, [made.id]))[made.id]
+        await connection.execute(f"UPDATE webhooks SET {column} = 'https://example.org/hook'")
+        other = (await registry.hooks(connection, [made.id]))[made.id]
+
+    assert same.grant is not None
+    assert (other.grant, other.secrets) == (None, ())
+    assert "kept elsewhere" in (other.sealed or "")

@@ -205,3 +205,22 @@ async def test_forgetting_a_lost_key(database: Database, clock: Clock) -> None:
     assert [hook.sealed for hook in await hooks(database, BEFORE, kept)] == [None, None]
     assert (await hooks(database, BEFORE, [lost]))[0].secrets == ()
     assert await Keyring(database, BEFORE).signing(clock())
+
+
+async def test_credentials_sealed_before_origins_were_bound(database: Database, clock: Clock) -> None:
+    """What an earlier release sealed opens as ever; a rotation binds it to its origin, under the same key too."""
+    (made,) = await insert(database, clock)
+    sealed = BEFORE.seal("key-0", context=f"webhook:{made.id}:api_key".encode())
+    async with database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET api_key = $1", sealed)
+    (before,) = await hooks(database, BEFORE, [made])
+
+    done = [await seals.reseal(database, BEFORE) for _ in range(2)]
+    (bound,) = await hooks(database, BEFORE, [made])
+    async with database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET destination = 'https://example.org/hook'")
+    (moved,) = await hooks(database, BEFORE, [made])
+
+    assert before.authorization == bound.authorization == "key-0"
+    assert [each.resealed for each in done] == [1, 0]
+    assert (moved.authorization, moved.secrets) == (None, ())

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from subscriptions import trust, webhooks
+from subscriptions import origins, trust, webhooks
 from subscriptions.database import Database
 from subscriptions.errors import Refused
 from subscriptions.registry import Registry
@@ -155,7 +155,7 @@ def test_certificates_have_to_hold_now(column: str, days: int, says: str | None)
 )
 def test_origins(one: str, other: str, same: bool) -> None:
     """Scheme, host and port; what cannot be read is nobody's."""
-    assert webhooks.same_origin(one, other) is same
+    assert origins.same(one, other) is same
 
 
 @pytest.mark.parametrize(("host", "shared"), [("hook.example", True), ("login.example", False)])

@@ -34,7 +34,8 @@ _TOLD: dict[str, Json] = {
     "secondarySecret": text("A second live secret, while the first is being replaced; empty: there is none."),
     "authType": text(
         "`Oauth`, `APIKey` or empty, in any case. `APIKey` sends the key as the Authorization header, to the letter; `Oauth` "
-        "fetches a token at `issuerUrl` by the client credentials grant and sends it as a bearer token."
+        "fetches a token at `issuerUrl` by the client credentials grant and sends it as a bearer token. The challenge goes "
+        "without, and once more with it where the destination answers 401 or 403."
     ),
     "clientId": text("For `Oauth`."),
     "clientSecret": text("For `Oauth`; never shown.", writeOnly=True),
@@ -243,7 +244,8 @@ OPERATIONS = (
         id="updateWebhook",
         summary="Change a webhook",
         description="Only what is given changes; null sets a field back to what it is when nobody gives it. A change of the "
-        "destination, the secrets or the credentials asks for a new challenge.",
+        "destination, the secrets or the credentials asks for a new challenge. A `destination` or `issuerUrl` of another origin "
+        "(scheme, host or port) needs the `apiKey` or `clientSecret` again: what is stored is sent nowhere else.",
         body={MERGE_PATCH: ref("WebhookRegistrationUpdate"), JSON: ref("WebhookRegistrationUpdate")},
         answer=ref("WebhookResponse"),
         errors=(400, 404, 413, 415, 422),
