@@ -29,7 +29,13 @@ MOODS: Mapping[str, tuple[tuple[Answer, ...], ...]] = {
     "slow": tuple((Answer(delay=share / 10),) for share in range(6)),
     "moody": ((), (), (UNAVAILABLE,), (UNAVAILABLE, Answer(status=500))),
     "mute": (*(((),) * 11), (HANG,)),
-    "rude": ((), (), (Answer(act="reset"),), (Answer(act="cut", body=b"half"),), (Answer(act="close"), UNAVAILABLE)),
+    "rude": (
+        (),
+        (),
+        (Answer(act="reset"),),
+        (Answer(act="raw", body=b"HTTP/1.1 2"),),
+        (Answer(act="close"), UNAVAILABLE),
+    ),
     "strict": ((), (), (), (LATER,), (LATER, LATER)),
 }
 #: 1200 a minute.

@@ -120,11 +120,11 @@ async def test_redirects(workspace: Workspace, receiver: Receiver) -> None:
 
 
 async def test_no_answer(workspace: Workspace, receiver: Receiver) -> None:
-    """Refused, reset mid-answer, TLS failure, unknown name: retried, each with its own readable cause."""
+    """Refused, reset in the first line of its answer, TLS failure, unknown name: retried, each with its own readable cause."""
     closed = stores.free_port()
     async with Receiver() as untrusted:
         reset = await workspace.hook()
-        receiver.plan(reset.path, *[Answer(act="cut", body=b"half an answer")] * 10)
+        receiver.plan(reset.path, *[Answer(act="raw", body=b"HTTP/1.1 2")] * 10)
         hooks = {
             "refused": await _elsewhere(workspace, f"https://127.0.0.1:{closed}/"),
             "reset": reset,
