@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.ledger import replays
+from delivery.ledger import parking, replays
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.replays import Newest
 from delivery.lifecycle import State, final
@@ -118,20 +118,24 @@ class History:
 
         Raises Absent for what was never tried at this webhook, Refused for what arrived or has no payload any more.
         """
-        async with self._database.raw() as connection, connection.transaction():
-            now = self._clock()
-            owner = await _owner(connection, workspace_id, webhook)
-            newest = await replays.newest(connection, failure, webhook, now=now)
-            tried = await connection.fetchval(
-                "SELECT max(round) FROM attempts WHERE webhook = $1 AND event = $2", webhook, failure
-            )
-            if newest is None or tried is None:
-                raise Absent("Delivery failure", str(failure))
-            _check(newest)
-            retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
-            [item] = await _items(connection, webhook, owner, [(failure, tried)])
-        if ticket is not None:
-            self._announce([ticket])
+        now = self._clock()
+        async with self._database.raw() as connection:
+            async with connection.transaction():
+                owner = await _owner(connection, workspace_id, webhook)
+                newest = await replays.newest(connection, failure, webhook, now=now)
+                tried = await connection.fetchval(
+                    "SELECT max(round) FROM attempts WHERE webhook = $1 AND event = $2", webhook, failure
+                )
+                if newest is None or tried is None:
+                    raise Absent("Delivery failure", str(failure))
+                _check(newest)
+                retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
+                [item] = await _items(connection, webhook, owner, [(failure, tried)])
+            waiting = [webhook] if retried is Retried.WAITING else []
+            nudges: list[Nudge] = [*await parking.look_again(connection, waiting, now=now)]
+        nudges += [] if ticket is None else [ticket]
+        if nudges:
+            self._announce(nudges)
         return item, retried
 
 

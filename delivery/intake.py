@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from delivery.ledger import owing
+from delivery.ledger import owing, parking
 from delivery.ledger.owing import Candidate, Topic
 from delivery.settings import Settings
 from delivery.tickets import Nudge
@@ -198,10 +198,12 @@ class Intake:
         async with self._database.raw() as connection:
             if any(event.given_id for request in group for event in request.events):
                 async with connection.transaction():
-                    return await self._accept(connection, await self._settle(connection, group, now), now)
-            # No receipts, nothing to agree on: what is written is one statement.
-            fresh = [event for request in group for event in _receive(request, {}, now)]
-            return await self._accept(connection, fresh, now)
+                    owed = await self._accept(connection, await self._settle(connection, group, now), now)
+            else:
+                # No receipts, nothing to agree on: what is written is one statement.
+                fresh = [event for request in group for event in _receive(request, {}, now)]
+                owed = await self._accept(connection, fresh, now)
+            return [*owed.nudges, *await parking.look_again(connection, owed.parked, now=now)]
 
     async def _settle(self, connection: Raw, group: list[Request], now: datetime) -> list[Event]:
         """Gives every request its receipts or its refusal, and answers the events that are new.
@@ -224,14 +226,14 @@ class Intake:
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
             live = [request for request in live if request.refusal is None]
 
-    async def _accept(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> Sequence[Nudge]:
+    async def _accept(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> owing.Owed:
         """Matches, and writes events with their deliveries, or as spreads where there are too many for one transaction.
 
         Who subscribed is asked after the publication began: a subscription whose 201 was sent before it is always seen. A
-        webhook paused or woken between the question and the writing is caught by the claim, and by the slow sweep.
+        webhook paused between the question and the writing is caught by the claim, one activated by another look.
         """
         if not fresh:
-            return ()
+            return owing.Owed()
         threshold = self._settings.spread_threshold
         topics = list({_topic(event) for event in fresh})
         found = await owing.candidates(connection, topics, threshold + 1)

@@ -19,7 +19,7 @@ from delivery.judgement import breaker, outcome, retry
 from delivery.judgement.breaker import Health, Result
 from delivery.judgement.outcome import Kind, Outcome
 from delivery.judgement.retry import Progress, Schedule
-from delivery.ledger import claims, drains, members, paces, records, tallies
+from delivery.ledger import claims, drains, members, paces, parking, records, tallies
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.claims import Claim
 from delivery.ledger.drains import Room
@@ -186,6 +186,8 @@ class Rounds:
         async with self.tools.database.raw() as connection:
             batches = {each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)}
             notices = await self._write(connection, [each.record for each in ended], batches, now)
+            parked = {each.record.webhook for each in ended if each.record.state is State.PARKED}
+            await parking.look_again(connection, parked, now=now)
             for of, results in by_webhook(ended).items():
                 judge = partial(self._after, results, now)
                 moved = await tallies.tally(connection, of, judge, now=now, rules=self._rules)
@@ -203,6 +205,7 @@ class Rounds:
     async def _held(self, connection: Raw, claim: Claim) -> list[Held]:
         if claim.told is not None:
             self.tools.clock.follow(claim.told)
+        await parking.look_again(connection, claim.parked, now=self.tools.clock())
         wanted = {(c.webhook, c.generation) for c in claim.taken}
         missing = [webhook for webhook, generation in wanted if (webhook, generation) not in self._hooks]
         if missing:

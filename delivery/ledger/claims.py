@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from delivery.ledger.days import by_day, on_day
+from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
 
@@ -48,6 +49,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What one claiming statement came to."""
 
     taken: list[Claimed]
+    #: Webhooks that rows were parked for, since they may not be sent to.
+    parked: frozenset[UUID] = frozenset()
     #: The database's time while it ran, or None where it touched no row.
     told: datetime | None
 
@@ -68,7 +71,7 @@ TAKE = """
 """
 
 RETURNED = """
-RETURNING d.event, d.webhook, d.round, d.fence, d.attempts,
+RETURNING d.event, d.webhook, d.round, d.state, d.fence, d.attempts,
     coalesce(d.first_try_at, $1) AS first_try_at, w.halted_seconds - coalesce(d.halted_before, w.halted_seconds) AS halted,
     w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type, {slot} AS slot,
     d.leased_until, clock_timestamp() AS told
@@ -172,4 +175,5 @@ def claim_of(rows: Sequence[Raw]) -> Claim:
         for row in rows
         if row["leased_until"] is not None
     ]
-    return Claim(taken=taken, told=rows[0]["told"] if rows else None)
+    parked = frozenset(row["webhook"] for row in rows if row["leased_until"] is None and row["state"] == State.PARKED)
+    return Claim(taken=taken, parked=parked, told=rows[0]["told"] if rows else None)

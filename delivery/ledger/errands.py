@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.ledger import members, owing
+from delivery.ledger import members, owing, parking
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import matching
 from subscriptions.database import Raw
@@ -146,9 +146,10 @@ async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
         # An erased event has nothing left that a filter could refuse.
         wanted = asked if held["body"] is None else matching.matched(held["body"], asked)
         pairs = [(carried.key, candidate) for candidate in wanted]
-        nudges = await owing.owe(connection, pairs, chunk.times) if pairs else []
+        nudges: list[Nudge] = await owing.owe(connection, pairs, chunk.times) if pairs else []
         last = asked[-1].webhook
         await connection.execute(MOVE, carried.key, carried.fence, last, chunk.leased_until)
+    nudges += await parking.look_again(connection, owing.parked(pairs), now=chunk.times.now)
     return Spread(nudges=nudges, after=last if len(asked) == chunk.size else None)
 
 

@@ -4,7 +4,7 @@ Who subscribed is read here, after the publication began; who of them wants the 
 when to do it to `intake.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -112,6 +112,15 @@ Topic = tuple[str, str]  # (workspace id, event type)
 Pair = tuple[UUID, Candidate]  # (event, who is owed it)
 
 
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done once publications are committed."""
+
+    #: To be announced.
+    nudges: Sequence[Nudge] = ()
+    #: The webhooks that are to be looked at again (`parking.py`).
+    parked: Collection[UUID] = ()
+
+
 async def candidates(
     connection: Raw, topics: Sequence[Topic], limit: int, *, after: UUID = START
 ) -> dict[Topic, list[Candidate]]:
@@ -126,10 +135,10 @@ async def candidates(
 
 async def accept(
     connection: Raw, events: Sequence[Event], pairs: Sequence[Pair], spread: Sequence[tuple[UUID, Topic]], times: Times
-) -> list[Nudge]:
+) -> Owed:
     """Writes events, the deliveries they are owed as, and those whose deliveries `jobs.py` writes later, as spreads.
 
-    All of it or nothing. Answers what to announce, as `owe` does, and errands for the spreads.
+    All of it or nothing. What is to be announced is as `owe` has it, and errands for the spreads.
     """
     await connection.execute(
         ACCEPT,
@@ -140,13 +149,19 @@ async def accept(
         times.first_due,
         *journal.columns(events),
     )
-    return _nudges(pairs) + [Errand(kind=Kind.SPREAD, key=event, fence=0) for event, _ in spread]
+    nudges = _nudges(pairs) + [Errand(kind=Kind.SPREAD, key=event, fence=0) for event, _ in spread]
+    return Owed(nudges=nudges, parked=parked(pairs))
 
 
 async def owe(connection: Raw, pairs: Sequence[Pair], times: Times) -> list[Nudge]:
     """Inserts the deliveries; answers tickets for those that may be sent at once, and nudges for batches that may be full."""
     await connection.execute(OWE, *_owed(pairs, times))
     return _nudges(pairs)
+
+
+def parked(pairs: Sequence[Pair]) -> set[UUID]:
+    """The webhooks for which deliveries begin parked."""
+    return {candidate.webhook for _, candidate in pairs if candidate.way is Way.PARK}
 
 
 def _owed(pairs: Sequence[Pair], times: Times) -> tuple[list[object], ...]:

@@ -69,8 +69,8 @@ async def owed(side: Side, count: int, *, due: bool) -> list[Ticket]:
         for n, event in enumerate(made)
     ]
     async with side.database.raw() as connection:
-        nudges = await owing.accept(connection, made, pairs, [], times)
-        return [nudge for nudge in nudges if isinstance(nudge, Ticket)]
+        owed = await owing.accept(connection, made, pairs, [], times)
+        return [nudge for nudge in owed.nudges if isinstance(nudge, Ticket)]
 
 
 async def settle(side: Side, taken: Sequence[Claimed]) -> float:

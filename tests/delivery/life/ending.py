@@ -16,7 +16,7 @@ from tests.delivery.craft import Craft
 from tests.delivery.life import stuck
 from tests.delivery.life.promises import Promises
 from tests.delivery.life.stage import Actor
-from tests.delivery.life.watch import Watch
+from tests.delivery.life.watch import SENDABLE, Watch
 from tests.delivery.life.world import KINDS, Process, World
 
 #: Which kinds the webhooks of `furnish` want.
@@ -83,6 +83,7 @@ async def calm(world: World, watch: Watch, promises: Promises, publishing: Seque
     """All faults end; what is due is carried out until nothing is; raises AssertionError for what was lost or is stuck."""
     await _faults_end(world, watch, publishing)
     await _until_quiet(world, watch, until=world.clock() + timedelta(seconds=LEASES))
+    _nobody_forgotten(watch)
     await _mend(world, watch)
     await _nothing_stuck(world)
     await _until_quiet(world, watch)
@@ -165,6 +166,14 @@ async def _until_quiet(world: World, watch: Watch, until: datetime = NEVER) -> N
         raise AssertionError("it never ends")
     if until < NEVER:
         world.clock.now = max(world.clock(), until)
+
+
+def _nobody_forgotten(watch: Watch) -> None:
+    """Whoever parks a row under a webhook that was activated meanwhile has it woken, without the slow sweep."""
+    for key, row in watch.picture.deliveries.items():
+        hook = watch.picture.webhooks[key[1]]
+        waits = row["state"] != "parked" or hook["deleted_at"] is not None or hook["status"] not in SENDABLE
+        assert waits, f"{key} is parked under {hook['status']}"
 
 
 async def _nothing_stuck(world: World) -> None:

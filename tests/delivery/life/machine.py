@@ -73,12 +73,30 @@ async def publish_given(life: Life, draw: Random) -> None:
 
 @rule(when=lambda life: len(life.publishing) < 2)
 async def publish_stalled(life: Life, draw: Random) -> None:
-    """Its transaction has seen who subscribed, and has not committed."""
+    """It has seen who subscribed, and has not been written."""
+    life.publishing.append(_stalled(life, draw.randrange(3)))
+
+
+def _stalled(life: Life, kind: int) -> Actor:
     slow, actor = Process(life.world, chance=0.3, stalls=True), Actor()
     life.world.slow.append(slow)
-    made = [life.world.event(1, kind=draw.randrange(3))]
-    life.world.stage.begin(actor, life.promises.publish(slow, made))
-    life.publishing.append(actor)
+    life.world.stage.begin(actor, life.promises.publish(slow, [life.world.event(1, kind=kind)]))
+    return actor
+
+
+@rule()
+async def publish_overtaken(life: Life, draw: Random) -> None:
+    """A webhook is enabled, and what was kept for it started, after a publication has seen it paused and before it is written."""
+    process, hook = life.process(draw), life.hooks[0]
+    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, Change(paused=True)))
+    actor = _stalled(life, 1)
+    await life.world.stage.settled()
+    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, Change(paused=False)))
+    for errand in life.errands():
+        if errand.kind is Kind.JOB:
+            life.world.carry(process, errand)
+            await life.world.stage.settled()
+    await ending.go_on(actor)
 
 
 @rule(when=lambda life: life.publishing)

@@ -19,3 +19,4 @@ class Mark(StrEnum):
     LATE_SUCCESS = "a success recorded under an old fence"
     LATE_FAILURE = "a failure recorded under an old fence"
     LOST_TRY = "a try lost"
+    PARKED_LATE = "a publication parked under a webhook that was activated meanwhile"

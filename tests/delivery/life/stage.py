@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from delivery.ledger import owing
 from subscriptions.database import Database, Raw
 from tests.clock import Clock
 
@@ -161,7 +162,7 @@ class Gate(Database):
 
 
 class _Stalling:
-    """A connection whose transactions stand still before they commit."""
+    """A connection that stands still before a publication is written, and before its transactions commit."""
 
     def __init__(self, connection: Raw, stage: Stage) -> None:
         self._connection = connection
@@ -169,6 +170,11 @@ class _Stalling:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+    async def execute(self, statement: str, *arguments: Any) -> Any:
+        if statement == owing.ACCEPT:
+            await self._stage.stand_still()
+        return await self._connection.execute(statement, *arguments)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

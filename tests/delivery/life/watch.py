@@ -107,6 +107,8 @@ class Watch:
             if old is None:
                 first = {State.OWED, State.PARKED, State.COLLECTING, State.BUNDLED if row["round"] else State.OWED}
                 assert state in first | {State.BUNDLED, State.CANCELLED}, f"{key} came into being as {state}"
+                sendable = self.picture.webhooks[key[1]]["status"] in SENDABLE
+                self.world.marks[Mark.PARKED_LATE] += state is State.PARKED and sendable
             else:
                 was = State(old["state"])
                 assert state is was or state in _reach(was), f"{key} went from {was} to {state}"

@@ -1,0 +1,33 @@
+"""Whoever parks rows looks again after the commit: the webhook may have been activated, or deleted, meanwhile.
+
+The wake that an activation brings looks before such rows can be seen, and the slow sweep comes only once a minute.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from delivery.tickets import Errand, Kind
+from subscriptions.database import Raw
+
+# A job that nobody has begun will see the rows: they were committed before this statement began.
+LOOK = """
+INSERT INTO jobs (id, kind, webhook, due_at, fence)
+SELECT gen_random_uuid(), k.kind, w.id, $2, 0
+FROM webhooks w CROSS JOIN LATERAL (SELECT CASE WHEN w.deleted_at IS NULL THEN 'wake' ELSE 'cancel' END AS kind) AS k
+WHERE w.id = ANY($1::uuid[]) AND (w.status IN ('ACTIVE', 'WARNING') OR w.deleted_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM jobs j WHERE j.webhook = w.id AND j.kind = k.kind AND j.leased_until IS NULL)
+RETURNING id
+"""
+
+
+async def look_again(connection: Raw, webhooks: Collection[UUID], *, now: datetime) -> list[Errand]:
+    """Has the rows started, or cancelled, that were parked under webhooks which are not halted any more.
+
+    To be called after the commit of the rows; the errands need not be announced, for they are due. Whoever activates after
+    this look commits after the rows, and wakes them.
+    """
+    if not webhooks:
+        return []
+    rows = await connection.fetch(LOOK, list(webhooks), now)
+    return [Errand(kind=Kind.JOB, key=row["id"], fence=0) for row in rows]
