@@ -26,7 +26,8 @@ from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
 from service import credentials, erasing, vaulting
 from service.api import reading
-from service.connections import KEEP_ALIVE, Connection, Limits
+from service.connections import Connection
+from service.limits import KEEP_ALIVE, Limits
 from service.settings import Settings
 from subscriptions import partitions, schema
 from subscriptions.database import Database

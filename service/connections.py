@@ -1,61 +1,23 @@
 """What a client may ask of a connection: heads of a bounded size, whole requests within a time, and answers that are read.
 
-What a request says is left to the application; how many bytes a body may have, to `api/reading.py`.
+What a request says is left to the application; how many bytes a body may have, to `api/reading.py`; what is answered to
+whoever asks for more, to `refusals.py`.
 """
 
 import asyncio
-import logging
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service import problems
+from service import refusals
+from service.limits import HEAD_BYTES, HEADERS, URL_BYTES, Limits
+from service.refusals import Over
+from service.sweep import Sweep
 
-log = logging.getLogger("hooklake.service")
-
-#: Names and values of a request's header; a token of another issuer may have 16 KB.
-HEAD_BYTES = 32 * 1024
-#: Lines of a request's header.
-HEADERS = 100
-#: Path and query.
-URL_BYTES = 8 * 1024
-#: The least time that a client gets, in seconds, however many others there are.
-LEAST = 2.0
-#: Seconds that a connection may rest between two requests while there are places enough: longer than clients and load balancers
-#: keep theirs. Whoever ends it first must not be us: a request that was on its way then gets no answer.
-KEEP_ALIVE = 75
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one process takes."""
-
-    #: Connections at once; one more is answered 503 and closed.
-    connections: int
-    #: Seconds for a whole request, from its first byte or from the connection's beginning, and again for reading the answer.
-    timeout: float
-    #: Bytes of a whole message as it travels, whoever reads them.
-    message_bytes: int
-    #: Seconds between two looks at all connections.
-    interval: float = 1.0
-
-    def patience(self, connections: int) -> float:
-        """Seconds that each of so many gets: all while half of the places are free, then the fuller it is the fewer.
-
-        So that slow clients hold no place for long when places are what others need.
-        """
-        free = 1 - connections / self.connections
-        return min(self.timeout, max(LEAST, self.timeout * 2 * free))
-
-
-class _Over(Exception):
-    """The head of a request is over a limit."""
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
+#: Header lines that say where a body ends.
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class Connection(HttpToolsProtocol):
@@ -68,10 +30,16 @@ class Connection(HttpToolsProtocol):
     def __init__(self, limits: Limits, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
-        self._sweep = _Sweep.over(self.server_state, self.loop, limits)
+        self._sweep = Sweep.over(self.server_state, self.loop, limits)
         #: The client has begun a request, or has yet to send its first, and has not sent all of it.
         self._receiving = True
         self._head = True
+        #: Its head offers an upgrade, and has yet to be passed over.
+        self._offering = False
+        #: The parser reads a head that is known already.
+        self._again = False
+        #: Whether the connection may go on after a request that asks before it sends its body.
+        self._keepable = True
         #: Bytes of the message under way, those that came together with its first ones left out.
         self._taken = 0
         self._chunk = 0
@@ -83,7 +51,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
             self._sweep.refused += 1
-            self._refuse(_BUSY)
+            self._refuse(refusals.BUSY)
         self._sweep.begin()
 
     def data_received(self, data: bytes) -> None:
@@ -91,20 +59,34 @@ class Connection(HttpToolsProtocol):
         message, self._chunk = self.scope, len(data)
         self._unset_keepalive_if_required()
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # there is nothing here to upgrade to, and HTTP/1.1 goes on (RFC 9110, 7.8)
+            self._feed(data)
         except httptools.HttpParserError as error:
-            over = error.__context__
-            self._refuse(over.answer if isinstance(over, _Over) else _UNREADABLE)
+            self._refuse(refusals.of(error))
             return
         if self._receiving and message is self.scope:
             self._taken += len(data)
             if self._taken > (HEAD_BYTES if self._head else self._limits.message_bytes):
-                self._refuse(_LONG_HEAD if self._head else _LONG_BODY)
+                self._refuse(refusals.LONG_HEAD if self._head else refusals.LONG_BODY)
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        """Parses all of it: an offer of another protocol is not wanted here, and HTTP/1.1 goes on (RFC 9110, 7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                # The parser takes the message to end with its head. It is told that head again without the offer, so that
+                # it reads what follows as the body.
+                data = memoryview(data)[offer.args[0] :]
+                self._offering, self._again = False, True
+                framing = [b"%s: %s\r\n" % line for line in self.headers if line[0] in _FRAMING]
+                self.parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n" % b"".join(framing))
+                self._again = False
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
+        if self._again:
+            return
         super().on_message_begin()
         self._receiving = self._head = True
         self._taken = 0
@@ -115,18 +97,50 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """A request's head; raises for one that is too large, which ends the parsing."""
+        """A request's head; raises for one that is too large or not for us, which ends the parsing."""
+        if self._again:
+            return
         self._head = False
-        if len(self.url) > URL_BYTES:
-            raise _Over(_LONG_URL)
-        if len(self.headers) > HEADERS or (self._taken + self._chunk > HEAD_BYTES and _size(self.headers) > HEAD_BYTES):
-            raise _Over(_LONG_HEAD)
+        self._vet()
         super().on_headers_complete()
+        if self.expect_100_continue:
+            self._ask_first()
+
+    def _vet(self) -> None:
+        if len(self.url) > URL_BYTES:
+            raise Over(refusals.LONG_URL)
+        if len(self.headers) > HEADERS or (self._taken + self._chunk > HEAD_BYTES and _size(self.headers) > HEAD_BYTES):
+            raise Over(refusals.LONG_HEAD)
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise Over(refusals.NO_VERSION if version == "0.9" else refusals.VERSION)
+        self._offering = self.parser.should_upgrade()
+        if self._offering and self.parser.get_method() == b"CONNECT":
+            raise Over(refusals.TUNNEL)
+
+    def _ask_first(self) -> None:
+        """Ends the connection with the answer, unless the body is there by then: whoever is refused may leave it out, and
+        what comes next would be read as the body."""
+        self._keepable, self.cycle.keep_alive = self.cycle.keep_alive, False
+        if self.scope["http_version"] == "1.0":
+            # It knows no answer but the last (RFC 9110, 10.1.1).
+            self.cycle.waiting_for_100_continue = False
 
     def on_message_complete(self) -> None:
         """A request's last byte."""
+        if self._offering:
+            return
         super().on_message_complete()
         self._receiving = False
+        if self.expect_100_continue:
+            self.cycle.waiting_for_100_continue = False
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = self._keepable
+
+    def shutdown(self) -> None:
+        """Ends the connection with the answer that is under way, or now."""
+        self._keepable = False
+        super().shutdown()
 
     def waits(self) -> bool:
         """Whether something is the client's to do: send the rest, or read what it asked for."""
@@ -162,7 +176,7 @@ class Connection(HttpToolsProtocol):
             self._forget()
             self.transport.abort()
         else:
-            self._refuse(_SLOW)
+            self._refuse(refusals.SLOW)
 
     def _refuse(self, answer: bytes) -> None:
         """The last word on this connection; a request that arrived whole before it is answered first, and is the last then."""
@@ -183,65 +197,5 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
 
 
-class _Sweep:
-    """Looks at all connections of a process every second, for as long as there are any."""
-
-    def __init__(self, connections: Collection[Connection], loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
-        self._connections = connections
-        self._loop = loop
-        self._limits = limits
-        self._next: asyncio.TimerHandle | None = None
-        #: Connections that were turned away since the last look.
-        self.refused = 0
-
-    @classmethod
-    def over(cls, state: Any, loop: asyncio.AbstractEventLoop, limits: Limits) -> "_Sweep":
-        """The one of the server, whose connections share nothing but its state."""
-        if not hasattr(state, "sweep"):
-            state.sweep = cls(state.connections, loop, limits)
-        return cast(_Sweep, state.sweep)
-
-    def begin(self) -> None:
-        """Goes on, if it had come to an end."""
-        if self._next is None:
-            self._next = self._loop.call_later(self._limits.interval, self._look)
-
-    def _look(self) -> None:
-        self._next = None
-        now, patience = self._loop.time(), self._limits.patience(len(self._connections))
-        slow = sum(connection.look(now, patience) for connection in list(self._connections))
-        if slow or self.refused:
-            # One line a second, however many they are.
-            log.warning("connections.cut slow=%d refused=%d open=%d", slow, self.refused, len(self._connections))
-            self.refused = 0
-        if self._connections:
-            self.begin()
-
-
 def _size(headers: Iterable[Sequence[bytes]]) -> int:
     return sum(len(name) + len(value) for name, value in headers)
-
-
-def _answer(status: int, code: str, message: str, *more: bytes) -> bytes:
-    """A whole answer, made once: its debugId names the kind, not the request, of which nothing was kept."""
-    response = problems.answer(status, code, message)
-    lines = [name + b": " + value for name, value in response.raw_headers]
-    return b"\r\n".join([STATUS_LINE[status][:-2], *lines, *more, b"connection: close", b"", bytes(response.body)])
-
-
-_BAD = "HPE_GL_ERROR_BAD_REQUEST"
-_BUSY = _answer(
-    503,
-    "HPE_GL_ERROR_SERVICE_UNAVAILABLE",
-    f"There are too many connections. Try again in {problems.RETRY_AFTER} s.",
-    b"retry-after: %d" % problems.RETRY_AFTER,
-)
-_UNREADABLE = _answer(400, _BAD, "The request is not HTTP/1.1 as it is read here")
-_SLOW = _answer(408, "HPE_GL_ERROR_REQUEST_TIMEOUT", "The request did not arrive whole in time")
-_LONG_BODY = _answer(413, "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE", "The body goes on beyond all that is taken here")
-_LONG_URL = _answer(414, "HPE_GL_ERROR_URI_TOO_LONG", f"The URL has more than {URL_BYTES} bytes")
-_LONG_HEAD = _answer(
-    431,
-    "HPE_GL_ERROR_HEADERS_TOO_LARGE",
-    f"The header has more than {HEADERS} lines or {HEAD_BYTES} bytes",
-)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
@@ -19,6 +20,7 @@ from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
 from service.app import Base, Configuration, assemble, build
 from service.doors import Doors
+from service.limits import Limits
 from service.settings import Settings
 from subscriptions import catalogue
 from subscriptions.database import Database, DatabaseClock
@@ -29,6 +31,7 @@ from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.service.agreed import Agreed
 from tests.service.callers import Callers
+from tests.service.sockets import Door, Opened
 
 DOCUMENT = openapi.document("http://hooklake")
 
@@ -130,3 +133,18 @@ async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
 def callers(doors: Doors) -> Callers:
     """Makes headers: `await callers.headers(Role.PUBLISHER)`."""
     return Callers(doors)
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Opened]:
+    """Opens servers on sockets of their own."""
+    servers: list[Door] = []
+
+    async def open_one(limits: Limits, app: ASGIApp | None = None) -> Door:
+        servers.append(Door(limits, app))
+        await servers[-1].open()
+        return servers[-1]
+
+    yield open_one
+    for server in servers:
+        await server.close()

@@ -7,42 +7,54 @@ import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from service import problems
 from service.api import reading
-from service.connections import Connection, Limits
+from service.connections import Connection
+from service.limits import Limits
 
 #: More than the buffers of both sides hold.
 LARGE = b"x" * (32 << 20)
 
 
 class Door:
-    """A server with our connections, and raw clients of it."""
+    """A server with our connections, and raw clients of it; it serves `app`, or what answers to the paths below."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, app: ASGIApp | None = None) -> None:
         self.heard: list[bytes] = []
         #: What `/gate` waits for.
         self.gate = asyncio.Event()
         self.state = ServerState()
         self._limits = limits
+        self._app = app or self._echoing()
         self._clients: list[asyncio.StreamWriter] = []
 
-    async def open(self) -> None:
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self._server.sockets[0].getsockname()
+        return host, port
+
+    def _echoing(self) -> Starlette:
         routes = [
             Route("/echo", self._echo, methods=["POST", "GET"]),
+            Route("/refusing", self._refusing, methods=["POST"]),
             Route("/large", self._large),
             Route("/gate", self._gated),
         ]
-        app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
-        config = Config(app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)
+        return Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
+
+    async def open(self) -> None:
+        config = Config(self._app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)
         config.load()
         made = partial(Connection, self._limits, config=config, server_state=self.state, app_state={})
         self._server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
@@ -50,6 +62,9 @@ class Door:
     async def _echo(self, request: Request) -> Response:
         self.heard.append(await reading.body(request))
         return Response(b"heard")
+
+    async def _refusing(self, _request: Request) -> Response:
+        return Response(b"unread", 401)
 
     async def _large(self, _request: Request) -> Response:
         return Response(LARGE)
@@ -59,7 +74,7 @@ class Door:
         return Response(b"open")
 
     async def client(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(*self._server.sockets[0].getsockname(), limit=1 << 16)
+        reader, writer = await asyncio.open_connection(*self.address, limit=1 << 16)
         self._clients.append(writer)
         return reader, writer
 
@@ -68,6 +83,14 @@ class Door:
             writer.transport.abort()
         self._server.close()
         await until(lambda: not self.state.connections)
+
+
+class Opened(Protocol):
+    """The fixture `opened`."""
+
+    async def __call__(self, limits: Limits, app: ASGIApp | None = None) -> Door:
+        """A server that is closed when the test has ended."""
+        ...
 
 
 async def until(holds: Callable[[], bool]) -> None:

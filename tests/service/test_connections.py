@@ -3,36 +3,17 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
-from service.connections import Limits
-from tests.service.sockets import LARGE, Door, rest, said, until
+from service.limits import Limits
+from tests.service.sockets import LARGE, Opened, rest, said, until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02)
 #: Cut off with the second look or the third.
 HASTY = replace(LIMITS, timeout=0.03, connections=100)
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
-
-
-@pytest.fixture
-async def opened() -> AsyncIterator[Callable[[Limits], Awaitable[Door]]]:
-    """Opens doors."""
-    doors: list[Door] = []
-
-    async def open_one(limits: Limits) -> Door:
-        doors.append(Door(limits))
-        await doors[-1].open()
-        return doors[-1]
-
-    yield open_one
-    for door in doors:
-        await door.close()
-
-
-Opened = Callable[[Limits], Awaitable[Door]]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +163,7 @@ async def test_answers_that_nobody_reads(opened: Opened) -> None:
 
 async def test_rests(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection may rest between two requests, until places are short."""
-    monkeypatch.setattr("service.connections.LEAST", 0.01)
+    monkeypatch.setattr("service.limits.LEAST", 0.01)
     door = await opened(LIMITS)
     resting = [await door.client() for _ in range(2)]
     for reader, writer in resting:
@@ -255,13 +236,3 @@ async def test_who_leaves_is_no_defect(opened: Opened, caplog: pytest.LogCapture
     await until(lambda: not door.state.connections and not door.state.tasks)
 
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-async def test_an_upgrade_is_passed_over(opened: Opened) -> None:
-    """An offer of another protocol is answered in HTTP/1.1 (RFC 9110, 7.8)."""
-    door = await opened(LIMITS)
-    reader, writer = await door.client()
-
-    writer.write(HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi")
-
-    assert (await said(reader))[0] == 200
