@@ -11,6 +11,7 @@ from deploy.home import CannotStart
 from service.app import Configuration
 from service.cli import known
 from service.settings import Settings as Service
+from subscriptions import logs
 from subscriptions.errors import HooklakeError
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read, unknown
@@ -30,6 +31,7 @@ def check(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each setting that does not exist; raises CannotStart for one that cannot be read."""
     given = MADE | {name: value for name, value in environ.items() if value}
     try:
+        read(logs.Settings, given)
         carriers = read(Workers, given)
         configuration = Configuration(
             service=read(Service, given), delivery=read(Delivery, given), ground=read(Ground, given)

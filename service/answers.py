@@ -17,6 +17,9 @@ _ALWAYS = (
 class Answer(Response):
     """An answer whose body is JSON already; its headers are what Starlette would make of them, at a fifth of the cost."""
 
+    #: What a refusal is found by in the log.
+    debug_id: str | None = None
+
     def __init__(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.body = body
         self.status_code = status

@@ -28,7 +28,7 @@ from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
 from service import problems
 from service.allowance import Allowance
-from service.api.routes import routes
+from service.api.routes import nowhere, routes
 from service.doors import Doors
 from service.pulse import Pulse
 from service.quota import Quota
@@ -117,6 +117,7 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Doors]]) -> Starlette
     app = _Application(routes=routes(), exception_handlers=cast(Any, problems.HANDLERS), lifespan=life)
     # `/webhooks/` is no other name of `/webhooks`.
     app.router.redirect_slashes = False
+    app.router.default = nowhere
     return app
 
 

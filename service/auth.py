@@ -75,6 +75,7 @@ def guarded(handler: Handler, permission: Permission | None) -> Handler:
     async def entrance(request: Request) -> Response:
         doors, told = doors_of(request), None
         known = await doors.access.verify(bearer(request), doors.clock())
+        request.scope[CALLER] = known
         if counted and doors.quota is not None:
             standing = doors.quota.take((known.issuer, known.client_id), doors.clock())
             # Refusals tell it too: `problems.py` finds it here.
@@ -84,7 +85,6 @@ def guarded(handler: Handler, permission: Permission | None) -> Handler:
                 raise TooMany(said, standing)
         if permission is not None:
             require(known, permission)
-        request.scope[CALLER] = known
         response = await handler(request)
         if told is not None:
             response.headers.update(told)

@@ -29,10 +29,9 @@ from service.api import reading
 from service.connections import Connection
 from service.limits import KEEP_ALIVE, Limits
 from service.settings import Settings
-from subscriptions import partitions, schema
+from subscriptions import logs, partitions, schema
 from subscriptions.database import Database
 from subscriptions.errors import HooklakeError, Misconfigured
-from subscriptions.process import Line
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import names, read, unknown
 
@@ -67,7 +66,7 @@ def known() -> set[str]:
     from workers.settings import Settings as Workers  # noqa: PLC0415  as the workers themselves, below
 
     # The embedded stack's own comes with what it starts.
-    return names(Settings, Workers, Delivery, Ground) | {"HOOKLAKE_DATA_DIR"}
+    return names(Settings, Workers, Delivery, Ground, logs.Settings) | {"HOOKLAKE_DATA_DIR"}
 
 
 def sentence(error: Exception) -> str:
@@ -115,7 +114,7 @@ def api(_arguments: Any, environ: Environ) -> None:
         lifespan="on",
         access_log=False,
         server_header=False,
-        log_config=logging_of(settings.log_level),
+        log_config=logs.described(read(logs.Settings, environ)),
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
@@ -196,17 +195,6 @@ async def _asked(settings: Ground) -> None:
         await schema.look(database)
     finally:
         await database.close()
-
-
-def logging_of(level: str) -> dict[str, Any]:
-    """One line per fact on standard error."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"()": Line}},
-        "handlers": {"line": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["line"], "level": level.upper()},
-    }
 
 
 if __name__ == "__main__":

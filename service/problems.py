@@ -135,10 +135,13 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error body: httpStatusCode, errorCode, message, debugId, and errorDetails where there are any."""
-    body: dict[str, object] = {"httpStatusCode": status, "errorCode": code, "message": message, "debugId": str(uuid4())}
+    debug_id = str(uuid4())
+    body: dict[str, object] = {"httpStatusCode": status, "errorCode": code, "message": message, "debugId": debug_id}
     if details:
         body["errorDetails"] = details
-    return Answer(msgspec.json.encode(body), status, headers)
+    made = Answer(msgspec.json.encode(body), status, headers)
+    made.debug_id = debug_id
+    return made
 
 
 def _counted(handler: Answering) -> Answering:

@@ -3,8 +3,6 @@
 Reading them is left to process roots (`subscriptions.settings.read`), what the other rooms need to their own settings.
 """
 
-from typing import Literal
-
 import msgspec
 
 from subscriptions.errors import Misconfigured
@@ -45,8 +43,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_hour: int = 0
     #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
     publish_per_minute: int = 0
-    #: The least that is logged.
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")

@@ -18,6 +18,7 @@ from celery import signals
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
 from delivery.wire import names
+from subscriptions import logs
 from subscriptions import process as python
 from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.settings import Settings as Ground
@@ -168,10 +169,10 @@ def _name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _logging() -> None:
+def _logging(environ: Mapping[str, str]) -> None:
     # With a receiver, Celery leaves logging alone; it would set the root logger to its own --loglevel.
     signals.setup_logging.connect(lambda **_: None, weak=False)
-    python.log_lines(logging.INFO)
+    logs.write(read(logs.Settings, environ))
     # Celery warns root off for fear of pickled messages; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", message=".*superuser privileges")
     # Celery tells of each message; the facts are the deliveries'.
@@ -180,9 +181,9 @@ def _logging() -> None:
     consumer.quiet()
 
 
-_logging()
 names.impatient(os.environ)
 try:
+    _logging(os.environ)
     app = application(os.environ)
 except Misconfigured as error:
     sys.exit(f"hooklake: {error}")

@@ -14,7 +14,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from service.api import openapi
 from service.api.contract import prose
@@ -39,6 +39,11 @@ async def served(request: Request) -> Response:
     """GET /docs"""
     url = doors_of(request).settings.url
     return Response(page(url), headers={**HEADERS, "Content-Security-Policy": policy(url)}, media_type="text/html")
+
+
+async def pointed(_request: Request) -> Response:
+    """GET /: whoever opens the API's address in a browser is led to what there is to read."""
+    return RedirectResponse("/docs")
 
 
 @cache

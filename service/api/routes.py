@@ -3,6 +3,8 @@
 What the handlers do is left to their modules.
 """
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
@@ -27,7 +29,10 @@ from service.api import (
     tokens,
     webhooks,
 )
-from service.auth import Handler, Permission, guarded
+from service.auth import CALLER, Handler, Permission, guarded
+
+#: One line per request.
+access = logging.getLogger("hooklake.access")
 
 EVENTS = "/events/v1beta1"
 WEBHOOK = EVENTS + "/webhooks/{id}"
@@ -96,6 +101,8 @@ def routes() -> list[BaseRoute]:
         paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks)
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = handler
+    # No part of the contract: where a person begins.
+    paths["/"] = {"GET": reference.pointed}
     return [Route(path, Endpoint(handlers)) for path, handlers in paths.items()]
 
 
@@ -125,15 +132,47 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        request = Request(scope, receive)
-        try:
-            response = await self._handlers.get(scope["method"], self._unknown)(request)
-        except Exception as error:
-            response = await problems.answered(request, error)
-        await response(scope, receive, send)
+        await _answer(self._handlers.get(scope["method"], self._unknown), scope, receive, send)
 
     async def _options(self, _request: Request) -> Response:
         return Response(status_code=204, headers=self._allowed)
 
     async def _unknown(self, _request: Request) -> Response:
         raise HTTPException(405, headers=self._allowed)
+
+
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers for all paths that there are not."""
+    await _answer(_missing, scope, receive, send)
+
+
+async def _missing(_request: Request) -> Response:
+    raise HTTPException(404)
+
+
+async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
+    request, began = Request(scope, receive), time.monotonic()
+    try:
+        response = await handler(request)
+    except Exception as error:
+        response = await problems.answered(request, error)
+    if access.isEnabledFor(logging.INFO):
+        _tell(scope, response, time.monotonic() - began)
+    await response(scope, receive, send)
+
+
+def _tell(scope: Scope, response: Response, seconds: float) -> None:
+    """The line of a request. Its query is not in it: some callers have to put a token there."""
+    path, known, debug_id = scope["path"], scope.get(CALLER), getattr(response, "debug_id", None)
+    if path.startswith("/health/") and response.status_code == 200:
+        return  # probes ask each second, and a good answer says nothing
+    access.info(
+        "request.answered method=%s path=%r status=%d ms=%.1f client=%s address=%s debugId=%s",
+        scope["method"],
+        path,
+        response.status_code,
+        seconds * 1000,
+        known.client_id if known else "-",
+        scope["client"][0] if scope.get("client") else "-",
+        debug_id or "-",
+    )

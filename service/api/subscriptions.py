@@ -3,6 +3,7 @@
 Which orders stand, and what they may ask for, is left to `subscriptions/orders.py`.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace as but
 from typing import NoReturn, TypeVar
@@ -18,6 +19,8 @@ from service.doors import doors_of
 from subscriptions import filter_tokens, filters
 from subscriptions.errors import Issue, Refused
 from subscriptions.orders import Order, Replacement, Subscription
+
+log = logging.getLogger("hooklake.service")
 
 Item = TypeVar("Item", bound="Input")
 
@@ -54,6 +57,7 @@ async def create(request: Request) -> Response:
         made = await doors.orders.add(
             connection, orders, webhooks.owner(caller), within=auth.scope(caller), now=doors.clock()
         )
+    tell("created", made, caller.client_id)
     return writing.json([_shown(each) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
 
 
@@ -76,6 +80,7 @@ async def replace(request: Request) -> Response:
         changed = await doors.orders.replace(
             connection, replacements, webhooks.owner(caller), within=auth.scope(caller), now=doors.clock()
         )
+    tell("replaced", changed, caller.client_id)
     return writing.json([_shown(each) for each in changed])
 
 
@@ -84,10 +89,23 @@ async def remove(request: Request) -> Response:
     ids = [_identifier(text) for text in request.query_params.getlist("id")]
     if not ids:
         raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
-    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    doors, caller = doors_of(request), auth.caller(request)
     async with doors.database.transaction() as connection:
-        await doors.orders.remove(connection, scope, ids)
+        await doors.orders.remove(connection, auth.scope(caller), ids)
+    tell_removed(ids, caller.client_id)
     return Response(status_code=204)
+
+
+def tell(what: str, made: Sequence[Subscription], by: str) -> None:
+    """Logs what stands from now on."""
+    for each in made:
+        log.info("subscription.%s id=%s webhook=%s type=%s by=%s", what, each.id, each.webhook, each.event_type, by)
+
+
+def tell_removed(ids: Sequence[UUID], by: str) -> None:
+    """Logs what stands no more."""
+    for each in ids:
+        log.info("subscription.removed id=%s by=%s", each, by)
 
 
 def _orders(body: bytes) -> list[Order]:

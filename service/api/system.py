@@ -5,6 +5,7 @@ They are webhooks and subscriptions like any other, of the operator's own worksp
 out all the same, and an operator who wants to check them sets a secret by PATCH /events/v1beta1/webhooks/{id}.
 """
 
+import logging
 import secrets
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -22,6 +23,8 @@ from subscriptions.errors import Absent, Issue, Refused
 from subscriptions.orders import Order, Replacement, Subscription
 from subscriptions.system_webhooks import SystemSubscription, SystemWebhook
 from subscriptions.webhooks import Change, Registration
+
+log = logging.getLogger("hooklake.service")
 
 WEBHOOKS = "/events/v1beta1/system-webhooks"
 SUBSCRIPTIONS = "/events/v1beta1/system-subscriptions"
@@ -70,6 +73,7 @@ async def create(request: Request) -> Response:
         webhook = await doors.registry.insert(connection, registration, owner, now=doors.clock())
         await system_webhooks.put(connection, webhook.id, by=owner.created_by)
         made = await system_webhooks.find(connection, webhook.id)
+    log.info("webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, owner.principal)
     return writing.json(_webhook(made), 201, {"Location": f"{WEBHOOKS}/{made.id}"})
 
 
@@ -96,6 +100,7 @@ async def change(request: Request) -> Response:
     async with doors.database.transaction() as connection:
         await system_webhooks.touched(connection, wanted.id, by=owner.created_by)
         changed = await system_webhooks.find(connection, wanted.id)
+    log.info("webhook.changed webhook=%s fields=%s by=%s", wanted.id, ",".join(sorted(told)), owner.principal)
     return writing.json(_webhook(changed))
 
 
@@ -103,6 +108,7 @@ async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/system-webhooks/{id}?force=`"""
     wanted = await _wanted(request)
     await doors_of(request).greeting.remove(None, wanted.id, force=reading.flag(request, "force"))
+    log.info("webhook.removed webhook=%s by=%s", wanted.id, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
 
@@ -116,6 +122,7 @@ async def subscribe(request: Request) -> Response:
     async with doors.database.transaction() as connection:
         _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
         made = await doors.orders.add(connection, orders, owner, within=None, now=doors.clock())
+    subscriptions.tell("created", made, owner.principal)
     return writing.json([_subscription(each) for each in made], 201, {"Location": f"{SUBSCRIPTIONS}/{made[0].id}"})
 
 
@@ -141,6 +148,7 @@ async def replace(request: Request) -> Response:
     async with doors.database.transaction() as connection:
         _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
         changed = await doors.orders.replace(connection, replacements, owner, within=None, now=doors.clock())
+    subscriptions.tell("replaced", changed, owner.principal)
     return writing.json([_subscription(each) for each in changed])
 
 
@@ -156,6 +164,7 @@ async def unsubscribe(request: Request) -> Response:
             if each not in known:
                 raise Absent("Subscription", str(each))
         await doors.orders.remove(connection, None, ids)
+    subscriptions.tell_removed(ids, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
 

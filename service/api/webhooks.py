@@ -3,6 +3,8 @@
 What a registration may say is left to `subscriptions/webhooks.py`, what follows from it to `delivery/greeting.py`.
 """
 
+import logging
+
 import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
@@ -15,6 +17,8 @@ from subscriptions import trust
 from subscriptions.access import Caller
 from subscriptions.discreet import Discreet
 from subscriptions.webhooks import TRUST, Change, Owner, Registration, Webhook
+
+log = logging.getLogger("hooklake.service")
 
 PATH = "/events/v1beta1/webhooks"
 #: GreenLake documents neither for webhooks; its clients ask for 100.
@@ -79,6 +83,9 @@ async def create(request: Request) -> Response:
     del told["tls"]
     registration = Registration(**told)
     webhook = await doors_of(request).greeting.register(registration, owner(auth.caller(request)))
+    log.info(
+        "webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, webhook.hpe_principal
+    )
     return writing.json(_shown(webhook), 201, {"Location": f"{PATH}/{webhook.id}"})
 
 
@@ -111,15 +118,15 @@ async def change(request: Request) -> Response:
     told.pop("tls", None)
     greeting = doors_of(request).greeting
     webhook = await greeting.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
+    log.info("webhook.changed webhook=%s fields=%s by=%s", webhook.id, ",".join(sorted(told)), _principal(caller))
     return writing.json(_shown(webhook))
 
 
 async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/webhooks/{id}?force=`"""
-    wanted = reading.identifier(request, "id", "Webhook")
-    await doors_of(request).greeting.remove(
-        auth.scope(auth.caller(request)), wanted, force=reading.flag(request, "force")
-    )
+    wanted, caller = reading.identifier(request, "id", "Webhook"), auth.caller(request)
+    await doors_of(request).greeting.remove(auth.scope(caller), wanted, force=reading.flag(request, "force"))
+    log.info("webhook.removed webhook=%s by=%s", wanted, _principal(caller))
     return Response(status_code=204)
 
 

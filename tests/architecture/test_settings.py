@@ -7,12 +7,13 @@ import pytest
 
 from delivery.settings import Settings as Delivery
 from service.settings import Settings as Service
+from subscriptions.logs import Settings as Logs
 from subscriptions.settings import PREFIX, read
 from subscriptions.settings import Settings as Ground
 from tests.architecture.sources import ROOT
 from workers.settings import Settings as Workers
 
-ROOMS = (Service, Workers, Delivery, Ground)
+ROOMS = (Service, Workers, Delivery, Ground, Logs)
 #: Read by the embedded stack alone.
 STACK = {"HOOKLAKE_DATA_DIR"}
 EXAMPLE = (ROOT / "deploy" / "env.example").read_text()

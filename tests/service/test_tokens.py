@@ -124,6 +124,7 @@ def test_every_route_is_known() -> None:
         "/health/ready",
         "/openapi.json",
         "/docs",
+        "/",
     }
 
 

@@ -1,0 +1,61 @@
+"""Log lines as text and as JSON."""
+
+import io
+import json
+import logging
+from uuid import UUID
+
+import pytest
+
+from subscriptions import logs
+
+KEY = UUID(int=7)
+
+
+@pytest.fixture
+def told() -> tuple[logging.Logger, io.StringIO]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.Json())
+    logger = logging.Logger("hooklake.test")
+    logger.addHandler(handler)
+    return logger, stream
+
+
+def test_facts_are_members(told: tuple[logging.Logger, io.StringIO]) -> None:
+    """What a line says as `name=value` a program finds under the name, numbers as numbers, beside the text."""
+    logger, stream = told
+    logger.warning("delivery.attempted event=%s status=%d ms=%.1f level=%r why it was", KEY, 200, 1.25, "x\ny")
+
+    line = json.loads(stream.getvalue())
+
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "level": "warning",
+        "logger": "hooklake.test",
+        "event": "delivery.attempted",
+        "message": f"delivery.attempted event={KEY} status=200 ms=1.2 level='x\\ny' why it was",
+        "event_": str(KEY),
+        "status": 200,
+        "ms": 1.25,
+        "level_": "x\ny",
+    }
+
+
+def test_any_line_is_one_object(told: tuple[logging.Logger, io.StringIO]) -> None:
+    """Lines of libraries, tracebacks and percent signs included."""
+    logger, stream = told
+    try:
+        raise ValueError("broken\nin two")
+    except ValueError as error:
+        logger.error("try.failed", exc_info=error)
+    logger.info("100%% of %s: done", "it")
+    logger.info(KEY)
+    logger.info("%(named)s", {"named": "x"})
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    assert [line["message"] for line in lines] == ["try.failed", "100% of it: done", str(KEY), "x"]
+    assert lines[0]["event"] == "try.failed"
+    assert "in two" in lines[0]["exception"]
+    assert [line.get("event") for line in lines[1:]] == [None] * 3
