@@ -11,9 +11,9 @@ from uuid import UUID
 
 from delivery.handshake import DestinationResponse, Handshake
 from delivery.judgement import breaker, pace
-from delivery.judgement.breaker import Health, Status, sendable
+from delivery.judgement.breaker import Health, Result, Status, sendable
 from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
-from delivery.ledger import errands, grants, health
+from delivery.ledger import brakes, errands, grants, health, tallies
 from delivery.ledger.errands import Carried
 from delivery.ledger.health import Move, Standing
 from delivery.settings import Settings
@@ -60,20 +60,21 @@ class Greeting:
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
 
-        Raises Refused, LimitReached.
+        Raises Refused, LimitReached, TooSoon.
         """
         self.vet(registration)
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
             webhook = await self._tools.registry.insert(connection, registration, owner, now=now)
             raw = await database.raw_of(connection)
+            await self._introduce(raw, owner.workspace_id, now)
             purpose = health.PURPOSES.get(Status(webhook.status), health.HEARTBEAT)
             nudge = await health.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
         self._tools.announce([nudge])
         return webhook
 
     async def change(self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "") -> Webhook:
-        """The webhook after the change; raises Absent, Refused.
+        """The webhook after the change; raises Absent, Refused, TooSoon.
 
         Destination, secrets, credentials or `challengeRequestEnabled` begin a new epoch and ask for a new challenge;
         `paused` halts or starts the webhook (greenlake.md D.8); `by` is the principal whom its `stateReason` then names.
@@ -88,6 +89,8 @@ class Greeting:
             if change.destination not in (None, before.destination):
                 nudges.extend(await grants.grant(raw, (webhook_id, before.epoch), UNASKED, now=now))
             move = _move_of(before, change, by or before.hpe_principal, now)
+            if move is not None and move.challenge_at is not None:
+                await self._introduce(raw, before.workspace_id, now)
             if move is not None:
                 nudges.extend(await health.move(raw, webhook_id, move, now=now))
             after = await self._tools.registry.find(connection, workspace_id, webhook_id)
@@ -111,10 +114,17 @@ class Greeting:
         self._tools.announce([nudge])
 
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
-        """One handshake, answered inline; the status tells the result (greenlake.md D.13). Raises Absent."""
+        """One handshake, answered inline; the status tells the result (greenlake.md D.13).
+
+        Of a webhook that is sent to, a bad answer counts as one failed try and no more. Raises Absent, and TooSoon while
+        another one is under way.
+        """
+        now, lasts = self._tools.clock(), self._tools.settings.challenge_timeout + MARGIN
         async with self._tools.database.transaction() as connection:
             asked = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
+            fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
+            await self._introduce(raw, asked.workspace_id, now)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
         shaken = await self._handshake.shake(hook)
         nudges: list[Nudge] = []
@@ -123,7 +133,8 @@ class Greeting:
             standing = await health.lock(raw, webhook_id)
             nudges.extend(await grants.grant(raw, (webhook_id, asked.epoch), shaken.terms, now=self._tools.clock()))
             if standing is not None and standing.epoch == asked.epoch and _may_tell(standing):
-                nudges.extend(await self._settle(raw, webhook_id, standing, shaken.proof))
+                nudges.extend(await self._told(raw, webhook_id, standing, shaken.proof))
+            await brakes.end_verification(raw, webhook_id, fence)
             webhook = await self._tools.registry.find(connection, workspace_id, webhook_id)
         self._tools.announce(nudges)
         answered = shaken.response.status_code
@@ -187,6 +198,25 @@ class Greeting:
             if url:
                 self._tools.guard.check_url(url, subject=subject)
         webhooks.check_times(asked, self._tools.clock())
+
+    async def _introduce(self, connection: Raw, workspace_id: str, now: datetime) -> None:
+        limit = self._tools.settings.registrations_per_minute
+        await brakes.introduce(connection, workspace_id, now=now, limit=limit)
+
+    async def _told(
+        self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified
+    ) -> Sequence[Nudge]:
+        """What a verification makes of the status: one bad answer halts nothing that is sent to."""
+        if isinstance(proof, Verified) or not sendable(standing.health.status):
+            return await self._settle(connection, webhook_id, standing, proof)
+        now = self._tools.clock()
+        failed = Result(ok=False, at=now, disables=False, reason=proof.reason)
+
+        def judge(of: Health) -> Health:
+            return replace(breaker.after(of, [failed], rules=self._rules, now=now), state_reason=proof.reason)
+
+        await tallies.tally(connection, (webhook_id, standing.epoch), judge, now=now, rules=self._rules)
+        return ()
 
     async def _settle(
         self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified

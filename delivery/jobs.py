@@ -78,6 +78,8 @@ class Jobs:
                 await self._erase(carried)
             case _, "notice":
                 await self._notice(carried)
+            case _, "verify":
+                pass  # the process that had the turn has died (`ledger/brakes.py`)
             case _, kind:
                 log.error("job.unknown kind=%s id=%s", kind, carried.key)
                 return

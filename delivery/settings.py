@@ -57,6 +57,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     challenge_delays: tuple[float, ...] = (2.0, 3.0, 5.0)
     #: For one whole try of a challenge.
     challenge_timeout: float = 5.0
+    #: Registrations, changes that ask for a challenge, and verifications of a minute that each workspace may make; 0: any number.
+    registrations_per_minute: int = 60
     #: Whom destinations are asked for leave by: the `WebHook-Request-Origin` of an OPTIONS request, and of what follows it.
     request_origin: str = "https://common.cloud.hpe.com"
     #: The longest time until an active webhook's destination is asked again what it allows; some are asked after half of it.
@@ -119,7 +121,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
-    "keep_payloads",
+    *("keep_payloads", "registrations_per_minute"),
 )
 
 

@@ -8,6 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
@@ -16,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.answers import Answer
-from service.quota import TooMany
+from service.quota import Standing, TooMany
 from subscriptions import codec, database, errors
 
 log = logging.getLogger("hooklake.service")
@@ -35,6 +36,7 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
     (errors.Unauthorized, 401, "HPE_GL_ERROR_UNAUTHORIZED"),
     (errors.Absent, 404, "HPE_GL_ERROR_NOT_FOUND"),
     (TooMany, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
+    (errors.TooSoon, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
 )
 
@@ -86,6 +88,12 @@ async def of_ours(request: Request, error: Exception) -> Response:
         message = f"{error.kind} not found"
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, errors.TooSoon):
+        seconds = max(1, math.ceil(error.seconds))
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
+        standing = Standing(limit=error.limit, remaining=0, resets_at=at, seconds=seconds, within=False)
+        headers = {**standing.headers(), "Retry-After": str(seconds)}
+        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": seconds}]
     elif isinstance(error, TooMany):
         headers = {**error.standing.headers(), "Retry-After": str(error.standing.seconds)}
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]

@@ -76,6 +76,17 @@ class Unavailable(HooklakeError):
         self.cause = cause
 
 
+class TooSoon(HooklakeError):
+    """Whoever asks has to wait: there is a limit in time, which the message names; nothing was changed."""
+
+    def __init__(self, message: str, *, limit: int, seconds: float) -> None:
+        super().__init__(message)
+        #: How many there may be at once, or in the time.
+        self.limit = limit
+        #: Until asking again makes sense.
+        self.seconds = seconds
+
+
 class Misconfigured(HooklakeError):
     """A setting is missing or wrong; raised by process roots before anything starts."""
 

@@ -59,7 +59,8 @@ clients = Table(
     Index("clients_of_workspace", "workspace_id"),
 )
 
-#: How much of a workspace's minute was drawn by the processes that take publications.
+#: How much of a workspace's minute was drawn by the processes that take publications; `introductions:` with its id: of the
+#: minute's registrations.
 publish_quotas = Table(
     "publish_quotas",
     metadata,

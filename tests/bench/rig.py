@@ -31,6 +31,7 @@ from tests.bench.sink import SECRET
 #: What a user would set for a workspace with many webhooks; nothing that trades safety for speed.
 SETTINGS = {
     "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE": "20000",
+    "HOOKLAKE_REGISTRATIONS_PER_MINUTE": "0",
     "HOOKLAKE_MAX_SUBSCRIPTIONS_PER_WEBHOOK": "100",
     "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8",
     "HOOKLAKE_ALLOW_HTTP": "true",

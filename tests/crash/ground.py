@@ -51,6 +51,7 @@ SETTINGS: Mapping[str, str] = {
     "HOOKLAKE_PROBE_INTERVAL_MAX": "2s",
     "HOOKLAKE_HEARTBEAT_INTERVAL": "20s",
     "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE": "100",
+    "HOOKLAKE_REGISTRATIONS_PER_MINUTE": "0",
     # An event that everybody wants is spread.
     "HOOKLAKE_SPREAD_THRESHOLD": "7",
     "HOOKLAKE_SPREAD_CHUNK": "3",

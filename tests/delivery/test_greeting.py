@@ -1,6 +1,7 @@
 """Challenges, probes and status moves against what is sent meanwhile (protocol.md, Webhooks)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from delivery.tickets import Errand, Kind
 from delivery.wire.parcels import Failure, FailureKind
 from subscriptions.database import Database
+from subscriptions.errors import TooSoon
 from subscriptions.webhooks import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, WORKSPACE, Craft
@@ -264,3 +266,102 @@ async def test_gone(craft: Craft) -> None:
 
     assert (await craft.status(webhook), epoch) == ("DISABLED", 2)
     assert await craft.states() == {"failed": 1, "delivered": 1}
+
+
+async def test_verifications_take_turns(craft: Craft, database: Database, clock: Clock) -> None:
+    """One at a time per webhook, over all processes; whoever asks meanwhile is told when, and another webhook is not held up."""
+    webhook, other = await registered(craft), await craft.hook(status="PENDING")
+    gate = Gate()
+    craft.wire.answering = gate
+    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    await gate.asked.wait()
+    process = Craft(database, clock)
+
+    with pytest.raises(TooSoon, match="a verification of this webhook is under way"):
+        await process.greeting.verify(WORKSPACE, webhook)
+    await process.greeting.verify(WORKSPACE, other)
+    gate.open.set()
+    await hanging
+    again, _ = await process.greeting.verify(WORKSPACE, webhook)
+
+    assert [destination.url for _, destination in process.wire.sent] == ["http://127.0.0.1:9/hook", OLD]
+    assert again.status == "ACTIVE"
+    assert await craft.value("SELECT count(*) FROM jobs WHERE kind = 'verify'") == 0
+
+
+async def test_killed_while_it_verifies(craft: Craft, clock: Clock) -> None:
+    """A verification whose process died holds up the next for as long as it may last, and leaves nothing behind."""
+    webhook = await registered(craft)
+    gate = Gate()
+    craft.wire.answering = gate
+    killed = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    await gate.asked.wait()
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    craft.wire.answering = obliging
+    clock.advance(9)
+    with pytest.raises(TooSoon):
+        await craft.greeting.verify(WORKSPACE, webhook)
+    clock.advance(2)
+
+    await craft.run_jobs()
+    left = await craft.value("SELECT count(*) FROM jobs WHERE kind = 'verify'")
+    verified, _ = await craft.greeting.verify(WORKSPACE, webhook)
+
+    assert (left, verified.status) == (0, "ACTIVE")
+
+
+async def test_a_blip_during_a_verification(craft: Craft, clock: Clock) -> None:
+    """It halts no webhook that is sent to: it counts as one failure, is told, and the next good one clears it."""
+    webhook = await registered(craft)
+    await craft.greet(webhook)
+    craft.wire.answers.append(REFUSED)
+
+    blip, said = await craft.greeting.verify(WORKSPACE, webhook)
+    failures = await craft.value("SELECT failures FROM webhooks")
+    heartbeat = await craft.value("SELECT purpose FROM challenges")
+    well, _ = await craft.greeting.verify(WORKSPACE, webhook)
+
+    assert (blip.status, blip.state_reason) == ("WARNING", f"Webhook URL unreachable. error: {REFUSED.cause}")
+    assert (said.status_code, failures, heartbeat) == (0, 1, "heartbeat")
+    assert (well.status, well.state_reason) == ("ACTIVE", "")
+
+
+async def test_failing_verifications_halt_as_failing_deliveries_do(craft: Craft, clock: Clock) -> None:
+    """Each counts as one: more than 20 without a success, a quarter of an hour apart, and the webhook is ERROR."""
+    webhook = await craft.hook(failures=20, first_failure_at=clock() - timedelta(minutes=20), last_failure_at=clock())
+    craft.wire.answers.append(REFUSED)
+
+    halted, _ = await craft.greeting.verify(WORKSPACE, webhook)
+
+    assert halted.status == "ERROR"
+    assert await craft.value("SELECT purpose FROM challenges") == "probe"
+
+
+async def test_what_a_workspace_may_ask_of_strangers(craft: Craft, database: Database, clock: Clock) -> None:
+    """Registrations, changes that ask for a challenge, and verifications share one limit a minute and workspace."""
+    craft = Craft(database, clock, registrations_per_minute=3)
+    webhook = await registered(craft)
+    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    await craft.greeting.change(WORKSPACE, webhook, Change(description="asks for nothing"))
+    await craft.greeting.verify(WORKSPACE, webhook)
+    another = Registration(name="another", destination=OLD, secret=SECRET)
+    before = await craft.fetch("SELECT generation, destination FROM webhooks")
+
+    refused = []
+    for asked in (
+        craft.greeting.register(another, OWNER),
+        craft.greeting.change(WORKSPACE, webhook, Change(secret="another secret")),
+        craft.greeting.verify(WORKSPACE, webhook),
+    ):
+        with pytest.raises(TooSoon) as raised:
+            await asked
+        refused.append((raised.value.limit, raised.value.seconds <= 60))
+    after = await craft.fetch("SELECT generation, destination FROM webhooks")
+    elsewhere = await craft.greeting.register(another, replace(OWNER, workspace_id="b" * 32))
+    clock.advance(60)
+    later = await craft.greeting.register(another, OWNER)
+
+    assert refused == [(3, True)] * 3
+    assert after == before
+    assert elsewhere.id != later.id

@@ -57,7 +57,7 @@ def entrance() -> Settings:
 @pytest.fixture
 def craft() -> Delivery:
     """The deliveries' settings, likewise."""
-    return Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True)
+    return Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True, registrations_per_minute=0)
 
 
 @pytest.fixture

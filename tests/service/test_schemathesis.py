@@ -93,7 +93,7 @@ def server(database_url: str) -> Iterator[Server]:
     """The application over the run's database, with a client, a webhook and a subscription of each kind."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        delivery = Delivery(allow_destinations=("127.0.0.0/8",), allow_http=True)
+        delivery = Delivery(allow_destinations=("127.0.0.0/8",), allow_http=True, registrations_per_minute=0)
         configuration = Configuration(
             service=Settings(token_issuer=url),
             delivery=delivery,

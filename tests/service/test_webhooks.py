@@ -1,5 +1,6 @@
 """Webhooks over HTTP: the rows of greenlake.md 1.1 with their codes, bodies and refusals."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -268,3 +269,19 @@ async def test_a_failed_verification_is_a_200_too(subscriber: httpx.AsyncClient)
     body = response.json()
     assert (response.status_code, body["destinationResponse"]["statusCode"], body["status"]) == (200, 0, "ERROR")
     assert body["stateReason"].startswith("Webhook URL unreachable. error: ")
+
+
+async def test_one_verification_at_a_time(subscriber: httpx.AsyncClient, receiver: Receiver) -> None:
+    """A second one meanwhile is a 429 that says when to ask again, and asks nobody."""
+    receiver.plan("/hook", Answer(act="hang"))
+    made = (await subscriber.post(PATH, json=registration(destination=receiver.url()))).json()
+    first = asyncio.create_task(subscriber.post(f"{PATH}/{made['id']}/verify"))
+    async with receiver._arrived:
+        await receiver._arrived.wait_for(lambda: receiver.requests)
+
+    second = await subscriber.post(f"{PATH}/{made['id']}/verify")
+    first.cancel()
+
+    assert (second.status_code, second.json()["errorCode"]) == (429, "HPE_GL_ERROR_TOO_MANY_REQUESTS")
+    assert 1 <= int(second.headers["retry-after"]) <= 10
+    assert len(receiver.requests) == 1

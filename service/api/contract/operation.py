@@ -23,8 +23,9 @@ REFUSALS: Mapping[int, str] = {
     413: "The body is larger than a limit that the message names.",
     415: "The Content-Type is not one of those that are understood.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
-    429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute. Never, unless the "
-    "deployment sets how many those are.",
+    429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute, where the deployment "
+    "sets how many those are; or its registrations, challenged changes and verifications of a minute. Or a verification of "
+    "the webhook is under way.",
     500: "A defect of ours; the log has it under the `debugId`.",
     503: "A store is away, and whether anything was changed is not known; `Retry-After` says when to ask again.",
 }
@@ -32,10 +33,10 @@ REFUSALS: Mapping[int, str] = {
 #: The headers of a 429 (greenlake.md 1.8); where a quota is set, other answers have all but `Retry-After`, too.
 QUOTA: Mapping[str, Json] = {
     "Retry-After": whole("Seconds until asking again makes sense.", minimum=1),
-    "X-RateLimit-Limit": whole("Requests of an hour, or events of a minute.", minimum=1),
+    "X-RateLimit-Limit": whole("Of an hour, a minute, or at a time.", minimum=1),
     "X-RateLimit-Remaining": whole("How many of them are left.", minimum=0),
     "X-RateLimit-Reset": moment("When all of them are there again."),
-    "ratelimit-limit": whole("Requests of an hour, or events of a minute.", minimum=1),
+    "ratelimit-limit": whole("Of an hour, a minute, or at a time.", minimum=1),
     "ratelimit-remaining": whole("How many of them are left.", minimum=0),
     "ratelimit-reset": whole("Seconds until all of them are there again.", minimum=1),
 }

@@ -268,7 +268,8 @@ OPERATIONS = (
         id="webhookVerification",
         summary="Challenge a webhook now",
         description="One challenge, answered inline: 200 whatever the destination said. `status` tells the result, "
-        "`destinationResponse` the answer.",
+        "`destinationResponse` the answer. Of a webhook that is ACTIVE or WARNING a bad answer counts as one failed delivery "
+        "and halts nothing. One at a time: while another is under way, 429.",
         answer=ref("WebhookVerificationResponse"),
         errors=(404,),
     ),
