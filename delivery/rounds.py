@@ -22,7 +22,7 @@ from delivery.judgement.retry import Progress, Schedule
 from delivery.ledger import claims, drains, members, paces, parking, records, tallies
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.claims import Claim
-from delivery.ledger.drains import Room
+from delivery.ledger.drains import Room, Shares
 from delivery.ledger.records import Record, Written
 from delivery.lifecycle import State
 from delivery.settings import Settings
@@ -93,9 +93,7 @@ class Rounds:
         async with self.tools.database.raw() as connection:
             return await drains.days_due(connection, now=await self._now(connection))
 
-    async def drain(
-        self, day: date, *, wanted: int, retries: int, share: int, shares: Mapping[UUID, int]
-    ) -> list[Held]:
+    async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[Held]:
         """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable.
 
         First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.

@@ -16,7 +16,7 @@ from delivery.rounds import Rounds
 from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
 from workers.errands import Carry, Errands
-from workers.lanes import Lanes
+from workers.lanes import Lane, Lanes
 from workers.recorder import Recorder
 from workers.settings import Settings
 
@@ -120,8 +120,7 @@ class Engine:
         if held is None:
             self.lanes.give_back(1)
             return None
-        self.lanes.hold(webhook, time.monotonic())
-        return await self._try(held)
+        return await self._try(held, self.lanes.hold(webhook, held.claimed.epoch, time.monotonic()))
 
     async def close(self, grace: float) -> None:
         """Begins nothing more, waits up to `grace` seconds for tries in flight, and gives the rest back to the rows."""
@@ -141,36 +140,38 @@ class Engine:
         if held:
             await self._give_back(held)
 
-    def _admit(self, tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
-        """Tickets that have a slot now, and those worth waiting with."""
+    def _admit(self, tickets: list[Ticket]) -> tuple[list[tuple[Ticket, Lane]], list[Ticket]]:
+        """Tickets that have a slot now, with their lanes, and those worth waiting with."""
         now = time.monotonic()
-        taken: list[Ticket] = []
+        taken: list[tuple[Ticket, Lane]] = []
         waiting: list[Ticket] = []
         for ticket in tickets:
-            if self.lanes.take(ticket.webhook, now):
-                taken.append(ticket)
+            if (lane := self.lanes.take(ticket.webhook, now)) is not None:
+                taken.append((ticket, lane))
             elif not self.lanes.stalled(ticket.webhook, now):
                 waiting.append(ticket)
         return taken, waiting
 
-    async def _begin_tickets(self, tickets: list[Ticket]) -> None:
+    async def _begin_tickets(self, taken: list[tuple[Ticket, Lane]]) -> None:
         begun: list[Held] = []
+        lanes: dict[tuple[UUID, UUID, int], Lane] = {}
         try:
-            begun = await self._rounds.claim(tickets)
+            begun = await self._rounds.claim([ticket for ticket, _ in taken])
         except Unavailable as error:
-            log.debug("claim.left tickets=%d cause=%s", len(tickets), error)
+            log.debug("claim.left tickets=%d cause=%s", len(taken), error)
         finally:
-            unclaimed = {(ticket.event, ticket.webhook, ticket.round) for ticket in tickets}
-            for held in begun:
-                unclaimed.discard(held.key[:3])
-            for _, webhook, _ in unclaimed:
-                self.lanes.unclaimed(webhook)
-            # The same delivery twice in one message took a slot each time, and was claimed once.
-            for ticket in _repeated(tickets):
-                self.lanes.unclaimed(ticket.webhook)
+            claimed = {held.key[:3] for held in begun}
+            for ticket, lane in taken:
+                # The same delivery twice in one message took a slot each time, and was claimed once.
+                if ticket[:3] in claimed and ticket[:3] not in lanes:
+                    lanes[ticket[:3]] = lane
+                else:
+                    self.lanes.unclaimed(ticket.webhook, lane)
             self._freed.set()
+        now = time.monotonic()
         for held in begun:
-            self._begin(held)
+            webhook, epoch = held.claimed.webhook, held.claimed.epoch
+            self._begin(held, self.lanes.claimed(webhook, lanes[held.key[:3]], epoch, now))
 
     async def _drain_days(self, days: deque[date], until: float) -> bool:
         """Whether more may be due when the time is over.
@@ -220,12 +221,11 @@ class Engine:
             lanes.short = len(begun) == reserved
         now = time.monotonic()
         for held in begun:
-            lanes.hold(held.claimed.webhook, now)
-            self._begin(held)
+            self._begin(held, lanes.hold(held.claimed.webhook, held.claimed.epoch, now))
         return len(begun)
 
-    def _begin(self, held: Held) -> None:
-        task = asyncio.create_task(self._try(held))
+    def _begin(self, held: Held, lane: Lane) -> None:
+        task = asyncio.create_task(self._try(held, lane))
         self._trying[task] = held
         self.lanes.retrying += held.claimed.attempts > 0
         task.add_done_callback(self._ended)
@@ -236,11 +236,11 @@ class Engine:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("try.failed", exc_info=error)
 
-    async def _try(self, held: Held) -> bool | None:
+    async def _try(self, held: Held, lane: Lane) -> bool | None:
         """Whether it succeeded; None where it was given back untried."""
         if await self._turn(held):
-            return await self._attempt(held)
-        self.lanes.unclaimed(held.claimed.webhook)
+            return await self._attempt(held, lane)
+        self.lanes.unclaimed(held.claimed.webhook, lane)
         self._freed.set()
         await self._give_back([held])
         return None
@@ -251,7 +251,7 @@ class Engine:
         except Unavailable:
             return False
 
-    async def _attempt(self, held: Held) -> bool:
+    async def _attempt(self, held: Held, lane: Lane) -> bool:
         """One try, recorded; its slots are held until then."""
         answered = True
         try:
@@ -259,7 +259,7 @@ class Engine:
                 ended = await self._rounds.attempt(held)
                 answered = ended.answered
             finally:
-                if self.lanes.ended(held.claimed.webhook, time.monotonic(), answered=answered):
+                if self.lanes.ended(held.claimed.webhook, lane, time.monotonic(), answered=answered):
                     self._room.set()
                 self._freed.set()
             await self.recorder.record(ended)
@@ -284,14 +284,3 @@ class Engine:
             log.log(given, "engine.gave_back deliveries=%d", len(held))
         except Unavailable as error:
             log.log(left, "engine.left_leased deliveries=%d cause=%s", len(held), error)
-
-
-def _repeated(tickets: Sequence[Ticket]) -> list[Ticket]:
-    seen: set[tuple[UUID, UUID, int]] = set()
-    repeated: list[Ticket] = []
-    for ticket in tickets:
-        key = ticket[:3]
-        if key in seen:
-            repeated.append(ticket)
-        seen.add(key)
-    return repeated

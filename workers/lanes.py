@@ -10,12 +10,15 @@ which doubles it with each round. Three rules keep slots for those that answer, 
 2. Those that are open, or silent (tries in flight, and no answer for `SILENCE`), begin nothing while tries without an answer
    hold half of the slots; those that were never tried, while they hold three quarters.
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
+
+A webhook that was changed (a new epoch) begins as one that was never tried: what hangs at its old destination holds slots of
+the process, and counts in the second rule, but takes nothing of the new one's share. The claims tell which epoch it is.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from math import nan
 from uuid import UUID
 
@@ -43,9 +46,9 @@ class Circuit(StrEnum):
     OPEN = "open"
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)
 class Lane:
-    """One webhook's tries in this process."""
+    """One webhook's tries in this process, under one epoch."""
 
     #: How many it may have in flight while there are slots enough.
     share: float
@@ -53,6 +56,8 @@ class Lane:
     in_flight: int = 0
     #: When an answer came last, or the first of its tries in flight began after that.
     moved_at: float = 0.0
+    #: None until a claim has told it.
+    epoch: int | None = None
 
     def silent(self, now: float) -> bool:
         """Tries are in flight, and no answer came for a while."""
@@ -75,42 +80,55 @@ class Lanes:
         self.short = False
         self._share = share
         self._lanes: dict[UUID, Lane] = {}
+        #: Of epochs that are over, as long as tries of theirs are in flight.
+        self._outlived: dict[tuple[UUID, int], Lane] = {}
         #: In the order of their last answers.
         self._answering: dict[UUID, None] = {}
         self._counted_at, self._unanswered = nan, 0
 
-    def take(self, webhook: UUID, now: float) -> bool:
-        """One slot of the process and of the webhook for a ticket, if both have one."""
+    def take(self, webhook: UUID, now: float) -> Lane | None:
+        """One slot of the process and of the webhook for a ticket, if both have one; to be `claimed`, or `unclaimed`."""
         lane = self._lane(webhook)
         if self.free <= (self.kept if self.short else 0) or lane.in_flight >= self._share_of(lane):
-            return False
+            return None
         if not lane.answers(now) and self._room(lane, now) <= 0:
-            return False
+            return None
+        self._lanes[webhook] = lane
         self._begin(webhook, lane, now)
         self.free -= 1
-        return True
+        return lane
 
-    def hold(self, webhook: UUID, now: float) -> None:
+    def claimed(self, webhook: UUID, lane: Lane, epoch: int, now: float) -> Lane:
+        """What a ticket took is used, for the epoch that its claim told; answers the lane that it is in from now on."""
+        right = self._of(webhook, epoch)
+        if right is not lane:
+            self._begin(webhook, right, now)
+            self._leave(webhook, lane)
+        return right
+
+    def hold(self, webhook: UUID, epoch: int, now: float) -> Lane:
         """One slot of the webhook for a delivery whose process slot was reserved before it was known."""
-        self._begin(webhook, self._lane(webhook), now)
+        lane = self._of(webhook, epoch)
+        self._begin(webhook, lane, now)
+        return lane
 
-    def unclaimed(self, webhook: UUID) -> None:
+    def unclaimed(self, webhook: UUID, lane: Lane) -> None:
         """Gives both slots back: there was nothing to try."""
-        self._leave(webhook, self._lanes[webhook])
+        self._leave(webhook, lane)
         self.free += 1
 
-    def ended(self, webhook: UUID, now: float, *, answered: bool) -> bool:
+    def ended(self, webhook: UUID, lane: Lane, now: float, *, answered: bool) -> bool:
         """A try ended: its webhook may have the next one, while the process's slot is held until the record is written.
 
         Says whether the webhook had its whole share in flight, so that what it is owed may have waited for this.
         """
-        lane = self._lanes[webhook]
         full = lane.in_flight >= self._share_of(lane)
         if answered:
             lane.circuit, lane.share, lane.moved_at = Circuit.CLOSED, min(self._share, lane.share + 1), now
         else:
             lane.circuit, lane.share = Circuit.OPEN, max(1.0, lane.share / 2)
-            self._answering.pop(webhook, None)
+            if self._lanes.get(webhook) is lane:
+                self._answering.pop(webhook, None)
         self._leave(webhook, lane)
         return full
 
@@ -149,20 +167,23 @@ class Lanes:
         """What a webhook without a lane may have in flight now."""
         return self._allowance() if self._limit(UNTRIED_PART, now) > 0 else 0
 
-    def shares(self, now: float) -> Mapping[UUID, int]:
-        """The free shares of the webhooks that may not have `share`; those that were idle for long are forgotten."""
+    def shares(self, now: float) -> Mapping[UUID, tuple[int, int | None]]:
+        """The free shares of the webhooks that may not have `share`, and of which epoch; None: of any.
+
+        Those that were idle for long are forgotten.
+        """
         for webhook in [w for w, lane in self._lanes.items() if not lane.in_flight and now - lane.moved_at > FORGET]:
             del self._lanes[webhook]
         allowance = self._allowance()
         idle = () if self.share(now) else islice(reversed(self._answering), NAMED)
-        shares = dict.fromkeys(idle, allowance)
+        shares: dict[UUID, tuple[int, int | None]] = dict.fromkeys(idle, (allowance, None))
         for webhook, lane in self._lanes.items():
             free = max(0, self._share_of(lane) - lane.in_flight)
             if not lane.answers(now):
                 # What is left is given out once: to those first whose last try began longest ago.
                 free = max(0, min(free, self._room(lane, now)))
                 self._unanswered += free
-            shares[webhook] = free
+            shares[webhook] = free, lane.epoch
         self._counted_at = nan
         return shares
 
@@ -179,9 +200,26 @@ class Lanes:
         known = Circuit.CLOSED if webhook in self._answering else Circuit.UNTRIED
         return self._lanes.get(webhook) or Lane(share=self._share, circuit=known)
 
-    def _begin(self, webhook: UUID, lane: Lane, now: float) -> None:
-        self._lanes.pop(webhook, None)
+    def _of(self, webhook: UUID, epoch: int) -> Lane:
+        """The lane of that epoch; one that is newer than what was known becomes the webhook's."""
+        lane = self._lanes.get(webhook) or self._lane(webhook)
+        if lane.epoch is None:
+            lane.epoch = epoch
+        if lane.epoch > epoch:
+            fresh = Lane(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
+            return self._outlived.setdefault((webhook, epoch), fresh)
+        if lane.epoch < epoch:
+            if lane.in_flight:
+                self._outlived[webhook, lane.epoch] = lane
+            self._answering.pop(webhook, None)
+            lane = Lane(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
+            self._lanes.pop(webhook, None)
         self._lanes[webhook] = lane
+        return lane
+
+    def _begin(self, webhook: UUID, lane: Lane, now: float) -> None:
+        if self._lanes.get(webhook) is lane:  # the one that began last stands last
+            self._lanes[webhook] = self._lanes.pop(webhook)
         if not lane.in_flight:
             lane.moved_at = now
         lane.in_flight += 1
@@ -190,6 +228,10 @@ class Lanes:
     def _leave(self, webhook: UUID, lane: Lane) -> None:
         lane.in_flight -= 1
         self._counted_at = nan
+        if self._lanes.get(webhook) is not lane:
+            if not lane.in_flight and lane.epoch is not None:
+                self._outlived.pop((webhook, lane.epoch), None)
+            return
         if lane.in_flight or lane.circuit is Circuit.OPEN or lane.share < self._share:
             return
         del self._lanes[webhook]
@@ -216,5 +258,6 @@ class Lanes:
         """Tries without an answer that may begin until they hold this part of the slots; one at least in all."""
         if now != self._counted_at:
             self._counted_at = now
-            self._unanswered = sum(lane.in_flight for lane in self._lanes.values() if not lane.answers(now))
+            lanes = chain(self._lanes.values(), self._outlived.values())
+            self._unanswered = sum(lane.in_flight for lane in lanes if not lane.answers(now))
         return max(1, int(self.slots * part)) - self._unanswered

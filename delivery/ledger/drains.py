@@ -79,11 +79,14 @@ OF_LANE = """
             AND (d.leased_until IS NULL OR d.leased_until <= $1)
         ORDER BY d.due_at"""
 
-# Lanes that may be taken from, and how much of each.
+# Lanes that may be taken from, and how much of each: what is told of an epoch that is over says nothing.
 OPEN = f"""
-    SELECT l.*, w.workspace_id, coalesce(($7::jsonb ->> l.webhook::text)::int, $6) AS share
-    FROM ({{lanes}} OFFSET 0) AS l JOIN webhooks w ON w.id = l.webhook
-    WHERE coalesce(($7::jsonb ->> l.webhook::text)::int, $6) > 0 AND NOT {PACED}"""
+    SELECT l.*, w.workspace_id, s.share
+    FROM ({{lanes}} OFFSET 0) AS l JOIN webhooks w ON w.id = l.webhook CROSS JOIN LATERAL (
+        SELECT CASE WHEN coalesce((told ->> 1)::int, w.epoch) = w.epoch THEN coalesce((told ->> 0)::int, $6) ELSE $6 END AS share
+        FROM (SELECT $7::jsonb -> l.webhook::text AS told) AS t
+    ) AS s
+    WHERE s.share > 0 AND NOT {PACED}"""
 
 # Asked lane by lane, for one lane may have most of what is due, and apart for first attempts and for retries, but for those
 # of which its first row in the index says that there are none.
@@ -145,6 +148,9 @@ DAYS = """SELECT '{day}'::date AS day WHERE EXISTS (
 )"""
 
 
+Shares = Mapping[UUID, tuple[int, int | None]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Room:
     """What the draining process can take on."""
@@ -155,8 +161,9 @@ class Room:
     retries: int
     #: Free in-flight share of a webhook that is not in `shares`.
     share: int
-    #: Free shares of the webhooks that have tries in flight, or that time out; 0 leaves the webhook out.
-    shares: Mapping[UUID, int]
+    #: Free shares of the webhooks that have tries in flight, or that time out, and of which epoch (None: of any); 0 leaves the
+    #: webhook out.
+    shares: Shares
     #: The webhook id behind which the walk begins.
     start: UUID
     #: Rounds a fifth of a small share up or down: a draw from [0, 1).

@@ -25,7 +25,8 @@ MOVED = 1000
 PACE = f"""
 WITH granted AS (
     SELECT w.id, w.endpoint_rate_limit AS rate, greatest(coalesce(w.next_at, $1), $1) AS base, coalesce(s.share, $5) AS share
-    FROM webhooks w LEFT JOIN unnest($6::uuid[], $7::int[]) AS s (webhook, share) ON s.webhook = w.id
+    FROM webhooks w LEFT JOIN unnest($6::uuid[], $7::int[], $8::int[]) AS s (webhook, share, epoch)
+        ON s.webhook = w.id AND coalesce(s.epoch, w.epoch) = w.epoch
     CROSS JOIN LATERAL (
         SELECT 1 FROM (VALUES (w.id, 0), (w.id, 1)) AS p (webhook, retry), LATERAL ({OF_LANE} LIMIT 1) AS x LIMIT 1
     ) AS due
@@ -75,7 +76,8 @@ async def claim(connection: Raw, room: Room, *, day: date, now: datetime, lease:
             room.wanted,
             room.share,
             list(room.shares.keys()),
-            list(room.shares.values()),
+            [share for share, _ in room.shares.values()],
+            [epoch for _, epoch in room.shares.values()],
         )
     except asyncpg.UndefinedTableError:  # dropped by age since
         rows = []

@@ -242,7 +242,7 @@ class Craft:
         """Day by day as the engine does it; `shares` by the hexadecimal digits of the webhook."""
         held: list[Held] = []
         for day in await self.rounds.days_due():
-            free = {UUID(webhook): room for webhook, room in shares.items()}
+            free = {UUID(webhook): (room, None) for webhook, room in shares.items()}
             left = wanted - len(held)
             held += await self.rounds.drain(day, wanted=left, retries=retries, share=share, shares=free)
         return held

@@ -5,10 +5,14 @@ from collections import deque
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from delivery.tickets import Ticket
 from subscriptions.database import Database
+from subscriptions.webhooks import Change
 from tests.clock import Clock
-from tests.delivery.craft import Craft
+from tests.delivery.craft import WORKSPACE, Craft
+from tests.delivery.destinations import NEW, OLD, Gate
 from tests.workers.carrying import OTHER, SHARE, Hanging, Refusing, claims, engine_of, sweeping
 from workers.engine import Engine
 from workers.lanes import Circuit
@@ -79,6 +83,28 @@ async def test_hundreds_hang(craft: Craft) -> None:
     await engine.close(0.0)
 
     assert most == 30
+
+
+@pytest.mark.parametrize("rate", [None, 60_000], ids=["drained", "paced"])
+async def test_a_webhook_that_moved(craft: Craft, engine: Engine, rate: int | None) -> None:
+    """Tries that hang at a webhook's old destination hold up nothing that it is owed at the new one."""
+    webhook = await craft.hook(destination=OLD, challenge_request_enabled=False, endpoint_rate_limit=rate)
+    await craft.owe(webhook, SHARE + 10, due_in=-60)
+    wire = craft.wire.answering = Gate()
+    async with sweeping(engine):
+        await wire.asked.wait()
+        await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+        await craft.sql("UPDATE webhooks SET endpoint_rate_limit = $1", rate)
+        [later] = await craft.owe(webhook, due_in=-1)
+        async with asyncio.timeout(10):
+            while str(later) not in [parcel.id for parcel, to in craft.wire.sent if to.url == NEW]:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    hang = sum(to.url == OLD for _, to in craft.wire.sent)
+    wire.open.set()
+    await engine.close(5.0)
+
+    assert hang == SHARE
+    assert engine.lanes.free == 500
 
 
 async def test_a_probe_at_a_time(craft: Craft, engine: Engine) -> None:
