@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: Bytes that must be free: an empty PostgreSQL takes 65 MB, and its write-ahead log grows from there.
@@ -109,11 +109,24 @@ def log_file(logs: Path, name: str) -> Path:
     return path
 
 
+def rotate(logs: Path, *, limit: int = LOG_BYTES) -> None:
+    """Sets the logs aside that have grown too large while their parts write: copied, then emptied.
+
+    Parts append, so they go on at the beginning. A line that is written between the two is lost.
+    """
+    for path in logs.glob("*.log"):
+        with suppress(OSError):
+            if path.stat().st_size > limit:
+                shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+                os.truncate(path, 0)
+
+
 def last_line(path: Path, offset: int) -> str:
     """The last line that was written to a log after `offset` (bytes), or nothing; of a full disk the line that says so."""
     with open(path, "rb") as file:
         end = file.seek(0, os.SEEK_END)
-        file.seek(max(offset, end - 4096))
+        # It may have been set aside since.
+        file.seek(max(offset if offset <= end else 0, end - 4096))
         lines = file.read().decode(errors="replace").split("\n")
     spoken = [line.strip()[:300] for line in reversed(lines) if line.strip()]
     return next((line for line in spoken if "No space left on device" in line), spoken[0] if spoken else "")

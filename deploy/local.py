@@ -113,6 +113,7 @@ class Stack:
         for chore in program.chores:
             await self.stores.supervisor.run(chore)
         self.first = self.credentials.exists() and not had_credentials
+        home.write_private(self.data_dir / "env", welcome.shell(self.environ, self.stores.tools))
         welcome.move(self.credentials, self.base_url)
         self._groups = tuple(tuple(part.name for part in group) for group in program.groups)
         await self.stores.supervisor.start(*(part for group in program.groups for part in group))

@@ -7,7 +7,9 @@ import asyncio
 import os
 import random
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,8 @@ class Stores:
         self.broker_url = environ.get("HOOKLAKE_BROKER_URL", "")
         #: Set by `claim`.
         self.supervisor: Supervisor
+        #: Where programs are that a person beside the stack wants: `hooklake`, and `psql` of the embedded server.
+        self.tools = [Path(sys.executable).parent]
         self._path = environ.get("PATH")
         self._say = say
         self._lock = -1
@@ -56,7 +60,7 @@ class Stores:
         """Makes the data directory this process's own; raises CannotStart where that cannot be."""
         home.prepare(self.data)
         self._lock = await home.lock(self.data)
-        self.supervisor = Supervisor(logs=self.data / "logs", held=self._lock, say=self._say)
+        self.supervisor = Supervisor(logs=self.data / "logs", held=self._lock, say=self._stamped)
 
     async def start(self) -> None:
         """Returns when both accept; raises CannotStart. After an error `stop` ends what was begun."""
@@ -70,10 +74,15 @@ class Stores:
             await broker.prepare()
         await self.supervisor.start(*(server.part() for server in (cluster, broker) if server is not None))
         if cluster is not None:
+            self.tools.append(cluster.programs)
             await cluster.make_database()
             self.database_url = cluster.url()
         if broker is not None:
             self.broker_url = broker.url
+
+    def _stamped(self, line: str) -> None:
+        """What happens while the stack runs is told with its time, as logs have it."""
+        self._say(f"{time.strftime('%H:%M:%S')} {line}")
 
     async def stop(self) -> None:
         """Stops whatever the supervisor still runs, the servers last, and gives the data directory free."""

@@ -23,6 +23,8 @@ WINDOW = 60.0
 #: Seconds until a dead part is started again: the first and the longest wait; it doubles between them.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+#: Seconds between two looks for logs that have grown too large.
+ROTATION = 10.0
 #: Seconds that a part may take until it is ready for the first time.
 FIRST_READY = 60.0
 #: A part reports itself to the keeper before it becomes its program, so that no moment is left in which the supervisor
@@ -71,7 +73,7 @@ class Running:
 class Supervisor:
     """Owns the processes of one stack; used by one event loop."""
 
-    def __init__(self, *, logs: Path, held: int, say: Callable[[str], None]) -> None:
+    def __init__(self, *, logs: Path, held: int, say: Callable[[str], None], rotation: float = ROTATION) -> None:
         """`logs` is where parts write; `held` the descriptor of the data directory's lock; `say` prints one line."""
         self.parts: dict[str, Running] = {}
         self._logs = logs
@@ -79,6 +81,7 @@ class Supervisor:
         self._leash = Leash(held)
         self._broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
+        self._rotating = asyncio.create_task(self._rotate(rotation))
 
     async def broken(self) -> str:
         """Waits until a part died too often, and says so in a sentence."""
@@ -133,8 +136,14 @@ class Supervisor:
         """Stops what still runs, the last started first, and lets the keeper go."""
         for name in reversed(list(self.parts)):
             await self.stop(name)
+        self._rotating.cancel()
         await self._leash.close()
         self._broken.cancel()
+
+    async def _rotate(self, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            home.rotate(self._logs)
 
     async def _stop(self, running: Running) -> None:
         if running.task is None or running.task.done():

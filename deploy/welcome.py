@@ -4,6 +4,8 @@ Making the credentials is left to `python -m service.cli clients first`.
 """
 
 import json
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
     ]
     if kept:
         lines += [f"  Credentials  {file}"]
+    lines += [f"  Settings     {file.parent / 'env'}  (for a shell: `. {file.parent / 'env'}`)"]
     if kept and first:
         lines += ["", f"First credentials, in that file too. Workspace {kept['workspaceId']}", ""]
         lines += [f"  {c['role']:<11}  {c['clientId']}  {c['clientSecret']}" for c in kept["clients"]]
@@ -40,6 +43,16 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
         lines += ["", "Next, in another terminal, a token for the publisher:", "", _token(kept, base_url, first)]
     lines += ["", "README.md goes on from there. Ctrl-C stops everything.", ""]
     return "\n".join(lines)
+
+
+def shell(environ: Mapping[str, str], tools: Sequence[Path]) -> str:
+    """What a shell reads (`. .hooklake/env`) to be beside the stack: its settings, and where its programs are."""
+    settings = [
+        f"export {name}={shlex.quote(environ[name])}" for name in sorted(environ) if name.startswith("HOOKLAKE_")
+    ]
+    path = ":".join(shlex.quote(str(each)) for each in tools)
+    lines = ["# Made by each start of the stack. It holds secrets: keep it to yourself.", *settings]
+    return "\n".join([*lines, f'export PATH={path}:"$PATH"', ""])
 
 
 def _token(kept: dict[str, Any], base_url: str, first: bool) -> str:

@@ -50,6 +50,21 @@ async def test_a_lock_is_free_after_its_holder(data: Path) -> None:
     os.close(held)
 
 
+def test_a_log_is_set_aside_while_it_is_written(data: Path) -> None:
+    """What writes it goes on at its beginning, and the last line of it is found all the same."""
+    path = data / "api.log"
+    with open(path, "ab", buffering=0) as writer:
+        writer.write(b"x" * 100 + b"\n")
+        offset = path.stat().st_size
+
+        home.rotate(data, limit=100)
+        writer.write(b"later\n")
+        home.rotate(data, limit=100)
+
+    assert (path.read_text(), (data / "api.log.1").stat().st_size) == ("later\n", 101)
+    assert home.last_line(path, offset) == "later"
+
+
 def test_a_large_log_is_set_aside(data: Path) -> None:
     """One generation is kept, so that logs stay bounded."""
     (data / "api.log").write_bytes(b"x" * (home.LOG_BYTES + 1))

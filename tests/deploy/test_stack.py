@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -20,6 +21,7 @@ from tests import canaries
 from tests.deploy import waiting
 
 #: For tests that need no database: nothing embedded starts.
+TIME = re.compile(r"^\d\d:\d\d:\d\d ")
 BARE = {"HOOKLAKE_DATABASE_URL": "postgresql://elsewhere/db", "HOOKLAKE_BROKER_URL": "redis://elsewhere/0"}
 
 
@@ -36,8 +38,8 @@ class Command:
         async with asyncio.timeout(60):
             while line := (await self.process.stdout.readline()).decode():
                 self.output += line
-                if line.strip().startswith(start):
-                    return line.strip()
+                if (said := TIME.sub("", line.strip())).startswith(start):
+                    return said
         raise EOFError(self.output)
 
     async def end(self) -> int:
@@ -78,7 +80,7 @@ async def test_a_life(data: Path) -> None:
 
     The second start finds what the first one made, the key that all secrets are sealed with above all.
     """
-    private = ("vault.key", "postgres.password", "redis.password", "redis/redis.conf")
+    private = ("vault.key", "postgres.password", "redis.password", "redis/redis.conf", "env")
     async with stack(data) as first:
         await first.line("README.md")
         made = {name: (data / name).read_text() for name in private[:3]}
@@ -91,7 +93,7 @@ async def test_a_life(data: Path) -> None:
     kept = data / "credentials.json"
     assert status == 0
     assert {name: (data / name).read_text() for name in made} == made
-    assert [stat.S_IMODE((data / name).stat().st_mode) for name in private] == [0o600] * 4
+    assert [stat.S_IMODE((data / name).stat().st_mode) for name in private] == [0o600] * 5
     assert await waiting.gone(*pids)
     assert "client_secret=something" in first.output
     assert "client_secret=SECRET" in second.output
@@ -157,6 +159,7 @@ async def test_a_killed_part_is_told_of_and_comes_back(data: Path) -> None:
         back = await first.line("api runs again")
 
     assert died == "api ended (SIGKILL); it is started again in 0.2 s."
+    assert [TIME.match(line) is not None for line in first.output.splitlines() if died in line] == [True]
     assert back.startswith("api runs again (process ")
 
 
@@ -214,6 +217,22 @@ def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
         CannotStart, match=r"^HOOKLAKE_PORT is '.*', and must be a number from 0 \(a free port\) to 65535\.$"
     ):
         local.from_environ({"HOOKLAKE_PORT": port})
+
+
+async def test_a_shell_beside_the_stack(data: Path) -> None:
+    """It reads one file, and is where the stack is: settings, `hooklake` and `psql`."""
+    async with stack(data, HOOKLAKE_OIDC_ROLES_CLAIM="it's $HOME") as first:
+        await first.line("README.md")
+        asked = (
+            f'. "{data}/env"; psql -tA "$HOOKLAKE_DATABASE_URL" -c "SELECT current_user"; '
+            'command -v hooklake; echo "$HOOKLAKE_OIDC_ROLES_CLAIM"'
+        )
+        shell = await asyncio.create_subprocess_exec(
+            *("sh", "-euc", asked), env={"PATH": "/usr/bin:/bin"}, stdout=asyncio.subprocess.PIPE
+        )
+        said = (await shell.communicate())[0].decode().splitlines()
+
+    assert said == ["hooklake", str(Path(sys.executable).parent / "hooklake"), "it's $HOME"]
 
 
 async def test_a_setting_that_cannot_be_read_is_one_sentence(data: Path) -> None:

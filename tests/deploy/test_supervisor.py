@@ -29,7 +29,7 @@ class Overseen:
     def __init__(self, data: Path, held: int) -> None:
         self.said: list[str] = []
         self.logs = data / "logs"
-        self.supervisor = Supervisor(logs=self.logs, held=held, say=self.said.append)
+        self.supervisor = Supervisor(logs=self.logs, held=held, say=self.said.append, rotation=0.05)
 
     async def pid(self, name: str, *, other_than: int | None = None) -> int:
         """The process of a part, once it has another than the one given."""
@@ -66,6 +66,18 @@ async def test_a_killed_part_is_started_again(overseen: Overseen) -> None:
 
     assert first != second
     assert overseen.said[0] == "beat ended (SIGKILL); it is started again in 0.2 s."
+
+
+async def test_a_log_that_grows_is_set_aside(overseen: Overseen) -> None:
+    """While its part goes on writing to it."""
+    flood = "import time\nwhile True: print('x' * 2**20, flush=True); time.sleep(0.01)"
+    await overseen.supervisor.start(part("worker-1", flood))
+
+    aside = overseen.logs / "worker-1.log.1"
+    await waiting.until(lambda: True if aside.exists() and aside.stat().st_size > home.LOG_BYTES else None)
+
+    assert await waiting.until(lambda: overseen.supervisor.parts["worker-1"].pid)
+    assert (overseen.logs / "worker-1.log").stat().st_size <= aside.stat().st_size * 2
 
 
 async def test_five_deaths_are_enough(overseen: Overseen) -> None:
