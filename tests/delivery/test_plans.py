@@ -137,13 +137,13 @@ OUTCOMES: tuple[Any, ...] = (
     *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
     *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
 )
-ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, f'{{"{HOOK}": 3}}', 40, 0.5)
+ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, f'{{"{HOOK}": [3, 1]}}', 40, 0.5)
 
 #: Statements that name today's partitions: a batch is of one day.
 OF_A_DAY = {
     "claim by ticket": (claims.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
     "drain": (drains.TAKE_DUE, ROOM),
-    "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3])),
+    "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3], [1])),
     "record": (records.WRITE, OUTCOMES),
     "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
     "ripe batches": (gathered.RIPE, (NOW, 200)),
