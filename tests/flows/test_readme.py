@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 import trustme
@@ -81,6 +82,66 @@ async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack
     assert "\nTrue\n" in said  # erased
     assert '"jobId":' in said
     assert arrived.startswith("com.hpe.greenlake.audit-log.v1.logs.created login-4711 ")
+
+
+LEGAL = [
+    (b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}', {}, b"t 1 null"),
+    (b'{"specversion":"1.0","id":"2","source":"/s","type":"t","data_base64":"AQI="}', {}, b't 2 "AQI="'),
+    (b'[{"specversion":"1.0","id":"3","source":"/s","type":"t","data":[1.0]}]', {}, b"t 3 [1.0]"),
+    (b"\x00\xff", {"ce-type": "t", "ce-id": "4", "Content-Type": "image/png"}, b"t 4 "),
+    (b'{"a": 1}', {"ce-type": "t", "ce-id": "5", "Content-Type": "application/json"}, b't 5 {"a": 1}'),
+]
+
+
+async def test_the_handler_takes_whatever_is_legal(home: Path) -> None:
+    """Events without data or with bytes, arrays and binary mode are answered 200; what is not signed is answered 401."""
+    port = free_port()
+    (home / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", str(port)))
+    subscriber = await asyncio.create_subprocess_exec(
+        sys.executable, "subscriber.py", cwd=home, stdout=asyncio.subprocess.PIPE
+    )
+    assert subscriber.stdout is not None
+    transport = httpx.AsyncHTTPTransport(retries=10)  # until it listens
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://127.0.0.1:{port}") as client:
+            for body, headers, printed in LEGAL:
+                signed = signing.sign(body, parcel_id="one", secrets=["a-shared-secret"], now=datetime.now(UTC))
+                answer = await client.post("/hook", content=body, headers={**headers, **dict(signed)})
+                line = await asyncio.wait_for(subscriber.stdout.readline(), 20)
+                assert (answer.status_code, line[: len(printed)]) == (200, printed)
+            strange = await client.post("/hook", content=b"")
+    finally:
+        subscriber.kill()
+        await subscriber.wait()
+
+    assert strange.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "out", "err"),
+    [
+        ('{"id": "x"}', 0, "x\n", ""),
+        ('{"httpStatusCode": 409, "message": "name: is in use"}', 1, "", "name: is in use\n"),
+        ("", 1, "", "no answer\n"),
+    ],
+)
+def test_a_refusal_is_told_in_the_words_of_the_api(answer: str, status: int, out: str, err: str) -> None:
+    """Whoever pastes the session, and is refused, reads why."""
+    define = re.search(r"^field\(\) .*?^}$", "\n".join(LANGUAGES["sh"]), re.DOTALL | re.MULTILINE)
+    assert define is not None
+
+    done = subprocess.run(
+        ["bash", "-c", f"{define[0]}\nfield id"], input=answer, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+
+
+def test_the_handler_may_be_saved_in_the_checkout() -> None:
+    """git passes it over, and so do the checks."""
+    done = subprocess.run(["git", "check-ignore", "subscriber.py"], cwd=README.parent, capture_output=True, check=False)
+
+    assert done.stdout == b"subscriber.py\n"
 
 
 def _certify(home: Path) -> None:

@@ -130,6 +130,7 @@ def test_samples(language: str, received: tuple[Case, Case], tmp_path: Path) -> 
         (replace(event, headers=event.headers | {"webhook-id": "another"}), [True, False, None]),
         (replace(event, tolerance=-1), [True, False, None]),
         (asked, [True, True, proof]),
+        *((replace(event, body=body), [False, False, None]) for body in (b"", b"\xff", b"null", b"[1]", b'{"type":1}')),
     ]
 
     answers = _run(language, tmp_path, [case for case, _ in cases])

@@ -26,8 +26,13 @@ export function verifyStandard(secrets, headers, body, tolerance = 300) {
 
 // The body to answer a challenge with, status 200; null for anything else, such as an event.
 export function challengeAnswer(secret, body) {
-  const event = JSON.parse(body);
-  if (!event.type?.endsWith(".events.v1beta1.webhooks.verification")) return null;
+  let event;
+  try {
+    event = JSON.parse(body);
+  } catch {
+    return null; // an event in binary mode may hold anything
+  }
+  if (!String(event?.type).endsWith(".events.v1beta1.webhooks.verification")) return null;
   const proof = digest(secret, Buffer.from(event.data.challengeRequest)).toString("hex");
   return JSON.stringify({ verification: proof });
 }
