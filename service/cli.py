@@ -38,8 +38,8 @@ from subscriptions.settings import names, read, unknown
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
 MIGRATION_WAIT = 225.0
-#: File descriptors of an API process beside those of its clients.
-OWN_FILES = 100
+#: File descriptors of an API process beside those of its clients: its own, and of those that wait for a place or are leaving.
+OWN_FILES = 200
 #: Seconds that requests under way get when an API process is stopped.
 GRACE = 10
 
@@ -128,6 +128,8 @@ def _connections(settings: Settings) -> Any:
         timeout=settings.request_timeout,
         # A body in chunks is longer than what is in it.
         message_bytes=2 * body,
+        share=settings.client_share,
+        proxies=settings.trusted_proxies,
     )
     return partial(Connection, limits)
 

@@ -13,9 +13,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import refusals
 from service.limits import HEAD_BYTES, HEADERS, URL_BYTES, Limits
+from service.places import Household
 from service.refusals import Over
 from service.sweep import Sweep
 
+#: What is answered to whoever there is no place for.
+HEALTH = b"/health/"
 #: Header lines that say where a body ends.
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -31,6 +34,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(**given)
         self._limits = limits
         self._sweep = Sweep.over(self.server_state, self.loop, limits)
+        self._places = self._sweep.places
+        self.household: Household | None = None
         #: The client has begun a request, or has yet to send its first, and has not sent all of it.
         self._receiving = True
         self._head = True
@@ -47,17 +52,22 @@ class Connection(HttpToolsProtocol):
         self._late: tuple[object, float] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Takes the connection, or refuses it where there are too many."""
+        """Takes the connection; where there is no place for it, until it has said what it wants."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
-            self._sweep.refused += 1
-            self._refuse(refusals.BUSY)
+        if self._places.enter(self, self._address()):
+            self._places.rests(self)
         self._sweep.begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Its place is free."""
+        self._places.leaves(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes, unless there are too many."""
         message, self._chunk = self.scope, len(data)
         self._unset_keepalive_if_required()
+        self._places.works(self)
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -67,6 +77,10 @@ class Connection(HttpToolsProtocol):
             self._taken += len(data)
             if self._taken > (HEAD_BYTES if self._head else self._limits.message_bytes):
                 self._refuse(refusals.LONG_HEAD if self._head else refusals.LONG_BODY)
+        if self.timeout_keep_alive_task is not None:
+            self._places.rests(self)
+        elif self._receiving or self.cycle.response_complete:
+            self._places.begins(self)
 
     def _feed(self, data: bytes | memoryview) -> None:
         """Parses all of it: an offer of another protocol is not wanted here, and HTTP/1.1 goes on (RFC 9110, 7.8)."""
@@ -102,7 +116,13 @@ class Connection(HttpToolsProtocol):
             return
         self._head = False
         self._vet()
+        placed = self.household is not None or self._places.enter(self, self._address()) or self._asked_for_health()
+        if not placed:
+            self._sweep.refused += 1
+            raise Over(refusals.BUSY)
         super().on_headers_complete()
+        if self.household is None:
+            self.cycle.keep_alive = False
         if self.expect_100_continue:
             self._ask_first()
 
@@ -118,6 +138,13 @@ class Connection(HttpToolsProtocol):
         if self._offering and self.parser.get_method() == b"CONNECT":
             raise Over(refusals.TUNNEL)
 
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _asked_for_health(self) -> bool:
+        """Whoever looks after us is answered though the house is full: he would restart it."""
+        return self.url.startswith(HEALTH) and self.parser.get_method() in (b"GET", b"HEAD")
+
     def _ask_first(self) -> None:
         """Ends the connection with the answer, unless the body is there by then: whoever is refused may leave it out, and
         what comes next would be read as the body."""
@@ -132,10 +159,21 @@ class Connection(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._receiving = False
+        if self.cycle.response_complete and not self.transport.is_closing():
+            # It was answered before it had ended, and rests from here on.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         if self.expect_100_continue:
             self.cycle.waiting_for_100_continue = False
             if not self.cycle.response_started:
                 self.cycle.keep_alive = self._keepable
+
+    def on_response_complete(self) -> None:
+        """The last byte of an answer is on its way: the connection rests until it is used again."""
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None:
+            self._places.rests(self)
 
     def shutdown(self) -> None:
         """Ends the connection with the answer that is under way, or now."""
@@ -153,7 +191,6 @@ class Connection(HttpToolsProtocol):
         """Cuts the connection off if it has kept us waiting for so many seconds within one message; whether it did."""
         if not self.waits():
             self._late = None
-            self._make_room(now, patience)
         elif self._late is None or self._late[0] is not self.scope:
             self._late = (self.scope, now)
         elif now - self._late[1] >= patience:
@@ -161,13 +198,17 @@ class Connection(HttpToolsProtocol):
             return True
         return False
 
-    def _make_room(self, now: float, patience: float) -> None:
-        """Ends a rest that is longer than there are places for."""
-        ends = self.timeout_keep_alive_task
-        # While patience is whole this is over when its own timer rings.
-        spared = self.timeout_keep_alive * (1 - patience / self._limits.timeout)
-        if ends is not None and ends.when() - now < spared:
-            self.timeout_keep_alive_handler()
+    def make_room(self) -> None:
+        """Goes, because a newcomer needs its place: without a word, unless it has begun to ask."""
+        if self.scope is None or self.timeout_keep_alive_task is not None:
+            self.transport.close()
+        else:
+            self._refuse(refusals.BUSY)
+
+    def turn_away(self) -> None:
+        """Goes, because it never had a place."""
+        self._sweep.refused += 1
+        self._refuse(refusals.BUSY)
 
     def _cut(self) -> None:
         unread = self.transport.is_closing() or self.transport.get_write_buffer_size() > 0

@@ -13,7 +13,7 @@ HEADERS = 100
 URL_BYTES = 8 * 1024
 #: The least time that a client gets, in seconds, however many others there are.
 LEAST = 2.0
-#: Seconds that a connection may rest between two requests while there are places enough: longer than clients and load balancers
+#: Seconds that a connection may rest between two requests while nobody needs its place: longer than clients and load balancers
 #: keep theirs. Whoever ends it first must not be us: a request that was on its way then gets no answer.
 KEEP_ALIVE = 75
 
@@ -22,7 +22,7 @@ KEEP_ALIVE = 75
 class Limits:
     """What one process takes."""
 
-    #: Connections at once; one more is answered 503 and closed.
+    #: Connections at once; for one more another one has to go.
     connections: int
     #: Seconds for a whole request, from its first byte or from the connection's beginning, and again for reading the answer.
     timeout: float
@@ -30,6 +30,10 @@ class Limits:
     message_bytes: int
     #: Seconds between two looks at all connections.
     interval: float = 1.0
+    #: What part of the connections one address has while others want them.
+    share: float = 0.25
+    #: Addresses and networks that stand for many clients: they have all.
+    proxies: tuple[str, ...] = ()
 
     def patience(self, connections: int) -> float:
         """Seconds that each of so many gets: all while half of the places are free, then the fuller it is the fewer.

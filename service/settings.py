@@ -28,8 +28,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oidc_roles_claim: str = "roles"
     #: Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's are.
     trusted_proxies: tuple[str, ...] = ()
-    #: Connections that one process keeps open; one more is answered 503.
+    #: Connections that one process keeps open; for one more the one that has rested longest goes.
     connections: int = 900
+    #: What part of them one address (of IPv6 one /64) has while others want them; trusted proxies have all.
+    client_share: float = 0.25
     #: The longest that a whole request may take to arrive, and that its answer may wait to be read, in seconds.
     request_timeout: float = 30.0
     #: Processes behind the one port.
@@ -48,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
         for name in ("api_processes", "publish_body_bytes", "publish_items", "connections", "request_timeout"):
             _require(getattr(self, name) > 0, name, "has to be more than 0")
+        _require(0 < self.client_share <= 1, "client_share", "has to be more than 0, and 1 at most")
         _require(
             self.requests_per_hour == 0 or self.requests_per_hour >= self.api_processes,
             "requests_per_hour",

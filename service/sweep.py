@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any, Protocol, cast
 
 from service.limits import Limits
+from service.places import Places
 
 log = logging.getLogger("hooklake.service")
 
@@ -28,6 +29,8 @@ class Sweep:
         self._loop = loop
         self._limits = limits
         self._next: asyncio.TimerHandle | None = None
+        #: Who holds what there is for connections.
+        self.places = Places(limits)
         #: Connections that were turned away since the last look.
         self.refused = 0
 
@@ -47,9 +50,10 @@ class Sweep:
         self._next = None
         now, patience = self._loop.time(), self._limits.patience(len(self._connections))
         slow = sum(connection.look(now, patience) for connection in list(self._connections))
-        if slow or self.refused:
+        if slow or self.refused or self.places.ended:
             # One line a second, however many they are.
-            log.warning("connections.cut slow=%d refused=%d open=%d", slow, self.refused, len(self._connections))
-            self.refused = 0
+            told = (slow, self.refused, self.places.ended, len(self._connections))
+            log.warning("connections.cut slow=%d refused=%d ended=%d open=%d", *told)
+            self.refused = self.places.ended = 0
         if self._connections:
             self.begin()

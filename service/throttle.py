@@ -6,8 +6,9 @@ Whether a secret is right is left to `subscriptions/access.py`, the answer to wh
 from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
+
+from service.addresses import household
 
 #: Failures that are forgiven, and how many seconds it takes until one of them is forgotten.
 OF_A_CLIENT, OF_AN_ADDRESS, FORGOTTEN = 10, 50, 6.0
@@ -35,20 +36,20 @@ class Throttle:
 
     def wait(self, client: str, address: str, now: datetime) -> int:
         """Whole seconds until this client may be tried from this address again; 0: at once."""
-        network = _network(address)
-        pair = (client, network)
+        home = household(address)
+        pair = (client, home)
         seconds = self._pairs.wait(pair, now)
-        return seconds if pair in self._welcome else max(seconds, self._addresses.wait(network, now))
+        return seconds if pair in self._welcome else max(seconds, self._addresses.wait(home, now))
 
     def failed(self, client: str, address: str, now: datetime) -> None:
         """The secret was wrong, or there is no such client."""
-        network = _network(address)
-        self._pairs.add((client, network), now)
-        self._addresses.add(network, now)
+        home = household(address)
+        self._pairs.add((client, home), now)
+        self._addresses.add(home, now)
 
     def succeeded(self, client: str, address: str) -> None:
         """The secret was right."""
-        pair = (client, _network(address))
+        pair = (client, household(address))
         self._welcome[pair] = None
         self._welcome.move_to_end(pair)
         if len(self._welcome) > self._most:
@@ -75,14 +76,3 @@ class _Failures:
         self._empty_at[key] = max(self._empty_at.pop(key, 0.0), now.timestamp()) + FORGOTTEN
         if len(self._empty_at) > self._most:
             self._empty_at.popitem(last=False)
-
-
-def _network(address: str) -> Hashable:
-    """Whose the address is: of IPv6 a household has 2^64."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return parsed.ipv4_mapped or IPv6Network((int(parsed) >> 64 << 64, 64))
-    return parsed

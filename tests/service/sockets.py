@@ -50,6 +50,7 @@ class Door:
             Route("/refusing", self._refusing, methods=["POST"]),
             Route("/large", self._large),
             Route("/gate", self._gated),
+            Route("/health/live", self._living),
         ]
         return Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
 
@@ -73,8 +74,12 @@ class Door:
         await self.gate.wait()
         return Response(b"open")
 
-    async def client(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(*self.address, limit=1 << 16)
+    async def _living(self, _request: Request) -> Response:
+        return Response(b"live")
+
+    async def client(self, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A client at one of the machine's own addresses."""
+        reader, writer = await asyncio.open_connection(*self.address, limit=1 << 16, local_addr=(address, 0))
         self._clients.append(writer)
         return reader, writer
 

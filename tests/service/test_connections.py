@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from dataclasses import replace
 
 import pytest
@@ -161,48 +160,6 @@ async def test_answers_that_nobody_reads(opened: Opened) -> None:
     assert len(await rest(reader)) < len(LARGE)
 
 
-async def test_rests(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection may rest between two requests, until places are short."""
-    monkeypatch.setattr("service.limits.LEAST", 0.01)
-    door = await opened(LIMITS)
-    resting = [await door.client() for _ in range(2)]
-    for reader, writer in resting:
-        writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
-        await said(reader)
-    await asyncio.sleep(LIMITS.interval * 10)
-    while_there_is_room = len(door.state.connections)
-
-    others = [await door.client() for _ in range(2)]
-    for _, writer in others:
-        writer.write(b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n")
-    ended = [await rest(reader) for reader, _ in resting]
-    door.gate.set()
-
-    assert while_there_is_room == 2
-    assert ended == [b"", b""]
-    assert [(await said(reader))[2] for reader, _ in others] == ["open", "open"]
-
-
-async def test_no_more_connections(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
-    """One more than there are places is answered 503 with Retry-After and closed; a place that is left can be taken."""
-    caplog.set_level(logging.WARNING, "hooklake.service")
-    door = await opened(LIMITS)
-    inside = [await door.client() for _ in range(LIMITS.connections)]
-    await until(lambda: len(door.state.connections) == LIMITS.connections)
-
-    refused = [await said((await door.client())[0]) for _ in range(5)]
-    inside[0][1].close()
-    await until(lambda: len(door.state.connections) < LIMITS.connections)
-    reader, writer = await door.client()
-    writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
-    served = await said(reader)
-    await until(lambda: bool(caplog.records))
-
-    assert [(status, headers["retry-after"]) for status, headers, _ in refused] == [(503, "2")] * 5
-    assert (served[0], door.heard) == (200, [b"hi"])
-    assert sum(int(re.findall(r"refused=(\d+)", record.getMessage())[0]) for record in caplog.records) == 5
-
-
 @pytest.mark.parametrize(
     ("connections", "patience"), [(0, 30), (450, 30), (500, 80 / 3), (675, 15), (840, 4), (899, 2), (950, 2)]
 )
@@ -236,3 +193,17 @@ async def test_who_leaves_is_no_defect(opened: Opened, caplog: pytest.LogCapture
     await until(lambda: not door.state.connections and not door.state.tasks)
 
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_an_answer_before_the_body(opened: Opened) -> None:
+    """A connection whose request was answered before it had ended rests as any other, and is used again."""
+    door = await opened(HASTY)
+    reader, writer = await door.client()
+    writer.write(b"POST /refusing HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel")
+    refused = await said(reader)
+
+    writer.write(b"lo")
+    await asyncio.sleep(HASTY.interval * 10)
+    writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
+
+    assert (refused[0], (await said(reader))[0], door.heard) == (401, 200, [b"hi"])

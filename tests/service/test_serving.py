@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 async def port(database: Database, database_url: str, broker_url: str) -> AsyncIterator[int]:
-    """Where a process listens that waits for a request no longer than half a second; its database is empty (`database`)."""
+    """Where a process listens that waits half a second for a request and has eight places; its database is empty (`database`)."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         chosen: int = free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
@@ -27,6 +27,7 @@ async def port(database: Database, database_url: str, broker_url: str) -> AsyncI
         "HOOKLAKE_VAULT_KEYS": VAULT_KEYS,
         "HOOKLAKE_PORT": str(chosen),
         "HOOKLAKE_REQUEST_TIMEOUT": "500ms",
+        "HOOKLAKE_CONNECTIONS": "8",
         "HOOKLAKE_LOG_LEVEL": "error",
     }
     arguments = (sys.executable, "-m", "service.cli", "api")
@@ -75,3 +76,21 @@ async def test_a_rest(port: int) -> None:
 
     assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
     writer.close()
+
+
+async def test_a_full_house(port: int) -> None:
+    """More clients than there are places are served one after the other, while those before them rest."""
+    clients = []
+    for _ in range(20):
+        reader, writer = await connected(port)
+        writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        async with asyncio.timeout(30):
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404 ")
+        clients.append((reader, writer))
+
+    async with asyncio.timeout(30):
+        assert [await reader.read() for reader, _ in clients[:12]] == [b""] * 12
+    clients[-1][1].write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await clients[-1][0].readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+    for _, writer in clients:
+        writer.close()

@@ -1,0 +1,218 @@
+"""Places at the door: newcomers, whoever rests, addresses that want more than their share, and whoever looks after us."""
+
+import asyncio
+import logging
+import re
+from dataclasses import replace
+
+import pytest
+
+from service.addresses import Proxies, household
+from service.limits import Limits
+from service.places import WAITING, Household, Places
+from tests.service.sockets import Door, Opened, rest, said, until
+
+LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02, share=1.0)
+POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+GATE = b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n"
+HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+BEGUN = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel"
+
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def asking(door: Door, count: int, sent: bytes, address: str = "127.0.0.1") -> list[Client]:
+    """So many clients that each send this, and are there before the next comes."""
+    clients = []
+    for _ in range(count):
+        clients.append(await door.client(address))
+        clients[-1][1].write(sent)
+        if sent == POST:
+            assert (await said(clients[-1][0]))[0] == 200
+        else:
+            await until(lambda: len(door.state.connections) >= len(clients))
+    return clients
+
+
+async def test_newcomers_get_in_while_anybody_rests(opened: Opened) -> None:
+    """Who has rested longest goes for a newcomer; who has rested less stays, and is served when it asks again."""
+    door = await opened(LIMITS)
+    resting = await asking(door, 4, POST)
+    # The first has just been used again: the second has rested longest now.
+    resting[0][1].write(POST)
+    await said(resting[0][0])
+
+    await asking(door, 1, POST)
+
+    assert await rest(resting[1][0]) == b""
+    for reader, writer in (resting[0], *resting[2:]):
+        writer.write(POST)
+        assert (await said(reader))[0] == 200
+
+
+async def test_who_says_nothing_rests(opened: Opened) -> None:
+    """A connection that has said nothing holds its place no better than one between two requests."""
+    door = await opened(LIMITS)
+    silent = await asking(door, 4, b"")
+
+    await asking(door, 1, POST)
+
+    assert await rest(silent[0][0]) == b""
+
+
+async def test_who_is_at_work_stays(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    """Where all are at work a newcomer is answered 503 with Retry-After; the next place that is left can be taken."""
+    caplog.set_level(logging.WARNING, "hooklake.service")
+    door = await opened(LIMITS)
+    working = await asking(door, 3, GATE) + await asking(door, 1, BEGUN)
+    await until(lambda: len(door.state.tasks) == 4)
+
+    refused = []
+    for _ in range(5):
+        reader, writer = await door.client()
+        writer.write(POST)
+        refused.append(await said(reader))
+        assert await rest(reader) == b""
+    door.gate.set()
+    answered = [await said(reader) for reader, _ in working[:3]]
+    await asking(door, 1, POST)
+    await until(lambda: bool(caplog.records))
+
+    assert [(status, headers["retry-after"]) for status, headers, _ in refused] == [(503, "2")] * 5
+    assert [status for status, _, _ in answered] == [200] * 3
+    assert sum(int(re.findall(r"refused=(\d+)", record.getMessage())[0]) for record in caplog.records) == 5
+
+
+async def test_health_is_always_answered(opened: Opened) -> None:
+    """Whoever looks after us is answered in a full house, on a connection of its own, past all that wait at the door."""
+    door = await opened(LIMITS)
+    await asking(door, 4, GATE)
+    await until(lambda: len(door.state.tasks) == 4)
+    waiting = [await door.client() for _ in range(WAITING + 5)]
+    await until(lambda: len(door.state.connections) == WAITING + 4)
+
+    reader, writer = await door.client()
+    writer.write(HEALTH)
+    status, headers, body = await said(reader)
+
+    assert (status, headers["connection"], body) == (200, "close", "live")
+    assert [(await said(reader))[0] for reader, _ in waiting[:6]] == [503] * 6
+    # The last of them is still welcome: to a place, if there is one by now.
+    door.gate.set()
+    await until(lambda: not door.state.tasks)
+    waiting[-1][1].write(POST)
+    assert (await said(waiting[-1][0]))[0] == 200
+
+
+@pytest.mark.parametrize("sent", [BEGUN, GATE], ids=["begun", "at work"])
+async def test_one_address_does_not_hold_all(opened: Opened, sent: bytes) -> None:
+    """Whatever one address does with its connections, others get in, and their connections are not what it gets in by."""
+    door = await opened(replace(LIMITS, connections=20, share=0.25))
+    others = await asking(door, 3, POST, "127.0.0.2")
+    await asking(door, 15, sent)
+    await until(lambda: len(door.state.tasks) == 15)
+
+    greedy = [await door.client() for _ in range(5)]
+    for _, writer in greedy:
+        writer.write(POST)
+    refused = [(await said(reader))[0] for reader, _ in greedy]
+    newcomers = await asking(door, 3 if sent == BEGUN else 2, POST, "127.0.0.3")
+
+    assert refused == [503] * 5
+    for reader, writer in (*others, *newcomers):
+        writer.write(POST)
+        assert (await said(reader))[0] == 200
+
+
+async def test_a_share_costs_nothing_while_there_is_room(opened: Opened) -> None:
+    """An address may have all that others leave, and goes first when they come: its own that has rested longest."""
+    door = await opened(replace(LIMITS, share=0.25))
+    older = await asking(door, 1, POST, "127.0.0.2")
+    many = await asking(door, 3, POST)
+
+    await asking(door, 1, POST, "127.0.0.3")
+
+    assert await rest(many[0][0]) == b""
+    for reader, writer in (*older, *many[1:]):
+        writer.write(POST)
+        assert (await said(reader))[0] == 200
+
+
+@pytest.mark.parametrize("proxies", [("127.0.0.0/30",), ("127.0.0.1",), ("*",)])
+async def test_proxies_have_all(opened: Opened, proxies: tuple[str, ...]) -> None:
+    """A named proxy stands for many clients: it takes the last places too, and its connections go in their turn only."""
+    door = await opened(replace(LIMITS, connections=20, share=0.1, proxies=proxies))
+    oldest = await asking(door, 1, POST, "127.0.0.2")
+    clients = await asking(door, 19, POST)
+
+    await asking(door, 1, POST, "127.0.0.3")
+
+    assert await rest(oldest[0][0]) == b""
+    clients[0][1].write(POST)
+    assert (await said(clients[0][0]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:0:0:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("a", "a", True),
+    ],
+)
+def test_households(one: str, other: str, same: bool) -> None:
+    """An address of IPv4 is one, of IPv6 all of a /64 are."""
+    assert (household(one) == household(other)) is same
+
+
+def test_proxies() -> None:
+    """Addresses, networks, IPv4 in IPv6, names, and a star for all."""
+    named = Proxies(["10.0.0.0/8", "2001:db8::1", "unix"])
+
+    assert [each in named for each in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "unix")] == [True] * 4
+    assert [each in named for each in ("11.1.2.3", "2001:db8::2", "other", "")] == [False] * 4
+    assert "anything" in Proxies(["*"])
+    assert "10.1.2.3" not in Proxies()
+
+
+class Guest:
+    """A connection that does as it is told."""
+
+    def __init__(self, places: Places, address: str) -> None:
+        self.household: Household | None = None
+        self.here = places.enter(self, address)
+
+    def make_room(self) -> None:
+        self.here = False
+
+    def turn_away(self) -> None:
+        self.here = False
+
+
+def test_whatever_happens() -> None:
+    """Through any order of comings, rests, requests and goings the books agree: places held, by whom, and nothing left behind."""
+    places = Places(replace(LIMITS, connections=10, share=0.3))
+    guests: list[Guest] = []
+    # Not by chance: each step is one of a long walk through all of them.
+    for step in range(4000):
+        here = [guest for guest in guests if guest.here]
+        if step * 7 % 3 == 0 or not here:
+            guests.append(Guest(places, f"2001:db8:0:{step * 11 % 5}::{step:x}"))
+        else:
+            guest = here[step * 13 % len(here)]
+            places.works(guest)
+            [places.rests, places.begins, places.works, places.leaves][step * 17 % 4](guest)
+            guest.here = guest.household is not None
+        held = [guest for guest in guests if guest.household is not None]
+        assert places.held == len(held) <= 10
+        assert all(
+            guest.household.held == sum(guest.household is each.household for each in held)
+            for guest in held
+            if guest.household
+        )
+    for guest in guests:
+        places.leaves(guest)
+
+    assert (places.held, places._households, places._over, dict(places._resting)) == (0, {}, {}, {})
