@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from service.api import openapi
+from service.api import command, openapi
 from service.api.contract import prose
 from service.api.contract.shapes import Json
 from service.doors import doors_of
@@ -72,6 +72,7 @@ def page(url: str) -> str:
         received=[(name, found["post"]) for name, found in document["webhooks"].items()],
         samples=[(language, name, sample(name)) for language, name in SAMPLES],
         examples=partial(_examples, document),
+        command=partial(_command, document, url),
         url=url,
     )
 
@@ -109,6 +110,12 @@ def _examples(document: Json, content: Json) -> list[object]:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     found = schema.get("examples", [])[:1]
     return [found] if many and found else list(found)
+
+
+def _command(document: Json, url: str, method: str, path: str, operation: Json) -> str:
+    content = operation.get("requestBody", {}).get("content")
+    found = _examples(document, content) if content else []
+    return command.curl(url, method, path, operation, found[0] if found else None)
 
 
 def _of_tag(document: Json, tag: str) -> list[tuple[str, str, Json]]:

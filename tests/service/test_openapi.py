@@ -1,6 +1,10 @@
 """The OpenAPI document and the reference page are true: of the routes, of their permissions, and in themselves."""
 
+import html
+import itertools
+import json
 import re
+import shlex
 from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
@@ -141,6 +145,22 @@ def test_page() -> None:
     assert page.links <= {f"#{identity}" for identity in page.ids} | {"/openapi.json"}
     assert page.tags & {"script", "link", "img", "iframe", "form"} == set()
     assert page.open == []
+
+
+def test_commands() -> None:
+    """Each operation has the command that asks for it: as a shell reads it, its method, address, token and example."""
+    commands = re.findall(r"<pre><code>(curl .*?)</code></pre>", reference.page(URL), re.DOTALL)
+
+    asked = [shlex.split(html.unescape(text)) for text in commands]
+    assert len(asked) == len(openapi.OPERATIONS)
+    for operation, words in zip(openapi.OPERATIONS, asked, strict=True):
+        told = dict(itertools.pairwise(words))
+        assert told.get("-X", "POST" if "-d" in words else "GET") == operation.method
+        [address] = [word for word in words if word.startswith("http")]
+        assert re.sub(r"\$(\w+)", r"{\1}", address.partition("?")[0]) == URL + operation.path
+        assert ("Authorization: Bearer $TOKEN" in words) is not operation.open
+        if "json" in told.get("-H", ""):
+            json.loads(told["-d"])
 
 
 def test_page_escapes() -> None:
