@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from delivery import moves
 from delivery.handshake import DestinationResponse, Handshake
 from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Result, Status, sendable
@@ -22,14 +23,13 @@ from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
 from subscriptions import database, webhooks
-from subscriptions.database import Clock, Database, Raw
+from subscriptions.database import Clock, Connection, Database, Raw
 from subscriptions.errors import Issue, Refused
 from subscriptions.registry import Registry
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
 
 log = logging.getLogger("hooklake.delivery")
 
-DISABLED_BY = "Webhook Disabled by user: {principal}"
 #: How much longer than its try a challenge's lease lasts, in seconds.
 MARGIN = 5.0
 
@@ -56,6 +56,7 @@ class Greeting:
         settings = tools.settings
         self._handshake = Handshake(tools.sender, tools.clock, settings, tools.origin)
         self._rules = breaker.rules(settings)
+        self._proof = settings.require_proof
 
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
@@ -65,13 +66,20 @@ class Greeting:
         self.vet(registration)
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
-            webhook = await self._tools.registry.insert(connection, registration, owner, now=now)
-            raw = await database.raw_of(connection)
-            await self._introduce(raw, owner.workspace_id, now)
-            purpose = health.PURPOSES.get(Status(webhook.status), health.HEARTBEAT)
-            nudge = await health.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
+            webhook, nudge = await self.enrol(connection, registration, owner, now=now)
+            await self._introduce(await database.raw_of(connection), owner.workspace_id, now)
         self._tools.announce([nudge])
         return webhook
+
+    async def enrol(
+        self, connection: Connection, registration: Registration, owner: Owner, *, now: datetime
+    ) -> tuple[Webhook, Nudge]:
+        """A webhook that was vetted, in the caller's transaction, and what to announce after it; raises as `register`."""
+        pending = moves.asks(registration.challenge_request_enabled, self._proof)
+        webhook = await self._tools.registry.insert(connection, registration, owner, now=now, pending=pending)
+        raw = await database.raw_of(connection)
+        purpose = health.PURPOSES.get(Status(webhook.status), health.HEARTBEAT)
+        return webhook, await health.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
 
     async def change(self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "") -> Webhook:
         """The webhook after the change; raises Absent, Refused, TooSoon.
@@ -88,7 +96,7 @@ class Greeting:
             nudges: list[Nudge] = []
             if change.destination not in (None, before.destination):
                 nudges.extend(await grants.grant(raw, (webhook_id, before.epoch), UNASKED, now=now))
-            move = _move_of(before, change, by or before.hpe_principal, now)
+            move = moves.move_of(before, change, by or before.hpe_principal, now=now, proof=self._proof)
             if move is not None and move.challenge_at is not None:
                 await self._introduce(raw, before.workspace_id, now)
             if move is not None:
@@ -132,7 +140,7 @@ class Greeting:
             raw = await database.raw_of(connection)
             standing = await health.lock(raw, webhook_id)
             nudges.extend(await grants.grant(raw, (webhook_id, asked.epoch), shaken.terms, now=self._tools.clock()))
-            if standing is not None and standing.epoch == asked.epoch and _may_tell(standing):
+            if standing is not None and standing.epoch == asked.epoch and self._may_tell(standing):
                 nudges.extend(await self._told(raw, webhook_id, standing, shaken.proof))
             await brakes.end_verification(raw, webhook_id, fence)
             webhook = await self._tools.registry.find(connection, workspace_id, webhook_id)
@@ -157,7 +165,7 @@ class Greeting:
             return
         if carried.row["purpose"] == health.HEARTBEAT:
             await self._beaten(carried, await self._handshake.ask(hook))
-        elif carried.row["purpose"] == "probe" and not hook.challenge_request_enabled:
+        elif carried.row["purpose"] == "probe" and not self._handshake.asks(hook):
             await self._conclude(carried, await _probed(probe, carried.key), SILENCE)
         else:
             shaken = await self._handshake.shake(hook)
@@ -193,11 +201,20 @@ class Greeting:
         self._tools.announce(nudges)
 
     def vet(self, asked: Registration | Change) -> None:
-        """Raises Refused for a URL that could never be sent to, the token endpoint's too, and for certificates out of date."""
+        """Raises Refused for a URL that could never be sent to, the token endpoint's too, for certificates out of date, and
+        where a challenge is left out that the deployment wants."""
         for subject, url in (("destination", asked.destination), ("issuerUrl", asked.issuer_url)):
             if url:
                 self._tools.guard.check_url(url, subject=subject)
         webhooks.check_times(asked, self._tools.clock())
+        if self._proof == "challenge" and asked.challenge_request_enabled is False:
+            said = "has to be true: this deployment sends only to destinations that have answered a challenge"
+            raise Refused(Issue(subject="challengeRequestEnabled", description=said))
+
+    def _may_tell(self, standing: Standing) -> bool:
+        """Whether a verification says anything of the status: not of a paused webhook, nor of one that has to prove nothing."""
+        asked = moves.asks(standing.challenge_request_enabled, self._proof)
+        return asked and standing.health.status is not Status.DISABLED
 
     async def _introduce(self, connection: Raw, workspace_id: str, now: datetime) -> None:
         limit = self._tools.settings.registrations_per_minute
@@ -224,7 +241,7 @@ class Greeting:
         """ACTIVE after a good answer, ERROR with its reason and a probe to come after a bad one."""
         now = self._tools.clock()
         if isinstance(proof, Verified):
-            healed = _fresh(Status.ACTIVE, "")
+            healed = moves.fresh(Status.ACTIVE, "")
             if standing.health == healed:
                 return ()
             beat_at = self._next_beat(webhook_id, now)
@@ -236,44 +253,6 @@ class Greeting:
 
     def _next_beat(self, webhook_id: UUID, now: datetime) -> datetime:
         return now + timedelta(seconds=pace.beat_after(webhook_id, self._tools.settings.heartbeat_interval))
-
-
-def _move_of(before: Webhook, change: Change, principal: str, now: datetime) -> Move | None:
-    """The status move that a change asks for, or None where the status stays."""
-    decisive = webhooks.raises_epoch(before, change)
-    challenged = (
-        before.challenge_request_enabled
-        if change.challenge_request_enabled is None
-        else change.challenge_request_enabled
-    )
-    if change.paused or (before.paused and change.paused is None and decisive):
-        reason = before.state_reason if before.paused else DISABLED_BY.format(principal=principal)
-        if before.paused and not decisive:
-            return None
-        return Move(health=_fresh(Status.DISABLED, reason), new_epoch=True, generations=_counted(change))
-    if (before.paused and change.paused is False) or decisive:
-        status = Status.PENDING if challenged else Status.ACTIVE
-        return Move(
-            health=_fresh(status, ""),
-            new_epoch=True,
-            challenge_at=now,
-            generations=_counted(change),
-        )
-    return None
-
-
-def _fresh(status: Status, reason: str) -> Health:
-    return Health(status=status, state_reason=reason, failures=0, first_failure_at=None, last_failure_at=None)
-
-
-def _counted(change: Change) -> int:
-    """The registry counts a change of columns as one generation; `paused` alone is counted by the move."""
-    return 0 if set(change.given()) - {"paused"} else 1
-
-
-def _may_tell(standing: Standing) -> bool:
-    """Whether a verification says anything of the status: not of a paused webhook, nor of one without challenges."""
-    return standing.health.status is not Status.DISABLED and standing.challenge_request_enabled
 
 
 def _waits(standing: Standing) -> bool:

@@ -24,6 +24,7 @@ from delivery.wire.sender import Attempt, Sender
 from subscriptions.registry import Hook
 
 HEADERS = (("Content-Type", "application/json"),)
+UNALLOWED = "The answer to OPTIONS ({status}) has to allow {origin} by WebHook-Allowed-Origin, and does not"
 #: Answers by which a destination asks for credentials; gateways that want a key say 403.
 ASKING = frozenset({401, 403})
 
@@ -64,6 +65,8 @@ class Handshake:
         if hook.sealed is not None:
             response = DestinationResponse(status_code=0, message=hook.sealed)
             return Shaken(proof=Unverified(reason=hook.sealed), response=response, terms=SILENCE)
+        if not hook.challenge_request_enabled and self._settings.require_proof != "never":
+            return await self._consent(hook)
         (proof, answer), terms = await asyncio.gather(self._challenge(hook), self.ask(hook))
         rate = None if terms.rate is KEEP else terms.rate
         return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
@@ -72,11 +75,31 @@ class Handshake:
         """What the destination allows (greenlake.md 5.5); SILENCE where it does not answer in time."""
         if hook.sealed is not None:
             return SILENCE
+        return (await self._options(hook))[1]
+
+    def asks(self, hook: Hook) -> bool:
+        """Whether a probe of the webhook is a question, and not one of its deliveries."""
+        proves = self._settings.require_proof != "never" and not hook.request_origin
+        return hook.challenge_request_enabled or proves
+
+    async def _options(self, hook: Hook) -> tuple[Reply | Failure, Terms]:
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
         answer = await _answer(self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline))
         if isinstance(answer, Failure):
-            return SILENCE
-        return pace.terms(answer.status, answer.headers, origin=origin)
+            return answer, SILENCE
+        return answer, pace.terms(answer.status, answer.headers, origin=origin)
+
+    async def _consent(self, hook: Hook) -> Shaken:
+        """Of a destination that is not challenged: whether it allows us (HOOKLAKE_REQUIRE_PROOF)."""
+        answer, terms = await self._options(hook)
+        origin = self._settings.request_origin
+        proof: Verified | Unverified = Verified()
+        if isinstance(answer, Failure):
+            proof = Unverified(reason=challenge.UNREACHABLE.format(error=answer.cause))
+        elif terms.origin != origin:
+            proof = Unverified(reason=UNALLOWED.format(status=answer.status, origin=origin))
+        rate = None if terms.rate is KEEP else terms.rate
+        return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
         """Signed as a delivery is (greenlake.md D.6)."""

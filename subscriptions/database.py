@@ -22,6 +22,8 @@ from subscriptions.outage import Outage
 from subscriptions.settings import Settings
 
 Clock = Callable[[], datetime]
+#: A transaction of SQLAlchemy's, for rooms that hand it on.
+Connection = AsyncConnection
 #: asyncpg publishes no types; what comes from it is named once, here.
 Raw = Any
 

@@ -77,9 +77,15 @@ class Registry:
         self._query_strings = query_strings
 
     async def insert(
-        self, connection: AsyncConnection, registration: Registration, owner: Owner, *, now: datetime
+        self,
+        connection: AsyncConnection,
+        registration: Registration,
+        owner: Owner,
+        *,
+        now: datetime,
+        pending: bool | None = None,
     ) -> Webhook:
-        """A new webhook, PENDING where it has to answer a challenge and ACTIVE where not.
+        """A new webhook, PENDING where it has to answer a challenge (or `pending` says so), and ACTIVE where not.
 
         Raises Refused for a name in use, LimitReached beyond the workspace's limit, however many register at once.
         """
@@ -89,7 +95,7 @@ class Registry:
         await _free(connection, owner.workspace_id, registration.name)
         key = uuid4()
         configuration = {name: getattr(registration, name) for name in Registration.__dataclass_fields__}
-        pending = registration.challenge_request_enabled
+        pending = registration.challenge_request_enabled if pending is None else pending
         await connection.execute(
             insert(_table).values(
                 **self._sealed(key, configuration, configuration),

@@ -59,7 +59,7 @@ class SubscriptionUpdate(SubscriptionInput, forbid_unknown_fields=True, rename="
 
 
 async def create(request: Request) -> Response:
-    """`POST /events/v1beta1/system-webhooks`: ACTIVE at once, since it is asked no challenge"""
+    """`POST /events/v1beta1/system-webhooks`: not challenged, so ACTIVE at once unless a proof is wanted"""
     given = reading.decode(await reading.body(request), Input)
     registration = Registration(
         name=given.name,
@@ -70,7 +70,7 @@ async def create(request: Request) -> Response:
     doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
     doors.greeting.vet(registration)
     async with doors.database.transaction() as connection:
-        webhook = await doors.registry.insert(connection, registration, owner, now=doors.clock())
+        webhook, _ = await doors.greeting.enrol(connection, registration, owner, now=doors.clock())
         await system_webhooks.put(connection, webhook.id, by=owner.created_by)
         made = await system_webhooks.find(connection, webhook.id)
     log.info("webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, owner.principal)

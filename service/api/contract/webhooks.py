@@ -42,7 +42,9 @@ _TOLD: dict[str, Json] = {
     "issuerUrl": text("For `Oauth`: the token endpoint, whole."),
     "apiKey": text("For `APIKey`; never shown.", writeOnly=True),
     "batching": flag("Up to 10 events in one array, sent when the tenth is there or the oldest is a minute old."),
-    "challengeRequestEnabled": flag("Whether the destination has to answer a challenge before it gets anything."),
+    "challengeRequestEnabled": flag(
+        "Whether the destination has to answer a challenge first. A deployment may refuse false."
+    ),
     "contentMode": text(
         "Ours: `json` (application/json), or `structured` (application/cloudevents+json). The body is the same.",
         examples=["json"],
