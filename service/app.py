@@ -215,6 +215,7 @@ def _registry(configuration: Configuration, vault: Vault) -> Registry:
         vault,
         most=configuration.ground.max_webhooks_per_workspace,
         query_strings=configuration.delivery.delivery_policy != "greenlake",
+        least_secret=configuration.ground.least_secret,
     )
 
 

@@ -28,7 +28,8 @@ Environ = Mapping[str, str]
 def declare(commands: Any) -> None:
     """Adds `keys` and `clients` to the commands of a parser."""
     keys = commands.add_parser("keys", help="the keys that tokens are signed with").add_subparsers(required=True)
-    command(keys, "rotate", rotate_keys, "sign with a new key from now on")
+    rotate = command(keys, "rotate", rotate_keys, "sign with a new key from now on")
+    rotate.add_argument("--now", action="store_true", help="a key was stolen: nothing that the old ones signed is good")
     _clients(commands.add_parser("clients", help="programs that may call").add_subparsers(required=True))
 
 
@@ -58,12 +59,12 @@ def _clients(commands: Any) -> None:
     first.add_argument("--base-url", required=True, help="noted in the file")
 
 
-def rotate_keys(_arguments: Any, environ: Environ) -> None:
-    """A new signing key; processes use it within a minute, the old one verifies for an hour more."""
+def rotate_keys(arguments: Any, environ: Environ) -> None:
+    """A new signing key; processes use it within ten seconds, the old one verifies for an hour more, or not at all."""
     vault = Vault.parse(read(Ground, environ).vault_keys)
 
     async def rotate(database: Database, now: datetime) -> None:
-        print(await Keyring(database, vault).rotate(now))
+        print(await Keyring(database, vault).rotate(now, at_once=arguments.now))
 
     with_database(environ, rotate)
 

@@ -69,6 +69,8 @@ class Access:
         self._outside = outside
         self.keyring = Keyring(database, vault)
         self._verified: dict[str, tuple[Caller, float]] = {}
+        #: Of the keyring's, as far as `_verified` has heard of them.
+        self._losses = 0
 
     @property
     def remembered(self) -> int:
@@ -108,6 +110,10 @@ class Access:
 
         Of the outside issuer's also Forbidden and Unavailable.
         """
+        if self.keyring.stale(now):
+            await self.keyring.look(now)
+        if self.keyring.losses != self._losses:
+            self._verified, self._losses = {}, self.keyring.losses
         known = self._verified.get(token)
         if known is None or now.timestamp() >= known[1]:
             self._verified.pop(token, None)

@@ -6,15 +6,17 @@ What a token says is left to `access.py`.
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy import delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.database import Database
@@ -22,10 +24,12 @@ from subscriptions.errors import Sealed, Unavailable
 from subscriptions.tables import signing_keys
 from subscriptions.vault import Vault
 
+log = logging.getLogger("hooklake.access")
+
 #: Two processes that need the first key at once make one.
 MAKERS = 0x6C616B6B
-#: How often the newest key is asked for: a rotation reaches every process within this.
-FRESH = timedelta(minutes=1)
+#: How often the keys are asked for: a rotation reaches every process within this.
+FRESH = timedelta(seconds=10)
 #: How often an unknown key may make the keys be read again.
 RELOAD = timedelta(seconds=1)
 #: How long a key still verifies after a newer one came: longer than `FRESH` and the life of a token together.
@@ -55,7 +59,12 @@ class Keyring:
         self._vault = vault
         self._keys: dict[str, Key] = {}
         self._loaded_at: datetime | None = None
+        self._tried_at: datetime | None = None
         self._signing: tuple[str, ec.EllipticCurvePrivateKey] | None = None
+        #: Keys that were told of as not to be believed.
+        self._told: set[str] = set()
+        #: How often a key has gone that was there before: what it had signed is not to be believed any more.
+        self.losses = 0
         #: Many requests that miss a key at once read the keys once.
         self._reading = asyncio.Lock()
 
@@ -63,14 +72,18 @@ class Keyring:
         """The newest key's id and private half, made if there is none; raises Unavailable where it cannot be unsealed."""
         await self._refresh(FRESH, now)
         if self._signing is None:
-            newest = next(iter(self._keys.values()))
-            self._signing = (newest.kid, self._opened(newest))
+            newest = next((key for key in self._keys.values() if key.retired_at is None), None)
+            if newest is None:
+                raise Unavailable("The signing key of tokens", "HOOKLAKE_VAULT_KEYS unseals none of those that stand")
+            self._signing = (newest.kid, self._opened(newest.kid, newest.private))
         return self._signing
 
     async def verifying(self, kid: str, now: datetime) -> ec.EllipticCurvePublicKey | None:
         """The public half of an unretired key; None where there is none of this id."""
         if kid not in self._keys:
             await self._refresh(RELOAD, now)
+        elif self.stale(now):
+            await self.look(now)
         key = self._keys.get(kid)
         retired = key is None or (key.retired_at is not None and key.retired_at <= now)
         return None if key is None or retired else key.public
@@ -80,12 +93,30 @@ class Keyring:
         await self._refresh(RELOAD, now)
         return [key.jwk for key in self._keys.values()]
 
-    async def rotate(self, now: datetime) -> str:
-        """Makes a new signing key and answers its id; the others verify for `OVERLAP` more, then retire."""
+    def stale(self, now: datetime) -> bool:
+        """Whether it is time to look whether the keys that were read still stand; nobody else is looking, or just has."""
+        return (
+            self._older_than(FRESH, now)
+            and self._loaded_at is not None
+            and not self._reading.locked()
+            and (self._tried_at is None or not timedelta(0) <= now - self._tried_at < FRESH)
+        )
+
+    async def look(self, now: datetime) -> None:
+        """Reads the keys again; where the database is away, those that were read go on serving."""
+        self._tried_at = now
+        with suppress(Unavailable):
+            await self._refresh(FRESH, now)
+
+    async def rotate(self, now: datetime, *, at_once: bool = False) -> str:
+        """Makes a new signing key and answers its id; the others verify for `OVERLAP` more, then retire.
+
+        `at_once` takes them out of the table: nothing that they have signed is believed after `FRESH`.
+        """
         async with self._database.transaction() as connection:
             await _lock(connection)
-            others = update(signing_keys).where(signing_keys.c.retired_at.is_(None))
-            await connection.execute(others.values(retired_at=now + OVERLAP))
+            others = update(signing_keys).where(signing_keys.c.retired_at.is_(None)).values(retired_at=now + OVERLAP)
+            await connection.execute(delete(signing_keys) if at_once else others)
             kid = await self._make(connection, now)
         self._loaded_at = None
         return kid
@@ -102,20 +133,39 @@ class Keyring:
 
     async def _load(self, now: datetime) -> None:
         async with self._database.transaction() as connection:
-            keys = await _read(connection, now)
-            if not keys:
+            rows = await _read(connection, now)
+            if not rows:
                 await _lock(connection)
-                keys = await _read(connection, now)
-            if not keys:
+                rows = await _read(connection, now)
+            if not rows:
                 await self._make(connection, now)
-                keys = await _read(connection, now)
+                rows = await _read(connection, now)
+        keys = [key for key in map(self._believed, rows) if key is not None]
+        self.losses += bool(self._keys.keys() - {key.kid for key in keys})
         self._keys = {key.kid: key for key in keys}
         self._loaded_at = now
         self._signing = None
 
+    def _believed(self, row: Any) -> Key | None:
+        """The key of a row; None unless what the vault has sealed for it is its private half."""
+        known = self._keys.get(row.kid)
+        if known is not None and known.private == row.private_key:
+            return replace(known, retired_at=row.retired_at)
+        try:
+            public = self._opened(row.kid, row.private_key).public_key()
+            jwk = public_jwk(public)
+            if jwk["kid"] != row.kid:
+                raise Unavailable("The signing key of tokens", "its id is that of another key")
+        except Unavailable as error:
+            if row.kid not in self._told:
+                log.error("keys.unbelieved kid=%r cause=%r", row.kid, error.cause)
+                self._told.add(row.kid)
+            return None
+        return Key(kid=row.kid, jwk=jwk, public=public, private=row.private_key, retired_at=row.retired_at)
+
     async def _make(self, connection: AsyncConnection, now: datetime) -> str:
         private = ec.generate_private_key(ec.SECP256R1())
-        jwk = _jwk(private.public_key())
+        jwk = public_jwk(private.public_key())
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
@@ -128,9 +178,9 @@ class Keyring:
         await connection.execute(insert(signing_keys).values(values))
         return jwk["kid"]
 
-    def _opened(self, key: Key) -> ec.EllipticCurvePrivateKey:
+    def _opened(self, kid: str, sealed: bytes) -> ec.EllipticCurvePrivateKey:
         try:
-            pem = self._vault.unseal(key.private, context=place(key.kid))
+            pem = self._vault.unseal(sealed, context=place(kid))
         except Sealed as error:
             raise Unavailable("The signing key of tokens", str(error)) from error
         private = serialization.load_pem_private_key(pem.encode(), None)
@@ -142,24 +192,19 @@ async def _lock(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKERS})
 
 
-async def _read(connection: AsyncConnection, now: datetime) -> list[Key]:
-    """The unretired keys, the one that signs first."""
+async def _read(connection: AsyncConnection, now: datetime) -> list[Any]:
+    """The rows of the unretired keys, the one that signs first."""
     table = signing_keys
     rows = await connection.execute(
         select(table)
         .where(or_(table.c.retired_at.is_(None), table.c.retired_at > now))
         .order_by(table.c.retired_at.desc().nulls_first(), table.c.created_at.desc(), table.c.kid)
     )
-    return [_key(row) for row in rows]
+    return list(rows)
 
 
-def _key(row: Any) -> Key:
-    jwk = msgspec.json.decode(row.public_jwk, type=dict[str, str])
-    numbers = ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), ec.SECP256R1())
-    return Key(kid=row.kid, jwk=jwk, public=numbers.public_key(), private=row.private_key, retired_at=row.retired_at)
-
-
-def _jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
+def public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
+    """A public half as the JWKS document shows it, with its thumbprint as `kid`."""
     numbers = public.public_numbers()
     # RFC 7638 3.2: the required members alone, in this order.
     required = {"crv": "P-256", "kty": "EC", "x": _encoded(numbers.x), "y": _encoded(numbers.y)}
@@ -169,10 +214,6 @@ def _jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
 
 def _encoded(number: int) -> str:
     return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
-
-
-def _number(encoded: str) -> int:
-    return int.from_bytes(base64.urlsafe_b64decode(encoded + "="))
 
 
 def place(kid: str) -> bytes:

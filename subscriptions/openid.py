@@ -50,7 +50,7 @@ class Trust:
     audience: str
     #: The claim that names the caller's workspace: 32 hexadecimal digits, or a UUID. A dot leads into an object.
     workspace_claim: str = "workspace_id"
-    #: The claim that lists the caller's roles, as an array or as words in one text.
+    #: The claim that lists the caller's roles: an array, or a text that is one role.
     roles_claim: str = "roles"
 
 
@@ -245,8 +245,8 @@ def _claim(claims: Mapping[str, Any], name: str) -> object:
 
 
 def _roles(claim: object) -> frozenset[Role]:
-    """Roles that are not ours are another service's."""
-    words = claim.replace(",", " ").split() if isinstance(claim, str) else claim
+    """Roles that are not ours are another service's. A text is one role: `no operator` is not two of them."""
+    words = [claim] if isinstance(claim, str) else claim
     listed = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set()
     return frozenset(role for role in Role if role in listed)
 

@@ -68,13 +68,14 @@ class Registry:
     """Webhooks in SQL; each call stands in the caller's transaction.
 
     `most` is how many webhooks a workspace may have (greenlake.md D.9), `query_strings` whether a destination may carry
-    one (greenlake.md D.15).
+    one (greenlake.md D.15), `least_secret` how many characters a new secret has at least.
     """
 
-    def __init__(self, vault: Vault, *, most: int = 5, query_strings: bool = True) -> None:
+    def __init__(self, vault: Vault, *, most: int = 5, query_strings: bool = True, least_secret: int = 4) -> None:
         self._vault = vault
         self._most = most
         self._query_strings = query_strings
+        self._least_secret = least_secret
 
     async def insert(
         self,
@@ -90,6 +91,7 @@ class Registry:
         Raises Refused for a name in use, LimitReached beyond the workspace's limit, however many register at once.
         """
         self._check(registration.destination)
+        self._check_secrets(registration)
         await _take_turns(connection, owner.workspace_id)
         await self._make_room(connection, owner.workspace_id)
         await _free(connection, owner.workspace_id, registration.name)
@@ -121,6 +123,7 @@ class Registry:
         """
         current = await self.find(connection, None, webhook_id, lock=True)
         values = webhooks.columns(current, change)
+        self._check_secrets(change)
         if change.destination is not None:
             self._check(change.destination)
         if change.name is not None and change.name != current.name:
@@ -241,6 +244,14 @@ class Registry:
         if not self._query_strings and urlsplit(destination).query:
             said = "must not have a query string under the delivery policy of this deployment"
             raise Refused(Issue(subject="destination", description=said))
+
+    def _check_secrets(self, asked: Registration | Change) -> None:
+        """Raises Refused for secrets that this deployment finds too short; an empty one is none."""
+        given = {"secret": asked.secret, "secondarySecret": asked.secondary_secret}
+        short = {subject: len(text) for subject, text in given.items() if text and len(text) < self._least_secret}
+        if short:
+            said = f"must have at least {self._least_secret} characters in this deployment, and has"
+            raise Refused(*(Issue(subject=subject, description=f"{said} {size}") for subject, size in short.items()))
 
     async def _make_room(self, connection: AsyncConnection, workspace_id: str) -> None:
         counted = select(func.count()).select_from(_table).where(_live, _table.c.workspace_id == workspace_id)

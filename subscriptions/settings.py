@@ -30,6 +30,9 @@ TAKES: Mapping[Any, str] = {
     bool: "true or false",
 }
 
+#: What may be asked of secrets: GreenLake's least, and what is short of those that are made here.
+LEAST_SECRETS = (4, 40)
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -56,6 +59,13 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: Event types that belong to one workspace, retired ones included; operators' own are not counted.
     max_event_types_per_workspace: int = 200
     max_event_bytes: int = 65536
+    #: Characters that a webhook's secret has at least; GreenLake's.
+    least_secret: int = LEAST_SECRETS[0]
+
+    def __post_init__(self) -> None:
+        least, most = LEAST_SECRETS
+        if not least <= self.least_secret <= most:
+            raise Misconfigured(f"{PREFIX}LEAST_SECRET has to be from {least} to {most}")
 
 
 def read(kind: type[S], environ: Mapping[str, str]) -> S:

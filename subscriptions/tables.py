@@ -78,7 +78,7 @@ signing_keys = Table(
     Column("kid", Text, primary_key=True),
     #: PEM, sealed by the vault.
     Column("private_key", LargeBinary, nullable=False),
-    #: The public half as a JWK, as the JWKS document shows it.
+    #: The public half as a JWK, for people: what is believed follows from the sealed half.
     Column("public_jwk", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("retired_at", Moment),

@@ -23,6 +23,10 @@ _log = logging.getLogger("hooklake.wire")
 def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) -> Failure:
     """What went wrong, as a kind and a sentence; `dial` knows how far it came, the time-outs are seconds."""
     kind, cause = _cause(error, dial, connect, deadline)
+    if isinstance(error, Blocked):
+        _log.info("wire.blocked host=%s address=%s", error.host, error.address)
+    elif inside := dial.inside():
+        _log.info("wire.failed host=%s port=%d %s cause=%r", dial.host, dial.port, inside, cause)
     return internal(error) if kind is FailureKind.internal else Failure(kind=kind, cause=cause)
 
 
@@ -35,7 +39,7 @@ def internal(error: Exception) -> Failure:
 def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tuple[FailureKind, str]:
     match error:
         case Blocked():
-            return FailureKind.blocked, str(error)
+            return FailureKind.blocked, error.told
         case Refused():
             return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
         case NotHttp():

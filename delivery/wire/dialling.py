@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from delivery.wire import proxy as proxies
-from delivery.wire.guard import Guard
+from delivery.wire.guard import Guard, public
 from delivery.wire.names import Lookup, Names, look_up
 from delivery.wire.proxy import Connect, ProxyError
 from delivery.wire.tls import Contexts
@@ -56,10 +56,17 @@ class Dial:
     proxy: str = ""
 
     def where(self) -> str:
-        """`10.1.2.3:443`, or the name where no address was dialled; with the proxy, where there is one."""
+        """`192.0.2.3:443`, or the name where no address was dialled or an inside one; and whether through a proxy."""
         host, port = self.peer[:2] if self.peer else (self.host, self.port)
-        by_way = f" (through the proxy {self.proxy})" if self.proxy else ""
+        if self.host and not public(host):
+            host = self.host
+        by_way = " (through the proxy)" if self.proxy else ""
         return proxies.joined(host, port) + by_way
+
+    def inside(self) -> str:
+        """What `where` keeps for the log: addresses of a network that is not everybody's; empty where there is nothing."""
+        address = self.peer[0] if self.peer and not public(self.peer[0]) and self.peer[0] != self.host else ""
+        return " ".join(filter(None, [address and f"address={address}", self.proxy and f"proxy={self.proxy}"]))
 
 
 class Unconnected(OSError):
@@ -161,7 +168,9 @@ class Dialler:
             reached = await self._reached(proxy)
             transport, protocol = await _over(reached, lambda: Connect(proxy), tls, _name(proxy.host) if tls else None)
         except OSError as error:
-            raise ProxyError(f"the proxy {proxy.place} cannot be reached: {_said(error)}") from None
+            # A certificate for somebody else is told with the name that it should have had.
+            said = _said(error).replace(proxy.host, "it")
+            raise ProxyError(f"the proxy cannot be reached: {said}") from None
         assert isinstance(protocol, Connect)
         try:
             await protocol.ask(transport, address, port)
@@ -216,7 +225,8 @@ def _failure(origin: Origin, failures: Mapping[str, OSError]) -> OSError:
     kinds = {(type(error), error.errno) for error in failures.values()}
     if len(kinds) == 1 or isinstance(last, ProxyError):
         return last
-    said = "; ".join(f"{address}: {_said(error)}" for address, error in failures.items())
+    shown = {address: address if public(address) else "an inside address" for address in failures}
+    said = "; ".join(f"{shown[address]}: {_said(error)}" for address, error in failures.items())
     return Unconnected(f"no address of {origin.host} could be connected to: {said}")
 
 

@@ -86,6 +86,16 @@ class Blocked(HooklakeError):
         super().__init__(f"{address}{of_name} is not a public address")
         self.address = address
         self.host = host
+        #: The same for those who own the destination: what a name leads to inside is not theirs to know.
+        self.told = f"{host} leads to an address that is not public" if of_name else str(self)
+
+
+def public(address: str) -> bool:
+    """Whether anybody may reach it; not so for what is no address."""
+    try:
+        return _public(_identity(ipaddress.ip_address(address.partition("%")[0])))
+    except ValueError:
+        return False
 
 
 class Guard:

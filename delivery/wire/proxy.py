@@ -114,7 +114,7 @@ class Connect(asyncio.Protocol):
 
     def _fail(self, said: str) -> None:
         if not self._answer.done():
-            self._answer.set_exception(ProxyError(f"the proxy {self._proxy.place} {said}"))
+            self._answer.set_exception(ProxyError(f"the proxy {said}"))
 
 
 def _refusal(status: int) -> str:

@@ -143,3 +143,14 @@ async def test_nothing_is_told(api: httpx.AsyncClient, known: tuple[Client, str]
         for given in answers.values()
     }
     assert len(told) == 1
+
+
+async def test_failures_are_counted_by_whom_they_name(api: httpx.AsyncClient, doors: Doors) -> None:
+    """Another spelling of a client's id buys no other tries; what is no id has its own."""
+    client = uuid4()
+    spelled = [str(client), str(client).upper(), client.hex, f"{{{client}}}", client.urn] * 2
+
+    answers = [await api.post(TOKEN, data=form(each, "x")) for each in (*spelled, client.hex, "x" * 9000)]
+
+    assert [each.status_code for each in answers] == [401] * 10 + [429, 401]
+    assert len(doors.throttle) == 3

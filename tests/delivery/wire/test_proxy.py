@@ -115,7 +115,7 @@ async def test_tls_inside_checks_the_name(receiver: Receiver) -> None:
 async def test_a_proxy_that_does_not_serve_is_named(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, instead: bytes, says: str
 ) -> None:
-    """Its place and what it said, never its password; retried as a refused connection is."""
+    """What it said, its place in the log alone, its password nowhere; retried as a refused connection is."""
     caplog.set_level(logging.DEBUG)
     async with (
         Relay(receiver.port, instead=instead) as relay,
@@ -123,7 +123,8 @@ async def test_a_proxy_that_does_not_serve_is_named(
     ):
         result = await attempt(sender, receiver.url(host=NAME))
 
-    assert failed(result) == Failure(kind=FailureKind.refused, cause=f"the proxy 127.0.0.1:{relay.port} {says}")
+    assert failed(result) == Failure(kind=FailureKind.refused, cause=f"the proxy {says}")
+    assert f"proxy=127.0.0.1:{relay.port}" in caplog.text
     assert receiver.connections == 0
     assert "pass" not in caplog.text
 
@@ -136,7 +137,7 @@ async def test_a_slow_proxy_ends_with_the_connect_time_out(receiver: Receiver) -
     ):
         result = await attempt(sender, receiver.url(host=NAME))
 
-    place = f"{PUBLIC}:{receiver.port} (through the proxy 127.0.0.1:{relay.port})"
+    place = f"{PUBLIC}:{receiver.port} (through the proxy)"
     assert failed(result) == Failure(kind=FailureKind.timeout, cause=f"no connection to {place} within 0.2 s")
 
 
@@ -148,7 +149,7 @@ async def test_a_proxy_that_is_away_is_named(receiver: Receiver) -> None:
         async with opened(receiver.ca, lookup=lookup, proxy=f"http://{place}") as sender:
             result = await attempt(sender, receiver.url(host=NAME))
 
-    cause = f"the proxy {place} cannot be reached: Connection refused"
+    cause = "the proxy cannot be reached: Connection refused"
     assert failed(result) == Failure(kind=FailureKind.refused, cause=cause)
 
 
@@ -161,7 +162,7 @@ async def test_a_proxy_over_tls_is_verified(receiver: Receiver) -> None:
         result = await attempt(sender, receiver.url(host=NAME))
 
     assert failed(result).kind == FailureKind.refused
-    assert f"the proxy 127.0.0.1:{relay.port} cannot be reached: certificate verify failed" in failed(result).cause
+    assert "the proxy cannot be reached: certificate verify failed" in failed(result).cause
     assert relay.asked == []
 
 

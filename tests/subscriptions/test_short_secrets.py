@@ -1,0 +1,36 @@
+"""How short a webhook's secret may be."""
+
+import pytest
+
+from subscriptions.database import Database
+from subscriptions.errors import Misconfigured, Refused
+from subscriptions.registry import Registry
+from subscriptions.settings import Settings, read
+from subscriptions.vault import Vault
+from subscriptions.webhooks import Change, Registration
+from tests import builders
+from tests.clock import Clock
+
+
+async def test_short_secrets(database: Database, clock: Clock) -> None:
+    """A deployment may ask for more characters than GreenLake does: of new secrets, not of those that stand."""
+    strict, long = Registry(Vault([("test", b"0" * 32)]), least_secret=16), "0123456789abcdef"
+    webhook = await builders.webhook(database, clock)
+
+    async with database.transaction() as connection:
+        asked = Registration(name="short", destination="https://example.com/", secret="s3cr3t")
+        with pytest.raises(Refused, match="secret: must have at least 16 characters in this deployment, and has 6"):
+            await strict.insert(connection, asked, builders.OWNER, now=clock())
+        with pytest.raises(Refused, match="secondarySecret: must have at least 16"):
+            await strict.update(connection, webhook.id, Change(secret=long, secondary_secret="short"), now=clock())
+        renamed = await strict.update(connection, webhook.id, Change(name="renamed", secondary_secret=""), now=clock())
+        changed = await strict.update(connection, webhook.id, Change(secret=long), now=clock())
+
+    assert (renamed.name, changed.generation) == ("renamed", renamed.generation + 1)
+
+
+@pytest.mark.parametrize("least", ["3", "41"])
+def test_what_may_be_asked(least: str) -> None:
+    """Neither less than GreenLake asks nor more than the secrets have that are made here."""
+    with pytest.raises(Misconfigured, match="HOOKLAKE_LEAST_SECRET has to be from 4 to 40"):
+        read(Settings, {"HOOKLAKE_DATABASE_URL": "x", "HOOKLAKE_LEAST_SECRET": least})
