@@ -25,8 +25,8 @@ log = logging.getLogger("hooklake.service")
 Item = TypeVar("Item", bound="Input")
 
 PATH = "/events/v1beta1/subscriptions"
-#: GreenLake's default and maximum; its own clients ask for 100 and get 10.
-LIMIT = 10
+#: GreenLake's default; its maximum is the same, yet HPE's PowerShell module asks for 100 and steps by 100.
+LIMIT, MOST = 10, 100
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ async def create(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
-    limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
+    limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
     doors, scope = doors_of(request), auth.scope(auth.caller(request))
     async with doors.database.transaction() as connection:

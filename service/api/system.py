@@ -128,7 +128,7 @@ async def subscribe(request: Request) -> Response:
 
 async def subscribed(request: Request) -> Response:
     """`GET /events/v1beta1/system-subscriptions?filter=`, newest first; without a filter, those of all system webhooks"""
-    limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.LIMIT)
+    limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.MOST)
     webhook = subscriptions.filtered(request)
     async with doors_of(request).database.transaction() as connection:
         found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)

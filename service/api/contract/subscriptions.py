@@ -131,7 +131,7 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.READ_SUBSCRIPTIONS,
         summary="List subscriptions, newest first",
-        query=(FILTERED, *paging(10, 10)),
+        query=(FILTERED, *paging(10, 100)),
         answer=ref("SubscriptionList"),
         errors=(400,),
     ),
