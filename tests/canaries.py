@@ -24,7 +24,7 @@ MARK = "cAnArYsInG"
 #: What stands for it in reports.
 MASK = "<canary>"
 #: Files that are there to keep a secret, readable by their owner alone.
-KEPT = frozenset({"vault.key", "postgres.password", "redis.password", "redis.conf", "credentials.json"})
+KEPT = frozenset({"vault.key", "postgres.password", "redis.password", "redis.conf", "credentials.json", "env"})
 #: Those of a stack, in which what it drew at its first start stands alone, or behind an id and a colon.
 DRAWN = ("vault.key", "postgres.password", "redis.password")
 #: Answers that give a secret to whom it belongs, this once.
