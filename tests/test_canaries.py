@@ -41,7 +41,11 @@ TELLING = re.compile(
     r"(?:\A|_)(secrets?|password|token|authorization|api_key|client_key|private|vault_keys|database_url|broker_url|egress_proxy)\Z"
 )
 #: Values that hold what their name tells of in a harmless form: sealed, public, or a name.
-HARMLESS = {"subscriptions.keyring.Key.private", "subscriptions.webhooks.Webhook.dual_secret"}
+HARMLESS = {
+    "subscriptions.keyring.Key.private",
+    "subscriptions.settings.Settings.least_secret",
+    "subscriptions.webhooks.Webhook.dual_secret",
+}
 
 
 @pytest.fixture
