@@ -16,14 +16,13 @@ from delivery import addresses
 from delivery.judgement import pace
 from delivery.judgement.pace import KEEP, SILENCE, Terms
 from delivery.settings import Settings
-from delivery.wire import causes, challenge
+from delivery.wire import causes, challenge, parcels
 from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.credentials import LEAST, Exchange
-from delivery.wire.parcels import Failure, Parcel, Reply
+from delivery.wire.parcels import Failure, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions.registry import Hook
 
-HEADERS = (("Content-Type", "application/json"),)
 UNALLOWED = "The answer to OPTIONS ({status}) has to allow {origin} by WebHook-Allowed-Origin, and does not"
 #: Answers by which a destination asks for credentials; gateways that want a key say 403.
 ASKING = frozenset({401, 403})
@@ -102,16 +101,16 @@ class Handshake:
         return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
-        """Signed as a delivery is (greenlake.md D.6)."""
-        question, key = str(uuid4()), str(uuid4())
+        """Signed as a delivery is, and in its content mode (greenlake.md D.5, D.6); of batches as a single event."""
+        question, key = str(uuid4()), uuid4()
         body = challenge.event(
             challenge=question,
-            event_id=key,
+            event_id=str(key),
             workspace_id=hook.workspace_id,
             now=self._clock(),
             origin=self._origin,
         )
-        parcel = Parcel(id=key, body=body, headers=HEADERS)
+        parcel = parcels.single(key, body, content_mode=hook.content_mode)
         deadline = self._settings.challenge_timeout
         answer = await _answer(self._introduced(hook, functools.partial(self._sender.send, parcel), deadline))
         return challenge.judge(answer, challenge=question, secrets=hook.secrets), answer

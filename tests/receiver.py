@@ -179,7 +179,7 @@ class Receiver:
         length = int(next((value for name, value in headers if name.lower() == "content-length"), "0"))
         body = await reader.readexactly(length)
         secrets = self.secrets.get(path, self.secrets.get("*", ()))
-        question = _question(body)
+        question = _question(body, dict(_lower(headers)))
         request = Request(
             at=time.time(),
             port=writer.get_extra_info("peername")[1],
@@ -269,13 +269,14 @@ def _hang_up(writer: asyncio.StreamWriter, *, rudely: bool) -> bool:
     return False
 
 
-def _question(body: bytes) -> str | None:
-    if VERIFICATION.encode() not in body:
+def _question(body: bytes, headers: dict[str, str]) -> str | None:
+    binary = headers.get("ce-type") == VERIFICATION
+    if not binary and VERIFICATION.encode() not in body:
         return None
     with contextlib.suppress(ValueError, KeyError, TypeError):
         event: dict[str, Any] = json.loads(body)
-        if event["type"] == VERIFICATION:
-            return str(event["data"]["challengeRequest"])
+        if binary or event["type"] == VERIFICATION:
+            return str((event if binary else event["data"])["challengeRequest"])
     return None
 
 

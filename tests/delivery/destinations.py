@@ -58,7 +58,8 @@ class Wire(Sender):
 async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
     """What a good subscriber answers."""
     body = msgspec.json.decode(parcel.body)
-    data = body.get("data", {}) if isinstance(body, dict) else body
+    # In binary mode the body is the data.
+    data = body.get("data", body) if isinstance(body, dict) else body
     if "challengeRequest" in data:
         proof = signing.answer(destination.secrets[0], data["challengeRequest"])
         return reply(200, msgspec.json.encode({"verification": proof}))

@@ -46,7 +46,7 @@ _TOLD: dict[str, Json] = {
         "Whether the destination has to answer a challenge first. A deployment may refuse false."
     ),
     "contentMode": text(
-        "Ours: `json` (application/json), or `structured` (application/cloudevents+json). The body is the same.",
+        "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (`ce-` headers). Challenges too.",
         examples=["json"],
     ),
 }
