@@ -22,6 +22,8 @@ from deploy.supervisor import Part, Running
 
 #: Seconds that workers get to finish and record what is in flight.
 WORKER_GRACE = 20.0
+#: What a start draws where nobody gives it.
+DATABASE, BROKER, BASE = "HOOKLAKE_DATABASE_URL", "HOOKLAKE_BROKER_URL", "HOOKLAKE_BASE_URL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ class Stack:
         self.first = False
         #: What its processes are given; complete after `start`.
         self.environ = self._addresses(port, environ)
+        self._drawn = [name for name in (DATABASE, BROKER, BASE) if not environ.get(name)]
         self._program = program
         self._groups: tuple[tuple[str, ...], ...] = ()
 
@@ -106,14 +109,13 @@ class Stack:
         vet_address(self.environ["HOOKLAKE_HOST"], int(self.environ["HOOKLAKE_PORT"]))
         self._secrets()
         await self.stores.start()
-        self.environ["HOOKLAKE_DATABASE_URL"] = self.stores.database_url
-        self.environ["HOOKLAKE_BROKER_URL"] = self.stores.broker_url
+        self.environ |= {DATABASE: self.stores.database_url, BROKER: self.stores.broker_url}
         program = self._program(self.environ)
         had_credentials = self.credentials.exists()
         for chore in program.chores:
             await self.stores.supervisor.run(chore)
         self.first = self.credentials.exists() and not had_credentials
-        home.write_private(self.data_dir / "env", welcome.shell(self.environ, self.stores.tools))
+        home.write_private(self.data_dir / "env", welcome.shell(self.environ, self.stores.tools, self._drawn))
         welcome.move(self.credentials, self.base_url)
         self._groups = tuple(tuple(part.name for part in group) for group in program.groups)
         await self.stores.supervisor.start(*(part for group in program.groups for part in group))
@@ -191,6 +193,7 @@ def from_environ(environ: Mapping[str, str], *, program: Callable[[Mapping[str, 
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
         raise CannotStart(f"HOOKLAKE_PORT is {text!r}, and must be a number from 0 (a free port) to 65535.")
     data = Path(environ.get("HOOKLAKE_DATA_DIR") or ".hooklake").expanduser()
+    environ = welcome.forgotten(environ, data / "env")
     return Stack(data_dir=data, port=int(text), environ=environ, say=say, program=program)
 
 

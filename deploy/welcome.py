@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy import home
+from subscriptions.settings import PREFIX
+
+#: Begins the line of a shell's file that names what the start has drawn.
+DRAWN = "# Drawn by it: "
 
 
 def move(file: Path, base_url: str) -> None:
@@ -45,14 +49,29 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
     return "\n".join(lines)
 
 
-def shell(environ: Mapping[str, str], tools: Sequence[Path]) -> str:
-    """What a shell reads (`. .hooklake/env`) to be beside the stack: its settings, and where its programs are."""
-    settings = [
-        f"export {name}={shlex.quote(environ[name])}" for name in sorted(environ) if name.startswith("HOOKLAKE_")
-    ]
+def shell(environ: Mapping[str, str], tools: Sequence[Path], drawn: Sequence[str]) -> str:
+    """What a shell reads (`. .hooklake/env`) to be beside the stack: its settings, and where its programs are.
+
+    `drawn` names the settings that nobody gave: the next start from such a shell draws them anew (`forgotten`).
+    """
+    settings = [f"export {name}={shlex.quote(environ[name])}" for name in sorted(environ) if name.startswith(PREFIX)]
     path = ":".join(shlex.quote(str(each)) for each in tools)
-    lines = ["# Made by each start of the stack. It holds secrets: keep it to yourself.", *settings]
+    lines = [
+        "# Made by each start of the stack. It holds secrets: keep it to yourself.",
+        DRAWN + " ".join(drawn),
+        *settings,
+    ]
     return "\n".join([*lines, f'export PATH={path}:"$PATH"', ""])
+
+
+def forgotten(environ: Mapping[str, str], file: Path) -> dict[str, str]:
+    """The environment without what a shell has from an earlier start of this stack, by its file: addresses that are gone."""
+    if not file.exists():
+        return dict(environ)
+    lines = file.read_text().splitlines()
+    drawn = next((line.removeprefix(DRAWN).split() for line in lines if line.startswith(DRAWN)), [])
+    told = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith(f"export {PREFIX}"))
+    return {name: value for name, value in environ.items() if name not in drawn or told.get(name) != value}
 
 
 def _token(kept: dict[str, Any], base_url: str, first: bool) -> str:

@@ -235,6 +235,22 @@ async def test_a_shell_beside_the_stack(data: Path) -> None:
     assert said == ["hooklake", str(Path(sys.executable).parent / "hooklake"), "it's $HOME"]
 
 
+async def test_a_stack_is_started_from_such_a_shell(data: Path) -> None:
+    """What the shell has of the last start, and nobody gave, is drawn anew; what was given holds."""
+    async with stack(data, HOOKLAKE_HALT_FAILURES="7") as first:
+        await first.line("README.md")
+    asked = f'. "{data}/env"; {sys.executable} -c "import json, os; print(json.dumps(dict(os.environ)))"'
+    shell = await asyncio.create_subprocess_exec("sh", "-euc", asked, stdout=asyncio.subprocess.PIPE)
+    environ = json.loads((await shell.communicate())[0])
+
+    made = local.from_environ(environ)
+
+    assert "HOOKLAKE_DATABASE_URL" in environ
+    assert (made.stores.database_url, made.stores.broker_url) == ("", "")
+    assert made.environ["HOOKLAKE_HALT_FAILURES"] == "7"
+    assert local.from_environ({**environ, **BARE}).stores.database_url == BARE["HOOKLAKE_DATABASE_URL"]
+
+
 async def test_a_setting_that_cannot_be_read_is_one_sentence(data: Path) -> None:
     """Before anything is started: each process would end by it, and be started again and again."""
     async with stack(data, HOOKLAKE_RETRY_WINDOW="half a day") as first:
