@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from delivery.ledger import owing, parking
 from delivery.ledger.owing import Candidate, Topic
+from delivery.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Nudge
 from subscriptions import events, journal, matching, partitions
@@ -39,18 +39,6 @@ ENOUGH = 100
 TICK = 0.002
 
 Announce = Callable[[Sequence[Nudge]], None]
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the publisher is told; written once, told again for the same occurrence under the same id."""
-
-    #: The event's own id: the `webhook-id` of its deliveries.
-    key: UUID
-    id: str
-    type: str
-    accepted_at: datetime
-    #: The same occurrence had been accepted before.
-    duplicate: bool
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
@@ -85,6 +73,8 @@ class Intake:
         self._began = 0.0
         #: What is being committed.
         self._group: list[Request] = []
+        #: How many webhooks each event of it is owed to.
+        self._matched: dict[UUID, int] = {}
         # One timer for all that wait, not one made and taken back with each publication.
         self._patience = database.patience
         self._watch: asyncio.TimerHandle | None = None
@@ -189,6 +179,8 @@ class Intake:
             if request.refusal is not None:
                 request.done.set_exception(request.refusal)
             else:
+                for receipt in request.receipts:
+                    receipt.matched = None if receipt.duplicate else self._matched.get(receipt.key)
                 request.done.set_result(request.receipts)
         if nudges:
             self._announce(nudges)
@@ -238,6 +230,7 @@ class Intake:
         topics = list({_topic(event) for event in fresh})
         found = await owing.candidates(connection, topics, threshold + 1)
         asked = 0
+        self._matched = matched = {}
         pairs: list[tuple[UUID, Candidate]] = []
         spread: list[tuple[UUID, Topic]] = []
         for event in fresh:
@@ -246,7 +239,9 @@ class Intake:
                 spread.append((event.key, _topic(event)))
             else:
                 asked += len(candidates)
+                before = len(pairs)
                 pairs.extend((event.key, candidate) for candidate in matching.matched(event.body, candidates))
+                matched[event.key] = len(pairs) - before
         return await owing.accept(connection, fresh, pairs, spread, owing.times(now, self._settings))
 
 

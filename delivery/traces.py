@@ -3,7 +3,7 @@
 Single attempts are left to `history.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +20,12 @@ COUNTS = """
 SELECT state, count(*) FROM (
     SELECT DISTINCT ON (webhook) state FROM deliveries WHERE event = $1 ORDER BY webhook, round DESC
 ) AS newest GROUP BY state
+"""
+#: Webhooks of an event that are counted at most where only their number is asked for.
+COUNTED = 10_000
+MATCHED = f"""
+SELECT key, (SELECT count(*) FROM (SELECT FROM deliveries WHERE event = key AND round = 0 LIMIT {COUNTED}) AS owed) AS webhooks
+FROM unnest($1::uuid[]) AS key WHERE NOT EXISTS (SELECT FROM spreads WHERE event = key)
 """
 SPREADING = "SELECT EXISTS (SELECT FROM spreads WHERE event = $1)"
 
@@ -49,6 +55,11 @@ class Traces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def matched(self, keys: Sequence[UUID]) -> dict[UUID, int]:
+        """How many webhooks each event was owed to; absent while that is still being written."""
+        async with self._database.raw() as connection:
+            return {row["key"]: row["webhooks"] for row in await connection.fetch(MATCHED, list(keys))}
 
     async def by_key(self, key: UUID, workspace_id: str | None) -> Trace | None:
         """The event of this key, if it is of the workspace (None: of any)."""

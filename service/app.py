@@ -44,6 +44,7 @@ from subscriptions.registry import Registry
 from subscriptions.settings import Settings as Ground
 from subscriptions.types import Types
 from subscriptions.vault import Vault
+from subscriptions.workspaces import Workspaces
 
 DAY = 86400.0
 
@@ -196,6 +197,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         database=database,
         access=Access(database, base.vault, issuer=configuration.service.issuer, outside=base.outside),
         types=Types(database, most=ground.max_event_types_per_workspace),
+        workspaces=Workspaces(database, elsewhere=bool(configuration.service.oidc_issuer)),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
         erasure=Erasure(database, clock, announce),

@@ -68,8 +68,11 @@ CALLER = "hooklake.caller"
 UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
 
 
-def guarded(handler: Handler, permission: Permission | None) -> Handler:
-    """The handler behind its permission (None: any good token): who calls is known before a byte of the body is read."""
+def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Request], None]) -> Handler:
+    """The handler behind its permission (None: any good token): who calls is known before a byte of the body is read.
+
+    `vet` raises for a query that is there and should not be.
+    """
     counted = permission not in UNCOUNTED
 
     async def entrance(request: Request) -> Response:
@@ -85,6 +88,8 @@ def guarded(handler: Handler, permission: Permission | None) -> Handler:
                 raise TooMany(said, standing)
         if permission is not None:
             require(known, permission)
+        if request.scope["query_string"]:
+            vet(request)
         response = await handler(request)
         if told is not None:
             response.headers.update(told)

@@ -25,6 +25,7 @@ from subscriptions.orders import Orders
 from subscriptions.registry import Registry
 from subscriptions.settings import Settings as Ground
 from subscriptions.types import Types
+from subscriptions.workspaces import Workspaces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Doors:
     access: Access
     #: The catalogue's types.
     types: Types
+    #: Which workspaces there are.
+    workspaces: Workspaces
     #: Takes publications.
     intake: Intake
     #: What became of an event.

@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, writing
+from service.api import reading, workspaces, writing
 from service.doors import doors_of
 from subscriptions import catalogue, directory
 from subscriptions.catalogue import EventType
-from subscriptions.clients import WORKSPACE
 from subscriptions.directory import Shelf
 from subscriptions.errors import Issue, Refused
 from subscriptions.types import DETAILS, Entry
@@ -81,8 +80,8 @@ async def change(request: Request) -> Response:
     given = msgspec.structs.asdict(reading.decode(await reading.body(request), _Update))
     told = {name: value for name, value in given.items() if value is not UNSET}
     entry = _vetted(request.path_params["eventType"], doors.ground.type_prefix)
-    if told.get("workspace_id") is not None and not WORKSPACE.match(told["workspace_id"]):
-        raise Refused(Issue(subject="workspaceId", description="must be 32 lower-case hexadecimal digits, or null"))
+    if by is None and told.get("workspace_id") is not None:
+        await workspaces.check(request, told["workspace_id"])
     values = {
         name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in told.items()
     }

@@ -5,7 +5,7 @@ What makes an event of them is left to `subscriptions`, keeping and sending it t
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,11 +13,12 @@ from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery.intake import Receipt
+from delivery.receipts import Receipt
 from delivery.traces import Trace
 from service import auth
 from service.api import reading, writing
 from service.api.catalogue import ITSELF
+from service.api.workspaces import NAME, UNKNOWN
 from service.doors import Doors, doors_of
 from subscriptions import catalogue, codec, events, occurrences, relays
 from subscriptions.access import Caller
@@ -44,6 +45,8 @@ async def publish_occurrences(request: Request) -> Response:
             typed.append(_typed(occurrence, caller, doors, key, now))
         except Refused as refused:
             raise _at(index, refused, many) from None
+    if strange := {event.workspace_id for event in typed} - {caller.workspace_id}:
+        _refuse(typed, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
     return await _published(doors, typed, "event", many)
 
 
@@ -130,14 +133,7 @@ def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event
 
 async def _published(doors: Doors, typed: Sequence[Event], field: str, many: bool) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
-    if wrong := await _wrong_types(doors, {event.type for event in typed}):
-        raise Refused(
-            *(
-                Issue(subject=f"[{index}].{field}" if many else field, description=wrong[event.type])
-                for index, event in enumerate(typed)
-                if event.type in wrong
-            )
-        )
+    _refuse(typed, await _wrong_types(doors, {event.type for event in typed}), "type", field, many)
     told = None
     if doors.allowance is not None and typed:
         told = (await doors.allowance.take(Counter(event.workspace_id for event in typed))).headers()
@@ -146,8 +142,22 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
-    shown = [_receipt(receipt) for receipt in receipts]
+    known = [receipt.key for receipt in receipts if receipt.duplicate]
+    before = await doors.traces.matched(known) if known else {}
+    shown = [_receipt(receipt, before) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, told)
+
+
+def _refuse(typed: Sequence[Event], wrong: Mapping[str, str], what: str, field: str, many: bool) -> None:
+    """Raises Refused naming each event whose attribute `what` is one of the wrong ones; `field` is what the request calls it."""
+    if wrong:
+        raise Refused(
+            *(
+                Issue(subject=f"[{index}].{field}" if many else field, description=wrong[getattr(event, what)])
+                for index, event in enumerate(typed)
+                if getattr(event, what) in wrong
+            )
+        )
 
 
 async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
@@ -168,12 +178,14 @@ def _renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
     return type(refused)(*(dataclasses.replace(issue, subject=name(issue.subject)) for issue in refused.issues))
 
 
-def _receipt(receipt: Receipt) -> dict[str, object]:
+def _receipt(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
+    """`matched` is null while there are too many webhooks to be known; `before` tells it of duplicates."""
     return {
         "id": receipt.id,
         "type": receipt.type,
         "acceptedAt": writing.moment(receipt.accepted_at),
         "duplicate": receipt.duplicate,
+        "matched": before.get(receipt.key) if receipt.duplicate else receipt.matched,
     }
 
 

@@ -4,6 +4,8 @@ What the values mean is left to the doors.
 """
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +19,7 @@ T = TypeVar("T")
 
 #: Bodies of the small API; publications have their own limit.
 BODY_BYTES = 1 << 20
+PAGING = ("limit", "offset")
 
 
 async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
@@ -70,6 +73,24 @@ def flag(request: Request, name: str) -> bool:
         said = f"must be true or false, and is {text[:50]!r}"
         raise Refused(Issue(subject=name, description=said, source="query.parameter"))
     return text == "true"
+
+
+def only(request: Request, names: Mapping[str, bool]) -> None:
+    """Raises Refused for query parameters beside these, which would be ignored in silence; True: it may be repeated.
+
+    `limit` and `offset` are taken at every GET: HPE's PowerShell module sends them with each.
+    """
+    issues = []
+    for name, number in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in names and not (name in PAGING and request.method in ("GET", "HEAD")):
+            said = f"is not a parameter of this path; {' and '.join(names) or 'none'} would be"
+        elif number > 1 and not names.get(name, False):
+            said = "is given twice"
+        else:
+            continue
+        issues.append(Issue(subject=name[:100], description=said, source="query.parameter"))
+    if issues:
+        raise Refused(*issues)
 
 
 def identifier(request: Request, name: str, kind: str) -> UUID:

@@ -6,6 +6,7 @@ What the handlers do is left to their modules.
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -94,11 +95,19 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
 )
 
 
+#: The query parameters of each operation, as the contract names them; True: an array, each of whose items is one.
+_QUERIES: Mapping[tuple[str, str], Mapping[str, bool]] = {
+    (one.method, one.path): {each["name"]: each["schema"].get("type") == "array" for each in one.query}
+    for one in openapi.OPERATIONS
+}
+
+
 def routes() -> list[BaseRoute]:
     """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
     paths: dict[str, dict[str, Handler]] = {}
     for method, path, handler, asks in GUARDED:
-        paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks)
+        taken = partial(reading.only, names=_QUERIES[method, path.replace(":path", "")])
+        paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks, taken)
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = handler
     # No part of the contract: where a person begins.

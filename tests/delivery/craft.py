@@ -16,8 +16,9 @@ from sqlalchemy import insert
 from delivery import greeting, rounds
 from delivery.endings import Ended, Held
 from delivery.greeting import Greeting
-from delivery.intake import Intake, Receipt
+from delivery.intake import Intake
 from delivery.jobs import Jobs, Notify
+from delivery.receipts import Receipt
 from delivery.rounds import Rounds
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket

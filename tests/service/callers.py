@@ -6,7 +6,8 @@ What roles permit is left to `service/auth.py`.
 from uuid import uuid4
 
 from service.doors import Doors
-from subscriptions.clients import Client, Role
+from subscriptions import clients
+from subscriptions.clients import Client, Draft, Role
 
 WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
 OTHER_WORKSPACE = "485d4628bb5911eeb355f27748645044"
@@ -33,3 +34,9 @@ class Callers:
             revoked_at=None,
         )
         return {"Authorization": f"Bearer {await self._doors.access.issue(client, now)}"}
+
+    async def known(self, workspace: str) -> None:
+        """From now on there is such a workspace: it has a client."""
+        draft = Draft(workspace_id=workspace, name="a program", roles=frozenset({Role.VIEWER}))
+        async with self._doors.database.transaction() as connection:
+            await clients.create(connection, draft, now=self._doors.clock())

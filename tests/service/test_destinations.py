@@ -114,7 +114,7 @@ async def test_a_name_that_leads_inside_is_never_dialled(
 
     said = (await subscriber.post(f"{PATH}/{made['id']}/verify")).json()
 
-    reason = f"{'token endpoint: ' if oauth else ''}127.0.0.1 (of name inside.example) is not a public address"
+    reason = f"{'token endpoint: ' if oauth else ''}inside.example leads to an address that is not public"
     assert said["destinationResponse"] == {"statusCode": 0, "message": reason, "requestedRate": None}
     assert (said["status"], said["stateReason"]) == ("ERROR", f"Webhook URL unreachable. error: {reason}")
     assert receiver.connections == len(receiver.requests) + len(receiver.handshakes) == (2 if oauth else 0)

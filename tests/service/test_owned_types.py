@@ -42,6 +42,7 @@ async def test_an_operator_takes_a_squatted_type_over(api: httpx.AsyncClient, ca
     squatter = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
     billing, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
     await api.post(PATH, json={"eventType": BILLED, "description": "Send me money."}, headers=squatter)
+    await callers.known(WORKSPACE)
     path, words = f"{PATH}/{BILLED}", {"description": "An invoice was sent."}
 
     refused = [await api.patch(path, json=words, headers=billing), await api.delete(path, headers=billing)]

@@ -238,7 +238,9 @@ async def test_a_defect_tells_it_too(doors: Doors, callers: Callers) -> None:
     async def broken(_request: Request) -> Response:
         raise RuntimeError("a defect")
 
-    app = Starlette(routes=[Route("/", auth.guarded(broken, None))], exception_handlers=cast(Any, problems.HANDLERS))
+    app = Starlette(
+        routes=[Route("/", auth.guarded(broken, None, lambda _: None))], exception_handlers=cast(Any, problems.HANDLERS)
+    )
     app.state.doors = doors
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:

@@ -108,7 +108,7 @@ class Operation:
         codes = {*self.errors, 500, 503}
         if not self.open:
             free = self.permission in UNCOUNTED and self.permission is not Permission.PUBLISH
-            codes |= {401} | ({403} if self.permission else set()) | (set() if free else {429})
+            codes |= {400, 401} | ({403} if self.permission else set()) | (set() if free else {429})
         refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
         return {self.success: success} | refusals | dict(self.others)
 

@@ -104,6 +104,11 @@ SCHEMAS: dict[str, Json] = {
             "type": text("The event type."),
             "acceptedAt": moment("When it was accepted, for good."),
             "duplicate": flag("Whether it was accepted before; nothing is sent twice."),
+            "matched": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "To how many webhooks it is owed, after their filters; null while there are too many to be known.",
+            },
         },
         examples=[
             {
@@ -111,6 +116,7 @@ SCHEMAS: dict[str, Json] = {
                 "type": "com.hpe.greenlake.compute-ops.v1.servers.rebooted",
                 "acceptedAt": MOMENT,
                 "duplicate": False,
+                "matched": 1,
             }
         ],
     ),

@@ -1,0 +1,135 @@
+"""Nothing that a caller says is ignored in silence: query parameters, workspaces that there are not, events nobody wants."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from service.doors import Doors
+from service.settings import Settings
+from subscriptions.clients import Role
+from tests import builders
+from tests.clock import Clock
+from tests.service.callers import OTHER_WORKSPACE, Callers
+from tests.service.rows import AUDIT
+
+EVENTS = "/events/v1beta1"
+OCCURRENCE: Mapping[str, Any] = {
+    "apiGroup": "audit-log",
+    "apiVersion": "v1",
+    "resourceCollection": "logs",
+    "event": "created",
+    "data": {"id": "1"},
+}
+
+
+def wrong(response: httpx.Response) -> list[tuple[str, str, str]]:
+    """(subject, source, description) of each issue."""
+    [detail] = response.json()["errorDetails"]
+    return [(issue["subject"], issue["source"], issue["description"]) for issue in detail["issues"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "subject"),
+    [
+        ("GET", "/webhooks?filter=status%20eq%20%27ERROR%27", "filter"),
+        ("GET", "/webhooks?limit=1&limit=2", "limit"),
+        ("GET", f"/webhooks/{uuid4()}?select=name", "select"),
+        ("GET", "/subscriptions?webhookId=1", "webhookId"),
+        ("GET", "/event-types?sort=name", "sort"),
+        ("GET", f"/events/{uuid4()}?Source=/x", "Source"),
+        ("DELETE", f"/webhooks/{uuid4()}?forced=true", "forced"),
+        ("POST", "/occurrences?dryRun=true", "dryRun"),
+        ("POST", "/webhooks?limit=5", "limit"),
+    ],
+)
+async def test_a_query_that_would_be_ignored(
+    api: httpx.AsyncClient, callers: Callers, method: str, path: str, subject: str
+) -> None:
+    """A parameter that nothing reads, or that is given twice, is refused by its name."""
+    response = await api.request(method, EVENTS + path, headers=await callers.headers(*Role), json=None)
+
+    assert response.status_code == 400, response.text
+    assert [(name, source) for name, source, _ in wrong(response)] == [(subject, "query.parameter")]
+
+
+async def test_what_greenlakes_clients_send(api: httpx.AsyncClient, callers: Callers) -> None:
+    """HPE's PowerShell module asks every GET for a page; ids are repeated where several are meant."""
+    headers = await callers.headers(*Role)
+
+    one = await api.get(f"{EVENTS}/webhooks/{uuid4()}?limit=100&offset=0", headers=headers)
+    several = await api.delete(f"{EVENTS}/subscriptions?id={uuid4()}&id={uuid4()}", headers=headers)
+
+    assert (one.status_code, several.status_code) == (404, 404)
+
+
+async def test_an_unknown_workspace(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+    """Who may name another workspace is told that there is none of that name: nobody could ever see the event."""
+    publisher = await callers.headers(Role.PUBLISHER, any_workspace=True)
+    named = {**OCCURRENCE, "workspaceId": OTHER_WORKSPACE}
+
+    refused = await api.post(EVENTS + "/occurrences", json=[OCCURRENCE, named], headers=publisher)
+    await callers.known(OTHER_WORKSPACE)
+    taken = await api.post(EVENTS + "/occurrences", json=[OCCURRENCE, named], headers=publisher)
+
+    assert refused.status_code == 400
+    assert [(subject, source) for subject, source, _ in wrong(refused)] == [("[1].workspaceId", "field")]
+    assert taken.status_code == 202
+    async with doors.database.raw() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM events") == 2
+
+
+async def test_an_operators_slip(api: httpx.AsyncClient, callers: Callers) -> None:
+    """So is an operator who gives an event type away."""
+    headers = await callers.headers(Role.OPERATOR)
+    await api.post(EVENTS + "/event-types", json={"eventType": "com.acme.x"}, headers=headers)
+
+    given = await api.patch(EVENTS + "/event-types/com.acme.x", json={"workspaceId": OTHER_WORKSPACE}, headers=headers)
+
+    assert (given.status_code, "there is no such workspace" in given.text) == (400, True)
+
+
+class TestWithAnotherIssuer:
+    """Its tokens name workspaces that we know nothing of."""
+
+    @pytest.fixture
+    def entrance(self) -> Settings:
+        return Settings(oidc_issuer="https://login.example", oidc_audience="hooklake")
+
+    async def test_no_workspace_is_unknown(self, api: httpx.AsyncClient, callers: Callers) -> None:
+        """An event may come before the first webhook of its workspace."""
+        publisher = await callers.headers(Role.PUBLISHER, any_workspace=True)
+
+        response = await api.post(
+            EVENTS + "/occurrences", json={**OCCURRENCE, "workspaceId": OTHER_WORKSPACE}, headers=publisher
+        )
+
+        assert response.status_code == 202, response.text
+
+
+async def test_how_many_webhooks_matched(api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock) -> None:
+    """A receipt says how many webhooks will get the event, after their filters; that of a duplicate says the same."""
+    headers = await callers.headers(Role.PUBLISHER, Role.SUBSCRIBER)
+    for event_filter in ("", "id eq '1'", "id eq '2'"):
+        hook = await builders.webhook(doors.database, clock)
+        order = {
+            "eventType": AUDIT,
+            "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"},
+            "eventFilter": event_filter,
+        }
+        made = await api.post(EVENTS + "/subscriptions", json=[order], headers=headers)
+        assert made.status_code == 201, made.text
+
+    first, again, nobody = [
+        (await api.post(EVENTS + "/occurrences", json=occurrence, headers=headers)).json()
+        for occurrence in (
+            {**OCCURRENCE, "id": "a"},
+            {**OCCURRENCE, "id": "a"},
+            {**OCCURRENCE, "event": "created", "data": {"id": "3"}},
+        )
+    ]
+
+    assert (first["matched"], nobody["matched"]) == (2, 1)
+    assert again == first | {"duplicate": True}
