@@ -1,6 +1,6 @@
 """The door for publications: all requests that wait at a moment share one transaction, announced after it (group commit).
 
-Typing an occurrence is left to `subscriptions/events.py`, filters to `matching.py`, statements to journal and ledger.
+Typing an occurrence is left to `subscriptions/events.py`, who wants it to `choosing.py`, statements to journal and ledger.
 The rules are those of protocol.md, Intake.
 """
 
@@ -13,12 +13,13 @@ from uuid import UUID
 
 import asyncpg
 
+from delivery.choosing import Choosing, topic_of
 from delivery.ledger import owing, parking
-from delivery.ledger.owing import Candidate, Topic
+from delivery.ledger.exhausted import Exhausted
 from delivery.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Nudge
-from subscriptions import events, journal, matching, partitions
+from subscriptions import events, journal, partitions
 from subscriptions.database import NAME, Clock, Database, Raw
 from subscriptions.errors import Conflicting, Issue, Unavailable
 from subscriptions.events import Event
@@ -27,9 +28,6 @@ log = logging.getLogger("hooklake.delivery")
 
 #: Events that one transaction takes on: what arrives beyond waits for the next one.
 GROUP = 2000
-#: Subscriptions that one transaction asks, and so the delivery rows that it writes at most; events beyond are spread, so that
-#: a burst of fan-outs holds nobody up.
-ROWS = 5000
 #: Requests per transaction, on average, from which one waits for more, and seconds from one to the next then; a transaction
 #: costs as much as what forty events add to it.
 BUSY, GATHER = 4.0, 0.01
@@ -37,6 +35,8 @@ BUSY, GATHER = 4.0, 0.01
 ENOUGH = 100
 #: Timers ring up to so many seconds early.
 TICK = 0.002
+#: What Unavailable calls it where the wait was spent on filters.
+FILTERS = "The asking of event filters"
 
 Announce = Callable[[Sequence[Nudge]], None]
 
@@ -49,6 +49,8 @@ class Request:
     done: "asyncio.Future[list[Receipt]]"
     #: The loop's time when it came.
     since: float
+    #: Seconds that had been spent on filters by then.
+    asking: float
     receipts: list[Receipt] = field(default_factory=list)
     #: Why all of it is refused, once that is known.
     refusal: Conflicting | None = None
@@ -66,6 +68,10 @@ class Intake:
         self._announce = announce
         #: Seconds that an id is remembered.
         self._remembered = timedelta(seconds=remembered)
+        self._choosing = Choosing(settings)
+        self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
+        #: Webhooks whose filters let events of this transaction pass undecided.
+        self._undecided: set[UUID] = set()
         self._waiting: list[Request] = []
         self._committing: asyncio.Task[None] | None = None
         #: Requests per transaction, on average, lately.
@@ -83,11 +89,12 @@ class Intake:
         """Receipts in the order given, after the commit.
 
         Raises Conflicting naming the index of an id that stands for another occurrence (nothing of the call is kept),
-        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or has others
-        to answer for longer than callers are patient.
+        Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or it or the
+        filters have others to answer for longer than callers are patient.
         """
         loop = asyncio.get_running_loop()
-        request = Request(events=published, done=loop.create_future(), since=loop.time())
+        asking = self._choosing.seconds
+        request = Request(events=published, done=loop.create_future(), since=loop.time(), asking=asking)
         self._waiting.append(request)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
@@ -118,10 +125,12 @@ class Intake:
         assert self._patience is not None
         loop = asyncio.get_running_loop()
         late = loop.time() - self._patience + TICK
-        _fail(
-            [request for request in (*self._group, *self._waiting) if request.since <= late],
-            Unavailable(NAME, f"no answer within {self._patience:g} s"),
-        )
+        for request in (*self._group, *self._waiting):
+            if request.since <= late:
+                # An operator who is told of a database looks there.
+                filters = self._choosing.seconds - request.asking
+                away = NAME if filters < self._patience / 2 else FILTERS
+                _fail([request], Unavailable(away, f"no answer within {self._patience:g} s"))
         # Their callers try again: what has not been begun by now need not be kept twice.
         self._waiting = [request for request in self._waiting if request.since > late]
         left = [request.since for request in (*self._group, *self._waiting) if not request.done.done()]
@@ -184,6 +193,9 @@ class Intake:
                 request.done.set_result(request.receipts)
         if nudges:
             self._announce(nudges)
+        if self._undecided:
+            undecided, self._undecided = self._undecided, set()
+            await self._exhausted.tell(undecided)
 
     async def _transact(self, group: list[Request]) -> Sequence[Nudge]:
         now = self._clock()
@@ -226,27 +238,14 @@ class Intake:
         """
         if not fresh:
             return owing.Owed()
-        threshold = self._settings.spread_threshold
-        topics = list({_topic(event) for event in fresh})
-        found = await owing.candidates(connection, topics, threshold + 1)
-        asked = 0
-        self._matched = matched = {}
-        pairs: list[tuple[UUID, Candidate]] = []
-        spread: list[tuple[UUID, Topic]] = []
-        for event in fresh:
-            candidates = found.get(_topic(event), ())
-            if len(candidates) > threshold or asked + len(candidates) > max(ROWS, threshold):
-                spread.append((event.key, _topic(event)))
-            else:
-                asked += len(candidates)
-                before = len(pairs)
-                pairs.extend((event.key, candidate) for candidate in matching.matched(event.body, candidates))
-                matched[event.key] = len(pairs) - before
-        return await owing.accept(connection, fresh, pairs, spread, owing.times(now, self._settings))
-
-
-def _topic(event: Event) -> Topic:
-    return event.workspace_id, event.type
+        topics = list({topic_of(event) for event in fresh})
+        found = await owing.candidates(connection, topics, self._settings.spread_threshold + 1)
+        with self._database.standing_by():
+            chosen = await self._choosing.choose(fresh, found)
+        self._matched = chosen.matched
+        self._undecided |= chosen.exhausted
+        times = owing.times(now, self._settings)
+        return await owing.accept(connection, fresh, chosen.pairs, chosen.spread, times)
 
 
 def _refuse(request: Request, standing: dict[bytes, journal.Entry]) -> bool:

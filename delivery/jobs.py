@@ -12,9 +12,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from delivery import choosing
 from delivery.endings import NOTICE
 from delivery.ledger import bundles, erasures, errands, grants, notices, owing
 from delivery.ledger.errands import Carried, Chunk
+from delivery.ledger.exhausted import Exhausted
 from delivery.ledger.notices import GivenUp
 from delivery.ledger.owing import Way
 from delivery.settings import Settings
@@ -55,6 +57,7 @@ class Jobs:
         self._settings = settings
         self._announce = announce
         self._notify = notify
+        self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
 
     async def run(self, errand: Errand) -> None:
         """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
@@ -95,12 +98,16 @@ class Jobs:
                 chunk = Chunk(
                     after=after,
                     size=self._settings.spread_chunk,
+                    each=self._settings.filter_steps,
+                    room=choosing.OF_ALL,
                     times=owing.times(now, self._settings),
                     leased_until=now + timedelta(seconds=LEASE),
                 )
                 spread = await errands.spread(connection, carried, chunk)
             if spread.nudges:
                 self._announce(spread.nudges)
+            if spread.exhausted:
+                await self._exhausted.tell(spread.exhausted)
             after = spread.after
 
     async def _close_batches(self, webhook: UUID) -> None:

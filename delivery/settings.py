@@ -88,6 +88,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: `http[s]://[user:password@]host:port` of a proxy that destinations and token endpoints are dialled through; empty: none.
     egress_proxy: str = ""
 
+    #: Steps that one event filter may take of one event; one that would take more lets it pass, and its webhook says so.
+    filter_steps: int = 20_000
     #: An event with more matches than this is spread: its deliveries are written after its publication ...
     spread_threshold: int = 500
     #: ... in chunks of this many.
@@ -121,6 +123,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
 POSITIVE = (
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
     *("failure_window", "batch_wait", "heartbeat_interval", "keep_undelivered", "keep_records", "spread_chunk"),
+    "filter_steps",
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),

@@ -7,8 +7,9 @@ SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, w
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,8 @@ AWAY = (
     exc.OperationalError,
     exc.TimeoutError,
 )
+#: The patience of the block that a task is in.
+_waiting: ContextVar[asyncio.Timeout] = ContextVar("waiting")
 #: What leaves a connection in nobody knows which state; to be given up is one: an answer may still be on its way.
 BROKEN = (*AWAY, asyncio.CancelledError)
 
@@ -70,8 +73,12 @@ class Database:
     async def _bounded(self) -> AsyncIterator[None]:
         """Raises Unavailable where PostgreSQL is away, or the block takes longer than callers are patient."""
         try:
-            async with asyncio.timeout(self.patience):
-                yield
+            async with asyncio.timeout(self.patience) as waiting:
+                before = _waiting.set(waiting)
+                try:
+                    yield
+                finally:
+                    _waiting.reset(before)
         except Exception as error:
             cause = _away(error)
             if cause is None:
@@ -81,6 +88,18 @@ class Database:
             raise Unavailable(NAME, cause) from error
         if self._outage is not None:
             self._outage.worked()
+
+    @contextmanager
+    def standing_by(self) -> Iterator[None]:
+        """Within a block of this door: what takes its time here is not held against PostgreSQL."""
+        waiting = _waiting.get()
+        until, began = waiting.when(), time.monotonic()
+        waiting.reschedule(None)
+        try:
+            yield
+        finally:
+            if until is not None:
+                waiting.reschedule(until + time.monotonic() - began)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -13,6 +13,7 @@ The pieces are `filter_tokens.py`'s, what a tree says of an event's data is left
     literal    = number / timestamp / string / "true" / "false" / "null"
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -87,16 +88,20 @@ class Either:
 Tree = Comparison | OneOf | Holds | Call | Not | Both | Either
 
 
-def parse(text: str) -> Tree:
-    """The tree of a filter; raises Refused (subject `eventFilter`) naming the token, its column and what would be right."""
-    return _Parser(filter_tokens.read(text)).tree()
+def parse(text: str, *, conditions: float = math.inf) -> Tree:
+    """The tree of a filter; raises Refused (subject `eventFilter`) naming the token, its column and what would be right.
+
+    One with more than so many `conditions` is refused at the first beyond.
+    """
+    return _Parser(filter_tokens.read(text), conditions).tree()
 
 
 class _Parser:
     """Recursive descent; `_depth` bounds the recursion."""
 
-    def __init__(self, found: list[Token]) -> None:
+    def __init__(self, found: list[Token], conditions: float) -> None:
         self._tokens = found
+        self._most = self._left = conditions
         self._at = 0
         self._depth = 0
 
@@ -152,6 +157,12 @@ class _Parser:
 
     def _condition(self) -> Tree:
         token = self._next
+        self._left -= 1
+        if self._left < 0:
+            filter_tokens.refuse(
+                f"{token} begins one condition more than the {self._most} that a filter may have; "
+                "`property in (...)` is one, however many values it lists"
+            )
         if token.kind == "literal":
             return self._holds()
         if token.text in FUNCTIONS and self._tokens[self._at + 1].text == "(":

@@ -12,27 +12,27 @@ The grammar is `filter_grammar.py`'s, which subscriptions are asked is left to `
 """
 
 import json
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from types import NoneType
 from typing import Any
 
 import msgspec
 
-from subscriptions import attributes, filter_grammar, filter_tokens
+from subscriptions import filter_grammar, filter_steps, filter_tokens
 from subscriptions.attributes import Instant
 from subscriptions.filter_grammar import Both, Call, Comparison, Either, Holds, Not, OneOf, Path, Tree
+from subscriptions.filter_steps import Literals, Run, Walk
 from subscriptions.filter_tokens import Literal
 
-Test = Callable[[Any], bool]
+Test = Callable[[Any, Run], bool]
+Condition = Comparison | OneOf | Holds | Call
 
 #: Compiled filters that a process keeps, of some 2 KB each.
 KEPT = 2048
-#: No timestamp that anybody writes is longer; only such text is remembered.
-_TIMESTAMP = 40
 
 _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -42,11 +42,7 @@ _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
-_FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "contains": str.__contains__,
-}
+_ENDS: Mapping[str, Callable[[str, str], bool]] = {"startswith": str.startswith, "endswith": str.endswith}
 _NUMBERS = (int, Decimal)
 #: The types of JSON values that a literal's type is comparable with; a bool is no number here.
 _COMPARABLE: Mapping[type, tuple[type, ...]] = {int: _NUMBERS, Decimal: _NUMBERS, str: (str,), bool: (bool,)}
@@ -58,8 +54,16 @@ class Filter:
 
     #: As the subscriber wrote it.
     text: str
-    #: Whether an event with this `data`, as `data_of` answers it, is wanted; never raises.
-    passes: Test
+    #: Those that it takes of any data: one for each condition, and for each name on the way to its property.
+    steps: int
+    #: Whether it takes more of larger data.
+    grows: bool
+    #: Whether an event with this `data`, as `data_of` answers it, is wanted. Raises Exhausted, where it grows, and nothing else.
+    test: Test
+
+    def passes(self, data: Any) -> bool:
+        """Whether it is wanted, whatever that takes; never raises."""
+        return self.test(data, Run(math.inf))
 
 
 class _Envelope(msgspec.Struct):
@@ -75,7 +79,14 @@ _decoder = msgspec.json.Decoder(_Envelope, float_hook=filter_tokens.decimal)
 @lru_cache(maxsize=KEPT)
 def compile(text: str) -> Filter:
     """The filter that the text spells; raises Refused (subject `eventFilter`) naming the token that is wrong, and its column."""
-    return Filter(text=text, passes=_test(filter_grammar.parse(text)))
+    tree = filter_grammar.parse(text)
+    conditions = list(_conditions(tree))
+    return Filter(
+        text=text,
+        steps=sum(1 + len(each.path) for each in conditions),
+        grows=any(map(_grows, conditions)),
+        test=_Compiler(conditions).test(tree),
+    )
 
 
 def data_of(envelope: bytes) -> Any:
@@ -88,24 +99,56 @@ def data_of(envelope: bytes) -> Any:
         return json.loads(envelope, parse_int=number, parse_float=number).get("data")
 
 
-def _test(tree: Tree) -> Test:
+def _conditions(tree: Tree) -> Iterator[Condition]:
     match tree:
-        case Comparison():
-            return _comparison(tree)
-        case OneOf(path=path, literals=literals):
-            value, member = _value(path), _member(literals)
-            return lambda data: member(value(data))
-        case Holds(path=path, literal=literal):
-            return _holds(_value(path), _member((literal,)))
-        case Call(function=function, path=path, text=text):
-            return _call(_FUNCTIONS[function], _value(path), text)
         case Not(operand=operand):
-            inner = _test(operand)
-            return lambda data: not inner(data)
-        case Both(operands=operands):
-            return _both([_test(each) for each in operands])
-        case Either(operands=operands):
-            return _either([_test(each) for each in operands])
+            yield from _conditions(operand)
+        case Both(operands=operands) | Either(operands=operands):
+            for each in operands:
+                yield from _conditions(each)
+        case _:
+            yield tree
+
+
+def _grows(condition: Condition) -> bool:
+    match condition:
+        case Comparison(literal=literal):
+            return isinstance(literal, Instant)
+        case OneOf(literals=literals):
+            return any(isinstance(each, Instant) for each in literals)
+        case Call(function=function):
+            return function not in _ENDS
+    return True
+
+
+class _Compiler:
+    """Makes closures of a tree."""
+
+    def __init__(self, conditions: list[Condition]) -> None:
+        sought: dict[Path, list[Literal]] = {}
+        for each in conditions:
+            if isinstance(each, Holds):
+                sought.setdefault(each.path, []).append(each.literal)
+        self._walks = {path: Walk(path, _value(path), literals) for path, literals in sought.items()}
+
+    def test(self, tree: Tree) -> Test:
+        match tree:
+            case Comparison():
+                return _comparison(tree)
+            case OneOf(path=path, literals=literals):
+                return _one_of(_value(path), Literals(literals))
+            case Holds(path=path, literal=literal):
+                walk = self._walks[path]
+                return walk.holds(literal) if walk.shared else _holds(_value(path), literal)
+            case Call(function=function, path=path, text=text):
+                return _call(function, _value(path), text)
+            case Not(operand=operand):
+                inner = self.test(operand)
+                return lambda data, run: not inner(data, run)
+            case Both(operands=operands):
+                return _both([self.test(each) for each in operands])
+            case Either(operands=operands):
+                return _either([self.test(each) for each in operands])
 
 
 def _value(path: Path) -> Callable[[Any], Any]:
@@ -133,8 +176,19 @@ def _comparison(tree: Comparison) -> Test:
     if isinstance(literal, Instant):
         return _moment(value, holds, literal, of_null)
     comparable = _COMPARABLE[type(literal)]
+    if len(tree.path) == 1:
+        (name,) = tree.path
 
-    def test(data: Any) -> bool:
+        def of_member(data: Any, run: Run) -> bool:
+            # The most ordinary condition: without the call that reads the property.
+            found = data.get(name) if type(data) is dict else None
+            if type(found) in comparable:
+                return holds(found, literal)
+            return of_null and found is None
+
+        return of_member
+
+    def test(data: Any, run: Run) -> bool:
         found = value(data)
         if type(found) in comparable:
             return holds(found, literal)
@@ -145,56 +199,70 @@ def _comparison(tree: Comparison) -> Test:
 
 def _null(value: Callable[[Any], Any], operator: str) -> Test:
     if operator == "eq":
-        return lambda data: value(data) is None
+        return lambda data, run: value(data) is None
     if operator == "ne":
-        return lambda data: value(data) is not None
-    return lambda data: False
+        return lambda data, run: value(data) is not None
+    return lambda data, run: False
 
 
 def _moment(value: Callable[[Any], Any], holds: Callable[[Any, Any], bool], literal: Instant, of_null: bool) -> Test:
-    def test(data: Any) -> bool:
+    instant = filter_steps.instant
+
+    def test(data: Any, run: Run) -> bool:
         found = value(data)
         if type(found) is str:
-            moment = _instant(found)
+            moment = instant(found, run)
             return moment is not None and holds(moment, literal)
         return of_null and found is None
 
     return test
 
 
-def _member(literals: tuple[Literal, ...]) -> Test:
-    """Whether a value equals one of the literals; however many there are, in one step."""
-    numbers = frozenset(each for each in literals if type(each) in _NUMBERS)
-    moments = frozenset(each for each in literals if isinstance(each, Instant))
-    equals: Mapping[type, frozenset[Literal]] = {
-        int: numbers,
-        Decimal: numbers,
-        str: frozenset(each for each in literals if type(each) is str),
-        bool: frozenset(each for each in literals if type(each) is bool),
-        NoneType: frozenset(each for each in literals if each is None),
-    }
+def _one_of(value: Callable[[Any], Any], literals: Literals) -> Test:
+    equal, same_moment = literals.equal, literals.same_moment
+    if not literals.moments:
+        return lambda data, run: equal(value(data)) is not None
 
-    def test(found: Any) -> bool:
-        same = equals.get(type(found))
-        if same is None:
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        return equal(found) is not None or (type(found) is str and same_moment(found, run) is not None)
+
+    return test
+
+
+def _holds(value: Callable[[Any], Any], literal: Literal) -> Test:
+    """One condition on an array that no other one asks of."""
+    literals = Literals((literal,))
+    equal, moment = literals.equal, isinstance(literal, Instant)
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        if type(found) is not list:
             return False
-        return found in same or (bool(moments) and type(found) is str and _instant(found) in moments)
+        run.take(len(found))
+        if type(literal) is str:
+            # Only text equals text: the one kind that needs no look at types.
+            return literal in found
+        if moment:
+            return any(type(each) is str and literals.same_moment(each, run) is not None for each in found)
+        return any(equal(each) is not None for each in found)
 
     return test
 
 
-def _holds(value: Callable[[Any], Any], member: Test) -> Test:
-    def test(data: Any) -> bool:
+def _call(function: str, value: Callable[[Any], Any], text: str) -> Test:
+    if function == "contains":
+
+        def contains(data: Any, run: Run) -> bool:
+            found = value(data)
+            return type(found) is str and filter_steps.contains(found, text, run)
+
+        return contains
+    ends = _ENDS[function]
+
+    def test(data: Any, run: Run) -> bool:
         found = value(data)
-        return type(found) is list and any(map(member, found))
-
-    return test
-
-
-def _call(function: Callable[[str, str], bool], value: Callable[[Any], Any], text: str) -> Test:
-    def test(data: Any) -> bool:
-        found = value(data)
-        return type(found) is str and function(found, text)
+        return type(found) is str and ends(found, text)
 
     return test
 
@@ -202,20 +270,26 @@ def _call(function: Callable[[str, str], bool], value: Callable[[Any], Any], tex
 def _both(tests: list[Test]) -> Test:
     if len(tests) == 2:
         first, second = tests
-        return lambda data: first(data) and second(data)
-    return lambda data: all(test(data) for test in tests)
+        return lambda data, run: first(data, run) and second(data, run)
+
+    def every(data: Any, run: Run) -> bool:
+        for test in tests:  # noqa: SIM110  half the time of a generator
+            if not test(data, run):
+                return False
+        return True
+
+    return every
 
 
 def _either(tests: list[Test]) -> Test:
     if len(tests) == 2:
         first, second = tests
-        return lambda data: first(data) or second(data)
-    return lambda data: any(test(data) for test in tests)
+        return lambda data, run: first(data, run) or second(data, run)
 
+    def some(data: Any, run: Run) -> bool:
+        for test in tests:  # noqa: SIM110
+            if test(data, run):
+                return True
+        return False
 
-def _instant(text: str) -> Instant | None:
-    return _remembered(text) if len(text) <= _TIMESTAMP else attributes.instant(text)
-
-
-# One event's stamp is asked for by each of the filters that it meets; reading it costs two microseconds.
-_remembered = lru_cache(maxsize=1024)(attributes.instant)
+    return some

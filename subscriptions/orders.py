@@ -10,12 +10,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions import tables
 from subscriptions.errors import Absent, Issue, LimitReached, Refused
 from subscriptions.webhooks import Owner
+
+#: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
+EXHAUSTED = (
+    "an event filter would take more than {steps} steps of some events, which are delivered without being asked about: "
+    "ask fewer conditions of shorter arrays and texts"
+)
 
 _table = tables.subscriptions
 _types = tables.event_types
@@ -147,6 +153,7 @@ class Orders:
             for each in replacements
         ]
         await connection.execute(insert(_table), changed)
+        await _forget_exhausted(connection, set(workspaces))
         return await _kept(connection, ids)
 
     async def listed(
@@ -161,7 +168,8 @@ class Orders:
 
     async def remove(self, connection: AsyncConnection, within: str | None, ids: Sequence[UUID]) -> None:
         """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
-        await _standing(connection, ids, within)
+        standing = await _standing(connection, ids, within)
+        await _forget_exhausted(connection, {row["webhook"] for row in standing.values()})
         await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
 
 
@@ -242,6 +250,12 @@ async def _make_room(connection: AsyncConnection, orders: Sequence[Order], most:
         if there + more > most:
             said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most}"
             raise LimitReached(Issue(subject="subscriptions", description=said))
+
+
+async def _forget_exhausted(connection: AsyncConnection, webhooks: set[UUID]) -> None:
+    """The filter that it said so of may be gone: if not, the next event says it again."""
+    of_filters = _hooks.c.state_reason.startswith(EXHAUSTED.partition("{")[0])
+    await connection.execute(update(_hooks).where(_hooks.c.id.in_(webhooks), of_filters).values(state_reason=""))
 
 
 def _within(workspace_id: str | None) -> ColumnElement[bool]:

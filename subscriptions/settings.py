@@ -59,6 +59,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: Event types that belong to one workspace, retired ones included; operators' own are not counted.
     max_event_types_per_workspace: int = 200
     max_event_bytes: int = 65536
+    #: Conditions that the event filter of a subscription may have, looked at when it is made or changed.
+    max_filter_conditions: int = 32
     #: Characters that a webhook's secret has at least; GreenLake's.
     least_secret: int = LEAST_SECRETS[0]
 

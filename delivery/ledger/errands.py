@@ -3,15 +3,15 @@
 What carrying one out means is left to `jobs.py` and `greeting.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.ledger import members, owing, parking
+from delivery.ledger import asking, members, owing, parking
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions import matching
 from subscriptions.database import Raw
+from subscriptions.matching import Steps
 
 #: kind -> (table, key column, the columns that carrying it out needs)
 ROWS = {
@@ -116,6 +116,9 @@ class Chunk:
     after: UUID
     #: Webhooks at most.
     size: int
+    #: Steps that each filter may take, and that all may before the rest is left to the next chunk.
+    each: int
+    room: int
     #: When the new deliveries become due.
     times: owing.Times
     #: The new end of the spread's lease.
@@ -128,6 +131,8 @@ class Spread:
 
     #: For those of its webhooks that want the event, as `owing.owe` answers them.
     nudges: Sequence[Nudge] = ()
+    #: Webhooks whose filter let the event pass undecided.
+    exhausted: Collection[UUID] = ()
     #: Where to go on; None at the end, and for a spread that is another claim's by now.
     after: UUID | None = None
 
@@ -142,15 +147,23 @@ async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
         found = await owing.candidates(connection, [topic], chunk.size, after=chunk.after)
         if topic not in found:
             return Spread()
-        asked = found[topic]
+        there = found[topic]
         # An erased event has nothing left that a filter could refuse.
-        wanted = asked if held["body"] is None else matching.matched(held["body"], asked)
+        wanted, many, exhausted = there, len(there), []
+        if held["body"] is not None:
+            asked = await asking.asked(held["body"], there, Steps(chunk.each), room=chunk.room)
+            wanted, many, exhausted = asked.wanted, asked.asked, asked.exhausted
         pairs = [(carried.key, candidate) for candidate in wanted]
         nudges: list[Nudge] = await owing.owe(connection, pairs, chunk.times) if pairs else []
-        last = asked[-1].webhook
+        last = there[many - 1].webhook
         await connection.execute(MOVE, carried.key, carried.fence, last, chunk.leased_until)
     nudges += await parking.look_again(connection, owing.parked(pairs), now=chunk.times.now)
-    return Spread(nudges=nudges, after=last if len(asked) == chunk.size else None)
+    over = many == len(there) < chunk.size
+    return Spread(
+        nudges=nudges,
+        exhausted={candidate.webhook for candidate in exhausted},
+        after=None if over else last,
+    )
 
 
 # Parked rows wake in order of arrival; a row that races with this statement is found by the slow sweep.

@@ -117,6 +117,7 @@ async def subscribe(request: Request) -> Response:
     body = await reading.body(request)
     many = body.lstrip(b" \t\r\n")[:1] == b"["
     given = reading.decode(body, list[SubscriptionInput]) if many else [reading.decode(body, SubscriptionInput)]
+    subscriptions.bounded(given)
     orders = _orders(given, many)
     doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
     async with doors.database.transaction() as connection:
@@ -138,6 +139,7 @@ async def subscribed(request: Request) -> Response:
 async def replace(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-subscriptions`: an array, all of them or none, answered by an array"""
     given = reading.decode(await reading.body(request), list[SubscriptionUpdate])
+    subscriptions.bounded(given)
     orders = _orders(given, True)
     wanted = [
         _identifier(each.subscription_id, f"{order.at}subscriptionId")

@@ -116,6 +116,8 @@ class Bench:
         if part.collection not in self._webhooks:
             self._webhooks[part.collection] = part.webhooks
             await self._bench.fan_out(part.collection, part.webhooks)
+            if part.refusing:
+                await self._bench.refuse(part.collection, part.refusing)
 
     def _events(self, part: Part) -> int:
         """Of one run."""

@@ -53,6 +53,8 @@ class Part:
     #: The event type's collection, and the webhooks behind it.
     collection: str = "things"
     webhooks: int = 1
+    #: Webhooks more whose filter refuses every event: all of them are asked, none is owed anything.
+    refusing: int = 0
     #: Whether SQL statements are counted, in a run of its own that is not timed.
     statements: bool = False
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType(CHEAP))
@@ -83,6 +85,15 @@ PARTS: Mapping[str, Part] = {
         targets=_through(0.36, 3.2, 1.2),
     ),
     "spread": Part(title="fan-out 1 to 1,000", size=2.0, connections=8, collection="crowds", webhooks=1000),
+    "filters": Part(
+        title="1 of 10,000 subscriptions wants the event, the others' filters refuse it",
+        size=0.02,
+        connections=8,
+        collection="picked",
+        refusing=9_999,
+        # Ten thousand questions stand behind each delivery.
+        targets={},
+    ),
     "half": Part(
         title="half the rate of single posts", kind="steady", seconds=5.0, targets={**CHEAP, "p99": _value("<=", 60)}
     ),

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from deploy.local import Program, Stack, hooklake
-from tests.bench import counters
+from tests.bench import counters, crowd
 from tests.bench.bare import CONNECTIONS
 from tests.bench.counters import Counters
 from tests.bench.load import Load
@@ -134,6 +134,10 @@ class Rig:
         await asyncio.gather(*(register() for _ in range(REGISTERING)))
         for first in range(0, len(made), ORDERS):
             await self._subscribe(operator, collection, made[first : first + ORDERS])
+
+    async def refuse(self, collection: str, webhooks: int) -> None:
+        """So many webhooks more for the type, whose filters refuse what is published."""
+        await crowd.gather(self.stack.environ["HOOKLAKE_DATABASE_URL"], _kind(collection), webhooks)
 
     async def operator(self) -> Mapping[str, str]:
         """The headers of an operator."""

@@ -5,13 +5,22 @@ import itertools
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 import pytest
+from msgspec import structs
 
+from delivery import intake
 from delivery.jobs import LEASE
 from delivery.tickets import Errand, Nudge, Ticket
+from deploy.stores import Stores
 from subscriptions.database import Database
+from subscriptions.errors import Unavailable
+from subscriptions.events import Event
+from subscriptions.orders import Order, Orders, Replacement
+from subscriptions.outage import Outage
+from subscriptions.settings import Settings as Ground
 from tests.clock import Clock
-from tests.delivery.craft import Craft
+from tests.delivery.craft import OWNER, Craft
 
 
 async def filtered(craft: Craft, webhooks: Sequence[UUID], text: str) -> None:
@@ -72,14 +81,95 @@ async def test_change_of_a_filter(craft: Craft) -> None:
     assert (before, await craft.states()) == ({}, {"owed": 1})
 
 
-async def test_asking_is_bounded(craft: Craft) -> None:
-    """One transaction asks at most 5,000 subscriptions, also where all filters say no; the rest is spread."""
+def event_of(craft: Craft, data: object) -> Event:
+    """An event with these data."""
+    event = craft.event()
+    return structs.replace(event, body=msgspec.json.encode({"specversion": "1.0", "id": event.id, "data": data}))
+
+
+async def test_cheap_questions_are_asked_at_once(craft: Craft) -> None:
+    """How many filters are asked decides nothing, what they take does: 8,000 cheap questions are asked in one transaction."""
     await filtered(craft, await craft.hooks(400), "number lt 10")
 
     await craft.intake.publish([craft.event(10) for n in range(20)])
 
     assert await craft.states() == {}
-    assert await craft.value("SELECT count(*) FROM spreads") == 8
+    assert await craft.value("SELECT count(*) FROM spreads") == 0
+
+
+async def test_asking_is_bounded(craft: Craft) -> None:
+    """One transaction takes 50,000 steps for a workspace and some more; events beyond are spread, others are not."""
+    await filtered(craft, await craft.hooks(5), "'x' in a")
+    await craft.hook(subscribed="com.hpe.greenlake.compute.v1.servers.deleted")
+    heavy = [event_of(craft, {"a": [0] * 3000}) for n in range(10)]
+
+    await craft.intake.publish([*heavy, craft.event(kind="com.hpe.greenlake.compute.v1.servers.deleted")])
+
+    # Five filters of 3,000 elements each: three events are asked about, and the fourth comes to the end.
+    assert await craft.value("SELECT count(*) FROM spreads") == 7
+    assert await craft.states() == {"owed": 1}
+    await craft.run_jobs()
+    assert await craft.states() == {"owed": 1}
+
+
+async def test_a_filter_that_takes_too_much(craft: Craft, clock: Clock) -> None:
+    """It lets the event pass, at once and by a spread, its webhook says so, and stops when the filter goes; others do not."""
+    greedy, other, ill = await craft.hooks(3)
+    await filtered(craft, [greedy, ill], "'x' in a")
+    await filtered(craft, [other], "a eq null")
+    await craft.sql("UPDATE webhooks SET status = 'WARNING', state_reason = 'ill' WHERE id = $1", ill)
+    huge = event_of(craft, {"a": [0] * 21_000})
+
+    await craft.intake.publish([huge])
+
+    reasons = dict(await craft.fetch("SELECT id, state_reason FROM webhooks"))
+    assert await owed(craft) == {greedy, ill}
+    assert (reasons[other], reasons[ill]) == ("", "ill")
+    assert "more than 20,000 steps" in reasons[greedy]
+    [subscription] = await craft.fetch("SELECT id, event_type FROM subscriptions WHERE webhook = $1", greedy)
+    order = Order(event_type=subscription["event_type"], webhook=greedy, event_filter="a eq 1")
+    change = Replacement(subscription=subscription["id"], order=order)
+    async with craft.database.transaction() as connection:
+        await Orders().replace(connection, [change], OWNER, within=None, now=clock())
+    assert await craft.value("SELECT state_reason FROM webhooks WHERE id = $1", greedy) == ""
+
+
+async def test_a_spread_asks_in_portions(craft: Craft) -> None:
+    """A chunk of a spread ends where its steps do, and the next goes on: nobody is left out, and greedy filters are told of."""
+    hooks = await craft.hooks(600)
+    await filtered(craft, hooks, "'x' in a")
+    await craft.intake.publish([event_of(craft, {"a": [0] * 21_000})])
+    [errand] = craft.announced
+    assert isinstance(errand, Errand)
+    craft.announced.clear()
+
+    await craft.jobs.run(errand)
+
+    assert await owed(craft) == set(hooks)
+    assert await craft.value("SELECT count(*) FROM webhooks WHERE state_reason LIKE '%20,000 steps%'") == 600
+    assert await craft.value("SELECT count(*) FROM spreads") == 0
+
+
+async def test_slow_filters_are_no_outage(
+    servers: Stores, clock: Clock, craft: Craft, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Callers who waited for filters for longer than they are patient are told of filters; nobody is told of PostgreSQL."""
+    impatient = Database(Ground(database_url=servers.database_url), Outage("database"), patience=0.05)
+    # As many steps as keep any machine busy for well over that.
+    slow = Craft(impatient, clock, filter_steps=10**9)
+    await filtered(craft, await craft.hooks(400), "2021-05-12T07:20:00Z in a")
+    heavy = event_of(craft, {"a": ["2021-05-12T07:20:01Z"] * 5000})
+    try:
+        with pytest.raises(Unavailable) as refused:
+            await slow.intake.publish([heavy])
+        await slow.intake.close()
+    finally:
+        await impatient.close()
+
+    assert refused.value.dependency == intake.FILTERS
+    assert "database.away" not in caplog.text
+    assert await craft.states() == {}
+    assert await craft.value("SELECT count(*) FROM events") == 1
 
 
 async def spread(craft: Craft) -> Errand:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from subscriptions import filters
 from subscriptions.clients import Role
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, Callers
@@ -211,6 +212,32 @@ async def test_a_filter_that_cannot_be_read(subscriber: httpx.AsyncClient, webho
     assert (response.status_code, body["errorCode"]) == (400, "HPE_GL_ERROR_BAD_REQUEST")
     assert body["message"] == f"[0].eventFilter: {said}"
     assert body["errorDetails"][0]["issues"] == [{"source": "field", "subject": "[0].eventFilter", "description": said}]
+
+
+async def test_a_filter_with_too_many_conditions(subscriber: httpx.AsyncClient, webhook: str) -> None:
+    """Thirty-two conditions are taken, one more is a 400 that says how many there may be."""
+    many = [" or ".join(["a eq 1"] * count) for count in (32, 33)]
+
+    taken, refused = [await subscriber.post(PATH, json=order(webhook, eventFilter=text)) for text in many]
+
+    assert (taken.status_code, refused.status_code) == (201, 400)
+    assert "more than the 32 that a filter may have" in refused.json()["message"]
+
+
+async def test_filters_of_a_refused_request(subscriber: httpx.AsyncClient, webhook: str) -> None:
+    """More subscriptions than a request holds are refused unseen; none that is seen takes room where filters are kept."""
+    filters.compile.cache_clear()
+    wrong = [order(webhook, eventFilter=f"p{number} eq 1 or") for number in range(30)]
+
+    many = await subscriber.post(PATH, json=[order(webhook, eventFilter="a eq 1")] * 101)
+    faulty = await subscriber.post(PATH, json=[*wrong, order(webhook, eventFilter="a eq 1")])
+
+    assert (many.status_code, many.json()["message"]) == (
+        413,
+        "body: holds 101 subscriptions; at most 100 are taken at once",
+    )
+    assert (faulty.status_code, len(faulty.json()["errorDetails"][0]["issues"])) == (400, 10)
+    assert filters.compile.cache_info().currsize == 0
 
 
 async def test_replacing(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions import filters
+from subscriptions import filter_grammar, filters
 from subscriptions.errors import Refused
 
 OPERATOR = "an operator (eq, ne, gt, ge, lt, le or in)"
@@ -95,6 +95,18 @@ def test_what_is_refused(text: str, said: str) -> None:
 def test_what_is_just_right(text: str) -> None:
     """A filter at a limit is taken."""
     assert filters.compile(text).text == text
+
+
+def test_conditions_are_counted() -> None:
+    """At the first condition beyond the limit a filter is refused, wherever it stands; a list is one condition."""
+    listed = f"a in ({','.join(map(str, range(300)))})"
+    just_right = f"not ({listed} or contains(a,'x') and (b eq 1 or 1 in b))"
+
+    with pytest.raises(Refused) as raised:
+        filter_grammar.parse(f"{just_right} or c eq 1", conditions=4)
+
+    assert isinstance(filter_grammar.parse(just_right, conditions=4), filter_grammar.Not)
+    assert "begins one condition more than the 4 that a filter may have" in raised.value.issues[0].description
 
 
 PIECES = st.sampled_from(

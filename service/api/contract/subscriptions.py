@@ -33,7 +33,9 @@ FILTER = (
     "A condition on the event's `data`: `eq ne gt ge lt le in`, `startswith contains endswith`, `and or not` and "
     "parentheses over properties such as `status` or `audit_info/username`, with numbers, `'strings'`, timestamps, true, "
     "false and null. Empty: every event of the type. A filter that cannot be read is refused (400), naming the token and "
-    "its place."
+    "its place. At most 4,096 characters and 32 conditions (`property in (...)` is one). A filter that would take too many "
+    "steps of an event (20,000 conditions, elements of arrays, and pieces of text) lets it pass, and its webhook's `stateReason` "
+    "says so."
 )
 _EVENT_TYPE = text("One of the catalogue's.", minLength=1, examples=[EXPIRING])
 _FILTER = either({"type": "string", "examples": ["status eq 'active' and quantity gt 4"]}, FILTER)
@@ -116,7 +118,7 @@ OPERATIONS = (
         permission=Permission.CREATE_SUBSCRIPTIONS,
         summary="Subscribe webhooks to event types",
         description="All of them or none; one object is answered by an array too. Publications that begin after the answer are "
-        "matched. `Location` names the first. Over the limit of a webhook: 403 "
+        "matched. At most 100 in one request. `Location` names the first. Over the limit of a webhook: 403 "
         "`HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`.",
         body={JSON: one_or_many("SubscriptionInput")},
         success=201,
