@@ -24,6 +24,10 @@ Retried = replays.Retried
 
 #: How many deliveries of a webhook the list covers (greenlake.md D.14).
 COVERED = 1000
+#: Bytes of headers and bodies in a page, beyond which they are cut: of those after it, and what stays of an answer's body then.
+WHOLE, CUT = 1 << 20, 1024
+#: Bytes of headers that stay.
+HEADERS = 4096
 
 WEBHOOK = """
 SELECT workspace_id FROM webhooks WHERE id = $1 AND ($2::text IS NULL OR workspace_id = $2 AND deleted_at IS NULL)
@@ -35,9 +39,20 @@ RECENT = (
 )
 
 # A try that succeeded counts as the last: a later one, begun before that was known, changed nothing.
+# Lengths of what lies outside a row are known without reading it.
 ITEMS = f"""
-SELECT o.event, o.round, e.id, e.type, e.body, d.state, n.state AS newest, a.tries, a.started_at, a.milliseconds, a.success,
-    a.status, a.reason, a.request_headers, a.response_headers, a.response_body, cardinality(p.members) AS members
+SELECT t.*, CASE WHEN whole THEN full_body END AS body,
+    CASE WHEN whole OR octet_length(sent) <= {HEADERS} THEN sent ELSE '[]' END AS request_headers,
+    CASE WHEN whole OR octet_length(came) <= {HEADERS} THEN came ELSE '[]' END AS response_headers,
+    CASE WHEN whole THEN answer ELSE substring(answer, 1, {CUT}) END AS response_body
+FROM (
+SELECT o.event, o.round, o.place, e.id, e.type, d.state, n.state AS newest, a.tries, a.started_at, a.milliseconds, a.success,
+    a.status, a.reason, cardinality(p.members) AS members,
+    e.body AS full_body, a.request_headers AS sent, a.response_headers AS came, a.response_body AS answer,
+    o.place = 1 OR sum(
+        coalesce(octet_length(e.body), 0) + coalesce(octet_length(a.request_headers), 0)
+        + coalesce(octet_length(a.response_headers), 0) + coalesce(octet_length(a.response_body), 0)
+    ) OVER (ORDER BY o.place) <= {WHOLE} AS whole
 FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS o (event, round, place)
 JOIN events e ON e.key = o.event
 LEFT JOIN parcels p ON p.id = o.event AND e.type = '{BATCH}'
@@ -49,7 +64,8 @@ CROSS JOIN LATERAL (
     SELECT *, count(*) OVER () AS tries FROM attempts WHERE webhook = $1 AND event = o.event AND round = o.round
     ORDER BY success DESC, fence DESC LIMIT 1
 ) AS a
-ORDER BY o.place
+) AS t
+ORDER BY t.place
 """
 
 Pairs = tuple[tuple[str, str], ...]
@@ -90,6 +106,8 @@ class Item:
     request_body: bytes | None
     response_headers: Pairs
     response_body: bytes
+    #: The page is full: the request's body is left out, and so are long headers; the answer's body is cut.
+    truncated: bool = False
 
 
 class History:
@@ -182,6 +200,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
         request_body=row["body"],
         response_headers=_pairs(row["response_headers"] or b"[]"),
         response_body=row["response_body"] or b"",
+        truncated=not row["whole"],
     )
 
 

@@ -6,6 +6,10 @@ What is in them is left to `api/writing.py` and `problems.py`.
 from collections.abc import Mapping
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+#: Bytes of an answer that are sent at once; a longer one goes on when its reader has taken them.
+LONG = 64 * 1024
 
 _ALWAYS = (
     (b"content-type", b"application/json"),
@@ -27,3 +31,11 @@ class Answer(Response):
         self.raw_headers = [(b"content-length", str(len(body)).encode()), *_ALWAYS]
         if headers:
             self.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it: a long one in pieces, so that no more of it waits in the connection than its reader has room for."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for at in range(0, len(self.body) - LONG, LONG):
+            await send({"type": "http.response.body", "body": self.body[at : at + LONG], "more_body": True})
+        rest = self.body[(len(self.body) - 1) // LONG * LONG :] if len(self.body) > LONG else self.body
+        await send({"type": "http.response.body", "body": rest})

@@ -28,7 +28,9 @@ from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
 from service import problems
 from service.allowance import Allowance
+from service.api import reading
 from service.api.routes import nowhere, routes
+from service.bodies import Bodies
 from service.doors import Doors
 from service.pulse import Pulse
 from service.quota import Quota
@@ -207,9 +209,16 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         history=History(database, clock, announce),
         pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
         quota=Quota(share) if share else None,
+        bodies=_bodies(configuration.service),
         throttle=Throttle(),
         allowance=Allowance(database, clock, per_minute=per_minute) if per_minute else None,
     )
+
+
+def _bodies(settings: Settings) -> Bodies:
+    most = settings.bodies_bytes
+    # The largest body that there may be has room, however small the share.
+    return Bodies(most, max(int(most * settings.client_share), settings.publish_body_bytes, reading.BODY_BYTES))
 
 
 def _registry(configuration: Configuration, vault: Vault) -> Registry:

@@ -12,7 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import refusals
-from service.limits import HEAD_BYTES, HEADERS, URL_BYTES, Limits
+from service.limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, Limits
 from service.places import Household
 from service.refusals import Over
 from service.sweep import Sweep
@@ -101,6 +101,9 @@ class Connection(HttpToolsProtocol):
         """A request's first byte."""
         if self._again:
             return
+        if len(self.pipeline) >= AHEAD:
+            # Those before it are answered; the client sends the others again on its next connection (RFC 9112, 9.3.2).
+            raise Over(refusals.BUSY)
         super().on_message_begin()
         self._receiving = self._head = True
         self._taken = 0

@@ -14,6 +14,7 @@ from delivery.history import History
 from delivery.intake import Intake
 from delivery.traces import Traces
 from service.allowance import Allowance
+from service.bodies import Bodies
 from service.pulse import Pulse
 from service.quota import Quota
 from service.settings import Settings
@@ -63,6 +64,8 @@ class Doors:
     pulse: Pulse
     #: Counts the requests of clients; None: they may make any number.
     quota: Quota | None
+    #: Counts the bytes of bodies that are under way.
+    bodies: Bodies
     #: Counts failed logins.
     throttle: Throttle
     #: Counts the events of workspaces; None: they may publish any number.

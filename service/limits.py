@@ -11,6 +11,8 @@ HEAD_BYTES = 32 * 1024
 HEADERS = 100
 #: Path and query.
 URL_BYTES = 8 * 1024
+#: Requests that a client may send ahead of the answer it waits for: each costs far more than its bytes while it waits.
+AHEAD = 64
 #: The least time that a client gets, in seconds, however many others there are.
 LEAST = 2.0
 #: Seconds that a connection may rest between two requests while nobody needs its place: longer than clients and load balancers

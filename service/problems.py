@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.answers import Answer
+from service.bodies import Crowded
 from service.quota import Standing, TooMany
 from subscriptions import codec, database, errors
 
@@ -38,6 +39,7 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
     (TooMany, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.TooSoon, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
+    (Crowded, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
 )
 
 #: Codes of answers that no error of ours stands behind: an unknown path, a method that a path does not have.
@@ -97,13 +99,15 @@ async def of_ours(request: Request, error: Exception) -> Response:
     elif isinstance(error, TooMany):
         headers = {**error.standing.headers(), "Retry-After": str(error.standing.seconds)}
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]
-    elif isinstance(error, errors.Unavailable):
+    elif isinstance(error, errors.Unavailable | Crowded):
+        message = f"{error}. Try again in {RETRY_AFTER} s."
+        headers["Retry-After"] = str(RETRY_AFTER)
+        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
+    if isinstance(error, errors.Unavailable):
         message = (
             f"{error.dependency} does not answer at the moment; whether anything was changed is not known. "
             f"Try again in {RETRY_AFTER} s, under the same id where there is one."
         )
-        headers["Retry-After"] = str(RETRY_AFTER)
-        details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
         if error.dependency != database.NAME:
             _outages.note(error, request.url.path)
     return answer(status, code, message, details=details, headers=headers)

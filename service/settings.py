@@ -30,7 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     #: Connections that one process keeps open; for one more the one that has rested longest goes.
     connections: int = 900
-    #: What part of them one address (of IPv6 one /64) has while others want them; trusted proxies have all.
+    #: Bytes of bodies that are under way in one process; where there is no room for one more, it is answered 503.
+    bodies_bytes: int = 64 * 1024 * 1024
+    #: What part of the connections one address (of IPv6 one /64) has while others want them, trusted proxies apart; and what
+    #: part of the bytes under way one client has.
     client_share: float = 0.25
     #: The longest that a whole request may take to arrive, and that its answer may wait to be read, in seconds.
     request_timeout: float = 30.0
@@ -50,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
         for name in ("api_processes", "publish_body_bytes", "publish_items", "connections", "request_timeout"):
             _require(getattr(self, name) > 0, name, "has to be more than 0")
+        _require(
+            self.bodies_bytes >= max(self.publish_body_bytes, 1 << 20),
+            "bodies_bytes",
+            "has to be at least HOOKLAKE_PUBLISH_BODY_BYTES, and 1048576",
+        )
         _require(0 < self.client_share <= 1, "client_share", "has to be more than 0, and 1 at most")
         _require(
             self.requests_per_hour == 0 or self.requests_per_hour >= self.api_processes,

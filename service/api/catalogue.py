@@ -105,7 +105,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     entries, total = await doors_of(request).types.page(limit=limit, offset=offset)
     by = auth.scope(auth.caller(request))
-    return writing.page([_entry(entry, by) for entry in entries], offset=offset, total=total)
+    return await writing.page((_entry(entry, by) for entry in entries), offset=offset, total=total)
 
 
 async def service_managers(request: Request) -> Response:
@@ -113,7 +113,7 @@ async def service_managers(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with doors_of(request).database.transaction() as connection:
         found, total = await directory.managers(connection, limit=limit, offset=offset)
-    return writing.page([_shelf(each, "events/service-manager") for each in found], offset=offset, total=total)
+    return await writing.page((_shelf(each, "events/service-manager") for each in found), offset=offset, total=total)
 
 
 async def api_groups(request: Request) -> Response:
@@ -122,7 +122,7 @@ async def api_groups(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with doors_of(request).database.transaction() as connection:
         found, total = await directory.groups(connection, manager, limit=limit, offset=offset)
-    return writing.page([_shelf(each, "events/api-group") for each in found], offset=offset, total=total)
+    return await writing.page((_shelf(each, "events/api-group") for each in found), offset=offset, total=total)
 
 
 async def group_events(request: Request) -> Response:
@@ -131,7 +131,7 @@ async def group_events(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with doors_of(request).database.transaction() as connection:
         found, total = await directory.types(connection, group, limit=limit, offset=offset)
-    return writing.page([_event(entry) for entry in found], offset=offset, total=total)
+    return await writing.page((_event(entry) for entry in found), offset=offset, total=total)
 
 
 def _shelf(shelf: Shelf, kind: str) -> dict[str, object]:

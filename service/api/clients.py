@@ -55,7 +55,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with doors_of(request).database.transaction() as connection:
         found, total = await clients.page(connection, limit=limit, offset=offset)
-    return writing.page([_shown(client) for client in found], offset=offset, total=total)
+    return await writing.page((_shown(client) for client in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:

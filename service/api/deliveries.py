@@ -31,9 +31,9 @@ async def recent(request: Request) -> Response:
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
     caller = auth.caller(request)
     items, total = await doors_of(request).history.recent(auth.scope(caller), webhook, limit=limit, offset=offset)
-    if not auth.may(caller, Permission.UPDATE_WEBHOOKS):
-        items = [redaction.redacted(item) for item in items]
-    return writing.page([_item(item) for item in items], offset=offset, total=total)
+    whole = auth.may(caller, Permission.UPDATE_WEBHOOKS)
+    shown = (_item(item if whole else redaction.redacted(item)) for item in items)
+    return await writing.page(shown, offset=offset, total=total)
 
 
 async def retry(request: Request) -> Response:
@@ -65,7 +65,9 @@ def _item(item: Item) -> dict[str, object]:
         "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
         "subject": f"events.{item.workspace_id}.{item.webhook}",
     }
-    if item.request_body is None:
+    if item.truncated:
+        body["truncated"] = True
+    elif item.request_body is None:
         body["erased"] = True
     if item.members is not None:
         body["batchId"] = item.id

@@ -12,6 +12,10 @@ from uuid import UUID
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from service.addresses import household
+from service.auth import CALLER
+from service.bodies import SMALL, Hold
+from service.doors import doors_of
 from subscriptions.codec import FormatUnknown
 from subscriptions.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
 
@@ -21,12 +25,21 @@ T = TypeVar("T")
 BODY_BYTES = 1 << 20
 PAGING = ("limit", "offset")
 
+#: Where a request keeps what it has taken of the bytes for bodies; `routes.py` gives it back when it has ended.
+HOLD = "hooklake.hold"
+
 
 async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
-    """The request body; raises TooLarge as soon as it passes the limit, before it is read whole."""
+    """The request body; raises TooLarge as soon as it passes the limit, before it is read whole.
+
+    Raises Crowded where there is no room for it: before any of it is read, if it tells its length.
+    """
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large(limit)
+    if declared.isdecimal():
+        if (announced := int(declared)) > limit:
+            raise too_large(limit)
+        if announced > SMALL:
+            hold(request).up_to(announced)
     chunks: list[bytes] = []
     size = 0
     # Not `request.stream()`, which comes to the same by way of a generator.
@@ -38,9 +51,22 @@ async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
         size += len(chunk)
         if size > limit:
             raise too_large(limit)
+        if size > SMALL:
+            hold(request).up_to(size)
         if not message.get("more_body", False):
             return b"".join((*chunks, chunk)) if chunks else bytes(chunk)
         chunks.append(chunk)
+
+
+def hold(request: Request) -> Hold:
+    """What the request has taken of the bytes for bodies: its client's, or its address's where it has no token."""
+    held: Hold | None = request.scope.get(HOLD)
+    if held is None:
+        known = request.scope.get(CALLER)
+        address = request.client.host if request.client else ""
+        client = (known.issuer, known.client_id) if known else household(address)
+        held = request.scope[HOLD] = Hold(doors_of(request).bodies, client)
+    return held
 
 
 def too_large(limit: int) -> TooLarge:

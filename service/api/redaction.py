@@ -15,6 +15,7 @@ SIGNATURES = frozenset({"hpe-webhook-signature", "hpe-webhook-signature2", "webh
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 #: An HMAC-SHA256 in hexadecimal: what HPE's signatures are, and what answers a challenge.
 DIGEST = re.compile(r"[0-9A-Fa-f]{64,}")
+CUT = re.compile(rb"[0-9A-Fa-f]{1,127}\Z")
 #: What stands before a signature within its header.
 SCHEMES = ("sha256=", "v1,")
 
@@ -24,7 +25,10 @@ def redacted(item: Item) -> Item:
     signed = [value for name, value in item.request_headers if name.lower() in SIGNATURES]
     spelled = masking.spelled_out([_bare(part) for value in signed for part in value.split()])
     answered = masking.in_headers(item.response_headers, spelled)
-    body = masking.in_body(item.response_body, spelled, truncated=False)
+    body = masking.in_body(item.response_body, spelled, truncated=item.truncated)
+    if item.truncated:
+        # The cut may have gone through one.
+        body = CUT.sub(b"", body)
     return replace(
         item,
         request_headers=_masked(item.request_headers, SIGNATURES | CREDENTIALS),

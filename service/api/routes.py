@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from service import problems
+from service.answers import LONG
 from service.api import (
     catalogue,
     clients,
@@ -162,12 +163,19 @@ async def _missing(_request: Request) -> Response:
 async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
     request, began = Request(scope, receive), time.monotonic()
     try:
-        response = await handler(request)
-    except Exception as error:
-        response = await problems.answered(request, error)
-    if access.isEnabledFor(logging.INFO):
-        _tell(scope, response, time.monotonic() - began)
-    await response(scope, receive, send)
+        try:
+            response = await handler(request)
+            if len(response.body) > LONG and CALLER in scope:
+                # Until it is sent, which its reader decides.
+                reading.hold(request).more(len(response.body))
+        except Exception as error:
+            response = await problems.answered(request, error)
+        if access.isEnabledFor(logging.INFO):
+            _tell(scope, response, time.monotonic() - began)
+        await response(scope, receive, send)
+    finally:
+        if reading.HOLD in scope:
+            scope[reading.HOLD].end()
 
 
 def _tell(scope: Scope, response: Response, seconds: float) -> None:

@@ -71,7 +71,7 @@ async def listed(request: Request) -> Response:
     doors, scope = doors_of(request), auth.scope(auth.caller(request))
     async with doors.database.transaction() as connection:
         found, total = await doors.orders.listed(connection, scope, webhook=webhook, limit=limit, offset=offset)
-    return writing.page([_shown(each) for each in found], offset=offset, total=total)
+    return await writing.page((_shown(each) for each in found), offset=offset, total=total)
 
 
 async def replace(request: Request) -> Response:

@@ -82,7 +82,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=webhooks.LIMIT, most=webhooks.MOST)
     async with doors_of(request).database.transaction() as connection:
         found, total = await system_webhooks.listed(connection, limit=limit, offset=offset)
-    return writing.page([_webhook(each) for each in found], offset=offset, total=total)
+    return await writing.page((_webhook(each) for each in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
@@ -133,7 +133,7 @@ async def subscribed(request: Request) -> Response:
     webhook = subscriptions.filtered(request)
     async with doors_of(request).database.transaction() as connection:
         found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)
-    return writing.page([_subscription(each) for each in found], offset=offset, total=total)
+    return await writing.page((_subscription(each) for each in found), offset=offset, total=total)
 
 
 async def replace(request: Request) -> Response:

@@ -95,7 +95,7 @@ async def listed(request: Request) -> Response:
     doors, scope = doors_of(request), auth.scope(auth.caller(request))
     async with doors.database.transaction() as connection:
         found, total = await doors.registry.listed(connection, scope, limit=limit, offset=offset)
-    return writing.page([_shown(webhook) for webhook in found], offset=offset, total=total)
+    return await writing.page((_shown(webhook) for webhook in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from uvicorn.server import ServerState
 
 from service import problems
 from service.api import reading
+from service.bodies import Bodies
 from service.connections import Connection
 from service.limits import Limits
 
@@ -52,7 +54,10 @@ class Door:
             Route("/gate", self._gated),
             Route("/health/live", self._living),
         ]
-        return Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
+        app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
+        # All that these paths need of the doors.
+        app.state.doors = SimpleNamespace(bodies=Bodies(len(LARGE), len(LARGE)))
+        return app
 
     async def open(self) -> None:
         config = Config(self._app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.limits import Limits
+from service.connections import Connection
+from service.limits import AHEAD, Limits
 from tests.service.sockets import LARGE, Opened, rest, said, until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02)
@@ -207,3 +208,20 @@ async def test_an_answer_before_the_body(opened: Opened) -> None:
     writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
 
     assert (refused[0], (await said(reader))[0], door.heard) == (401, 200, [b"hi"])
+
+
+async def test_requests_sent_ahead(opened: Opened) -> None:
+    """Of requests that follow each other without waiting so many are kept: those are answered, and the connection ends."""
+    door = await opened(LIMITS)
+    reader, writer = await door.client()
+
+    writer.write(b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n" + (HEAD + b"Content-Length: 2\r\n\r\nhi") * 500)
+    await until(lambda: bool(door.state.tasks))
+    [connection] = door.state.connections
+    assert isinstance(connection, Connection)
+    await until(lambda: len(connection.pipeline) == AHEAD)
+    door.gate.set()
+    answers = [(await said(reader))[0] for _ in range(AHEAD + 1)]
+
+    assert answers == [200] * (AHEAD + 1)
+    assert (await rest(reader), len(door.heard)) == (b"", AHEAD)

@@ -141,6 +141,7 @@ _TRIED: dict[str, Json] = {
 _TRIED_TOO: dict[str, Json] = {
     "reason": text("Ours: what the attempt came to, in words."),
     "erased": flag("Ours: its payload is gone, by age or on request; there where that is so."),
+    "truncated": flag("Ours: the page is full, so headers and bodies are cut; `limit=1` shows them; there where so."),
     "batchId": uuid("The id of the batch."),
     "subject": text("`events.<workspace>.<webhook>`"),
 }
@@ -155,7 +156,6 @@ _STATE: dict[str, Json] = {
     "description": text("The event type; `Batch of 10 events` for a batch."),
 }
 _FAILURE = {"failureId": uuid("What a retry names; there while the delivery has not arrived.")}
-
 SCHEMAS: dict[str, Json] = {
     "WebhookRegistrationInput": taken(
         {"name": _NAME, "destination": _DESTINATION, "secret": _SECRET},

@@ -1,0 +1,204 @@
+"""Bytes of bodies under way: a budget and shares of it, taken before a body is read and given back when its request has ended."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from delivery import history
+from delivery.lifecycle import State
+from service.answers import LONG
+from service.api.writing import TURN
+from service.app import build
+from service.bodies import SMALL, Bodies, Crowded, Hold
+from service.doors import Doors
+from service.limits import Limits
+from service.settings import Settings
+from subscriptions.clients import Role
+from subscriptions.database import Database
+from tests import builders
+from tests.builders import Result
+from tests.clock import Clock
+from tests.service.callers import Callers
+from tests.service.sockets import Door, Opened, said, until
+
+MEGABYTE = 1 << 20
+PATH = "/events/v1beta1/occurrences"
+OCCURRENCE = b'{"apiGroup":"compute-ops","apiVersion":"v1","resourceCollection":"servers","event":"rebooted","data":{}}'
+#: As long as it is announced.
+LONG_BODY = b"[" + OCCURRENCE + b" " * (MEGABYTE - len(OCCURRENCE) - 2) + b"]"
+
+
+@pytest.fixture
+def entrance() -> Settings:
+    """Room for four bodies of a megabyte, two of one client."""
+    return Settings(publish_body_bytes=MEGABYTE, bodies_bytes=4 * MEGABYTE, client_share=0.5)
+
+
+@pytest.fixture
+async def door(opened: Opened, doors: Doors) -> Door:
+    """The API on a socket."""
+    app = build(lambda: pytest.fail("this server runs no lifespan"))
+    app.state.doors = doors
+    return await opened(Limits(connections=50, timeout=60.0, message_bytes=4 * MEGABYTE), app)
+
+
+def head(headers: dict[str, str], framing: str) -> bytes:
+    lines = [f"POST {PATH} HTTP/1.1", "Host: x", framing, *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize("framing", [f"Content-Length: {MEGABYTE}", "Transfer-Encoding: chunked"])
+async def test_bodies_under_way(door: Door, doors: Doors, callers: Callers, framing: str) -> None:
+    """A body that has no room is answered 503 with Retry-After before it is sent; one client's do not crowd another's out."""
+    chunked = "chunked" in framing
+    begun = b"%x\r\n%s\r\n" % (MEGABYTE - 100, LONG_BODY[: MEGABYTE - 100]) if chunked else LONG_BODY[:-100]
+    end = b"64\r\n%s\r\n0\r\n\r\n" % LONG_BODY[-100:] if chunked else LONG_BODY[-100:]
+    greedy = head(await callers.headers(Role.PUBLISHER), framing)
+    other = head(await callers.headers(Role.PUBLISHER), framing)
+
+    async def sending(head: bytes, held: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await door.client()
+        writer.write(head + begun)
+        await until(lambda: doors.bodies.held >= held)
+        return reader, writer
+
+    clients = [await sending(greedy, n * (MEGABYTE - 100)) for n in (1, 2)]
+    refused = []
+    for _ in range(3):
+        reader, writer = await door.client()
+        writer.write(greedy + (begun if chunked else b""))
+        refused.append(await said(reader))
+    clients.append(await sending(other, 3 * (MEGABYTE - 100)))
+    answers = []
+    for reader, writer in clients:
+        writer.write(end)
+        answers.append((await said(reader))[0])
+
+    assert [(status, headers["retry-after"]) for status, headers, _ in refused] == [(503, "2")] * 3
+    assert {each["errorCode"] for _, _, each in refused} == {"HPE_GL_ERROR_SERVICE_UNAVAILABLE"}
+    assert answers == [202] * 3
+    await until(lambda: (doors.bodies.held, len(doors.bodies)) == (0, 0))
+
+
+async def test_who_leaves_gives_back(door: Door, doors: Doors, callers: Callers) -> None:
+    """A client that goes away in the middle of its body holds nothing any more; nor does one whose body is refused."""
+    publisher = head(await callers.headers(Role.PUBLISHER), f"Content-Length: {MEGABYTE}")
+    _, leaving = await door.client()
+    leaving.write(publisher + LONG_BODY[:1000])
+    await until(lambda: doors.bodies.held == MEGABYTE)
+    leaving.transport.abort()
+    await until(lambda: doors.bodies.held == 0)
+
+    reader, writer = await door.client()
+    writer.write(publisher + b"x" * MEGABYTE)
+
+    assert (await said(reader))[0] == 413
+    await until(lambda: doors.bodies.held == 0)
+
+
+async def test_small_bodies_are_not_counted(api: httpx.AsyncClient, doors: Doors, callers: Callers) -> None:
+    """What the number of connections bounds already costs no bookkeeping, and has room in a full house."""
+    doors.bodies.take("others", 2 * MEGABYTE)
+    doors.bodies.take("more others", 2 * MEGABYTE)
+    headers = await callers.headers(Role.PUBLISHER)
+
+    small = await api.post(PATH, content=OCCURRENCE.ljust(SMALL), headers=headers)
+    large = await api.post(PATH, content=OCCURRENCE.ljust(SMALL + 1), headers=headers)
+
+    assert (small.status_code, large.status_code) == (202, 503)
+    assert "Try again in 2 s" in large.json()["message"]
+
+
+def test_the_books() -> None:
+    """Nothing is taken where there is no room; what is taken is given back once."""
+    bodies = Bodies(100, 60)
+    one, other = Hold(bodies, "a"), Hold(bodies, "b")
+
+    one.up_to(40)
+    one.up_to(30)
+    one.more(20)
+    for hold, size in ((one, 1), (other, 41)):
+        with pytest.raises(Crowded):
+            hold.more(size)
+    other.up_to(40)
+    held = bodies.held
+    for hold in (one, one, other):
+        hold.end()
+
+    assert (held, bodies.held, len(bodies)) == (100, 0, 0)
+
+
+@pytest.fixture
+async def recent(
+    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock
+) -> tuple[httpx.AsyncClient, str]:
+    """A webhook with forty deliveries whose bodies and answers have some 120 KB each, and a client that may see them."""
+    hook = await builders.webhook(database, clock)
+    result = Result(
+        state=State.FAILED,
+        status=500,
+        response_headers=json.dumps([["X", "h" * 8000]]).encode(),
+        response_body=b"r" * 60_000,
+    )
+    for number in range(40):
+        event = builders.event(clock, id=f"x-{number}", text="d" * 50_000)
+        await builders.tried(database, clock, event, hook.id, result)
+        clock.now += timedelta(seconds=1)
+    api.headers.update(await callers.headers(Role.SUBSCRIBER, workspace=builders.WORKSPACE))
+    return api, f"/events/v1beta1/webhooks/{hook.id}/recent-deliveries"
+
+
+async def test_a_page_has_an_end(recent: tuple[httpx.AsyncClient, str]) -> None:
+    """A page of recent deliveries shows all, and bodies up to a megabyte: those after it are cut, and can be asked for."""
+    api, path = recent
+
+    page = await api.get(path)
+    items = page.json()["items"]
+    cut = [item for item in items if item.get("truncated")]
+    alone = [(await api.get(path, params={"limit": 1, "offset": n})).json()["items"][0] for n in (0, 20, 39)]
+
+    assert len(items) == 40
+    assert 25 < len(cut) < 40
+    assert items[-len(cut) :] == cut
+    assert len(page.content) < history.WHOLE + 40 * (history.CUT + 2 * history.HEADERS)
+    assert {(len(each["responseBody"]), str(each["requestBody"])) for each in cut} == {(history.CUT, "{}")}
+    assert not any("erased" in each for each in cut)
+    assert [len(each["requestBody"]["text"]) for each in alone] == [50_000] * 3
+    assert [(len(each["responseBody"]), "truncated" in each) for each in alone] == [(60_000, False)] * 3
+
+
+async def test_long_answers_go_in_pieces(recent: tuple[httpx.AsyncClient, str], doors: Doors) -> None:
+    """A long answer is counted until it is sent, and handed over piece by piece; where there is no room it is a 503."""
+    api, path = recent
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = doors
+    sent: list[int] = []
+    held: list[int] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: object) -> None:
+        assert isinstance(message, dict)
+        sent.append(len(message.get("body", b"")))
+        held.append(doors.bodies.held)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"authorization", api.headers["authorization"].encode())],
+    }
+    await app(scope, receive, send)
+
+    doors.bodies.take("others", 2 * MEGABYTE)
+    doors.bodies.take("more others", 2 * MEGABYTE)
+    crowded = await api.get(path)
+
+    assert max(sent) == LONG == TURN
+    assert set(held) == {sum(sent)}
+    assert crowded.status_code == 503
