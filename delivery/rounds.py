@@ -31,7 +31,8 @@ from delivery.tickets import Kind as ErrandKind
 from delivery.wire import causes, parcels
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt, Sender
-from subscriptions.database import AWAY, Database, DatabaseClock, Raw
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import AWAY, Database, Raw
 from subscriptions.errors import HooklakeError
 from subscriptions.registry import Hook
 

@@ -16,7 +16,8 @@ from delivery.ledger import errands, gathered, health, members, owing, retention
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import events, journal, partitions
-from subscriptions.database import Database, DatabaseClock, Raw
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database, Raw
 
 log = logging.getLogger("hooklake.delivery")
 
@@ -56,7 +57,9 @@ class Upkeep:
     async def report(self, name: str, *, slots: int, free: int) -> None:
         """A worker says what it could take; its clock follows the answer."""
         async with self._database.raw() as connection:
-            self._clock.follow(await sweeps.seen(connection, name, slots=slots, free=free, now=self._clock()))
+            asked = self._clock.asking()
+            self._clock.follow(await sweeps.told(connection), asked)
+            await sweeps.seen(connection, name, slots=slots, free=free, now=self._clock())
 
     async def leave(self, name: str) -> None:
         """A worker says that it takes nothing more."""

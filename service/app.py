@@ -37,7 +37,8 @@ from service.quota import Quota
 from service.settings import Settings
 from service.throttle import Throttle
 from subscriptions.access import Access
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.errors import Misconfigured
 from subscriptions.openid import OpenID, Trust
 from subscriptions.orders import Orders

@@ -9,13 +9,16 @@ from contextlib import suppress
 
 from delivery.upkeep import Upkeep
 from subscriptions import schema
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.errors import Unavailable
 
 log = logging.getLogger("hooklake.service")
 
 #: Seconds between two looks at the database's time: a clock that drifts by a second in a day has parted by 0.1 ms.
 INTERVAL = 10.0
+#: Seconds between two looks while it has never told its time: nothing can be stamped before.
+UNTOLD = 1.0
 #: Seconds that a look may take: whoever asks has a time-out of his own, and should be told the reason before it.
 WAIT = 3.0
 
@@ -48,12 +51,13 @@ class Pulse:
         """What keeps this process from serving, as one sentence; None where nothing does."""
         try:
             async with asyncio.timeout(WAIT):
+                asked = self._clock.asking()
                 look = await schema.look(self._database)
         except TimeoutError:
             return f"PostgreSQL does not answer within {WAIT:g} s"
         except Unavailable as error:
             return str(error)
-        self._clock.follow(look.now)
+        self._clock.follow(look.now, asked)
         if look.serves:
             return None
         return (
@@ -62,7 +66,7 @@ class Pulse:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(INTERVAL if self._clock.told else UNTOLD)
             await self._beat()
 
     async def _beat(self) -> None:

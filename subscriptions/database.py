@@ -1,16 +1,15 @@
-"""The one door to PostgreSQL: a pool with bounded waits, and the clock that follows the database's.
+"""The one door to PostgreSQL: a pool with bounded waits.
 
 Which statements are sent is left to the rooms that own tables. Two kinds of connection come from the one pool:
 SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond counts.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -30,8 +29,6 @@ Raw = Any
 
 #: What Unavailable calls it.
 NAME = "PostgreSQL"
-#: Seconds from which the clock takes the best answer, and as many before them.
-SPAN = 10.0
 
 AWAY = (
     OSError,
@@ -151,42 +148,6 @@ async def raw_of(connection: AsyncConnection) -> Raw:
     """The asyncpg connection under a SQLAlchemy transaction: hot statements beside composed ones, in the same transaction."""
     await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with the first statement it sees
     return (await connection.get_raw_connection()).driver_connection
-
-
-class DatabaseClock:
-    """`now` of the database, told by this process's monotonic clock plus an offset that every answer refreshes.
-
-    One clock for all processes (protocol.md, One clock): leases and due times compare across machines. `slept` says that the
-    process's wall clock and monotonic clock have parted by over a second since the last look, as on a laptop that slept.
-
-    An answer that reaches its process late tells a time that has passed: of those of the last seconds the least late counts.
-    Otherwise a process that stood still for a moment would lag behind the others, and its leases would be over too soon.
-    """
-
-    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
-        self._wall = wall
-        self._steady = steady
-        self._base = wall() - steady()
-        self._parted = self._base
-        # The best of the present span, and of the one before it; none before the first answer.
-        self._best = self._former = -math.inf
-        self._since = -math.inf
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self._base + self._steady(), UTC)
-
-    def follow(self, database_now: datetime) -> None:
-        """Takes the database's time, as an answer has just brought it; one that was set back is followed within 20 s."""
-        steady = self._steady()
-        if steady - self._since > SPAN:
-            self._former, self._best, self._since = self._best, -math.inf, steady
-        self._best = max(self._best, database_now.timestamp() - steady)
-        self._base = max(self._former, self._best)
-        self._parted = self._wall() - steady
-
-    def slept(self) -> bool:
-        """Whether to ask the database for its time before the next claim."""
-        return abs((self._wall() - self._steady()) - self._parted) > 1.0
 
 
 def _engine(settings: Settings) -> AsyncEngine:

@@ -22,8 +22,6 @@ LOOK = 0.25
 PAUSE, LONGEST_PAUSE = 1.0, 5.0
 #: Tickets per message, on average, from which a message waits for more, and seconds from the last one until it goes.
 BUSY, GATHER = 6.0, 0.015
-#: Seconds after which a ticket that nobody took is worth nothing: its row has long been due.
-EXPIRES = 60
 
 
 def packed(tickets: Sequence[Ticket]) -> list[list[object]]:
@@ -113,11 +111,11 @@ class Announcer:
         with self._line as line:
             if not tickets:
                 errands = [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)]
-                line.post(schedule.CARRY, errands, expires=EXPIRES)
+                line.post(schedule.CARRY, errands)
             elif not self._held_back(line):
                 self._load += 0.1 * (len(tickets) - self._load)
                 self._sent_at = time.monotonic()
-                line.post(schedule.DELIVER, packed(tickets), expires=EXPIRES)
+                line.post(schedule.DELIVER, packed(tickets))
 
     def _held_back(self, line: Line) -> bool:
         """Whether the broker holds enough tickets; then the rows are left to the sweep, which keeps it from filling."""

@@ -58,13 +58,13 @@ class Line:
             if not kept:
                 channel.close()
 
-    def post(self, task: str, *args: object, expires: float) -> None:
+    def post(self, task: str, *args: object) -> None:
         """Sends one message for a task, with neither routing, results nor the text of its arguments to work out.
 
-        `Celery.send_task` does all that at twice the cost. `expires` is seconds.
+        `Celery.send_task` does all that at twice the cost. It carries no time: what is too old its receiver tells by rows.
         """
         message = self._app.amqp.as_task_v2(
-            str(uuid4()), task, args=args, kwargs={}, expires=expires, argsrepr="", kwargsrepr="", ignore_result=True
+            str(uuid4()), task, args=args, kwargs={}, argsrepr="", kwargsrepr="", ignore_result=True
         )
         self._producer.publish(
             message.body,

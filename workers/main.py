@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from celery import signals
 
 from delivery.settings import Settings as Craft
@@ -20,7 +21,10 @@ from delivery.tickets import Errand, Kind
 from delivery.wire import names
 from subscriptions import logs
 from subscriptions import process as python
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
+from subscriptions.outage import Outage
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 from workers import app as broker
@@ -28,6 +32,7 @@ from workers import consumer, tasks
 from workers.announce import Announcer
 from workers.engine import Engine
 from workers.line import Line
+from workers.presence import Presence
 from workers.resources import DAY, Loop, Resources, open_resources
 from workers.settings import Settings
 from workers.tasks import Process
@@ -55,7 +60,14 @@ def application(environ: Mapping[str, str]) -> Any:
     settings = read(Settings, environ)
     app = broker.make(settings)
     signals.worker_init.connect(lambda **_: _start_or_end(app, settings, environ), weak=False)
+    signals.beat_init.connect(lambda **_: _accompany(read(Ground, environ)), weak=False)
     return app
+
+
+def _accompany(ground: Ground) -> None:
+    """Beat's own look at the database."""
+    alone = msgspec.structs.replace(ground, database_connections=1)
+    Presence(Database(alone, Outage("database")), DatabaseClock()).start()
 
 
 def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
@@ -136,10 +148,11 @@ async def _report(resources: Resources, engine: Engine) -> None:
     look = 0.0
     while True:
         try:
+            # First, for it asks the database what time it is.
+            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.free)
             if not made:
                 await resources.upkeep.make_partitions()
                 made = True
-            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.free)
             if time.monotonic() >= look:
                 await _bar(resources, engine)
                 look = time.monotonic() + (LOOK_BARRED if engine.barred else LOOK)

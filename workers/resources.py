@@ -27,7 +27,8 @@ from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
 from subscriptions import seals
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.events import Naming
 from subscriptions.outage import Outage
 from subscriptions.registry import Registry

@@ -37,14 +37,11 @@ ROUTES = {
 
 
 def beats(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Celery's beat schedule; each message expires with its interval, for the next one does the same."""
+    """Celery's beat schedule: the seconds from one message of a task to the next."""
     every = {
         SWEEP: settings.sweep_interval,
         MEND: settings.mend_interval,
         PARTITION: HOUR,
         PRUNE: HOUR / 4,
     }
-    return {
-        task: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
-        for task, seconds in every.items()
-    }
+    return {task: {"task": task, "schedule": seconds} for task, seconds in every.items()}

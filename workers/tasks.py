@@ -4,8 +4,9 @@ What is done with tickets is left to `engine.py`, what the clock's jobs do to `d
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,6 @@ from workers.resources import Loop, Resources
 
 log = logging.getLogger("hooklake.workers")
 
-#: Seconds that a drain message is worth anything: the next sweep sends another.
-DRAIN_EXPIRES = 2.0
-
 
 @dataclass(kw_only=True)
 class Process:
@@ -37,6 +35,8 @@ class Process:
     line: Line
     #: Seconds that an id is remembered.
     remembered: float
+    #: Held by the sweep that is under way.
+    sweeping: threading.Lock = field(default_factory=threading.Lock)
 
 
 def register(app: Any, process: Process) -> None:
@@ -69,13 +69,18 @@ def carry(process: Process, packed: Sequence[Sequence[Any]]) -> None:
 
 
 def sweep(process: Process, app: Any) -> None:
-    """Counts what is due, and sends drains and errands for it."""
-    with process.line as line:
-        outstanding = line.depth(schedule.DRAINS)
-    swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
-    with process.line as line:
-        for _ in range(swept.drains):
-            line.post(schedule.DRAIN, expires=DRAIN_EXPIRES)
+    """Counts what is due, and sends drains and errands for it; one that comes while another is at it is spent."""
+    if not process.sweeping.acquire(blocking=False):
+        return
+    try:
+        with process.line as line:
+            outstanding = line.depth(schedule.DRAINS)
+        swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
+        with process.line as line:
+            for _ in range(swept.drains):
+                line.post(schedule.DRAIN)
+    finally:
+        process.sweeping.release()
     app.outage.worked()
     if swept.errands:
         process.announcer.announce(swept.errands)

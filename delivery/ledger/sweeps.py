@@ -88,11 +88,15 @@ async def count_due(connection: Raw, *, now: datetime, at_most: int) -> int:
     return int(await connection.fetchval(DUE, now, at_most))
 
 
-async def seen(connection: Raw, name: str, *, slots: int, free: int, now: datetime) -> datetime:
-    """A worker says what it could take; answers the database's time."""
+async def told(connection: Raw) -> datetime:
+    """The database's time."""
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return now
+
+
+async def seen(connection: Raw, name: str, *, slots: int, free: int, now: datetime) -> None:
+    """A worker says what it could take."""
     await connection.execute(SEEN, name, slots, free, now)
-    told: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return told
 
 
 async def unseen(connection: Raw, name: str) -> None:

@@ -27,7 +27,8 @@ from delivery.wire.challenge import Origin
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
 from subscriptions import events, tables
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.events import Event, Naming
 from subscriptions.registry import Registry
 from subscriptions.vault import Vault
@@ -57,7 +58,7 @@ class Told(DatabaseClock):
     def __call__(self) -> datetime:
         return self._told.now
 
-    def follow(self, database_now: datetime) -> None:
+    def follow(self, database_now: datetime, _asked: float | None = None) -> None:
         self.followed.append(database_now)
 
 

@@ -1,12 +1,13 @@
 """Claims by ticket and by name: who may take a row, and what taking does to it (protocol.md, Claim)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from delivery.tickets import Ticket
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
@@ -224,7 +225,8 @@ def test_clock_after_a_sleep() -> None:
     """A process whose wall clock and monotonic clock part by over a second knows that it slept, until it is told the time."""
     wall, steady = [5000.0], [100.0]
     clock = DatabaseClock(wall=lambda: wall[0], steady=lambda: steady[0])
-    before = clock()
+    before = datetime.fromtimestamp(5000.0, UTC)
+    clock.follow(before)
     wall[0] += 3600
     steady[0] += 1
 

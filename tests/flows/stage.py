@@ -5,7 +5,7 @@ What tests do in a workspace is left to `workspaces.py`.
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from deploy.local import Stack
+from deploy.local import Program, Stack, hooklake
 from subscriptions import clients
 from subscriptions.clients import Draft, Role
 from subscriptions.database import Database
@@ -83,7 +83,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncIterator[Stage]:
+async def running(
+    receiver: Receiver,
+    settings: Mapping[str, str],
+    *,
+    program: Callable[[Mapping[str, str]], Program] = hooklake,
+) -> AsyncIterator[Stage]:
     """A stage whose stack has `settings` on top of the shortened ones; its data go with it.
 
     Raises AssertionError at the end where its processes wrote a secret into a file or a row.
@@ -91,7 +96,7 @@ async def running(receiver: Receiver, settings: Mapping[str, str]) -> AsyncItera
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOOKLAKE_")}
     environ = {**inherited, **SETTINGS, **settings, "HOOKLAKE_CA_BUNDLE": receiver.ca}
     with canaries.directory() as directory:
-        stack = Stack(data_dir=directory, port=0, environ=environ, say=_say)
+        stack = Stack(data_dir=directory, port=0, environ=environ, say=_say, program=program)
         try:
             await stack.start()
             database = Database(read(Settings, stack.environ))

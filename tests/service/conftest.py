@@ -23,7 +23,8 @@ from service.doors import Doors
 from service.limits import Limits
 from service.settings import Settings
 from subscriptions import catalogue
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.settings import Settings as Ground
 from subscriptions.vault import Vault
 from tests import canaries
@@ -97,6 +98,7 @@ async def doors(
     """Doors over this test's database, which knows the documented event types."""
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
     told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
+    told.follow(clock.now)
     base = Base(
         database=database,
         clock=told,

@@ -10,7 +10,8 @@ from delivery.upkeep import Upkeep
 from service.doors import Doors
 from service.pulse import Pulse
 from subscriptions import schema
-from subscriptions.database import Database, DatabaseClock
+from subscriptions.clock import DatabaseClock
+from subscriptions.database import Database
 from subscriptions.settings import Settings
 from tests.conftest import VAULT_KEYS
 

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import make_url, text
 
 from deploy.stores import free_port
-from subscriptions.database import SPAN, Database, DatabaseClock
+from subscriptions.database import Database
 from subscriptions.errors import Unavailable
 from subscriptions.outage import Outage
 from subscriptions.settings import Settings
@@ -194,19 +193,3 @@ async def test_standstill_in_a_transaction(database: Database, database_url: str
     await door.close()
 
     assert free == 3
-
-
-def test_late_answers() -> None:
-    """A time that was told late does not set the clock back, one that is ahead sets it at once, one set back in a while."""
-    told, steady = datetime(2026, 5, 4, tzinfo=UTC), [100.0]
-    clock = DatabaseClock(wall=lambda: 0.0, steady=lambda: steady[0])
-    clock.follow(told)
-    behind: list[float] = []
-    # A stop of six seconds after the answer was given; an answer in time; a clock that was put ahead by a minute, and back.
-    for passed, offset in ((6.0, -6.0), (1.0, 0.0), (1.0, 60.0), (1.0, 0.0), (SPAN, 0.0), (SPAN + 1, 0.0)):
-        steady[0] += passed
-        told += timedelta(seconds=passed)
-        clock.follow(told + timedelta(seconds=offset))
-        behind.append((clock() - told).total_seconds())
-
-    assert behind == [0.0, 0.0, 60.0, 60.0, 60.0, 0.0]

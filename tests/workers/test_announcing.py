@@ -73,7 +73,7 @@ def test_broker_away() -> None:
 
 
 def test_payload(broker_url: str, redis: Any) -> None:
-    """A ticket's message carries its keys and its fence, and nothing else of the delivery."""
+    """A ticket's message carries its keys and its fence, nothing else of the delivery, and no time for clocks to disagree on."""
     announcing = announcer(broker_url)
     [ticket] = given = tickets(1)
     announcing.announce(given)
@@ -83,4 +83,6 @@ def test_payload(broker_url: str, redis: Any) -> None:
 
     [message] = redis.lrange(schedule.TICKETS, 0, -1)
     arguments, *_ = json.loads(base64.b64decode(json.loads(message)["body"]))
+    headers = json.loads(message)["headers"]
     assert arguments == [[[ticket.event.hex, ticket.webhook.hex, 0, 0]]]
+    assert (headers["expires"], headers["eta"]) == (None, None)

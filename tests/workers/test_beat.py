@@ -1,7 +1,9 @@
 """The clock over a real Redis: what it sends, and how often it asks what is due."""
 
+import json
 import time
 
+import pytest
 from redis import Redis
 
 from workers import app as broker
@@ -29,9 +31,12 @@ def test_asks_when_something_is_due(broker_url: str) -> None:
     assert asked < 100
 
 
-def test_nobody_takes_its_messages(broker_url: str) -> None:
-    """No more than twenty of its messages wait."""
+def test_nobody_takes_its_messages(broker_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """No more than twenty of its messages wait, without a time after which they count for nothing; it tells so, once."""
     ticked(broker_url, WAITING * 2)
 
     with Redis.from_url(broker_url) as redis:
-        assert redis.llen(schedule.CLOCK) == WAITING
+        waiting = redis.lrange(schedule.CLOCK, 0, -1)
+    assert len(waiting) == WAITING
+    assert {json.loads(message)["headers"]["expires"] for message in waiting} == {None}
+    assert sum("beat.unheard" in record.getMessage() for record in caplog.records) == 1
