@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from delivery import moves
-from delivery.handshake import DestinationResponse, Handshake
+from delivery.handshake import DestinationResponse, Handshake, Shaken
 from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Result, Status, sendable
 from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
@@ -23,7 +23,7 @@ from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
 from subscriptions import database, webhooks
-from subscriptions.database import Clock, Connection, Database, Raw
+from subscriptions.database import Clock, Connection, Database, Raw, repeating
 from subscriptions.errors import Issue, Refused
 from subscriptions.registry import Registry
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
@@ -135,19 +135,24 @@ class Greeting:
             await self._introduce(raw, asked.workspace_id, now)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
         shaken = await self._handshake.shake(hook)
-        nudges: list[Nudge] = []
-        async with self._tools.database.transaction() as connection:
-            raw = await database.raw_of(connection)
-            standing = await health.lock(raw, webhook_id)
-            nudges.extend(await grants.grant(raw, (webhook_id, asked.epoch), shaken.terms, now=self._tools.clock()))
-            if standing is not None and standing.epoch == asked.epoch and self._may_tell(standing):
-                nudges.extend(await self._told(raw, webhook_id, standing, shaken.proof))
-            await brakes.end_verification(raw, webhook_id, fence)
-            webhook = await self._tools.registry.find(connection, workspace_id, webhook_id)
-        self._tools.announce(nudges)
+        webhook = await self._verified(asked, shaken, fence)
         answered = shaken.response.status_code
         log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, answered)
         return webhook, shaken.response
+
+    @repeating
+    async def _verified(self, asked: Webhook, shaken: Shaken, fence: int) -> Webhook:
+        nudges: list[Nudge] = []
+        async with self._tools.database.transaction() as connection:
+            raw = await database.raw_of(connection)
+            standing = await health.lock(raw, asked.id)
+            nudges.extend(await grants.grant(raw, (asked.id, asked.epoch), shaken.terms, now=self._tools.clock()))
+            if standing is not None and standing.epoch == asked.epoch and self._may_tell(standing):
+                nudges.extend(await self._told(raw, asked.id, standing, shaken.proof))
+            await brakes.end_verification(raw, asked.id, fence)
+            webhook = await self._tools.registry.find(connection, asked.workspace_id, asked.id)
+        self._tools.announce(nudges)
+        return webhook
 
     async def greet(self, errand: Errand, probe: Callable[[UUID], Awaitable[bool | None]]) -> None:
         """One try of a challenge that is due, a probe or a heartbeat; `probe` tries an owed delivery where challenges are off."""
@@ -171,6 +176,7 @@ class Greeting:
             shaken = await self._handshake.shake(hook)
             await self._conclude(carried, shaken.proof, shaken.terms)
 
+    @repeating
     async def _beaten(self, carried: Carried, terms: Terms) -> None:
         """What a heartbeat came to: the terms hold from now on, and the next one is due."""
         now = self._tools.clock()
@@ -180,6 +186,7 @@ class Greeting:
         self._tools.announce(nudges)
         log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
 
+    @repeating
     async def _conclude(self, carried: Carried, proof: Verified | Unverified | None, terms: Terms) -> None:
         """What a challenge's try came to: the status moves, or the next try is due; None: there was nothing to probe with."""
         now = self._tools.clock()
@@ -232,7 +239,7 @@ class Greeting:
         def judge(of: Health) -> Health:
             return replace(breaker.after(of, [failed], rules=self._rules, now=now), state_reason=proof.reason)
 
-        await tallies.tally(connection, (webhook_id, standing.epoch), judge, now=now, rules=self._rules)
+        await tallies.tally(connection, (webhook_id, standing.epoch), judge, tallies.Terms(now=now, rules=self._rules))
         return ()
 
     async def _settle(

@@ -20,7 +20,7 @@ from delivery.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Nudge
 from subscriptions import events, journal, partitions
-from subscriptions.database import NAME, Clock, Database, Raw
+from subscriptions.database import NAME, Clock, Database, Raw, repeating
 from subscriptions.errors import Conflicting, Issue, Unavailable
 from subscriptions.events import Event
 
@@ -168,20 +168,17 @@ class Intake:
             # One of them cannot be stored, and it is not known which: each by itself, with the ids it already has.
             log.warning("intake.split requests=%d cause=%r", len(group), error)
             for request in group:
-                request.receipts, request.refusal = [], None
                 await self._commit([request])
 
     async def _write(self, group: list[Request]) -> None:
         """One transaction, made again once if the partition for it did not exist."""
         try:
-            nudges = await self._transact(group)
+            nudges = await self._anew(group)
         except asyncpg.CheckViolationError:
             days = {events.key_time(event.key).date() for request in group for event in request.events}
             async with self._database.raw() as connection:
                 await partitions.make(connection, owing.PARTITIONED, sorted(days))
-            for request in group:
-                request.receipts, request.refusal = [], None
-            nudges = await self._transact(group)
+            nudges = await self._anew(group)
         for request in group:
             if request.done.done():  # the caller went away; what was accepted stays accepted
                 continue
@@ -196,6 +193,12 @@ class Intake:
         if self._undecided:
             undecided, self._undecided = self._undecided, set()
             await self._exhausted.tell(undecided)
+
+    @repeating
+    async def _anew(self, group: list[Request]) -> Sequence[Nudge]:
+        for request in group:
+            request.receipts, request.refusal = [], None
+        return await self._transact(group)
 
     async def _transact(self, group: list[Request]) -> Sequence[Nudge]:
         now = self._clock()

@@ -22,7 +22,7 @@ from delivery.ledger.owing import Way
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
 from subscriptions import attributes, events, partitions
-from subscriptions.database import Clock, Database
+from subscriptions.database import Clock, Database, repeating
 from subscriptions.events import Event, Naming, Occurrence
 
 log = logging.getLogger("hooklake.delivery")
@@ -66,8 +66,12 @@ class Jobs:
             return
         async with self._database.raw() as connection:
             carried = await errands.claim(connection, errand, now=self._clock(), lease=LEASE)
-        if carried is None:
-            return
+        if carried is not None:
+            await self._carry(carried)
+
+    @repeating
+    async def _carry(self, carried: Carried) -> None:
+        """All of it may be done twice: what was done is found done."""
         match carried.kind, carried.kind is Kind.JOB and carried.row["kind"]:
             case Kind.SPREAD, _:
                 await self._spread(carried)
@@ -110,6 +114,7 @@ class Jobs:
                 await self._exhausted.tell(spread.exhausted)
             after = spread.after
 
+    @repeating
     async def _close_batches(self, webhook: UUID) -> None:
         """Closes parcel after parcel while there is one to close; each is announced as a delivery is."""
         while True:

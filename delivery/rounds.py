@@ -5,34 +5,30 @@ How many run at once, and for how long outcomes wait to be written together, is 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from uuid import UUID
 
-import asyncpg
-
-from delivery import addresses, lifecycle
-from delivery.endings import Ended, Held, by_webhook, record_of, tell
+from delivery import addresses
+from delivery.endings import Ended, Held, record_of, tell
 from delivery.judgement import breaker, outcome, retry
-from delivery.judgement.breaker import Health, Result
+from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Kind, Outcome
 from delivery.judgement.retry import Progress, Schedule
-from delivery.ledger import claims, drains, members, paces, parking, records, tallies
+from delivery.ledger import claims, drains, paces, parking, records
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.claims import Claim
 from delivery.ledger.drains import Room, Shares
-from delivery.ledger.records import Record, Written
 from delivery.lifecycle import State
+from delivery.recording import Recording
 from delivery.settings import Settings
 from delivery.tickets import Errand, Ticket
-from delivery.tickets import Kind as ErrandKind
 from delivery.wire import causes, parcels
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions.clock import DatabaseClock
-from subscriptions.database import AWAY, Database, Raw
+from subscriptions.database import Database, Raw
 from subscriptions.errors import HooklakeError
 from subscriptions.registry import Hook
 
@@ -75,7 +71,7 @@ class Rounds:
         settings = self.tools.settings
         self._lease = settings.delivery_timeout + settings.lease_margin
         self._deadline = timedelta(seconds=settings.delivery_timeout)
-        self._rules = breaker.rules(settings)
+        self._recording = Recording(self.tools.database, self.tools.clock, breaker.rules(settings))
         self._schedule = Schedule(
             delays=settings.retry_delays,
             window=settings.retry_window,
@@ -177,24 +173,12 @@ class Rounds:
         return ended
 
     async def record(self, ended: Sequence[Ended]) -> list[Errand]:
-        """Writes outcomes of different deliveries together, then tells the webhooks' health; answers notices to announce.
+        """As `Recording.record`."""
+        return await self._recording.record(ended)
 
-        Raises Unavailable, with nothing written that may not be written again.
-        """
-        now = self.tools.clock()
-        async with self.tools.database.raw() as connection:
-            batches = {each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)}
-            notices = await self._write(connection, [each.record for each in ended], batches, now)
-            parked = {each.record.webhook for each in ended if each.record.state is State.PARKED}
-            await parking.look_again(connection, parked, now=now)
-            for of, results in by_webhook(ended).items():
-                judge = partial(self._after, results, now)
-                moved = await tallies.tally(connection, of, judge, now=now, rules=self._rules)
-                if moved is not None and moved[0].status is not moved[1].status:
-                    before, after = moved
-                    statuses = (before.status, after.status, after.state_reason)
-                    log.info("webhook.moved webhook=%s from=%s to=%s reason=%r", of[0], *statuses)
-        return [Errand(kind=ErrandKind.JOB, key=key, fence=0) for key in notices]
+    async def judge(self) -> None:
+        """As `Recording.judge`."""
+        await self._recording.judge()
 
     async def _now(self, connection: Raw) -> datetime:
         if self.tools.clock.slept():
@@ -247,25 +231,6 @@ class Rounds:
         asked = [value for name, value in answer.headers if name.lower() == "retry-after"]
         return outcome.of_reply(answer.status, asked, policy=policy, now=now)
 
-    def _after(self, results: Sequence[Result], now: datetime, health: Health) -> Health:
-        return breaker.after(health, results, rules=self._rules, now=now)
-
-    async def _write(self, connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> list[UUID]:
-        """Together; where that fails on data, one by one; what still fails, without its answer (protocol.md, Record)."""
-        try:
-            result = await _put(connection, written, batches, now)
-        except asyncpg.PostgresError as error:
-            if isinstance(error, AWAY):
-                raise
-            if len(written) > 1:
-                log.warning("records.split records=%d cause=%r", len(written), error)
-                return [key for each in written for key in await self._write(connection, [each], batches, now)]
-            log.error("record.bare event=%s webhook=%s cause=%r", written[0].event, written[0].webhook, error)
-            result = await _put(connection, [records.bare(written[0], type(error).__name__)], batches, now)
-        if result.told is not None:
-            self.tools.clock.follow(result.told)
-        return result.notices
-
     def _erased(self, held: Held) -> Ended:
         came_to = Outcome(
             kind=Kind.FINAL, status=None, retry_after=None, reason="its payload was erased", disables=False
@@ -281,13 +246,3 @@ class Rounds:
             matters=False,
             answered=True,
         )
-
-
-async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> Written:
-    """Batches that ended, and their members with them: what parts the two is found by the slow sweep at the earliest."""
-    if not any(record.event in batches for record in written):
-        return await records.write(connection, written, now=now)
-    async with connection.transaction():
-        result = await records.write(connection, written, now=now)
-        await members.settle(connection, [event for event, *_ in result.applied if event in batches])
-    return result

@@ -114,7 +114,7 @@ class Upkeep:
         before = now - timedelta(seconds=self._settings.failure_window)
         for of in await sweeps.left_calm(connection, before=before):
             judge = lambda standing: breaker.calm(standing, rules=self._rules, now=now)  # noqa: E731
-            await tallies.tally(connection, of, judge, now=now, rules=self._rules)
+            await tallies.tally(connection, of, judge, tallies.Terms(now=now, rules=self._rules))
 
     async def make_partitions(self) -> None:
         """Partitions from yesterday's to those of a week ahead; every process also does this at its start."""

@@ -11,7 +11,7 @@ from deploy.home import CannotStart
 from service.app import Configuration
 from service.cli import known
 from service.settings import Settings as Service
-from subscriptions import logs
+from subscriptions import database_url, logs
 from subscriptions.errors import HooklakeError
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read, unknown
@@ -38,6 +38,7 @@ def check(environ: Mapping[str, str]) -> list[str]:
         )
         Vault.parse(configuration.ground.vault_keys)
         Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+        database_url.parse(configuration.ground.database_url)
         broker.make(carriers)
     except HooklakeError as error:
         raise CannotStart(f"{error}.") from None

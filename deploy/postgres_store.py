@@ -22,6 +22,8 @@ import asyncpg
 from deploy import home, orphans
 from deploy.home import CannotStart
 from deploy.supervisor import Part
+from subscriptions.database_url import parse
+from subscriptions.sessions import Dialler, Session
 
 #: The role that owns everything, and the database.
 NAME = "hooklake"
@@ -94,7 +96,7 @@ class Cluster:
     async def accepts(self) -> bool:
         """Whether the server takes connections."""
         try:
-            connection = await asyncpg.connect(self.url("postgres"), ssl=False, timeout=2)
+            connection = await self._session(2)
             await connection.close(timeout=2)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return False
@@ -102,12 +104,16 @@ class Cluster:
 
     async def make_database(self) -> None:
         """Makes the database `hooklake` where it is missing."""
-        connection = await asyncpg.connect(self.url("postgres"), ssl=False, timeout=10)
+        connection = await self._session(10)
         try:
             if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", NAME):
                 await connection.execute(f"CREATE DATABASE {NAME}")
         finally:
             await connection.close(timeout=5)
+
+    async def _session(self, wait: float) -> Session:
+        """As our processes dial: what psql is told by the environment counts for nothing."""
+        return await Dialler(parse(self.url("postgres") + "?sslmode=disable"), wait=wait, pooling="none").dial()
 
 
 def find(data: Path, *, wheel: Path | None, path: str | None) -> Path:

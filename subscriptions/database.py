@@ -1,24 +1,30 @@
 """The one door to PostgreSQL: a pool with bounded waits.
 
-Which statements are sent is left to the rooms that own tables. Two kinds of connection come from the one pool:
-SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond counts.
+Which statements are sent is left to the rooms that own tables, how a connection is made and set to `sessions.py`. Two kinds
+come from the one pool: SQLAlchemy's for statements that are composed, asyncpg's own for the hot ones, where every microsecond
+counts.
 """
 
 import asyncio
+import functools
+import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
-from sqlalchemy import event, exc, make_url
+from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
-from subscriptions.errors import Misconfigured, Unavailable
+from subscriptions import database_url
+from subscriptions.errors import Contended, Unavailable
 from subscriptions.outage import Outage
+from subscriptions.sessions import CONTENDED, TIMES, Dialler
 from subscriptions.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -26,9 +32,13 @@ Clock = Callable[[], datetime]
 Connection = AsyncConnection
 #: asyncpg publishes no types; what comes from it is named once, here.
 Raw = Any
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What Unavailable calls it.
 NAME = "PostgreSQL"
+#: Seconds that pass before a transaction is made again, at most; as much more before each that follows.
+PAUSE = 0.05
 
 AWAY = (
     OSError,
@@ -56,6 +66,41 @@ _waiting: ContextVar[asyncio.Timeout] = ContextVar("waiting")
 BROKEN = (*AWAY, asyncio.CancelledError)
 
 
+@dataclass
+class _Work:
+    """What is made again as a whole, or not."""
+
+    committed: bool = False
+
+
+_work: ContextVar[_Work] = ContextVar("work", default=_Work())  # noqa: B039  the one of all who make nothing again
+
+
+def repeating(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Makes the function again while it is Contended, at most `TIMES`, unless a transaction of it has been committed.
+
+    What it does beside its transaction has to follow the commit.
+    """
+
+    @functools.wraps(function)
+    async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        for n in range(1, TIMES):
+            work = _Work()
+            before = _work.set(work)
+            try:
+                return await function(*args, **kwargs)
+            except Contended:
+                if work.committed:
+                    raise
+            finally:
+                _work.reset(before)
+            # At random, or those who clashed would do so again.
+            await asyncio.sleep(random.uniform(0, PAUSE * n))
+        return await function(*args, **kwargs)
+
+    return repeated
+
+
 class Database:
     """A pool of connections; opened lazily, so that a process starts (and says so) while PostgreSQL is away."""
 
@@ -77,6 +122,10 @@ class Database:
                 finally:
                     _waiting.reset(before)
         except Exception as error:
+            if _under(error, CONTENDED) is not None:
+                raise Contended(
+                    NAME, f"others are in the way of this transaction: {_under(error, CONTENDED)}"
+                ) from error
             cause = _away(error)
             if cause is None:
                 raise
@@ -106,6 +155,7 @@ class Database:
             try:
                 yield connection
                 await transaction.commit()
+                _work.get().committed = True
             except BROKEN:
                 await connection.invalidate()
                 raise
@@ -151,40 +201,17 @@ async def raw_of(connection: AsyncConnection) -> Raw:
 
 
 def _engine(settings: Settings) -> AsyncEngine:
-    try:
-        url = make_url(settings.database_url)
-    except exc.ArgumentError:
-        raise Misconfigured(
-            "HOOKLAKE_DATABASE_URL is not of the form postgresql://user:password@host:port/name"
-        ) from None
-    if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise Misconfigured(f"HOOKLAKE_DATABASE_URL names {url.get_backend_name()}; Hooklake stands on PostgreSQL")
-    wait = settings.database_wait
+    address = database_url.parse(settings.database_url)
+    dialler = Dialler(address, wait=settings.database_wait, pooling=settings.database_pooling)
     engine = create_async_engine(
-        url.set(drivername="postgresql+asyncpg"),
+        "postgresql+asyncpg://",
+        async_creator=dialler.dial,
         pool_size=settings.database_connections,
         max_overflow=0,
-        pool_timeout=wait,
+        pool_timeout=settings.database_wait,
         # An error's text ends in logs, and is no place for what was to be written.
         hide_parameters=True,
-        connect_args={
-            "timeout": wait,
-            "command_timeout": wait * 4,
-            "server_settings": {
-                "application_name": "hooklake",
-                "jit": "off",
-                "timezone": "UTC",
-                # Nothing of ours waits for anything but the database in a transaction: a process that stands still in one,
-                # or is cut off, shall not keep its locks from the others for longer than they wait.
-                "idle_in_transaction_session_timeout": str(int(wait * 1000)),
-                # Every statement has its index, and is planned once: a partition that was empty at breakfast would
-                # otherwise be read whole at noon, and planning costs more than running.
-                "plan_cache_mode": "force_generic_plan",
-                "enable_seqscan": "off",
-                "enable_hashjoin": "off",
-                "enable_mergejoin": "off",
-            },
-        },
+        connect_args=dict(dialler.driver()),
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
@@ -198,10 +225,16 @@ def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
 
 def _away(error: Exception) -> str | None:
     """Why PostgreSQL does not serve, in words; None where the error says something else."""
-    if isinstance(error, AWAY):
-        return _cause(error)
+    found = _under(error, AWAY)
+    return None if found is None else _cause(found)
+
+
+def _under(error: Exception, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
+    """The error, or what the driver said beneath it, if it is of these kinds."""
+    if isinstance(error, kinds):
+        return error
     under = getattr(getattr(error, "orig", None), "__cause__", None)
-    return _cause(under) if isinstance(under, AWAY) else None
+    return under if isinstance(under, kinds) else None
 
 
 def _cause(error: BaseException) -> str:

@@ -76,6 +76,10 @@ class Unavailable(HooklakeError):
         self.cause = cause
 
 
+class Contended(Unavailable):
+    """Others held what a transaction needs, or clashed with it: nothing was changed, and made again it will go through."""
+
+
 class TooSoon(HooklakeError):
     """Whoever asks has to wait: there is a limit in time, which the message names; nothing was changed."""
 

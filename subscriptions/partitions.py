@@ -104,5 +104,10 @@ async def kept(connection: Raw, table: str) -> list[date]:
 
 
 async def _present(connection: Raw, names: Sequence[str]) -> set[str]:
-    rows = await connection.fetch("SELECT relname FROM pg_class WHERE relname = ANY($1::text[])", list(names))
+    # Where our tables are: another schema may hold a Hooklake of its own.
+    rows = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relname = ANY($1::text[]) "
+        "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+        list(names),
+    )
     return {row["relname"] for row in rows}

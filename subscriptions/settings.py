@@ -39,8 +39,10 @@ S = TypeVar("S", bound=msgspec.Struct)
 class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; in the environment `90`, `90s`, `15m`, `12h` and `3d` all work."""
 
-    #: `postgresql://user:password@host:port/name`; one database for all processes.
+    #: `postgresql://user:password@host:port/name?sslmode=verify-full`: PostgreSQL's connection URI (`database_url.py`).
     database_url: str
+    #: What stands between: nothing, or a pooler such as PgBouncer in this mode.
+    database_pooling: Literal["none", "session", "transaction"] = "none"
     #: Connections that one process may hold at once.
     database_connections: int = 10
     #: The longest wait for a connection or an answer from the database before the caller is told it is away.

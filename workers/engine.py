@@ -43,7 +43,7 @@ class Engine:
         self._rounds = rounds
         self._settings = settings
         self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
-        self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window)
+        self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window, judge=rounds.judge)
         self._freed = asyncio.Event()
         self._room = asyncio.Event()
         self._trying: dict[asyncio.Task[bool | None], Held] = {}

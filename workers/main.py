@@ -6,6 +6,7 @@ Everything is read from the environment here, and handed on; what the process do
 import asyncio
 import logging
 import os
+import secrets
 import socket
 import sys
 import time
@@ -41,6 +42,8 @@ log = logging.getLogger("hooklake.workers")
 
 #: Threads that take messages: each only hands over to the loop, and waits for admission.
 THREADS = 8
+#: This process, as no other is called: in containers all are process 1, and of one host where they share its network.
+NAME = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 #: Seconds between two reports of a worker's free slots.
 REPORT = 1.0
 #: Seconds between two looks for secrets that this process cannot unseal, and while there are some.
@@ -136,7 +139,7 @@ async def _engine(resources: Resources, settings: Settings) -> Engine:
 async def _stop(process: Process, grace: float) -> None:
     await process.engine.close(grace)
     try:
-        await process.resources.upkeep.leave(_name())
+        await process.resources.upkeep.leave(NAME)
     except Unavailable as error:
         log.info("worker.left_silently cause=%s", error)
     await process.resources.close()
@@ -149,7 +152,7 @@ async def _report(resources: Resources, engine: Engine) -> None:
     while True:
         try:
             # First, for it asks the database what time it is.
-            await resources.upkeep.report(_name(), slots=engine.lanes.slots, free=engine.free)
+            await resources.upkeep.report(NAME, slots=engine.lanes.slots, free=engine.free)
             if not made:
                 await resources.upkeep.make_partitions()
                 made = True
@@ -176,10 +179,6 @@ async def _bar(resources: Resources, engine: Engine) -> None:
     elif engine.barred and not barred and engine.barred is not UNASKED:
         log.info("worker.unbarred")
     engine.barred = barred
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _logging(environ: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Recording: outcomes wait a few tens of milliseconds for one another, and are kept while the database is away.
 
-What is written is left to `delivery/rounds.py`.
+What is written is left to `delivery/recording.py`.
 """
 
 import asyncio
@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from delivery.endings import Ended
+from delivery.recording import HeldUp
 from delivery.tickets import Errand
-from subscriptions.errors import Unavailable
+from subscriptions.errors import Contended, Unavailable
 
 log = logging.getLogger("hooklake.workers")
 
@@ -21,17 +22,29 @@ BATCH = 500
 PAUSE, LONGEST_PAUSE = 0.2, 1.0
 
 Write = Callable[[Sequence[Ended]], Awaitable[list[Errand]]]
+Judge = Callable[[], Awaitable[None]]
+#: An outcome, and what is done once it is written.
+Waiting = tuple[Ended, "asyncio.Future[None]"]
 
 
 class Recorder:
     """Collects outcomes of one process; `record` returns when the outcome is written."""
 
-    def __init__(self, write: Write, carry: Callable[[Errand], None], *, window: float) -> None:
+    def __init__(
+        self, write: Write, carry: Callable[[Errand], None], *, window: float, judge: Judge | None = None
+    ) -> None:
+        """`write` may leave some to be written later (HeldUp); `judge` tells webhooks what `write` could not tell them."""
         self._write = write
+        self._judge = judge
         self._carry = carry
         self._window = window
-        self._waiting: list[tuple[Ended, asyncio.Future[None]]] = []
+        self._waiting: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
+        #: Outcomes whose rows others hold.
+        self._held_up: list[Waiting] = []
+        self._insisting: asyncio.Task[None] | None = None
+        #: Webhooks may not have been told all.
+        self._untold = False
         #: True while outcomes wait for the database to come back.
         self.kept = False
 
@@ -45,9 +58,10 @@ class Recorder:
 
     async def close(self, wait: float) -> None:
         """Waits up to `wait` seconds until what it has is written; while the database is away that is given up."""
-        if self._writing is None:
+        under_way = [task for task in (self._writing, self._insisting) if task is not None]
+        if not under_way:
             return
-        _, late = await asyncio.wait([self._writing], timeout=wait)
+        _, late = await asyncio.wait(under_way, timeout=wait)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -57,18 +71,50 @@ class Recorder:
             while self._waiting:
                 await asyncio.sleep(self._window)
                 batch = self._next_batch()
-                await self._write_kept([ended for ended, _ in batch])
-                for _, written in batch:
-                    if not written.done():
-                        written.set_result(None)
+                await self._write_down(batch)
         finally:
             self._writing = None
 
-    def _next_batch(self) -> list[tuple[Ended, "asyncio.Future[None]"]]:
+    async def _write_down(self, batch: list[Waiting]) -> None:
+        """Whoever waits for what is written goes on; what others hold up is insisted on, beside what is written meanwhile."""
+        left = await self._write_kept([ended for ended, _ in batch])
+        rest = {id(ended) for ended in left or ()}
+        for ended, written in batch:
+            if id(ended) in rest:
+                self._held_up.append((ended, written))
+            elif not written.done():
+                written.set_result(None)
+        if left is not None:
+            self._untold = True
+            if self._insisting is None:
+                self._insisting = asyncio.create_task(self._insist())
+
+    async def _insist(self) -> None:
+        """Stands in line for rows that others hold, so as to be the next who has them: before a lapsed lease is claimed."""
+        try:
+            while self._held_up or self._untold:
+                self._untold = False
+                batch, self._held_up = self._held_up[:BATCH], self._held_up[BATCH:]
+                await asyncio.gather(self._write_down(batch), self._tell())
+        finally:
+            self._insisting = None
+
+    async def _tell(self) -> None:
+        if self._judge is None:
+            return
+        try:
+            await self._judge()
+        except Contended:
+            self._untold = True
+        except Unavailable:
+            self._untold = True
+            await asyncio.sleep(PAUSE)
+
+    def _next_batch(self) -> list[Waiting]:
         """Different deliveries only: of two outcomes of one delivery, the order of writing decides."""
         seen: set[tuple[UUID, UUID, int]] = set()
-        batch: list[tuple[Ended, asyncio.Future[None]]] = []
-        rest: list[tuple[Ended, asyncio.Future[None]]] = []
+        batch: list[Waiting] = []
+        rest: list[Waiting] = []
         for each in self._waiting:
             record = each[0].record
             key = (record.event, record.webhook, record.round)
@@ -80,12 +126,13 @@ class Recorder:
         self._waiting = rest
         return batch
 
-    async def _write_kept(self, batch: list[Ended]) -> None:
+    async def _write_kept(self, batch: list[Ended]) -> Sequence[Ended] | None:
+        """Answers what others hold up; None where they hold up nothing, not even a webhook that is to be told."""
         pause = 0.0
-        while True:
+        left: Sequence[Ended] | None = None
+        while batch:
             try:
-                for errand in await self._write(batch):
-                    self._carry(errand)
+                left = await self._write_free(batch)
             except Unavailable as error:
                 self.kept = True
                 if not pause:
@@ -96,9 +143,22 @@ class Recorder:
                 # Their leases lapse, and the tries count as lost: worse than a record, better than a stopped process.
                 log.error("records.failed outcomes=%d", len(batch), exc_info=error)
                 self.kept = False
-                return
+                return None
             else:
                 self.kept = False
                 if pause:
                     log.info("records.resumed")
-                return
+                return left
+        return None
+
+    async def _write_free(self, batch: list[Ended]) -> Sequence[Ended] | None:
+        try:
+            errands: Sequence[Errand] = await self._write(batch)
+            left: Sequence[Ended] | None = None
+        except HeldUp as held_up:
+            errands, left = held_up.errands, held_up.left
+        except Contended:
+            errands, left = (), batch
+        for errand in errands:
+            self._carry(errand)
+        return left

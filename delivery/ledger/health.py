@@ -65,9 +65,9 @@ class Standing:
     challenge_request_enabled: bool
 
 
-async def lock(connection: Raw, webhook: UUID) -> Standing | None:
-    """Locks the webhook's row for this transaction; None where it is deleted."""
-    row = await connection.fetchrow(LOCK, webhook)
+async def lock(connection: Raw, webhook: UUID, *, patient: bool = True) -> Standing | None:
+    """Locks the webhook's row for this transaction; None where it is deleted or, for the impatient, locked by others."""
+    row = await connection.fetchrow(LOCK if patient else LOCK + "SKIP LOCKED", webhook)
     if row is None:
         return None
     health = Health(

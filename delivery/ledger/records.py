@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from delivery.ledger.days import by_day, on_day
 from delivery.lifecycle import State
 from subscriptions.database import Raw
+from subscriptions.partitions import name_of
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,26 @@ def bare(record: Record, why: str) -> Record:
         response_headers=None,
         response_body=None,
     )
+
+
+KEYS = "unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[]) AS o (event, webhook, round, fence)"
+THERE = f"""
+SELECT o.* FROM {KEYS} JOIN {{deliveries}} d ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
+"""
+FREE = THERE + "FOR UPDATE OF d SKIP LOCKED"
+
+
+async def locked(connection: Raw, keys: Sequence[tuple[UUID, UUID, int, int]]) -> set[tuple[UUID, UUID, int, int]]:
+    """Those of the keys whose rows others hold; the other rows are this transaction's from now on."""
+    held: set[tuple[UUID, UUID, int, int]] = set()
+    for day, of_day in by_day(keys, lambda key: key[0]).items():
+        columns = [list(column) for column in zip(*of_day, strict=True)]
+        if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name_of("deliveries", day)):
+            continue  # dropped by age since
+        there = {tuple(row) for row in await connection.fetch(on_day(THERE, day), *columns)}
+        free = {tuple(row) for row in await connection.fetch(on_day(FREE, day), *columns)}
+        held |= there - free
+    return held
 
 
 # The state is hidden from the planner, as in `claims.py`.

@@ -4,7 +4,7 @@ The judgement itself is `judgement/breaker.py`'s; what a move brings with it, `h
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,20 +27,39 @@ SELECT EXISTS (
 )
 """
 
+THERE = "SELECT EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND deleted_at IS NULL)"
+
+
+class Locked(Exception):
+    """Others hold the webhook's row: nothing was changed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """How a webhook is judged."""
+
+    now: datetime
+    rules: Rules
+    #: Others who hold its row are waited for.
+    patient: bool = True
+
 
 async def tally(
-    connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], *, now: datetime, rules: Rules
+    connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], terms: Terms
 ) -> tuple[Health, Health] | None:
     """Judges what the tries `of` a (webhook, epoch) came to, and writes what changed.
 
     Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the tries say
     nothing any more. An ERROR gets its first probe an interval later; a DISABLED one gets a new epoch, as a pause by
-    hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8).
+    hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8). Raises Locked for the
+    impatient.
     """
-    webhook, epoch = of
+    (webhook, epoch), now, rules = of, terms.now, terms.rules
     since = now - timedelta(seconds=rules.failure_window)
     async with connection.transaction():
-        standing = await health.lock(connection, webhook)
+        standing = await health.lock(connection, webhook, patient=terms.patient)
+        if standing is None and not terms.patient and await connection.fetchval(THERE, webhook):
+            raise Locked
         if standing is None or standing.epoch != epoch or not sendable(standing.health.status):
             return None
         before, after = standing.health, judge(standing.health)

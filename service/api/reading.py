@@ -6,7 +6,7 @@ What the values mean is left to the doors.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -27,13 +27,24 @@ PAGING = ("limit", "offset")
 
 #: Where a request keeps what it has taken of the bytes for bodies; `routes.py` gives it back when it has ended.
 HOLD = "hooklake.hold"
+#: Where it keeps its body.
+KEPT = "hooklake.body"
 
 
 async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
     """The request body; raises TooLarge as soon as it passes the limit, before it is read whole.
 
-    Raises Crowded where there is no room for it: before any of it is read, if it tells its length.
+    Raises Crowded where there is no room for it: before any of it is read, if it tells its length. It is kept for a handler
+    that is made again (`routes.py`); a publication is not, for its handler is made once.
     """
+    if limit > BODY_BYTES:
+        return await _received(request, limit)
+    if KEPT not in request.scope:
+        request.scope[KEPT] = await _received(request, limit)
+    return cast(bytes, request.scope[KEPT])
+
+
+async def _received(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal():
         if (announced := int(declared)) > limit:

@@ -32,6 +32,7 @@ from service.api import (
     webhooks,
 )
 from service.auth import CALLER, Handler, Permission, guarded
+from subscriptions.database import repeating
 
 #: One line per request.
 access = logging.getLogger("hooklake.access")
@@ -108,9 +109,11 @@ def routes() -> list[BaseRoute]:
     paths: dict[str, dict[str, Handler]] = {}
     for method, path, handler, asks in GUARDED:
         taken = partial(reading.only, names=_QUERIES[method, path.replace(":path", "")])
-        paths.setdefault(path, {})[method] = guarded(_patching(handler) if method == "PATCH" else handler, asks, taken)
+        # Publications are committed by the group, and made again there.
+        again = handler if asks is Permission.PUBLISH else repeating(handler)
+        paths.setdefault(path, {})[method] = guarded(_patching(again) if method == "PATCH" else again, asks, taken)
     for method, path, handler in OPEN:
-        paths.setdefault(path, {})[method] = handler
+        paths.setdefault(path, {})[method] = repeating(handler)
     # No part of the contract: where a person begins.
     paths["/"] = {"GET": reference.pointed}
     return [Route(path, Endpoint(handlers)) for path, handlers in paths.items()]

@@ -58,6 +58,18 @@ async def test_killed_servers_come_back_with_their_data(started: Stores) -> None
     assert await read(started) == ("row", b"message")
 
 
+async def test_the_environment_of_libpq(started: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What psql is told by its environment is not told the embedded server's own client."""
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
+    monkeypatch.setenv("PGSSLMODE", "require")
+    port = int(started.database_url.rpartition(":")[2].partition("/")[0])
+    password = postgres_store.password(started.data)
+    nowhere = started.data / "postgres"
+    cluster = postgres_store.Cluster(data=nowhere, programs=nowhere, owner=None, port=port, password=password)
+
+    assert await cluster.accepts()
+
+
 async def test_the_next_start_finds_the_data(lived: Path) -> None:
     """Also after a stop while somebody is connected."""
     first = Stores(lived, say=print)
