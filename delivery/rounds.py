@@ -34,7 +34,8 @@ from subscriptions.registry import Hook
 
 log = logging.getLogger("hooklake.delivery")
 
-OURS = frozenset({FailureKind.unsealed, FailureKind.internal})
+#: What says nothing of a webhook's health.
+NOT_THEIRS = frozenset({FailureKind.unsealed, FailureKind.internal, FailureKind.unacknowledged})
 #: What opens a webhook's circuit (`workers/lanes.py`); any status is an answer.
 UNANSWERED = frozenset({FailureKind.timeout, FailureKind.refused, FailureKind.reset, FailureKind.tls, FailureKind.name})
 #: Seconds that a slot may be held without another look at its webhook.
@@ -78,6 +79,11 @@ class Rounds:
             jitter=settings.retry_jitter,
             floor=settings.rate_limited_floor,
         )
+
+    @property
+    def short(self) -> bool:
+        """Whether this process has no room for further connections: what is claimed now would fail by our fault."""
+        return self.tools.sender.short
 
     async def claim(self, tickets: Sequence[Ticket]) -> list[Held]:
         """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
@@ -165,8 +171,7 @@ class Rounds:
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,
             batch=claimed.type == BATCH,
-            # Faults of our own say nothing of the webhook's health.
-            matters=failed not in OURS if not ok else claimed.ailing,
+            matters=failed not in NOT_THEIRS if not ok else claimed.ailing,
             answered=failed not in UNANSWERED,
         )
         tell(held, ended.record, step)

@@ -38,6 +38,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: float = 5.0
     #: For the whole attempt, from the name look-up to the last byte of the answer.
     delivery_timeout: float = 15.0
+    #: How long the bytes of a request may go unacknowledged by the other end's system (Linux tells it).
+    acknowledge_timeout: float = 3.0
     #: How much longer than an attempt its lease lasts.
     lease_margin: float = 5.0
     #: A new delivery becomes due to the sweep this long after acceptance; its ticket normally comes first.
@@ -121,6 +123,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
 
 
 POSITIVE = (
+    "acknowledge_timeout",
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
     *("failure_window", "batch_wait", "heartbeat_interval", "keep_undelivered", "keep_records", "spread_chunk"),
     "filter_steps",

@@ -134,6 +134,7 @@ async def opened(
     limits = Limits(
         connect_timeout=settings.connect_timeout,
         deadline=settings.delivery_timeout,
+        acknowledge_timeout=settings.acknowledge_timeout,
         body_bytes=settings.answer_body_bytes,
     )
     async with _outside(configuration) as outside:

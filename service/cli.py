@@ -6,7 +6,6 @@ What the processes do is left to their roots; several of them together are `depl
 import argparse
 import asyncio
 import os
-import resource
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from service.api import reading
 from service.connections import Connection
 from service.limits import KEEP_ALIVE, Limits
 from service.settings import Settings
-from subscriptions import logs, partitions, schema
+from subscriptions import logs, partitions, process, schema
 from subscriptions.database import Database
 from subscriptions.errors import HooklakeError, Misconfigured
 from subscriptions.settings import Settings as Ground
@@ -99,7 +98,7 @@ def api(_arguments: Any, environ: Environ) -> None:
     asyncio.run(_dialled(read(Delivery, environ)))
     asyncio.run(vaulting.check(read(Ground, environ)))
     _vacant(settings.host, settings.port)
-    _room(settings.connections + OWN_FILES)
+    process.room(settings.connections + OWN_FILES)
     uvicorn.run(
         "service.asgi:app",
         host=settings.host,
@@ -132,14 +131,6 @@ def _connections(settings: Settings) -> Any:
         proxies=settings.trusted_proxies,
     )
     return partial(Connection, limits)
-
-
-def _room(files: int) -> None:
-    """Asks for so many file descriptors, as far as the system allows; many systems begin with 256 or 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < files:
-        allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 async def _dialled(settings: Delivery) -> None:

@@ -92,7 +92,8 @@ class Engine:
     @property
     def _waits(self) -> bool:
         # While outcomes are kept, their rows look like lost ones: a database that is back hears of them first.
-        return self.barred is not None or self.recorder.kept
+        # While file descriptors are short, what is claimed would fail here, and not there.
+        return self.barred is not None or self.recorder.kept or self._rounds.short
 
     @property
     def free(self) -> int:

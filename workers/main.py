@@ -86,10 +86,11 @@ def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> N
 
 def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
     ground, craft = read(Ground, environ), read(Craft, environ)
+    settings, connections = _within(settings)
     announcer = Announcer(app, settings)
     loop = Loop()
     try:
-        resources = loop.call(open_resources(ground, craft, announcer.announce, connections=settings.in_flight * 2))
+        resources = loop.call(open_resources(ground, craft, announcer.announce, connections=connections))
     except BaseException:
         # Its thread would run on while the interpreter ends.
         loop.end()
@@ -122,6 +123,16 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
 
     signals.worker_shutting_down.connect(halt, weak=False)
     signals.worker_shutdown.connect(stop, weak=False)
+
+
+def _within(settings: Settings) -> tuple[Settings, int]:
+    """No more tries than there can be connections for, and how many connections: some are kept for the next tries."""
+    files = python.room(settings.in_flight * 2 + python.OWN_FILES)
+    connections = max(1, files - python.OWN_FILES)
+    if connections < settings.in_flight:
+        log.warning("worker.short_of_files in_flight=%d of=%d open_files=%d", connections, settings.in_flight, files)
+        settings = msgspec.structs.replace(settings, in_flight=connections)
+    return settings, connections
 
 
 async def _engine(resources: Resources, settings: Settings) -> Engine:

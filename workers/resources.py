@@ -105,6 +105,7 @@ async def open_resources(
         connections=connections,
         connect_timeout=craft.connect_timeout,
         deadline=craft.delivery_timeout,
+        acknowledge_timeout=craft.acknowledge_timeout,
         body_bytes=craft.answer_body_bytes,
     )
     transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle, proxy=craft.egress_proxy)

@@ -5,23 +5,26 @@ What follows from them is left to `delivery.judgement`.
 
 import errno
 import logging
+import os
 import socket
 import ssl
 
 from delivery.wire.answers import NotHttp
 from delivery.wire.dialling import Dial, Unconnected
-from delivery.wire.exchange import HungUp
+from delivery.wire.exchange import HungUp, Unacknowledged
 from delivery.wire.guard import Blocked
 from delivery.wire.parcels import Failure, FailureKind
 from delivery.wire.proxy import ProxyError
 from subscriptions.errors import Refused
 
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
+_BROKEN = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
 _log = logging.getLogger("hooklake.wire")
 
 
 def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) -> Failure:
     """What went wrong, as a kind and a sentence; `dial` knows how far it came, the time-outs are seconds."""
+    if dial.lacks and isinstance(error, TimeoutError):
+        return Failure(kind=FailureKind.internal, cause=f"internal error: no room for another connection: {dial.lacks}")
     kind, cause = _cause(error, dial, connect, deadline)
     if isinstance(error, Blocked):
         _log.info("wire.blocked host=%s address=%s", error.host, error.address)
@@ -47,6 +50,10 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
         case HungUp():
             when = "in the middle of the answer" if error.begun else "before an answer"
             return FailureKind.reset, f"connection closed by {dial.where()} {when}"
+        case Unacknowledged():
+            cause = f"the request was not acknowledged by {dial.where()} within {error.seconds:g} s"
+            # A path that has just been made stands; one that was kept may have been forgotten on the way.
+            return (FailureKind.unacknowledged if dial.kept else FailureKind.timeout), cause
         case TimeoutError() if error.errno is None:
             if dial.connected_after is None:
                 return FailureKind.timeout, f"no connection to {dial.where()} within {min(connect, deadline):g} s"
@@ -72,13 +79,12 @@ def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:
         return FailureKind.refused, f"connection refused by {dial.where()}"
     if error.errno == errno.ETIMEDOUT:
         return FailureKind.timeout, f"{dial.where()} did not respond"
-    if error.errno in _UNREACHABLE:
-        return FailureKind.refused, f"{dial.where()} cannot be reached: {_line(error.strerror or '')}"
-    if dial.connected_after is not None:
-        return FailureKind.reset, f"connection reset by {dial.where()} before the answer was complete"
     if isinstance(error, Unconnected):
         return FailureKind.refused, _line(str(error))
-    return FailureKind.reset, f"connection reset by {dial.where()} while connecting"
+    if error.errno not in _BROKEN and error.errno is not None:
+        return FailureKind.refused, f"{dial.where()} cannot be reached: {os.strerror(error.errno)}"
+    when = "while connecting" if dial.connected_after is None else "before the answer was complete"
+    return FailureKind.reset, f"connection reset by {dial.where()} {when}"
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

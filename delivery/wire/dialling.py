@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from delivery.wire import kernel
 from delivery.wire import proxy as proxies
 from delivery.wire.guard import Guard, public
 from delivery.wire.names import Lookup, Names, look_up
@@ -54,6 +55,10 @@ class Dial:
     peer: tuple[Any, ...] | None = None
     #: The proxy that it was dialled through, empty for none.
     proxy: str = ""
+    #: The connection had been kept since an exchange before.
+    kept: bool = False
+    #: What this process lacked for a new one, in the system's words; empty for nothing.
+    lacks: str = ""
 
     def where(self) -> str:
         """`192.0.2.3:443`, or the name where no address was dialled or an inside one; and whether through a proxy."""
@@ -118,6 +123,8 @@ class Dialler:
                 # Somebody is there: another address would only hide what is wrong.
                 raise
             except OSError as error:
+                if kernel.short_of(error):
+                    raise
                 failures[address] = error
         raise _failure(origin, failures)
 
@@ -168,6 +175,8 @@ class Dialler:
             reached = await self._reached(proxy)
             transport, protocol = await _over(reached, lambda: Connect(proxy), tls, _name(proxy.host) if tls else None)
         except OSError as error:
+            if kernel.short_of(error):
+                raise
             # A certificate for somebody else is told with the name that it should have had.
             said = _said(error).replace(proxy.host, "it")
             raise ProxyError(f"the proxy cannot be reached: {said}") from None
@@ -195,6 +204,7 @@ async def _connected(address: str, port: int) -> socket.socket:
     dialled = socket.socket(family, socket.SOCK_STREAM)
     try:
         dialled.setblocking(False)
+        kernel.probing(dialled)
         await asyncio.get_running_loop().sock_connect(dialled, (address, port))
     except BaseException:
         dialled.close()

@@ -9,6 +9,7 @@ import select
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from delivery.wire import kernel
 from delivery.wire.answers import Answer, NotHttp, Reader
 
 Pairs = Sequence[tuple[str, str]]
@@ -23,6 +24,14 @@ class HungUp(Exception):
     def __init__(self, *, begun: bool) -> None:
         super().__init__()
         self.begun = begun
+
+
+class Unacknowledged(Exception):
+    """Not even the system at the other end took the request, for `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 def start(method: str, target: str, headers: Pairs) -> str:
@@ -62,21 +71,24 @@ class Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._reader = Reader()
         self._waiter: asyncio.Future[None] | None = None
-        self._deadline = self._rings_at = math.inf
+        self._deadline = self._look_at = self._rings_at = math.inf
+        self._patience = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def exchange(self, request: bytes, *, deadline: float, cap: int) -> Answer:
+    async def exchange(self, request: bytes, *, deadline: float, cap: int, patience: float = math.inf) -> Answer:
         """Sends a request and reads its answer until `deadline` (the loop's seconds), `cap` bytes of its body at most.
 
+        Raises Unacknowledged once nothing of what is under way has been acknowledged for `patience` seconds.
         Of an answer that breaks off or is late, what came of it counts from its status line on. Raises TimeoutError, HungUp,
-        NotHttp and OSError; the connection is closed then, and when it is cancelled.
+        NotHttp and OSError as well; the connection is closed then, and when it is cancelled.
         """
         if not self.open:
             raise self._error or HungUp(begun=False)
         self._reader.begin(cap)
         waiter = self._waiter = self._loop.create_future()
-        self._deadline = deadline
-        if deadline < self._rings_at:
+        self._deadline, self._patience = deadline, patience
+        self._look_at = self._loop.time() + patience
+        if min(deadline, self._look_at) < self._rings_at:
             self._arm()
         try:
             self._transport.write(request)
@@ -93,6 +105,10 @@ class Connection(asyncio.Protocol):
         Asked of the socket, for the loop hears of it too late: an answer that nobody asked for would be the next one's.
         """
         return not self._poll.poll(0)
+
+    def path(self) -> kernel.Path:
+        """What the other end's system has let us know."""
+        return kernel.path(self._transport.get_extra_info("socket"))
 
     def abort(self) -> None:
         """Closes it at once. Closing TLS politely would wait for the peer, and go on receiving meanwhile."""
@@ -157,16 +173,34 @@ class Connection(asyncio.Protocol):
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_at = self._deadline
-        self._timer = self._loop.call_at(self._deadline, self._ring)
+        self._rings_at = min(self._deadline, self._look_at)
+        self._timer = self._loop.call_at(self._rings_at, self._ring)
 
     def _ring(self) -> None:
         self._timer, self._rings_at = None, math.inf
         if self._waiter is None:
             return
-        if self._deadline - self._loop.time() > _TICK:
-            self._arm()
+        now = self._loop.time()
+        if self._deadline - now > _TICK:
+            if self._look_at - now <= _TICK:
+                self._look(now)
+            if self._waiter is not None:
+                self._arm()
         elif self._reader.end(closed=False):
             self._finish()
         else:
             self._fail(TimeoutError())
+
+    def _look(self, now: float) -> None:
+        """Looks whether the other end's system has taken the request, and when to look again.
+
+        TCP_USER_TIMEOUT would end the connection by itself, and with it those of receivers that are slow to read: what was
+        sent beyond their window counts there, however promptly they say so.
+        """
+        path = self.path()
+        if path.unacknowledged and path.silent + _TICK >= self._patience:
+            self._fail(Unacknowledged(self._patience))
+        elif path.unacknowledged or self._transport.get_write_buffer_size():
+            self._look_at = now + max(self._patience - path.silent, self._patience / 4)
+        else:
+            self._look_at = math.inf

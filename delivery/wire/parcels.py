@@ -73,6 +73,8 @@ class FailureKind(StrEnum):
     timeout = "timeout"
     refused = "refused"
     reset = "reset"
+    #: Of a request over a kept connection: something between here and there may have forgotten it.
+    unacknowledged = "unacknowledged"
     tls = "tls"
     name = "name"
     blocked = "blocked"

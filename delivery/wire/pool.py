@@ -7,9 +7,18 @@ connections against thousands here).
 """
 
 import asyncio
+import logging
 
+from delivery.wire import kernel
 from delivery.wire.dialling import Dial, Dialler, Origin
 from delivery.wire.exchange import Connection
+
+log = logging.getLogger("hooklake.wire")
+
+#: Seconds that a kept connection rests before it is asked whether the other end still answers.
+RESTED = float(kernel.PROBE_AFTER)
+#: Seconds after which a dial is tried again that this process had no room for, and for which claims wait after one.
+AGAIN, SHORTAGE = 0.05, 1.0
 
 
 class Pool:
@@ -25,6 +34,7 @@ class Pool:
         self._waiting = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._short_until = 0.0
         #: Nothing is open.
         self._empty = asyncio.Event()
         self._empty.set()
@@ -34,26 +44,35 @@ class Pool:
         kept = self._kept.get(origin)
         while kept:
             connection = kept.pop()
-            if connection.open and connection.kept_at + self._idle > self._loop.time() and connection.quiet():
+            rested = self._loop.time() - connection.kept_at
+            # Where a probe is unanswered, something between here and there has forgotten the connection, and tells nobody.
+            known = rested < RESTED or not connection.path().probes
+            if connection.open and rested < self._idle and connection.quiet() and known:
                 return connection
             connection.abort()
         return None
+
+    @property
+    def short(self) -> bool:
+        """Whether a dial lacked a file descriptor, or the like, a moment ago."""
+        return self._loop.time() < self._short_until
 
     async def dial(self, origin: Origin, dial: Dial) -> Connection:
         """A new connection, once there may be one more; raises what the dialler raises."""
         if self._permits.locked():
             self._evict()
         self._waiting += 1
+        dial.lacks = "all that it may have are in use"
         try:
             await self._permits.acquire()
         finally:
             self._waiting -= 1
+        dial.lacks = ""
         try:
-            _, connection = await self._dialler.dial(origin, lambda: Connection(self._loop, self._lost), dial)
+            connection = await self._dialled(origin, dial)
         except BaseException:
             self._permits.release()
             raise
-        assert isinstance(connection, Connection)
         connection.way = dial.peer, dial.proxy
         if connection.open and not self._closed:
             self._open.add(connection)
@@ -77,6 +96,11 @@ class Pool:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(self._idle / 4, self._sweep)
 
+    def forget(self, origin: Origin) -> None:
+        """Closes what is kept of an origin: the path to it has forgotten one, and so perhaps all."""
+        for connection in self._kept.pop(origin, ()):
+            connection.abort()
+
     async def aclose(self) -> None:
         """Closes all connections, those in use too, and ends look-ups."""
         self._closed = True
@@ -86,6 +110,25 @@ class Pool:
             connection.abort()
         await self._empty.wait()
         await self._dialler.aclose()
+
+    async def _dialled(self, origin: Origin, dial: Dial) -> Connection:
+        """Where this process has no room for a connection it makes some, and waits for it: the caller has a time-out."""
+        while True:
+            try:
+                _, connection = await self._dialler.dial(origin, lambda: Connection(self._loop, self._lost), dial)
+            except OSError as error:
+                dial.lacks = kernel.short_of(error)
+                if not dial.lacks:
+                    raise
+                if not self.short:
+                    log.error("wire.short open=%d cause=%s", len(self._open), dial.lacks)
+                self._short_until = self._loop.time() + SHORTAGE
+                self._evict()
+                await asyncio.sleep(AGAIN)
+            else:
+                assert isinstance(connection, Connection)
+                dial.lacks = ""
+                return connection
 
     def _lost(self, connection: Connection) -> None:
         if connection in self._open:

@@ -84,6 +84,11 @@ class Sender:
         self._agent = agent or _agent()
         self._opening = functools.lru_cache(8192)(self._open)
 
+    @property
+    def short(self) -> bool:
+        """Whether this process lacked room for a connection a moment ago."""
+        return self._transport.short
+
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
         """One POST within `deadline` seconds, name look-up and answer included.
 

@@ -16,6 +16,7 @@ import httpx
 from delivery.wire import exchange
 from delivery.wire.answers import Answer
 from delivery.wire.dialling import Dial, Dialler, Origin
+from delivery.wire.exchange import Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
@@ -35,6 +36,8 @@ class Limits:
     connect_timeout: float = 5.0
     #: Seconds for the whole exchange, from the look-up to the last byte of the answer, where the request names none.
     deadline: float = 15.0
+    #: Seconds that the bytes of a request may go unacknowledged, where the system tells (Linux does).
+    acknowledge_timeout: float = 3.0
     #: Bytes of an answer's body that are read; the rest is left unread and the connection closed.
     body_bytes: int = 65536
     #: Seconds a connection may idle: less than the five after which many servers hang up, for a POST that meets a
@@ -67,24 +70,35 @@ class Transport(httpx.AsyncBaseTransport):
         #: The place of a URL; raises Refused where it may not be sent to.
         self.place = functools.lru_cache(8192)(self._place)
 
+    @property
+    def short(self) -> bool:
+        """Whether this process lacked room for a connection a moment ago: what is begun now would wait for it."""
+        return self._pool.short
+
     async def exchange(
         self, origin: Origin, request: bytes, *, deadline: float, dial: Dial, body_bytes: int | None = None
     ) -> Answer:
         """One exchange, within `deadline` seconds from the look-up to the last byte; `dial` is filled in.
 
         Nothing is ever sent twice: a kept connection that closes while it is asked may have been heard. Raises what the
-        dialler raises, and TimeoutError, HungUp, NotHttp and OSError, for `causes.explain` to word.
+        dialler raises, and TimeoutError, Unacknowledged, HungUp, NotHttp and OSError, for `causes.explain` to word.
         """
         began = self._loop.time()
         dial.host, dial.port = origin.host, origin.port
         connection = self._pool.take(origin)
+        dial.kept = connection is not None
         if connection is None:
             async with asyncio.timeout_at(began + min(deadline, self.limits.connect_timeout)):
                 connection = await self._pool.dial(origin, dial)
         dial.peer, dial.proxy = connection.way
         dial.connected_after = self._loop.time() - began
         cap = self.limits.body_bytes if body_bytes is None else body_bytes
-        answer = await connection.exchange(request, deadline=began + deadline, cap=cap)
+        patience = self.limits.acknowledge_timeout
+        try:
+            answer = await connection.exchange(request, deadline=began + deadline, cap=cap, patience=patience)
+        except Unacknowledged:
+            self._pool.forget(origin)
+            raise
         if connection.open:
             self._pool.keep(origin, connection)
         return answer

@@ -34,6 +34,7 @@ class Wire(Sender):
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.lacking = False
         self.sent: list[tuple[Parcel, Destination]] = []
         self.answers: deque[Reply | Failure] = deque()
         self.answering: Answering = obliging
@@ -41,6 +42,10 @@ class Wire(Sender):
         #: An exception is raised.
         self.allowing: Reply | Failure | Exception = reply(405)
         self._now = clock
+
+    @property
+    def short(self) -> bool:
+        return self.lacking
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
         started_at = self._now()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.wire.parcels import Failure, Parcel, Reply
+from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Destination
 from subscriptions.webhooks import Registration
 from tests.clock import Clock
@@ -31,6 +31,22 @@ async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog:
     assert row.due_at > clock()
     assert await craft.status(webhook) == "ACTIVE"
     assert "nobody foresaw this" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [FailureKind.internal, FailureKind.unacknowledged])
+async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> None:
+    """A want of file descriptors here, or a path that forgot a kept connection: the try is one, and says nothing of the
+    webhook's health, nor opens its circuit."""
+    webhook = await craft.hook()
+    [event] = await craft.owe(webhook)
+    [held] = await craft.drain()
+
+    ended = await craft.attempt(held, Failure(kind=kind, cause="some cause"))
+    await craft.rounds.record([ended])
+
+    row = await craft.row(event, webhook)
+    assert (row.state, row.attempts, row.reason, ended.answered) == ("owed", 1, "some cause", True)
+    assert await craft.status(webhook) == "ACTIVE"
 
 
 async def test_a_challenge_that_breaks_counts(craft: Craft) -> None:

@@ -168,6 +168,22 @@ async def test_errands_are_carried(craft: Craft) -> None:
     await engine.close(0.0)
 
 
+async def test_no_room_for_connections(craft: Craft, engine: Engine) -> None:
+    """A process without file descriptors claims nothing, neither by ticket nor by drain, has no slot to offer, and spends no
+    attempt; once there is room it goes on."""
+    webhook = await craft.hook()
+    owed = await craft.owe(webhook, 3, due_in=-1)
+    craft.wire.lacking = True
+    await engine.deliver([Ticket(event, webhook, 0, 0) for event in owed])
+    await engine.drain()
+    lacking = (engine.free, await claims(craft, webhook))
+    craft.wire.lacking = False
+    await engine.drain()
+
+    assert lacking == (0, 0)
+    assert await claims(craft, webhook) == 3
+
+
 async def test_a_missing_vault_key(craft: Craft, engine: Engine) -> None:
     """With the vault's key missing a process claims nothing, neither by ticket nor by drain, and has no slot to offer;
     once it has the key it goes on."""
