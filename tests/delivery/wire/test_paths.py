@@ -114,7 +114,7 @@ async def test_a_path_that_forgot() -> None:
         second = replied(await attempt(sender, URL, deadline=60))
 
     assert first.kind is FailureKind.unacknowledged
-    assert first.cause == f"the request was not acknowledged by there.example:8000 within 0.5 s"
+    assert first.cause == "the request was not acknowledged by there.example:8000 within 0.5 s"
     assert second.status == 204
 
 
