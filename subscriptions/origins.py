@@ -18,6 +18,14 @@ def origin(url: str) -> str:
     return _origin(url) or url
 
 
+def host(url: str) -> str:
+    """The name or address that a URL leads to, in small letters; what is no URL stands for itself."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
+
+
 def same(one: str, other: str) -> bool:
     """Whether two URLs lead to one scheme, host and port."""
     found = _origin(one)

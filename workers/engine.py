@@ -19,6 +19,7 @@ from workers.errands import Carry, Errands
 from workers.lanes import Lane, Lanes
 from workers.recorder import Recorder
 from workers.settings import Settings
+from workers.strangers import Strangers
 
 log = logging.getLogger("hooklake.workers")
 
@@ -43,6 +44,7 @@ class Engine:
         self._rounds = rounds
         self._settings = settings
         self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
+        self.strangers = Strangers(settings.crawl_interval)
         self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window, judge=rounds.judge)
         self._freed = asyncio.Event()
         self._room = asyncio.Event()
@@ -147,6 +149,8 @@ class Engine:
         taken: list[tuple[Ticket, Lane]] = []
         waiting: list[Ticket] = []
         for ticket in tickets:
+            if self.strangers.bars(ticket.webhook, now):
+                continue
             if (lane := self.lanes.take(ticket.webhook, now)) is not None:
                 taken.append((ticket, lane))
             elif not self.lanes.stalled(ticket.webhook, now):
@@ -207,7 +211,8 @@ class Engine:
     async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""
         lanes, now = self.lanes, time.monotonic()
-        share, shares, kept = lanes.share(now), lanes.shares(now), lanes.kept
+        share, kept = lanes.share(now), lanes.kept
+        shares = self.strangers.narrowed(lanes.shares(now), share, now)
         reserved = lanes.reserve(min(DRAIN_ROWS, max(kept, lanes.free - self._asking)), now)
         begun: list[Held] = []
         if not reserved:
@@ -239,7 +244,7 @@ class Engine:
 
     async def _try(self, held: Held, lane: Lane) -> bool | None:
         """Whether it succeeded; None where it was given back untried."""
-        if await self._turn(held):
+        if await self._turn(held) and self.strangers.begin(held.hook, time.monotonic()):
             return await self._attempt(held, lane)
         self.lanes.unclaimed(held.claimed.webhook, lane)
         self._freed.set()
@@ -259,6 +264,8 @@ class Engine:
             try:
                 ended = await self._rounds.attempt(held)
                 answered = ended.answered
+                if ended.result.ok and ended.record.status and self.strangers.answered(held.hook.destination):
+                    self._room.set()
             finally:
                 if self.lanes.ended(held.claimed.webhook, lane, time.monotonic(), answered=answered):
                     self._room.set()

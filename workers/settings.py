@@ -19,6 +19,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 500
     #: Tries that one worker process has in flight to one webhook at most; fewer while it does not answer, or slots are short.
     in_flight_per_webhook: int = 64
+    #: Between two tries of one worker process to a destination host that has not answered it 2xx yet; 0: no limit.
+    crawl_interval: float = 1.0
     #: How long tickets wait in a worker for a free slot before they are dropped; their rows stay due.
     admission_wait: float = 1.0
     #: Tickets in one message at most.

@@ -28,6 +28,7 @@ async def wide(receiver: Receiver) -> AsyncIterator[Stage]:
         "HOOKLAKE_HALT_AFTER": "30s",
         # Tickets alone bring first tries, so that those of one publication are all in the hands of one worker.
         "HOOKLAKE_FIRST_DUE": "4s",
+        "HOOKLAKE_CRAWL_INTERVAL": "0",
     }
     async with stages.running(receiver, settings) as stage:
         yield stage

@@ -21,6 +21,7 @@ SLACK = 3.0
 async def late(receiver: Receiver) -> AsyncIterator[Stage]:
     """A stack that writes down late, and retries early."""
     settings = {"HOOKLAKE_RECORD_WINDOW": str(WINDOW), "HOOKLAKE_RETRY_DELAYS": f"{DELAY},20s"}
+    settings["HOOKLAKE_CRAWL_INTERVAL"] = "0"
     async with stages.running(receiver, settings) as stage:
         yield stage
 

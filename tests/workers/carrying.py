@@ -104,14 +104,20 @@ async def nothing(_: Errand) -> None:
 
 
 def engine_of(
-    craft: Craft, carry: Callable[[Errand], Awaitable[None]] = nothing, *, in_flight: int = 500, patience: float = 0.4
+    craft: Craft,
+    carry: Callable[[Errand], Awaitable[None]] = nothing,
+    *,
+    in_flight: int = 500,
+    patience: float = 0.4,
+    crawl: float = 0.0,
 ) -> Engine:
-    """`patience` is the admission wait, in seconds."""
+    """`patience` is the admission wait, `crawl` the time between two tries of strangers, in seconds."""
     settings = Settings(
         broker_url="redis://nowhere",
         in_flight=in_flight,
         in_flight_per_webhook=SHARE,
         admission_wait=patience,
+        crawl_interval=crawl,
         record_window=0.01,
     )
     return Engine(craft.rounds, settings, carry)
