@@ -4,19 +4,20 @@ Rows of webhooks are the registry's, what a status move brings with it the ledge
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery import moves
+from delivery import moves, probing
 from delivery.handshake import DestinationResponse, Handshake, Shaken
 from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Result, Status, sendable
-from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
-from delivery.ledger import brakes, errands, grants, health, tallies
+from delivery.judgement.pace import KEEP, UNASKED, Terms
+from delivery.ledger import brakes, errands, grants, health, parking, tallies
 from delivery.ledger.errands import Carried
 from delivery.ledger.health import Move, Standing
+from delivery.probing import Deliver, Probed
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
 from delivery.wire.challenge import Origin, Unverified, Verified
@@ -25,7 +26,7 @@ from delivery.wire.sender import Sender
 from subscriptions import database, webhooks
 from subscriptions.database import Clock, Connection, Database, Raw, repeating
 from subscriptions.errors import Issue, Refused
-from subscriptions.registry import Registry
+from subscriptions.registry import Hook, Registry
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
 
 log = logging.getLogger("hooklake.delivery")
@@ -154,8 +155,8 @@ class Greeting:
         self._tools.announce(nudges)
         return webhook
 
-    async def greet(self, errand: Errand, probe: Callable[[UUID], Awaitable[bool | None]]) -> None:
-        """One try of a challenge that is due, a probe or a heartbeat; `probe` tries an owed delivery where challenges are off."""
+    async def greet(self, errand: Errand, probe: Deliver) -> None:
+        """One try of a challenge that is due, a probe or a heartbeat; `probe` tries an owed delivery (`probing.py`)."""
         lease = self._tools.settings.challenge_timeout + self._tools.settings.delivery_timeout + MARGIN
         async with self._tools.database.raw() as connection:
             carried = await errands.claim(connection, errand, now=self._tools.clock(), lease=lease)
@@ -170,8 +171,8 @@ class Greeting:
             return
         if carried.row["purpose"] == health.HEARTBEAT:
             await self._beaten(carried, await self._handshake.ask(hook))
-        elif carried.row["purpose"] == "probe" and not self._handshake.asks(hook):
-            await self._conclude(carried, await _probed(probe, carried.key), SILENCE)
+        elif carried.row["purpose"] in (health.PROBE, health.EARNED):
+            await self._probe(carried, hook, probe)
         else:
             shaken = await self._handshake.shake(hook)
             await self._conclude(carried, shaken.proof, shaken.terms)
@@ -186,12 +187,36 @@ class Greeting:
         self._tools.announce(nudges)
         log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
 
+    async def _probe(self, carried: Carried, hook: Hook, deliver: Deliver) -> None:
+        async with self._tools.database.raw() as connection:
+            halted = await health.halted(connection, carried.key, failures=self._rules.halt_failures)
+        await self._probed(carried, await probing.probe(hook, self._handshake, deliver, halted=halted))
+
     @repeating
-    async def _conclude(self, carried: Carried, proof: Verified | Unverified | None, terms: Terms) -> None:
-        """What a challenge's try came to: the status moves, or the next try is due; None: there was nothing to probe with."""
+    async def _probed(self, carried: Carried, probed: Probed) -> None:
+        """What a probe came to: it healed the webhook, or the next one is due."""
         now = self._tools.clock()
-        tries = carried.row["tries"] + (0 if proof is None else 1)
-        probing = carried.row["purpose"] == "probe"
+        async with self._tools.database.raw() as connection:
+            async with connection.transaction():
+                standing = await health.lock(connection, carried.key)
+                epoch = carried.row["epoch"]
+                nudges: list[Nudge] = [*await grants.grant(connection, (carried.key, epoch), probed.terms, now=now)]
+                if standing is None or standing.epoch != epoch or not _waits(standing):
+                    await errands.end(connection, carried)
+                elif probed.worked:
+                    nudges.extend(await self._settle(connection, carried.key, standing, Verified()))
+                else:
+                    await probing.again(connection, carried, probed, rules=self._rules, now=now)
+            if probed.worked is None and await health.waiting(connection, carried.key):
+                # Parked after this probe had looked, and before it was marked as earned.
+                nudges.extend(await parking.look_again(connection, [carried.key], now=now))
+        self._tools.announce(nudges)
+        log.info("webhook.probed webhook=%s result=%s", carried.key, probed.worked)
+
+    @repeating
+    async def _conclude(self, carried: Carried, proof: Verified | Unverified, terms: Terms) -> None:
+        """What a challenge's try came to: the status moves, or the next try is due."""
+        now, tries = self._tools.clock(), carried.row["tries"] + 1
         delays = self._tools.settings.challenge_delays
         nudges: list[Nudge] = []
         async with self._tools.database.raw() as connection, connection.transaction():
@@ -199,9 +224,9 @@ class Greeting:
             nudges.extend(await grants.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now))
             if standing is None or standing.epoch != carried.row["epoch"] or not _waits(standing):
                 await errands.end(connection, carried)
-            elif proof is None or (isinstance(proof, Unverified) and (probing or tries <= len(delays))):
-                wait = breaker.probe_after(tries, self._rules) if probing else delays[tries - 1]
-                await errands.again(connection, carried, due_at=now + timedelta(seconds=wait), tries=tries)
+            elif isinstance(proof, Unverified) and tries <= len(delays):
+                due_at = now + timedelta(seconds=delays[tries - 1])
+                await errands.again(connection, carried, due_at=due_at, tries=tries)
             else:
                 nudges.extend(await self._settle(connection, carried.key, standing, proof))
                 log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
@@ -253,6 +278,10 @@ class Greeting:
                 return ()
             beat_at = self._next_beat(webhook_id, now)
             return await health.move(connection, webhook_id, Move(health=healed, challenge_at=beat_at), now=now)
+        if standing.health.status is Status.ERROR:
+            # Its next probe, and how far apart they are by now, stay.
+            await health.explain(connection, webhook_id, proof.reason, now=now)
+            return ()
         failed = replace(standing.health, status=Status.ERROR, state_reason=proof.reason)
         probe_at = now + timedelta(seconds=self._rules.probe_interval)
         await health.move(connection, webhook_id, Move(health=failed, challenge_at=probe_at), now=now)
@@ -264,10 +293,3 @@ class Greeting:
 
 def _waits(standing: Standing) -> bool:
     return not sendable(standing.health.status) and standing.health.status is not Status.DISABLED
-
-
-async def _probed(probe: Callable[[UUID], Awaitable[bool | None]], webhook_id: UUID) -> Verified | Unverified | None:
-    worked = await probe(webhook_id)
-    if worked is None:
-        return None
-    return Verified() if worked else Unverified(reason=breaker.FAILING)

@@ -14,7 +14,7 @@ import msgspec
 
 from delivery import choosing
 from delivery.endings import NOTICE
-from delivery.ledger import bundles, erasures, errands, grants, notices, owing
+from delivery.ledger import bundles, erasures, errands, grants, notices, owing, parking
 from delivery.ledger.errands import Carried, Chunk
 from delivery.ledger.exhausted import Exhausted
 from delivery.ledger.notices import GivenUp
@@ -125,8 +125,10 @@ class Jobs:
                 except asyncpg.CheckViolationError:  # nobody has made the day's partitions yet
                     await partitions.make(connection, owing.PARTITIONED, [now.date()])
                     continue
-            if closed is None:
-                return
+                if closed is None:
+                    return
+                if closed.way is Way.PARK:
+                    await parking.look_again(connection, [webhook], now=now)
             if closed.way is Way.SEND:
                 self._announce([closed.ticket])
 

@@ -99,7 +99,8 @@ challenges = Table(
     metadata,
     Column("webhook", Uuid, primary_key=True),
     Column("epoch", Integer, nullable=False),
-    #: `greet` while the webhook is PENDING, `probe` while it is ERROR, `heartbeat` while it is ACTIVE or WARNING.
+    #: `greet` while the webhook is PENDING, `heartbeat` while it is ACTIVE or WARNING, `probe` while it is ERROR, and `earned`
+    #: where a probe had nothing to try, so that the next delivery is tried at once.
     Column("purpose", Text, nullable=False),
     Column("tries", SmallInteger, nullable=False),
     Column("due_at", Moment, nullable=False),

@@ -16,6 +16,9 @@ from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
 
+#: The oldest rows of a webhook that its probes take in turn.
+PROBED = 16
+
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery in this process's hands until its lease ends."""
@@ -97,20 +100,29 @@ WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
 {AT_ONCE}
 """
 
-# A probe takes the oldest row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each state
-# is asked by itself, for it has an index of its own.
+# A probe takes a row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each time another one of
+# the oldest few, for the receiver may have something against one of them alone. Each state is asked by itself, for it has an
+# index of its own.
 # It is not one of the row's tries (protocol.md, Probe), so that the window of the row does not begin with it.
 BY_PROBE = (
     """
 WITH parked AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'parked'
-    ORDER BY event LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'parked' ORDER BY event LIMIT $4
 ), owed AS (
     SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'owed'
         AND (leased_until IS NULL OR leased_until <= $1)
-    ORDER BY least(attempts, 1), due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY least(attempts, 1), due_at LIMIT $4
+), oldest AS (
+    SELECT *, row_number() OVER (ORDER BY event, round) - 1 AS place FROM (
+        SELECT * FROM parked UNION ALL SELECT * FROM owed ORDER BY event, round LIMIT $4
+    ) AS x
+), turn AS (
+    SELECT coalesce((SELECT tries FROM challenges WHERE webhook = $3), 0) % greatest((SELECT count(*) FROM oldest), 1) AS place
 ), next AS (
-    SELECT * FROM parked UNION ALL SELECT * FROM owed ORDER BY event LIMIT 1
+    SELECT d.event, d.webhook, d.round FROM oldest o JOIN turn USING (place) JOIN deliveries d
+        ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
+    WHERE d.state || '' IN ('parked', 'owed') AND (d.leased_until IS NULL OR d.leased_until <= $1)
+    FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE deliveries AS d SET fence = d.fence + 1, leased_until = $2, state = 'owed', due_at = coalesce(d.due_at, $1)
 FROM next JOIN webhooks w ON w.id = next.webhook AND w.status = 'ERROR' AND w.deleted_at IS NULL
@@ -145,7 +157,7 @@ async def by_ticket(connection: Raw, tickets: Sequence[Ticket], *, now: datetime
 
 async def by_probe(connection: Raw, webhook: UUID, *, now: datetime, lease: float) -> Claim:
     """Claims the next row of a webhook in ERROR, the only claim that this status admits."""
-    return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook))
+    return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook, PROBED))
 
 
 async def still(connection: Raw, claimed: Claimed) -> bool:

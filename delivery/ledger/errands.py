@@ -74,16 +74,17 @@ async def end(connection: Raw, carried: Carried) -> bool:
     return done.endswith(" 1")
 
 
-async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int) -> bool:
-    """A challenge is to be tried again; false where it was replaced meanwhile."""
+async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int, purpose: str | None = None) -> bool:
+    """A challenge is to be tried again, for the same purpose unless told; false where it was replaced meanwhile."""
     done: str = await connection.execute(
-        "UPDATE challenges SET due_at = $4, tries = $5, leased_until = NULL, fence = fence + 1 "
+        "UPDATE challenges SET due_at = $4, tries = $5, purpose = coalesce($6, purpose), leased_until = NULL, fence = fence + 1 "
         f"WHERE webhook = $1 AND {OF_EPOCH}",
         carried.key,
         carried.fence,
         carried.row["epoch"],
         due_at,
         tries,
+        purpose,
     )
     return done.endswith(" 1")
 

@@ -12,7 +12,10 @@ from delivery.tickets import Errand, Kind
 from subscriptions.database import Raw
 
 #: What the row in `challenges` is for while the webhook may not be sent to, and while it may.
-PURPOSES = {Status.PENDING: "greet", Status.ERROR: "probe"}
+PROBE = "probe"
+PURPOSES = {Status.PENDING: "greet", Status.ERROR: PROBE}
+#: A probe that had nothing to try: the next delivery brings it forward.
+EARNED = "earned"
 HEARTBEAT = "heartbeat"
 
 
@@ -52,6 +55,16 @@ ON CONFLICT (webhook) DO UPDATE SET epoch = excluded.epoch, purpose = excluded.p
     leased_until = NULL, fence = c.fence + 1
 RETURNING fence
 """
+
+# Judged by what was counted when it was halted; a webhook whose challenge failed has counted less.
+HALTED = "SELECT failures > $2 FROM webhooks WHERE id = $1 AND status = 'ERROR'"
+
+WAITING = """
+SELECT EXISTS (SELECT FROM deliveries WHERE webhook = $1 AND state = 'parked')
+    OR EXISTS (SELECT FROM deliveries WHERE webhook = $1 AND state = 'owed')
+"""
+
+EXPLAIN = "UPDATE webhooks SET state_reason = $2, updated_at = $3 WHERE id = $1 AND state_reason <> $2"
 
 JOB = "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, $2, $3, $4, 0)"
 
@@ -111,6 +124,21 @@ async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> li
     if sendable(health.status):
         errands.append(await put_job(connection, "wake", webhook, now=now))
     return errands
+
+
+async def halted(connection: Raw, webhook: UUID, *, failures: int) -> bool:
+    """Whether the webhook is in ERROR because more than so many deliveries failed, and not because of its challenge."""
+    return bool(await connection.fetchval(HALTED, webhook, failures))
+
+
+async def waiting(connection: Raw, webhook: UUID) -> bool:
+    """Whether there is anything that a probe could try."""
+    return bool(await connection.fetchval(WAITING, webhook))
+
+
+async def explain(connection: Raw, webhook: UUID, reason: str, *, now: datetime) -> None:
+    """Another reason for the status that the webhook has."""
+    await connection.execute(EXPLAIN, webhook, reason, now)
 
 
 async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Errand:

@@ -71,6 +71,12 @@ async def obliging(parcel: Parcel, destination: Destination) -> Reply | Failure:
     return reply(200)
 
 
+async def choosy(parcel: Parcel, destination: Destination) -> Reply | Failure:
+    """What a subscriber answers that is well, and takes no event."""
+    answer = await obliging(parcel, destination)
+    return answer if isinstance(answer, Reply) and answer.body else reply(503)
+
+
 class Gate:
     """A destination, the old one, that answers nothing until it is let."""
 

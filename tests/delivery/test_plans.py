@@ -156,7 +156,7 @@ OF_A_DAY = {
 }
 #: Statements over all days, which look into one index of each.
 OF_ALL_DAYS = {
-    "probe": (claims.BY_PROBE, (NOW, UNTIL, HOOK)),
+    "probe": (claims.BY_PROBE, (NOW, UNTIL, HOOK, claims.PROBED)),
     "wake": (errands.WAKE, (HOOK, NOW, 1000)),
     "cancel owed": (errands.CANCEL.format(waiting=errands.WAITING[0]), (HOOK, NOW, 1000)),
     "cancel parked": (errands.CANCEL.format(waiting=errands.WAITING[1]), (HOOK, NOW, 1000)),

@@ -80,7 +80,7 @@ _SHOWN: dict[str, Json] = {
     "paused": flag("True: somebody halted it; its status is DISABLED."),
     "status": text(
         "PENDING: a challenge is under way. ACTIVE: deliveries go out. WARNING: they do, and some fail. ERROR: too many failed; "
-        "it is probed and heals by itself. DISABLED: halted. Events for a webhook that is PENDING, ERROR or DISABLED are kept.",
+        "a probing delivery heals it. DISABLED: halted. Events for a webhook that is PENDING, ERROR or DISABLED are kept.",
         enum=["ACTIVE", "DISABLED", "PENDING", "WARNING", "ERROR"],
     ),
     "resourceUri": text(f"`{PATH}/{{id}}`"),

@@ -37,8 +37,9 @@ SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1
     UNION ALL SELECT greatest(due_at, leased_until) FROM spreads
     UNION ALL SELECT greatest(due_at, leased_until) FROM jobs
     UNION ALL SELECT greatest(c.due_at, c.leased_until) FROM challenges c JOIN webhooks w ON w.id = c.webhook
-        WHERE c.purpose = 'greet' OR (c.purpose = 'probe' AND (w.challenge_request_enabled OR EXISTS (
-            SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state IN ('owed', 'parked'))))
+        WHERE c.purpose = 'greet' OR (c.purpose = 'probe' AND w.challenge_request_enabled)
+            OR (c.purpose IN ('probe', 'earned') AND EXISTS (
+                SELECT 1 FROM deliveries d WHERE d.webhook = w.id AND d.state IN ('owed', 'parked')))
     UNION ALL SELECT d.due_at FROM deliveries d JOIN webhooks w ON w.id = d.webhook
         WHERE d.state = 'collecting' AND w.status NOT IN ('PENDING', 'DISABLED')
     UNION ALL SELECT max(d.ended_at) FROM parcels p JOIN deliveries d ON d.event = p.id AND d.webhook = p.webhook

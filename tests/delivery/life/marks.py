@@ -20,3 +20,4 @@ class Mark(StrEnum):
     LATE_FAILURE = "a failure recorded under an old fence"
     LOST_TRY = "a try lost"
     PARKED_LATE = "a publication parked under a webhook that was activated meanwhile"
+    EARNED_PROBE = "a delivery tried since a halted webhook answered its challenge"

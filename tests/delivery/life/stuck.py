@@ -40,7 +40,7 @@ UNION ALL
 SELECT 'webhook', w.id::text, w.status || ' without ' || CASE w.status WHEN 'PENDING' THEN 'challenge' ELSE 'probe' END
 FROM webhooks w WHERE w.deleted_at IS NULL AND w.status IN ('PENDING', 'ERROR') AND NOT EXISTS (
     SELECT 1 FROM challenges c WHERE c.webhook = w.id AND c.epoch = w.epoch
-        AND c.purpose = CASE w.status WHEN 'PENDING' THEN 'greet' ELSE 'probe' END)
+        AND c.purpose = ANY(CASE w.status WHEN 'PENDING' THEN ARRAY['greet'] ELSE ARRAY['probe', 'earned'] END))
 """
 
 

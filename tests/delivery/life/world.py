@@ -238,6 +238,7 @@ class World:
         [trial] = self._hold(process, [held])
         trial.actor = actor
         self.probing[actor] = trial
+        self.marks[Mark.EARNED_PROBE] += held.hook.challenge_request_enabled
         if not await rounds.turn(held):
             await self.give_back([trial])
             return None
