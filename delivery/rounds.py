@@ -29,13 +29,13 @@ from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database, Raw
-from subscriptions.errors import HooklakeError
+from subscriptions.errors import HooklakeError, Refused
 from subscriptions.registry import Hook
 
 log = logging.getLogger("hooklake.delivery")
 
 #: What says nothing of a webhook's health.
-NOT_THEIRS = frozenset({FailureKind.unsealed, FailureKind.internal, FailureKind.unacknowledged})
+NOT_THEIRS = frozenset({FailureKind.unsealed, FailureKind.internal, FailureKind.unwritable, FailureKind.unacknowledged})
 #: What opens a webhook's circuit (`workers/lanes.py`); any status is an answer.
 UNANSWERED = frozenset({FailureKind.timeout, FailureKind.refused, FailureKind.reset, FailureKind.tls, FailureKind.name})
 #: Seconds that a slot may be held without another look at its webhook.
@@ -217,6 +217,9 @@ class Rounds:
             parcel = make(claimed.event, body, content_mode=hook.content_mode)
             to, deadline = addresses.destination(hook), self.tools.settings.delivery_timeout
             return await self.tools.sender.send(parcel, to, deadline=deadline)
+        except Refused as error:
+            # Only events that an earlier release took: bytes do not change, and so no other try would come further.
+            return self._unsent(FailureKind.unwritable, str(error))
         except HooklakeError as error:
             return self._unsent(FailureKind.internal, str(error))
         except Exception as error:

@@ -20,6 +20,8 @@ REQUIRED = CORE[:4]
 MAX_ID = 256
 MAX_TYPE = 256
 MAX_TEXT = 1024
+#: Faults of one event that are named: an answer is no longer than what it is about.
+MOST_FAULTS = 20
 _CEILINGS = {"id": MAX_ID, "type": MAX_TYPE}
 
 _NAME = re.compile(r"[a-z0-9]+\Z")

@@ -117,8 +117,9 @@ def _data(content_type: str | None, body: bytes) -> Data | None:
     if content_type is not None and attributes.is_text(content_type):
         try:
             # Only where the bytes come back the same from the string.
-            if attributes.charset(content_type) in (None, "utf-8", "us-ascii"):
-                return Data(member="data", text=json_text.quote(body.decode()))
+            charset = attributes.charset(content_type) or "utf-8"
+            if charset in ("utf-8", "us-ascii"):
+                return Data(member="data", text=json_text.quote(body.decode(charset)))
         except UnicodeDecodeError:
             pass
     return Data(member="data_base64", text=json_text.quote(base64.b64encode(body).decode()))

@@ -53,6 +53,8 @@ def _occurrence(text: bytes, *, at: str) -> Occurrence:
         if wrong_shape or wrong_value:
             issue = Issue(subject=at + name[:100], description=wrong_shape or wrong_value)
             (shape if wrong_shape else values).append(issue)
+            if len(shape) + len(values) >= attributes.MOST_FAULTS:
+                break
     mistaken = {issue.subject for issue in shape + values}
     absent = [name for name in _REQUIRED if _FIELDS[name] not in given and at + name not in mistaken]
     shape += [Issue(subject=at + name, description="is required") for name in absent]

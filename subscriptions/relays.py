@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from subscriptions import attributes, events, json_text
+from subscriptions import attributes, charsets, events, json_text
 from subscriptions.attributes import Value
 from subscriptions.errors import Issue, Refused, Unprocessable
 from subscriptions.events import Event
@@ -81,7 +81,7 @@ def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) ->
     """A CloudEvent from its attributes as decoded, null counting as absent (J3).
 
     Raises Unprocessable for an attribute that is missing (C1), has a forbidden name (C2) or a value of no CloudEvents
-    type (C3), Refused for a wrong value (C4 to C15); either names all that is wrong.
+    type (C3), Refused for a wrong value (C4 to C15); either names all that is wrong, up to twenty faults.
     """
     present = {name: value for name, value in members.items() if value is not None}
     shape = [place.issue(name, "is required") for name in attributes.REQUIRED if name not in present]
@@ -96,6 +96,8 @@ def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) ->
             values.append(place.issue(name, wrong))
         else:
             known[name] = value
+        if len(shape) + len(values) >= attributes.MOST_FAULTS:
+            break
     if shape:
         raise Unprocessable(*shape, *values)
     if values:
@@ -125,12 +127,15 @@ def event_of(relayed: Relayed, *, key: UUID, workspace_id: str, max_event_bytes:
     """The event that is kept and sent for a relayed one: structured JSON with nothing added and nothing dropped.
 
     Its digest is that of the envelope, so the same event sent again in another content mode is still the same event.
-    Raises TooLarge (subject `data`) over the limit (greenlake.md D.9).
+    Raises TooLarge (subject `data`) over the limit (greenlake.md D.9), Refused for text that could never be written in the
+    charset that its media type names: a webhook in binary mode is sent it so.
     """
     data = relayed.data or Data(member="data", text=b"")
     body = events.written(
         relayed.attributes, member=data.member, text=data.text if relayed.data else None, limit=max_event_bytes
     )
+    if data.member == "data" and not attributes.is_json(relayed.datacontenttype):
+        payload(relayed)
     return Event(
         key=key,
         id=relayed.id,
@@ -158,10 +163,9 @@ def payload(relayed: Relayed) -> bytes:
         return relayed.data.text
     charset = attributes.charset(relayed.datacontenttype or "") or "utf-8"
     try:
-        return str(json_text.load(relayed.data.text)).encode(charset)
-    except (LookupError, UnicodeError):
-        description = f"cannot be written in the charset {charset} that its datacontenttype names"
-        raise Refused(Issue(subject="data", description=description)) from None
+        return charsets.written(str(json_text.load(relayed.data.text)), charset)
+    except ValueError as error:
+        raise Refused(Issue(subject="data", description=str(error))) from None
 
 
 def _base64(text: bytes, place: Place) -> bytes:

@@ -23,6 +23,8 @@ GREENLAKE_RETRIED = frozenset({404, 413, 415, 425, 429, 502, 503, 504})
 SECONDS = re.compile(r"[0-9]+")
 #: A year. No number of seconds beyond it is a wait: it is a moment, in seconds or milliseconds since 1970.
 LONGEST_WAIT = 31_536_000.0
+#: Characters of one that is read; no date and no wait is longer.
+LONGEST_VALUE = 64
 
 #: Put before a failure's cause where that alone does not say what kind of failure it was.
 PREFIXES = {"timeout": "time-out: ", "blocked": "blocked: "}
@@ -60,12 +62,12 @@ def of_reply(status: int, retry_after: Sequence[str], *, policy: Policy, now: da
 
 
 def of_failure(kind: str, cause: str, *, policy: Policy) -> Outcome:
-    """The outcome of a try that no answer came to: retried (greenlake.md D.7).
+    """The outcome of a try that no answer came to: retried (greenlake.md D.7), but for what can never be written.
 
     `kind` is the word of the sender's failure kind, `cause` its readable sentence. Only `blocked` parts the policies:
     no connection failed there, and GreenLake drops events where a name leads to a private address (greenlake.md 1.2).
     """
-    dropped = policy == "greenlake" and kind == "blocked"
+    dropped = kind == "unwritable" or (policy == "greenlake" and kind == "blocked")
     return Outcome(
         kind=Kind.FINAL if dropped else Kind.RETRYABLE,
         status=None,
@@ -122,6 +124,8 @@ def _longest_wait(values: Iterable[str], now: datetime) -> float | None:
 
 def _wait(value: str, now: datetime) -> float | None:
     """Seconds from one `Retry-After` value (RFC 9110, 10.2.3), at least 0; None where it is neither a wait nor a date."""
+    if len(value) > LONGEST_VALUE:
+        return None
     if SECONDS.fullmatch(value):
         # By float: int() refuses thousands of digits.
         seconds = float(value)

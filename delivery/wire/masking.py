@@ -16,6 +16,9 @@ MASK = "***"
 #: Characters of a webhook's secret that is masked in answers; shorter ones stand in many a word, and in digests. So do
 #: spellings in base64.
 SHORTEST = 8
+#: From how many characters on what is sought takes time that is linear only in a text of so many (CPython); what is shorter
+#: takes at most 2,500 times its length.
+LONG, IN = 100, 30_000
 
 
 @functools.lru_cache(8192)
@@ -40,7 +43,10 @@ def spelled_out(known: Sequence[str]) -> tuple[str, ...]:
 def in_text(text: str, spellings: Sequence[str]) -> str:
     """The text with each of them masked."""
     for spelled in spellings:
-        text = text.replace(spelled, MASK)
+        if len(spelled) <= len(text):
+            searched, more = _searched(text, spelled)
+            searched = searched.replace(spelled, MASK)
+            text = searched[: len(searched) - more]
     return text
 
 
@@ -48,7 +54,7 @@ def in_headers(headers: Pairs, spellings: Sequence[str]) -> Pairs:
     """The headers with their values masked."""
     # One text for all: hardly any answer has something to be masked, and all of them are asked.
     values = "\n".join([value for _, value in headers])
-    if not any(spelled in values for spelled in spellings):
+    if not any(spelled in _searched(values, spelled)[0] for spelled in spellings if len(spelled) <= len(values)):
         return headers
     return tuple([(name, in_text(value, spellings)) for name, value in headers])
 
@@ -58,17 +64,44 @@ def in_body(body: bytes, spellings: Sequence[str], *, truncated: bool) -> bytes:
     if not body:
         return body
     for spelled in spellings:
-        body = body.replace(spelled.encode(), MASK.encode())
+        raw = spelled.encode()
+        if len(raw) < LONG or len(body) >= IN:
+            body = body.replace(raw, MASK.encode())
+        elif len(raw) <= len(body):
+            # No UTF-8 holds 0xFF.
+            more = IN - len(body)
+            body = body.ljust(IN, b"\xff").replace(raw, MASK.encode())
+            body = body[: len(body) - more]
     cut = max([_begun(body, spelled.encode()) for spelled in spellings], default=0) if truncated else 0
     return body[: len(body) - cut]
 
 
+def _searched(text: str, spelled: str) -> tuple[str, int]:
+    """The text so long that the search through it is linear, and by how many characters it grew."""
+    more = IN - len(text)
+    if len(spelled) < LONG or more <= 0:
+        return text, 0
+    # Half of a surrogate pair: what is sought has been encoded, and so holds none.
+    return text.ljust(IN, "\udcff"), more
+
+
 def _begun(body: bytes, raw: bytes) -> int:
-    """How many bytes at the body's end are the beginning of `raw`."""
-    start = body.find(raw[:1], max(0, len(body) - len(raw)))
-    while start >= 0 and not raw.startswith(body[start:]):
-        start = body.find(raw[:1], start + 1)
-    return 0 if start < 0 else len(body) - start
+    """How many bytes at the body's end are the beginning of `raw`: each is looked at twice at most (Knuth, Morris, Pratt)."""
+    tail = body[-len(raw) + 1 :] if len(raw) > 1 else b""
+    # Whatever begins earlier has its first eight bytes there; nearly always nothing does.
+    start = tail.find(raw[:8])
+    tail = tail[start if start >= 0 else max(0, len(tail) - 7) :]
+    # Of the first bytes of `raw`, how many of their last are its first ones too.
+    falls = [0] * len(tail)
+    for text, fits in ((raw[1 : len(tail)], falls), (tail, None)):
+        at = 0
+        for number, byte in enumerate(text, 1):
+            while at and raw[at] != byte:
+                at = falls[at - 1]
+            at += raw[at] == byte
+            if fits is not None:
+                fits[number] = at
+    return at if tail else 0
 
 
 def _credential(authorization: str) -> str:

@@ -81,6 +81,7 @@ class FailureKind(StrEnum):
     protocol = "protocol"
     token = "token"
     unsealed = "unsealed"
+    unwritable = "unwritable"
     internal = "internal"
 
 

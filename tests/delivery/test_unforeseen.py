@@ -49,6 +49,22 @@ async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> No
     assert await craft.status(webhook) == "ACTIVE"
 
 
+async def test_what_can_never_be_written_ends_at_once(craft: Craft) -> None:
+    """An event that an earlier release took, for a webhook in binary mode: one try, which is not held against the webhook."""
+    webhook = await craft.hook(content_mode="binary")
+    [event] = await craft.owe(webhook)
+    body = b'{"specversion":"1.0","id":"1","source":"/a","type":"t","datacontenttype":"text/a;charset=punycode","data":"x"}'
+    await craft.sql("UPDATE events SET body = $1", body)
+    [held] = await craft.drain()
+
+    await craft.rounds.record([await craft.attempt(held)])
+
+    row = await craft.row(event, webhook)
+    assert (row.state, row.attempts, row.due_at) == ("failed", 1, None)
+    assert "in the charset 'punycode'" in str(row.reason)
+    assert await craft.status(webhook) == "ACTIVE"
+
+
 async def test_a_challenge_that_breaks_counts(craft: Craft) -> None:
     """The webhook does not wait for ever: after its four tries it is in ERROR, and says why."""
     craft.wire.answering = breaking

@@ -7,7 +7,7 @@ import pytest
 
 from subscriptions import filters, matching
 from subscriptions.matching import Asking, Steps
-from tests.subscriptions.work import work
+from tests.work import work
 
 #: What one filter may take, as a deployment has it that sets nothing.
 EACH = 20_000

@@ -35,6 +35,23 @@ def subjects(error: Refused) -> list[str]:
     return [issue.subject for issue in error.issues]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "data", "said"),
+    [
+        ("text/plain; charset=punycode", "a", "in the charset 'punycode'"),
+        ("text/plain;charset=IDNA", "a", "in the charset 'idna'"),
+        ("text/plain; charset=us-ascii", "é", "has no"),
+    ],
+)
+def test_what_could_never_be_written_is_refused(media_type: str, data: str, said: str) -> None:
+    """Text that a webhook in binary mode could not be sent is refused at publication; what comes as bytes is sent as bytes."""
+    with pytest.raises(Refused, match=said) as refused:
+        body_of(structured(datacontenttype=media_type, data=data))
+    body_of(binary(("Content-Type", media_type), body=data.encode()))
+
+    assert subjects(refused.value) == ["data"]
+
+
 def test_c1_no_time_is_invented() -> None:
     """C1, 6.2 fault 1: an event without time stays without one."""
     event = relays.event_of(structured(), key=KEY, workspace_id=WORKSPACE)

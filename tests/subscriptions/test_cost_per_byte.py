@@ -1,0 +1,74 @@
+"""What a publisher or a receiver can make us read and write costs so much a byte, however much of it there is.
+
+Work is counted in lines of Python. What C does within one of them was looked through by hand: it is linear too.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+
+from delivery.wire import masking
+from subscriptions import attributes, codec, filter_grammar, filters, header_text, json_text, occurrences, relays
+from subscriptions.errors import Refused
+from subscriptions.relays import Place
+from tests.work import work
+
+STRUCTURED = [("Content-Type", codec.STRUCTURED)]
+EVENT = {"specversion": "1.0", "id": "1", "source": "/acm", "type": "org.acm.x"}
+OCCURRENCE = {"apiGroup": "a", "apiVersion": "v1", "event": "happened"}
+
+
+def envelope(**members: object) -> bytes:
+    return json.dumps(EVENT | members).encode()
+
+
+def refused(does: Callable[[], object]) -> None:
+    with pytest.raises((Refused, ValueError)):
+        does()
+
+
+#: What is done, with input of so many pieces; what is refused is wrong at its very end.
+DONE: dict[str, Callable[[int], object]] = {
+    "compact JSON": lambda n: json_text.compact(b'{"a":[%b1]}' % (b'{"b": "\\u0041", "c": -0.10}, ' * n)),
+    "JSON explained": lambda n: refused(lambda: json_text.compact(b'{"a":[%b1]]' % (b'{"b": "x"},' * n))),
+    "a key twice": lambda n: refused(
+        lambda: json_text.compact(b'{%b"k0":1}' % b"".join(b'"k%d":[1],' % each for each in range(n)))
+    ),
+    "JSON within JSON": lambda n: refused(lambda: json_text.compact(b"[" * n)),
+    "a header": lambda n: header_text.decode("%C3%A9 a\\" * n + '"'),
+    "a header in quotes": lambda n: header_text.decode('"' + '\\"a' * n + '"'),
+    "a header not closed": lambda n: header_text.decode('"' + '\\"a' * n),
+    "a header refused": lambda n: refused(lambda: header_text.decode("a%20" * n + "%")),
+    "a header written": lambda n: header_text.encode('é "%' * n),
+    "a batch": lambda n: codec.decode([("Content-Type", codec.BATCH)], b"[%b]" % b",".join([envelope()] * n), limit=n),
+    "wrong members": lambda n: refused(lambda: codec.decode(STRUCTURED, envelope(**{f"A{k}": 1 for k in range(n)}))),
+    "wrong fields": lambda n: refused(
+        lambda: occurrences.read(json.dumps(OCCURRENCE | {f"A{k}": 1 for k in range(n)}).encode())
+    ),
+    "base64": lambda n: relays.payload(
+        relays.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=Place())
+    ),
+    "text in binary mode": lambda n: codec.encode_binary(envelope(datacontenttype="text/plain;charset=gbk", data="a" * n)),
+    "a media type": lambda n: attributes.charset("text/plain" + ';a="\\""' * n + ";"),
+    "a filter": lambda n: filter_grammar.parse(" or ".join(["a/b eq 'x'"] * (n // 4))),
+    "a filter not closed": lambda n: refused(lambda: filter_grammar.parse("a eq 'x" + "''" * n)),
+    "a filter's list": lambda n: filters.compile(f"a in ({','.join(map(str, range(n)))})").passes({"a": 1.5}),
+    "masking": lambda n: masking.in_body(b"a" * 40 * n, ["a" * n + "b", "a" * 9 + "b"], truncated=True),
+    "masking what begins": lambda n: masking.in_body(b"c" + b"ab" * n, ["ab" * n + "c"], truncated=True),
+    "masking headers": lambda n: masking.in_headers((("a", "a" * 40 * n), ("b", "b")), ["a" * n + "b"]),
+    "what is masked": lambda n: masking.hidden(("é/\"' +" * n,), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DONE)
+def test_cost_per_byte(what: str) -> None:
+    """Eight times as much of it is at most ten times the work."""
+    does = DONE[what]
+    few, many = (
+        work(lambda size=size: does(size))  # type: ignore[misc]
+        for size in (100, 800)
+    )
+
+    assert many <= 10 * few
