@@ -40,6 +40,8 @@ class Origin(NamedTuple):
     port: int
     #: What the webhook's TLS needs beside what all have; None for nothing. A change of it makes another origin.
     trust: Trust | None = None
+    #: The number of the webhook that it is for, 0 for none: whoever answers one may not answer another one's requests.
+    owner: int = 0
 
 
 @dataclass(kw_only=True, slots=True)

@@ -66,7 +66,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Opening(NamedTuple):
-    """How every request of one method to one URL begins."""
+    """How every request of one method to one webhook's URL begins."""
 
     origin: Origin
     #: The first lines of its head, each with its end.
@@ -126,7 +126,7 @@ class Sender:
         answer: Reply | Failure
         authorization = destination.authorization
         try:
-            origin, start, constant = self._opening(method, destination.url)
+            origin, start, constant = self._opening(method, destination.url, destination.webhook.int)
             if destination.trust is not None:
                 origin = origin._replace(trust=destination.trust)
             headers = own(started_at)
@@ -145,7 +145,7 @@ class Sender:
         milliseconds = round((time.monotonic() - began) * 1000)
         return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
 
-    def _open(self, method: str, url: str) -> _Opening:
+    def _open(self, method: str, url: str, owner: int) -> _Opening:
         place = self._transport.place(url)
         constant = (
             ("Host", place.host),
@@ -154,7 +154,8 @@ class Sender:
             # Asked for plain, since what comes is stored rather than shown; compressed answers are read all the same.
             ("Accept-Encoding", "identity"),
         )
-        return _Opening(place.origin, exchange.start(method, place.target, constant), constant)
+        origin = place.origin._replace(owner=owner)
+        return _Opening(origin, exchange.start(method, place.target, constant), constant)
 
     def _reply(self, answer: Answer, hidden: Sequence[str]) -> Reply:
         body, truncated = answer.body, answer.truncated

@@ -119,11 +119,11 @@ class Tokens:
         now, began, deadline = self._clock(), time.monotonic(), self._transport.limits.deadline
         kept, grant = self._kept.get(key), key[1]
         basic = kept is not None and kept.basic
-        answer = await self._ask(grant, dial, basic=basic, deadline=deadline)
+        answer = await self._ask(key, dial, basic=basic, deadline=deadline)
         found = token_of(answer, now=now, basic=basic, secret=grant.client_secret)
         left = deadline - (time.monotonic() - began)
         if _knows_no_client(answer) and left > 0:
-            second = await self._ask(grant, dial, basic=not basic, deadline=left)
+            second = await self._ask(key, dial, basic=not basic, deadline=left)
             other = token_of(second, now=now, basic=not basic, secret=grant.client_secret)
             # Where neither way does, the first answer is about the client, the second perhaps about the way.
             found = other if isinstance(other, Token) else found
@@ -134,7 +134,8 @@ class Tokens:
                 self._kept.popitem(last=False)
         return found
 
-    async def _ask(self, grant: Grant, dial: Dial, *, basic: bool, deadline: float) -> Reply | Failure:
+    async def _ask(self, key: Key, dial: Dial, *, basic: bool, deadline: float) -> Reply | Failure:
+        webhook, grant = key
         form = {"grant_type": "client_credentials"}
         headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         if basic:
@@ -146,6 +147,7 @@ class Tokens:
         extensions = {
             "destination": grant.issuer_url,
             "trust": grant.trust,
+            "owner": webhook.int,
             "deadline": deadline,
             "dial": dial,
             "body_bytes": ANSWER_BYTES,

@@ -107,7 +107,8 @@ class Transport(httpx.AsyncBaseTransport):
         """One exchange, as httpx has it; the response's extension `truncated` says whether there was more.
 
         Extensions of a request, all optional: `destination`, the URL to the letter (httpx normalises its own); `trust`, a
-        Trust for its TLS; `deadline` in seconds; `body_bytes` in place of the limit; `dial`, a Dial to be filled in.
+        Trust for its TLS; `owner`, the number of the webhook that it is for; `deadline` in seconds; `body_bytes` in place
+        of the limit; `dial`, a Dial to be filled in.
         """
         extensions = request.extensions
         place = self.place(extensions.get("destination") or str(request.url))
@@ -117,7 +118,7 @@ class Transport(httpx.AsyncBaseTransport):
         if body:
             pairs.append(("Content-Length", str(len(body))))
         answer = await self.exchange(
-            place.origin._replace(trust=extensions.get("trust")),
+            place.origin._replace(trust=extensions.get("trust"), owner=extensions.get("owner", 0)),
             exchange.head(exchange.start(request.method, place.target, pairs), ()) + body,
             deadline=extensions.get("deadline", self.limits.deadline),
             dial=extensions.get("dial") or Dial(),

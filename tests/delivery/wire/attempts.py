@@ -38,9 +38,10 @@ async def opened(
 
 
 async def attempt(sender: Sender, url: str, *, deadline: float = 10.0, **more: Any) -> Attempt:
-    """`more` is what a Destination has beside."""
+    """`more` is what a Destination has beside; with `webhook`, another one than WEBHOOK."""
     parcel = parcels.single(event=EVENT, body=BODY, content_mode="json")
-    destination = Destination(webhook=WEBHOOK, url=url, secrets=("first", "second"), **more)
+    told: dict[str, Any] = {"webhook": WEBHOOK, "url": url, "secrets": ("first", "second")}
+    destination = Destination(**told | more)
     return await sender.send(parcel, destination, deadline=deadline)
 
 

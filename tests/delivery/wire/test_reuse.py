@@ -1,13 +1,14 @@
 """Connections kept for the next request: when they serve again, when not, and that no answer is ever another's."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from delivery.wire.sender import FailureKind
 from delivery.wire.transport import Limits
 from tests.delivery.wire.attempts import attempt, failed, replied
-from tests.delivery.wire.scripted import OK, Client, Meet, Scripted, plainly, saying, then_closing
+from tests.delivery.wire.scripted import OK, SECOND, Client, Meet, Scripted, plainly, saying, then_closing
 
 ON_BOTH_LOOPS = True
 
@@ -95,6 +96,26 @@ async def test_what_a_fresh_connection_says_first_is_no_answer(says: bytes, kind
         result = failed(await attempt(sender, server.url))
 
     assert (result.kind, result.cause) == (kind, cause.format(port=server.port))
+
+
+async def test_what_one_webhook_is_answered_is_never_anothers() -> None:
+    """Two webhooks with one destination, of two tenants perhaps, have their own connections: an answer too many, which comes
+    when the next request has just been sent, is at most their own."""
+    requests: list[bytes] = []
+
+    async def meet(client: Client) -> None:
+        requests.append(await client.request())
+        client.writer.write(OK)
+        requests.append(await client.request())
+        client.writer.write(SECOND)
+
+    async with Scripted(meet) as server, plainly() as sender:
+        first, other = [
+            replied(await attempt(sender, server.url, webhook=UUID(int=number))).status for number in (1, 2)
+        ]
+        again = [replied(await attempt(sender, server.url, webhook=UUID(int=number))).status for number in (1, 2)]
+
+    assert (first, other, again, server.connections) == (200, 200, [202, 202], 2)
 
 
 async def test_nothing_is_sent_twice() -> None:
