@@ -20,7 +20,8 @@ class Bodies:
 
     def __init__(self, most: int, share: int) -> None:
         self._most = most
-        self._share = share
+        #: The most that one client has.
+        self.share = share
         self.held = 0
         self._of: dict[Hashable, int] = {}
 
@@ -31,8 +32,8 @@ class Bodies:
     def take(self, client: Hashable, size: int) -> None:
         """Takes so many bytes for the client, who gives them back; raises Crowded, and takes nothing, where there is no room."""
         own = self._of.get(client, 0) + size
-        if own > self._share:
-            raise Crowded(f"Bodies of this client's requests that are under way fill its share of {self._share} bytes")
+        if own > self.share:
+            raise Crowded(f"Bodies of this client's requests that are under way fill its share of {self.share} bytes")
         if self.held + size > self._most:
             raise Crowded(f"Bodies that are under way fill the {self._most} bytes that there are for them")
         self.held += size
@@ -64,9 +65,9 @@ class Hold:
             self._bodies.take(self._client, size - self.size)
             self.size = size
 
-    def more(self, size: int) -> None:
-        """Takes so many bytes beside those it has; raises Crowded."""
-        self.up_to(self.size + size)
+    def answer(self, size: int) -> None:
+        """Takes so many bytes for an answer, or all of the share where that is less; raises Crowded."""
+        self.up_to(min(size, self._bodies.share))
 
     def end(self) -> None:
         """Gives back all of it."""

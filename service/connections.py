@@ -5,6 +5,7 @@ whoever asks for more, to `refusals.py`.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from service.places import Household
 from service.refusals import Over
 from service.sweep import Sweep
 
+#: A host, and a port where there is one (RFC 3986, 3.2); it may be empty.
+AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.v]+\])(?::[0-9]*)?")
 #: What is answered to whoever there is no place for.
 HEALTH = b"/health/"
 #: Header lines that say where a body ends.
@@ -137,9 +140,18 @@ class Connection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise Over(refusals.NO_VERSION if version == "0.9" else refusals.VERSION)
+        if not self._hosted(version):
+            raise Over(refusals.HOST)
         self._offering = self.parser.should_upgrade()
         if self._offering and self.parser.get_method() == b"CONNECT":
             raise Over(refusals.TUNNEL)
+
+    def _hosted(self, version: str) -> bool:
+        """Whether the head has one Host that could be one, or none where the version asks for none (RFC 9112, 3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1:
+            return not hosts and version == "1.0"
+        return AUTHORITY.fullmatch(hosts[0]) is not None
 
     def _address(self) -> str:
         return self.client[0] if self.client else ""

@@ -25,6 +25,7 @@ BUSY = _answer(
 )
 UNREADABLE = _answer(400, _BAD, "The request is not HTTP/1.1 as it is read here")
 NO_VERSION = _answer(400, _BAD, "The request line names no version: it has to end with HTTP/1.1")
+HOST = _answer(400, _BAD, "The header has to have one Host, which is a name or an address, and a port")
 SLOW = _answer(408, "HPE_GL_ERROR_REQUEST_TIMEOUT", "The request did not arrive whole in time")
 LONG_BODY = _answer(413, "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE", "The body goes on beyond all that is taken here")
 LONG_URL = _answer(414, "HPE_GL_ERROR_URI_TOO_LONG", f"The URL has more than {URL_BYTES} bytes")

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from service import unpacking
 from service.addresses import household
 from service.auth import CALLER
 from service.bodies import SMALL, Hold
@@ -32,10 +33,11 @@ KEPT = "hooklake.body"
 
 
 async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
-    """The request body; raises TooLarge as soon as it passes the limit, before it is read whole.
+    """The request body as it was before it was packed; raises TooLarge as soon as it passes the limit, packed or not.
 
-    Raises Crowded where there is no room for it: before any of it is read, if it tells its length. It is kept for a handler
-    that is made again (`routes.py`); a publication is not, for its handler is made once.
+    Raises Crowded where there is no room for it: before any of it is read, if it tells its length. Raises FormatUnknown for a
+    Content-Encoding that is not read here. It is kept for a handler that is made again (`routes.py`); a publication is not, for
+    its handler is made once.
     """
     if limit > BODY_BYTES:
         return await _received(request, limit)
@@ -45,8 +47,8 @@ async def body(request: Request, limit: int = BODY_BYTES) -> bytes:
 
 
 async def _received(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal():
+    declared, packed = _announced(request)
+    if declared.isdigit():
         if (announced := int(declared)) > limit:
             raise too_large(limit)
         if announced > SMALL:
@@ -65,8 +67,37 @@ async def _received(request: Request, limit: int) -> bytes:
         if size > SMALL:
             hold(request).up_to(size)
         if not message.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else bytes(chunk)
+            whole = b"".join((*chunks, chunk)) if chunks else bytes(chunk)
+            return await _unpacked(request, whole, limit) if packed else whole
         chunks.append(chunk)
+
+
+def _announced(request: Request) -> tuple[bytes, bool]:
+    """The length that the head tells, and whether the body is packed with gzip."""
+    length, codings = b"", b""
+    for name, value in request.scope["headers"]:
+        if name == b"content-length":
+            length = value
+        elif name == b"content-encoding":
+            codings += b"," + value
+    if not codings:
+        return length, False
+    named = [
+        each.strip().lower() for each in codings.split(b",") if each.strip() and each.strip().lower() != b"identity"
+    ]
+    if named not in ([], [b"gzip"], [b"x-gzip"]):
+        said = "is not understood here: a body comes as it is, or packed once with gzip"
+        raise FormatUnknown(Issue(subject="Content-Encoding", description=said, source="header"))
+    return length, bool(named)
+
+
+async def _unpacked(request: Request, packed: bytes, limit: int) -> bytes:
+    try:
+        return await unpacking.gunzip(packed, limit, hold(request).up_to)
+    except ValueError as error:
+        raise Malformed(Issue(subject="body", description=f"is not what Content-Encoding says: {error}")) from None
+    except OverflowError:
+        raise too_large(limit) from None
 
 
 def hold(request: Request) -> Hold:

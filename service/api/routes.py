@@ -170,7 +170,7 @@ async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) 
             response = await handler(request)
             if len(response.body) > LONG and CALLER in scope:
                 # Until it is sent, which its reader decides.
-                reading.hold(request).more(len(response.body))
+                reading.hold(request).answer(len(response.body))
         except Exception as error:
             response = await problems.answered(request, error)
         if access.isEnabledFor(logging.INFO):

@@ -119,16 +119,17 @@ def test_the_books() -> None:
 
     one.up_to(40)
     one.up_to(30)
-    one.more(20)
-    for hold, size in ((one, 1), (other, 41)):
+    one.up_to(60)
+    for hold, size in ((one, 61), (other, 41)):
         with pytest.raises(Crowded):
-            hold.more(size)
+            hold.up_to(size)
     other.up_to(40)
     held = bodies.held
     for hold in (one, one, other):
         hold.end()
+    one.answer(1000)
 
-    assert (held, bodies.held, len(bodies)) == (100, 0, 0)
+    assert (held, bodies.held, len(bodies)) == (100, 60, 1)
 
 
 @pytest.fixture

@@ -28,8 +28,21 @@ HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
         (HEAD + b"X: a\x00b\r\n\r\n", 400),
         (HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
+        (b"GET /echo HTTP/1.1\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: x y\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: user@x\r\n\r\n", 400),
+        (b"GET /echo HTTP/1.1\r\nHost: x:80a\r\n\r\n", 400),
+        (b"GET /echo\r\n\r\n", 400),
+        (b"GET /echo HTTP/0.9\r\nHost: x\r\n\r\n", 400),
     ],
-    ids=["url", "parameters", "headers", "value", "name", "tls", "nul", "smuggled", "lengths"],
+    ids=[
+        *("url", "parameters", "headers", "value", "name", "tls", "nul", "smuggled", "lengths"),
+        *("no host", "two hosts", "two of HTTP/1.0", "host of two", "host with a path", "host with a user", "no port"),
+        *("no version", "HTTP/0.9"),
+    ],
 )
 async def test_heads(opened: Opened, sent: bytes, status: int) -> None:
     """A head that is too large or no HTTP is refused in the house's form, reaches no handler, and ends the connection."""
@@ -42,6 +55,26 @@ async def test_heads(opened: Opened, sent: bytes, status: int) -> None:
     assert (answer, body["httpStatusCode"], headers["connection"]) == (status, status, "close")
     assert {"errorCode", "message", "debugId"} < body.keys()
     assert (await rest(reader), door.heard) == (b"", [])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1\r\nHost: hooks.example.com:8080",
+        b"HTTP/1.1\r\nHost: [2001:db8::1]:80",
+        b"HTTP/1.1\r\nHost: a_b-c.%41",
+        b"HTTP/1.1\r\nHost:",
+        b"HTTP/1.0",
+    ],
+)
+async def test_hosts(opened: Opened, head: bytes) -> None:
+    """Every Host that may be one is taken, and HTTP/1.0 needs none."""
+    door = await opened(LIMITS)
+    reader, writer = await door.client()
+
+    writer.write(b"GET /echo " + head + b"\r\n\r\n")
+
+    assert (await said(reader))[0] == 200
 
 
 ENDLESS = {

@@ -21,13 +21,14 @@ REFUSALS: Mapping[int, str] = {
     404: "It does not exist in the caller's workspace.",
     409: "It contradicts what is kept already.",
     413: "The body is larger than a limit that the message names.",
-    415: "The Content-Type is not one of those that are understood.",
+    415: "The Content-Type is not one of those that are understood, or the Content-Encoding is not `gzip`.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
     429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute, where the deployment "
     "sets how many those are; or its registrations, challenged changes and verifications of a minute. Or a verification of "
     "the webhook is under way.",
     500: "A defect of ours; the log has it under the `debugId`.",
-    503: "A store is away, and whether anything was changed is not known; `Retry-After` says when to ask again.",
+    503: "A store is away, and whether anything was changed is not known; or there is no room for so large a body. "
+    "`Retry-After` says when to ask again.",
 }
 
 #: The headers of a 429 (greenlake.md 1.8); where a quota is set, other answers have all but `Retry-After`, too.
@@ -70,7 +71,8 @@ class Operation:
     #: Media type of the answer.
     media_type: str = JSON
     location: bool = False
-    #: Beside 500 and 503 for all, 401 for those that ask for a token, and 429 for those that a quota may refuse.
+    #: Beside 500 and 503 for all, 415 for those that read a body,
+    #: 401 for those that ask for a token, and 429 for those that a quota may refuse.
     errors: tuple[int, ...] = ()
     #: Answers of another form, by code.
     others: Mapping[int, Json] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Operation:
         if self.location:
             at = {"description": "The path of what was made.", "required": True, "schema": text()}
             success["headers"] = {"Location": at}
-        codes = {*self.errors, 500, 503}
+        codes = {*self.errors, 500, 503, *((415,) if self.body else ())}
         if not self.open:
             free = self.permission in UNCOUNTED and self.permission is not Permission.PUBLISH
             codes |= {400, 401} | ({403} if self.permission else set()) | (set() if free else {429})

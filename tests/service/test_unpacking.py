@@ -1,0 +1,111 @@
+"""Packed bodies: what comes with gzip is unpacked within all limits; what comes otherwise is refused, never taken as it is."""
+
+import gzip
+import json
+import zlib
+
+import httpx
+import pytest
+
+from service.bodies import SMALL
+from service.doors import Doors
+from service.settings import Settings
+from service.unpacking import TURN, gunzip
+from subscriptions.clients import Role
+from tests.service.callers import Callers
+
+MEGABYTE = 1 << 20
+EVENTS = "/events/v1beta1"
+OCCURRENCE = {"apiGroup": "compute-ops", "apiVersion": "v1", "resourceCollection": "servers", "event": "rebooted"}
+BODY = json.dumps({**OCCURRENCE, "data": {"text": "ä" * 1000}}).encode()
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def entrance() -> Settings:
+    """A megabyte of bodies at once."""
+    return Settings(publish_body_bytes=MEGABYTE, bodies_bytes=MEGABYTE, client_share=1.0)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("GZIP", gzip.compress(BODY, 0)),
+        ("x-gzip", gzip.compress(BODY[:100]) + gzip.compress(BODY[100:])),
+        ("identity, gzip", gzip.compress(BODY)),
+        ("identity", BODY),
+        ("", BODY),
+    ],
+)
+async def test_packed(api: httpx.AsyncClient, callers: Callers, doors: Doors, coding: str, body: bytes) -> None:
+    """What is packed once with gzip, in one member or in several, is the event that was packed."""
+    headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": coding}
+
+    response = await api.post(f"{EVENTS}/occurrences", content=body, headers=headers)
+
+    assert response.status_code == 202, response.text
+    async with doors.database.raw() as connection:
+        [row] = await connection.fetch("SELECT body FROM events")
+    assert json.loads(row["body"])["data"] == {"text": "ä" * 1000}
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "compress", "x"])
+async def test_other_codings(api: httpx.AsyncClient, callers: Callers, coding: str) -> None:
+    """Any other coding is a 415 that says what is read; in binary mode, too, where a body may be anything."""
+    headers = await callers.headers(Role.PUBLISHER) | {"Content-Encoding": coding}
+    ce = {"ce-specversion": "1.0", "ce-id": "a", "ce-source": "//x", "ce-type": "com.hpe.greenlake.x.v1.y"}
+
+    answers = [
+        await api.post(f"{EVENTS}/occurrences", content=BODY, headers=headers | JSON),
+        await api.post(f"{EVENTS}/cloudevents", content=b"x", headers=headers | ce | {"Content-Type": "text/plain"}),
+    ]
+
+    assert [each.status_code for each in answers] == [415] * 2
+    assert all("gzip" in each.json()["message"] for each in answers)
+
+
+BROKEN = {
+    "no gzip": (BODY, 400),
+    "nothing": (b"", 400),
+    "zlib": (zlib.compress(BODY), 400),
+    "broken off": (gzip.compress(BODY)[:-9], 400),
+    "something after it": (gzip.compress(BODY) + b"x", 400),
+    "a broken sum": (gzip.compress(BODY)[:-8] + bytes(8), 400),
+    "a bomb": (gzip.compress(bytes(50 * MEGABYTE)), 413),
+    "many members": (gzip.compress(bytes(MEGABYTE // 10)) * 11, 413),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_broken(api: httpx.AsyncClient, callers: Callers, doors: Doors, broken: str) -> None:
+    """What is not what it says, and what is larger than it may be once unpacked, is refused, and holds nothing any more."""
+    body, status = BROKEN[broken]
+    headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}
+
+    response = await api.post(f"{EVENTS}/occurrences", content=body, headers=headers)
+
+    assert response.status_code == status, response.text
+    assert doors.bodies.held == 0
+
+
+async def test_room(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+    """The budget of bytes under way counts what comes out, not what comes in."""
+    doors.bodies.take("others", MEGABYTE - 2 * SMALL)
+    headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}
+
+    response = await api.post(
+        f"{EVENTS}/occurrences", content=gzip.compress(BODY.ljust(MEGABYTE // 4)), headers=headers
+    )
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+
+
+async def test_a_bomb_goes_off_by_turns() -> None:
+    """A bomb is unpacked up to the limit and no further, in small pieces."""
+    sizes: list[int] = []
+
+    with pytest.raises(OverflowError):
+        await gunzip(gzip.compress(bytes(50 * MEGABYTE)), MEGABYTE, sizes.append)
+
+    assert sizes == [TURN * n for n in range(1, MEGABYTE // TURN + 1)]
