@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -36,11 +36,11 @@ def wrong(response: httpx.Response) -> list[tuple[str, str, str]]:
     [
         ("GET", "/webhooks?filter=status%20eq%20%27ERROR%27", "filter"),
         ("GET", "/webhooks?limit=1&limit=2", "limit"),
-        ("GET", f"/webhooks/{uuid4()}?select=name", "select"),
+        ("GET", f"/webhooks/{UUID(int=7)}?select=name", "select"),
         ("GET", "/subscriptions?webhookId=1", "webhookId"),
         ("GET", "/event-types?sort=name", "sort"),
-        ("GET", f"/events/{uuid4()}?Source=/x", "Source"),
-        ("DELETE", f"/webhooks/{uuid4()}?forced=true", "forced"),
+        ("GET", f"/events/{UUID(int=7)}?Source=/x", "Source"),
+        ("DELETE", f"/webhooks/{UUID(int=7)}?forced=true", "forced"),
         ("POST", "/occurrences?dryRun=true", "dryRun"),
         ("POST", "/webhooks?limit=5", "limit"),
     ],
@@ -59,8 +59,8 @@ async def test_what_greenlakes_clients_send(api: httpx.AsyncClient, callers: Cal
     """HPE's PowerShell module asks every GET for a page; ids are repeated where several are meant."""
     headers = await callers.headers(*Role)
 
-    one = await api.get(f"{EVENTS}/webhooks/{uuid4()}?limit=100&offset=0", headers=headers)
-    several = await api.delete(f"{EVENTS}/subscriptions?id={uuid4()}&id={uuid4()}", headers=headers)
+    one = await api.get(f"{EVENTS}/webhooks/{UUID(int=7)}?limit=100&offset=0", headers=headers)
+    several = await api.delete(f"{EVENTS}/subscriptions?id={UUID(int=7)}&id={UUID(int=7)}", headers=headers)
 
     assert (one.status_code, several.status_code) == (404, 404)
 
