@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from delivery import lifecycle
 from delivery.ledger import parking, replays
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.replays import Newest
@@ -163,6 +164,9 @@ def _check(newest: Newest) -> None:
         raise Refused(Issue(subject="failureId", description="was delivered meanwhile: there is nothing to retry"))
     if not newest.payload:
         raise Refused(Issue(subject="failureId", description="its payload was erased: there is nothing to send"))
+    if newest.round >= replays.ROUNDS and lifecycle.final(newest.state):
+        said = f"was sent again by hand {replays.ROUNDS} times, which is as often as is counted: publish the event anew"
+        raise Refused(Issue(subject="failureId", description=said))
 
 
 async def _owner(connection: Raw, workspace_id: str | None, webhook: UUID) -> str:

@@ -153,14 +153,14 @@ def worker(_arguments: Any, _environ: Environ) -> None:
     """Carries deliveries until it is told to stop."""
     from workers import main as root  # noqa: PLC0415  a process root: importing it reads the environment
 
-    sys.exit(root.app.start(argv=list(root.WORKER_ARGV[1:])) or 0)
+    sys.exit(root.run(root.WORKER_ARGV))
 
 
 def beat(_arguments: Any, _environ: Environ) -> None:
     """Starts what is due until it is told to stop."""
     from workers import main as root  # noqa: PLC0415  as above
 
-    sys.exit(root.app.start(argv=list(root.BEAT_ARGV[1:])) or 0)
+    sys.exit(root.run(root.BEAT_ARGV))
 
 
 def migrate(_arguments: Any, environ: Environ) -> None:

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from subscriptions.errors import Misconfigured
 from subscriptions.outage import Outage
 from workers import schedule
+from workers.malformed import Dropped
 from workers.settings import Settings
 
 #: Seconds between two; two missed ones are an outage.
@@ -26,6 +27,8 @@ def make(settings: Settings) -> Any:
     app = Celery("hooklake", broker=settings.broker_url, set_as_current=False)
     #: Whoever in this process meets the broker tells it what came of it.
     app.outage = Outage("broker")
+    #: And what came over it that is no message of ours.
+    app.dropped = Dropped()
     app.conf.update(
         task_queues=[Queue(name, routing_key=name) for name in schedule.QUEUES],
         task_default_queue=schedule.TICKETS,

@@ -5,12 +5,17 @@ What is done with messages is left to `tasks.py`.
 
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer
 from celery.worker.consumer.consumer import CONNECTION_RETRY
 from celery.worker.state import maybe_shutdown
+
+from workers.malformed import channel, of_the_broker, vet
+
+log = logging.getLogger("hooklake.workers")
 
 #: Seconds between two calls of a broker that is away: the first and the longest pause. Celery's grow to half a minute, and
 #: sweeps wait as long.
@@ -25,6 +30,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery publishes no 
     def ensure_connected(self, conn: Any) -> Any:
         """The connection once it stands, however long that takes."""
         outage = self.app.outage
+        if conn.transport.driver_type == "redis":
+            conn.transport.Channel = channel(self.app.dropped)
         connected = conn.ensure_connection(
             lambda error, _interval: outage.failed(repr(error)),
             interval_start=PAUSE,
@@ -35,6 +42,42 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery publishes no 
         self.first_connection_attempt = False
         outage.worked()
         return connected
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        """Celery's, but that what it stumbles over is dropped, whatever it is."""
+        handle = super().create_task_handler(*args, **kwargs)
+        passed = of_the_broker(*self.connection_errors, *self.channel_errors)
+
+        def received(message: Any) -> Any:
+            try:
+                vet(message)
+                return handle(message)
+            except passed:
+                raise
+            except Exception as error:
+                return self._drop(message, error)
+
+        return received
+
+    def on_unknown_message(self, _body: Any, message: Any) -> None:
+        """It names no task."""
+        self._drop(message, "it names no task")
+
+    def on_unknown_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        """It names a task that is none of ours."""
+        self._drop(message, f"no task {exc}")
+
+    def on_invalid_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        """Celery cannot make a request of it."""
+        self._drop(message, exc)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Its body is not what its headers say."""
+        self._drop(message, exc)
+
+    def _drop(self, message: Any, cause: object) -> None:
+        self.app.dropped.add(cause)
+        message.ack_log_error(log, self.connection_errors)
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
         """Celery connects again."""

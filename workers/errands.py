@@ -13,8 +13,11 @@ from subscriptions.errors import Unavailable
 
 log = logging.getLogger("hooklake.workers")
 
-#: Errands carried at once, and known at most; what is dropped is found by the sweep.
-AT_ONCE, KNOWN = 16, 500
+#: Errands of a kind carried at once, and known at most; what is dropped is found by the sweep.
+AT_ONCE, KNOWN = 8, 500
+#: Challenges at once, which wait for destinations without a connection in hand: first tries, and those after a failed one.
+#: Somebody's that never answer, time after time, hold up nobody's first.
+NEW, TRIED = 64, 32
 
 Carry = Callable[[Errand], Awaitable[None]]
 
@@ -23,12 +26,14 @@ class Errands:
     """Carries what it is given; of what it has already, once more when that is done.
 
     Each holds a connection of the pool while it waits for a lock, and the sweep names what is due again and again: were they
-    all begun, a lock that a process took with it into a standstill would soon hold every connection of the others.
+    all begun, a lock that a process took with it into a standstill would soon hold every connection of the others. Each kind
+    has places of its own: sixteen challenges that were not answered held up everybody's spreads, wakes and batches.
     """
 
     def __init__(self, carry: Carry) -> None:
         self._carry = carry
-        self._carriers = asyncio.Semaphore(AT_ONCE)
+        self._carriers = {kind: asyncio.Semaphore(AT_ONCE) for kind in Kind}
+        self._new, self._tried = asyncio.Semaphore(NEW), asyncio.Semaphore(TRIED)
         self._tasks: dict[tuple[Kind, UUID], asyncio.Task[None]] = {}
         self._again: dict[tuple[Kind, UUID], Errand] = {}
 
@@ -48,7 +53,7 @@ class Errands:
     async def _run(self, key: tuple[Kind, UUID], errand: Errand) -> None:
         try:
             while True:
-                async with self._carriers:
+                async with self._places(self._again.get(key, errand)):
                     # The newest word counts. What is heard from here on may be too late for this look.
                     errand = self._again.pop(key, errand)
                     await self._carry_one(errand)
@@ -56,6 +61,12 @@ class Errands:
                     return
         finally:
             del self._tasks[key]
+
+    def _places(self, errand: Errand) -> asyncio.Semaphore:
+        if errand.kind is not Kind.CHALLENGE:
+            return self._carriers[errand.kind]
+        # Each claim of a challenge raises its fence.
+        return self._tried if errand.fence else self._new
 
     async def _carry_one(self, errand: Errand) -> None:
         try:

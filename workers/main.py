@@ -11,11 +11,12 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from celery import signals
+from celery.bin.celery import celery as command
 
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
@@ -71,6 +72,12 @@ def _accompany(ground: Ground) -> None:
     """Beat's own look at the database."""
     alone = msgspec.structs.replace(ground, database_connections=1)
     Presence(Database(alone, Outage("database")), DatabaseClock()).start()
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs Celery's command until it ends, and answers its exit status; `app.start` would keep that to itself."""
+    command.params[0].default = app
+    return int(command.main(args=list(argv[1:]), standalone_mode=False) or 0)
 
 
 def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:

@@ -3,24 +3,27 @@
 What is done with tickets is left to `engine.py`, what the clock's jobs do to `delivery/upkeep.py`.
 """
 
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
-from subscriptions.outage import Outage
 from workers import app as broker
 from workers import schedule
 from workers.announce import Announcer
 from workers.engine import Engine
 from workers.line import Line
+from workers.malformed import Malformed
 from workers.resources import Loop, Resources
 
 log = logging.getLogger("hooklake.workers")
+
+N = TypeVar("N", Ticket, Errand)
 
 
 @dataclass(kw_only=True)
@@ -53,18 +56,18 @@ def register(app: Any, process: Process) -> None:
     }
     away = broker.errors(app)
     for name, work in works.items():
-        app.task(name=name)(_quiet(app.outage, work, away))
+        app.task(name=name)(_quiet(app, work, away))
 
 
 def deliver(process: Process, packed: Sequence[Sequence[Any]]) -> None:
     """Tickets as `announce.packed` made them; returns when each is begun, old, or dropped."""
-    tickets = [Ticket(UUID(event), UUID(webhook), round_, fence) for event, webhook, round_, fence in packed]
+    tickets = _read(_ticket, packed)
     process.loop.call(process.engine.deliver(tickets))
 
 
 def carry(process: Process, packed: Sequence[Sequence[Any]]) -> None:
     """Errands as [kind, key, fence]; returns at once."""
-    errands = [Errand(kind=Kind(kind), key=UUID(key), fence=fence) for kind, key, fence in packed]
+    errands = _read(_errand, packed)
     process.loop.call(_begin(process.engine, errands))
 
 
@@ -86,20 +89,47 @@ def sweep(process: Process, app: Any) -> None:
         process.announcer.announce(swept.errands)
 
 
+def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:
+    """What a message carries, each in its type; raises Malformed."""
+    try:
+        return [read(*each) for each in packed]
+    except (TypeError, ValueError, AttributeError) as error:
+        raise Malformed(repr(error)) from None
+
+
+def _ticket(event: str, webhook: str, round_: int, fence: int) -> Ticket:
+    return Ticket(UUID(event), UUID(webhook), _number(round_, 1 << 15), _number(fence, 1 << 31))
+
+
+def _errand(kind: str, key: str, fence: int) -> Errand:
+    return Errand(kind=Kind(kind), key=UUID(key), fence=_number(fence, 1 << 31))
+
+
+def _number(given: int, below: int) -> int:
+    if type(given) is int and 0 <= given < below:
+        return given
+    raise ValueError(f"{given!r} is no number from 0 to {below - 1}")
+
+
 async def _begin(engine: Engine, errands: Sequence[Errand]) -> None:
     for errand in errands:
         engine.errand(errand)
 
 
-def _quiet(outage: Outage, work: Callable[..., None], away: tuple[type[Exception], ...]) -> Callable[..., None]:
+def _quiet(app: Any, work: Callable[..., None], away: tuple[type[Exception], ...]) -> Callable[..., None]:
     """A task that leaves its work to the next message while something is away: each door tells of it once."""
+    takes = len(inspect.signature(work).parameters)
 
-    def task(*args: Any) -> None:
+    def task(*args: Any, **kwargs: Any) -> None:
         try:
+            if kwargs or len(args) != takes:
+                raise Malformed(f"{len(args) + len(kwargs)} arguments instead of {takes}")
             work(*args)
+        except Malformed as error:
+            app.dropped.add(error)
         except Unavailable as error:
             log.debug("task.left cause=%s", error)
         except away as error:
-            outage.failed(repr(error))
+            app.outage.failed(repr(error))
 
     return task

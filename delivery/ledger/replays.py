@@ -15,6 +15,9 @@ from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.database import Raw
 
+#: The last round that its column can count.
+ROUNDS = 32_767
+
 
 @dataclass(frozen=True, kw_only=True)
 class Newest:

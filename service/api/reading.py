@@ -119,11 +119,25 @@ def too_large(limit: int) -> TooLarge:
 def decode(raw: bytes, kind: type[T]) -> T:
     """JSON as the given msgspec type; Malformed (400) where it is not JSON, Unprocessable (422) where it is of another shape."""
     try:
+        # PostgreSQL keeps none in a text; JSON has no other way to spell it.
+        if b"\\u0000" in raw and _holds_nul(msgspec.json.decode(raw)):
+            raise Malformed(
+                Issue(subject="body", description="has a text that holds a NUL character, which is not taken")
+            )
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise Unprocessable(_issue(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(Issue(subject="body", description=f"is not valid JSON: {error}")) from None
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether a text in it does: a backslash before `\\u0000` would make it six ordinary characters."""
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for pair in value.items() for each in pair)
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def media_type(request: Request, *accepted: str) -> None:

@@ -177,3 +177,18 @@ async def test_a_retry_of_what_arrived_or_never_was(
 
     assert [each.status_code for each in answers] == [400, 404, 404]
     assert "delivered" in answers[0].json()["message"]
+
+
+async def test_a_retry_too_many(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+    """What was sent again by hand as often as can be counted is a 400 that says so, and changes nothing."""
+    event = builders.event(clock)
+    await builders.tried(database, clock, event, hook.id, REFUSED)
+    async with database.raw() as connection:
+        await connection.execute("UPDATE deliveries SET round = 32767 WHERE event = $1", event.key)
+
+    response = await subscriber.post(f"{path(hook)}/delivery-failures/{event.key}/retry")
+
+    assert response.status_code == 400
+    assert "32767 times" in response.json()["message"]
+    async with database.raw() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM deliveries WHERE event = $1", event.key) == 1

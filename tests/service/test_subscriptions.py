@@ -379,3 +379,41 @@ async def test_workspaces_are_apart(
 
     assert (subscribed.status_code, listed.json()["total"], ended.status_code) == (400, 0, 404)
     assert (await subscriber.get(PATH)).json()["total"] == 1
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [
+    ("POST", PATH, [{"eventType": AUDIT + "\0", "webhook": {"resourceUri": UNKNOWN}}]),
+    ("POST", PATH, [{"eventType": AUDIT, "eventFilter": "id eq '\0'", "webhook": {"resourceUri": UNKNOWN}}]),
+    ("POST", WEBHOOKS, {"name": "a\0b", "destination": "https://127.0.0.1:9/", "secret": "s3cr3tKey"}),
+    ("POST", WEBHOOKS, {"name": "ab", "destination": "https://127.0.0.1:9/\0", "secret": "s3cr3tKey"}),
+    ("POST", WEBHOOKS, {"name": "ab", "destination": "https://127.0.0.1:9/", "secret": "s3cr3t\0Key"}),
+    ("POST", WEBHOOKS, {"name\0": "ab"}),
+    ("POST", "/events/v1beta1/event-types", {"type": AUDIT + "\0"}),
+    ("POST", "/authorization/v2/clients", {"name": "a\0b", "roles": ["viewer"]}),
+    ("GET", PATH + "?filter=eventType eq 'a%00b'", None),
+    ("GET", PATH + "?webhook=%00", None),
+    ("GET", WEBHOOKS + "?filter=name eq '%00'", None),
+    ("GET", WEBHOOKS + "/%00", None),
+    ("GET", "/events/v1beta1/events/a%00b?source=c", None),
+    ("GET", "/events/v1beta1/events/ab?source=%00", None),
+    ("DELETE", "/events/v1beta1/events/a%00b?source=c", None),
+    ("DELETE", "/events/v1beta1/events?workspaceId=%00", None),
+    ("GET", "/events/v1beta1/event-types?filter=type eq '%00'", None),
+    ("GET", "/authorization/v2/clients?workspaceId=%00", None),
+    ("GET", "/events/v1beta1/system/webhooks?workspaceId=%00", None),
+    ("GET", "/events/v1beta1/system/subscriptions?workspaceId=%00", None),
+])  # fmt: skip
+async def test_nul(api: httpx.AsyncClient, callers: Callers, method: str, path: str, body: Any) -> None:
+    """A NUL character, which PostgreSQL cannot keep, is refused wherever it comes in: no fault of ours."""
+    api.headers.update(await callers.headers(*Role))
+
+    response = await api.request(method, path, json=body)
+
+    assert 400 <= response.status_code < 500, response.text
+
+
+async def test_backslashes_are_no_nul(subscriber: httpx.AsyncClient) -> None:
+    """Six characters that look like an escaped NUL are a secret like any other."""
+    asked = {"name": "ab", "destination": "https://127.0.0.1:9/", "secret": "s3cr3t\\u0000Key"}
+
+    assert (await subscriber.post(WEBHOOKS, json=asked)).status_code == 201

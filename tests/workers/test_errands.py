@@ -5,7 +5,7 @@ from collections import Counter
 from uuid import UUID
 
 from delivery.tickets import Errand, Kind
-from workers.errands import AT_ONCE, Errands
+from workers.errands import AT_ONCE, NEW, TRIED, Errands
 
 
 class Blocked:
@@ -77,3 +77,30 @@ async def test_a_few_at_a_time() -> None:
 
     assert at_once == AT_ONCE
     assert len({errand.key for errand in carrier.carried}) == AT_ONCE * 2
+
+
+def challenge(key: int, fence: int = 0) -> Errand:
+    return Errand(kind=Kind.CHALLENGE, key=UUID(int=key), fence=fence)
+
+
+async def test_hanging_challenges_hold_up_nobody() -> None:
+    """Challenges that hang in any number leave places for first ones of others, and for errands of every other kind."""
+    carrier = Blocked()
+    errands = Errands(carrier)
+    for key in range(NEW + TRIED):
+        errands.begin(challenge(key, fence=2))
+    await carrier.until_begun(TRIED)
+
+    errands.begin(challenge(1000))
+    for key, kind in enumerate((Kind.SPREAD, Kind.JOB, Kind.BATCH), start=2000):
+        errands.begin(Errand(kind=kind, key=UUID(int=key), fence=0))
+    await carrier.until_begun(TRIED + 4)
+
+    assert {key.int for key, count in carrier.under_way.items() if count and key.int >= 1000} == {
+        1000,
+        2000,
+        2001,
+        2002,
+    }
+    carrier.free.set()
+    await carrier.until_carried(NEW + TRIED + 4)
