@@ -11,7 +11,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import Answer
 from service.api.contract import (
     access,
     catalogue,
@@ -26,6 +25,7 @@ from service.api.contract import (
 )
 from service.api.contract.operation import REFUSALS, Operation, refusal
 from service.api.contract.shapes import Json
+from service.api.documents import Document
 from service.doors import doors_of
 
 #: In the order of the page.
@@ -33,13 +33,15 @@ AREAS = (webhooks, subscriptions, catalogue, publishing, erasures, system, acces
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}
 
-FRESH = {"Cache-Control": "public, max-age=300"}
-
 
 async def served(request: Request) -> Response:
     """GET /openapi.json"""
-    body = encoded(doors_of(request).settings.url)
-    return Answer(body, headers=FRESH)
+    return _packed(doors_of(request).settings.url).answer(request)
+
+
+@cache
+def _packed(url: str) -> Document:
+    return Document(encoded(url), "application/json")
 
 
 @cache

@@ -88,6 +88,8 @@ SCHEMAS: dict[str, Json] = {
     "RetryInfo": given({"type": literal("hpe.greenlake.retry_info"), "retryAfterSeconds": whole("", minimum=0)}),
 }
 
+_KEPT: dict[int, Json] = {304: {"description": "It is what the tag in If-None-Match names."}}
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -147,6 +149,7 @@ OPERATIONS = (
         open=True,
         summary="Read this description as OpenAPI 3.1",
         answer={"type": "object"},
+        others=_KEPT,
     ),
     Operation(
         method="GET",
@@ -157,5 +160,6 @@ OPERATIONS = (
         summary="Read this description as a page",
         media_type="text/html",
         answer=text(),
+        others=_KEPT,
     ),
 )
