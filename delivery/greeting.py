@@ -227,6 +227,8 @@ class Greeting:
             elif isinstance(proof, Unverified) and tries <= len(delays):
                 due_at = now + timedelta(seconds=delays[tries - 1])
                 await errands.again(connection, carried, due_at=due_at, tries=tries)
+                said = moves.trying(proof.reason, tries, of=len(delays) + 1, next_at=due_at)
+                await health.say(connection, carried.key, said)
             else:
                 nudges.extend(await self._settle(connection, carried.key, standing, proof))
                 log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())

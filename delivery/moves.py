@@ -3,7 +3,7 @@
 Writing it, and all that follows from it, is left to `ledger/health.py`; what a destination's answers make of it to `greeting.py`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from delivery.judgement.breaker import Health, Status
 from delivery.ledger.health import Move
@@ -16,6 +16,11 @@ DISABLED_BY = "Webhook Disabled by user: {principal}"
 def asks(challenged: bool, proof: str) -> bool:
     """Whether a webhook is PENDING at first: its destination is challenged, or has to allow what it is to be sent."""
     return challenged or proof != "never"
+
+
+def trying(reason: str, tries: int, *, of: int, next_at: datetime) -> str:
+    """What PENDING says after a try of the challenge that failed."""
+    return f"{reason.rstrip('.')} (try {tries} of {of}; the next at {next_at.astimezone(UTC):%H:%M:%S} UTC)"
 
 
 def move_of(before: Webhook, change: Change, principal: str, *, now: datetime, proof: str) -> Move | None:

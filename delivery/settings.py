@@ -55,6 +55,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     halt_after: float = 15 * MINUTE
     #: Failures older than this are forgotten; a webhook without one for so long is ACTIVE again.
     failure_window: float = 12 * HOUR
+    #: With a success since its last failure a webhook is ACTIVE again after so long without another.
+    calm_after: float = 5 * MINUTE
     #: The waits before the second, third, ... try of a challenge.
     challenge_delays: tuple[float, ...] = (2.0, 3.0, 5.0)
     #: For one whole try of a challenge.
@@ -130,7 +132,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
-    *("keep_payloads", "registrations_per_minute"),
+    *("keep_payloads", "registrations_per_minute", "calm_after"),
 )
 
 

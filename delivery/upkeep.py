@@ -111,8 +111,11 @@ class Upkeep:
 
     async def _calm(self, connection: Raw) -> None:
         now = self._clock()
-        before = now - timedelta(seconds=self._settings.failure_window)
-        for of in await sweeps.left_calm(connection, before=before):
+        window = self._settings.failure_window
+        before, since_well = (
+            now - timedelta(seconds=each) for each in (window, min(self._settings.calm_after, window))
+        )
+        for of in await sweeps.left_calm(connection, before=before, since_well=since_well):
             judge = lambda standing: breaker.calm(standing, rules=self._rules, now=now)  # noqa: E731
             await tallies.tally(connection, of, judge, tallies.Terms(now=now, rules=self._rules))
 

@@ -71,6 +71,8 @@ class Rules:
     #: Until the first probe, and the longest between two.
     probe_interval: float
     probe_interval_max: float
+    #: Without a failure for so long a webhook that had a success since is well again.
+    calm_after: float
 
 
 def rules(settings: Settings) -> Rules:
@@ -81,6 +83,7 @@ def rules(settings: Settings) -> Rules:
         failure_window=settings.failure_window,
         probe_interval=settings.probe_interval,
         probe_interval_max=settings.probe_interval_max,
+        calm_after=settings.calm_after,
     )
 
 
@@ -109,9 +112,10 @@ def after(health: Health, results: Sequence[Result], *, rules: Rules, now: datet
 
 
 def calm(health: Health, *, rules: Rules, now: datetime) -> Health:
-    """ACTIVE instead of WARNING, once no try failed for the length of the failure window."""
+    """ACTIVE instead of WARNING, once no try failed for a while: a short one if one has succeeded since, else the window."""
     last = health.last_failure_at
-    if health.status is not Status.WARNING or (last and now - last < timedelta(seconds=rules.failure_window)):
+    quiet = rules.failure_window if health.failures else min(rules.calm_after, rules.failure_window)
+    if health.status is not Status.WARNING or (last and now - last < timedelta(seconds=quiet)):
         return health
     return healed(health)
 

@@ -141,6 +141,13 @@ async def explain(connection: Raw, webhook: UUID, reason: str, *, now: datetime)
     await connection.execute(EXPLAIN, webhook, reason, now)
 
 
+async def say(connection: Raw, webhook: UUID, reason: str) -> None:
+    """Why a webhook that waits for its challenge is not ACTIVE yet; its status stays, and so does its generation."""
+    await connection.execute(
+        "UPDATE webhooks SET state_reason = $2 WHERE id = $1 AND status = 'PENDING'", webhook, reason
+    )
+
+
 async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Errand:
     """Writes down the webhook's challenge, next probe or next heartbeat (see PURPOSES), in place of any before it."""
     fence = await connection.fetchval(CHALLENGE, webhook, epoch, purpose, due_at)

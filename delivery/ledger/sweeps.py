@@ -61,7 +61,8 @@ ON CONFLICT DO NOTHING
 """
 
 LEFT_CALM = """
-SELECT id, epoch FROM webhooks WHERE status = 'WARNING' AND last_failure_at < $1 AND deleted_at IS NULL
+SELECT id, epoch FROM webhooks WHERE status = 'WARNING' AND deleted_at IS NULL
+    AND last_failure_at < CASE WHEN failures = 0 THEN $2::timestamptz ELSE $1 END
 """
 
 EXPIRE = """
@@ -140,9 +141,9 @@ async def put_heartbeats(connection: Raw, *, now: datetime, interval: float) -> 
     await connection.execute(LEFT_UNBEATEN, now, interval)
 
 
-async def left_calm(connection: Raw, *, before: datetime) -> list[tuple[UUID, int]]:
-    """(webhook, epoch) of those in WARNING whose last failure is from before then."""
-    return [(row["id"], row["epoch"]) for row in await connection.fetch(LEFT_CALM, before)]
+async def left_calm(connection: Raw, *, before: datetime, since_well: datetime) -> list[tuple[UUID, int]]:
+    """(webhook, epoch) of those in WARNING whose last failure is from `before`, or with a success since from `since_well`."""
+    return [(row["id"], row["epoch"]) for row in await connection.fetch(LEFT_CALM, before, since_well)]
 
 
 async def expire_parked(connection: Raw, *, before: UUID, now: datetime, chunk: int) -> int:

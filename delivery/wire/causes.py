@@ -18,6 +18,9 @@ from delivery.wire.proxy import ProxyError
 from subscriptions.errors import Refused
 
 _BROKEN = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
+#: OpenSSL's codes of certificates that no known authority signed: by themselves, within the chain, and by one that is missing.
+_UNKNOWN_AUTHORITIES = frozenset({18, 19, 20, 21})
+UNKNOWN_AUTHORITY = " (the webhook's tls.caBundle can name its authority)"
 _log = logging.getLogger("hooklake.wire")
 
 
@@ -63,7 +66,8 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
             why = "cannot be resolved at the moment" if error.errno == socket.EAI_AGAIN else "does not resolve"
             return FailureKind.name, f"name {dial.host} {why}"
         case ssl.SSLCertVerificationError():
-            return FailureKind.tls, f"certificate verify failed: {_line(error.verify_message)}"
+            hint = UNKNOWN_AUTHORITY if error.verify_code in _UNKNOWN_AUTHORITIES else ""
+            return FailureKind.tls, f"certificate verify failed: {_line(error.verify_message)}{hint}"
         case ssl.SSLError():
             what = "connection to" if dial.connected_after is not None else "handshake with"
             return FailureKind.tls, f"TLS {what} {dial.where()} failed: {_tls_reason(error)}"

@@ -17,6 +17,10 @@ from delivery.wire.parcels import Failure, Reply
 #: The literal forms of greenlake.md 1.3.
 WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."
 UNREACHABLE = "Webhook URL unreachable. error: {error}"
+#: For a 2xx that holds no HMAC at all, wrong or right.
+UNANSWERED = (
+    'The challenge was answered {phrase} {what}; expected is {{"verification": "<HMAC of challengeRequest, in hex>"}}'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +81,27 @@ def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) 
     try:
         # A byte-order mark may be passed over (RFC 8259 8.1); some frameworks write one.
         given = _decoder.decode(answer.body.removeprefix(codecs.BOM_UTF8)).verification.strip().lower().encode()
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Unverified(reason=WRONG_ANSWER)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        return Unverified(reason=UNANSWERED.format(phrase=_phrase(answer.status), what=_what(answer, error)))
     # No early end: the time taken must not tell which secret came how close.
     matches = [hmac.compare_digest(signing.answer(secret, challenge).encode(), given) for secret in secrets]
     return Verified() if any(matches) else Unverified(reason=WRONG_ANSWER)
 
 
+def _what(answer: Reply, error: Exception) -> str:
+    """What an answer is that holds no verification."""
+    if not answer.body.strip():
+        return "with an empty body"
+    if answer.truncated:
+        return "with more than is read of an answer"
+    if isinstance(error, msgspec.ValidationError):
+        return "with JSON that holds no `verification` as a text"
+    return "with what is not JSON"
+
+
 def _phrase(status: int) -> str:
     try:
-        return f"{status} {HTTPStatus(status).phrase}"
+        said = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        return str(status)
+        said = str(status)
+    return f"{said}: redirects are not followed" if 300 <= status <= 399 else said

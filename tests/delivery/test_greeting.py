@@ -137,6 +137,29 @@ async def test_challenge_that_fails(craft: Craft, clock: Clock) -> None:
     assert await craft.status(webhook) == "ERROR"
 
 
+async def test_pending_says_how_it_stands(craft: Craft, clock: Clock) -> None:
+    """Which try it was, what came of it, and when the next is; ACTIVE says nothing, and no generation is counted for it."""
+    webhook = await registered(craft)
+    said = []
+    for answer in (REFUSED, reply(302), reply(200)):
+        craft.wire.answers.append(answer)
+        await craft.greet(webhook)
+        said += [row["state_reason"] for row in await craft.fetch("SELECT state_reason FROM webhooks")]
+    generation = await craft.value("SELECT generation FROM webhooks")
+    await craft.greet(webhook)
+
+    expected = '{"verification": "<HMAC of challengeRequest, in hex>"}'
+    at = [f"{clock() + timedelta(seconds=wait):%H:%M:%S}" for wait in (2, 3, 5)]
+    assert said == [
+        f"Webhook URL unreachable. error: {REFUSED.cause} (try 1 of 4; the next at {at[0]} UTC)",
+        "Webhook URL unreachable. error: the destination answered 302 Found: redirects are not followed"
+        f" (try 2 of 4; the next at {at[1]} UTC)",
+        f"The challenge was answered 200 OK with an empty body; expected is {expected} (try 3 of 4; the next at {at[2]} UTC)",
+    ]
+    assert await craft.fetch("SELECT status, state_reason FROM webhooks") == [("ACTIVE", "")]
+    assert generation == 1
+
+
 async def test_killed_while_it_challenges(craft: Craft, database: Database, clock: Clock) -> None:
     """A challenge whose process died is taken over when its lease has lapsed, and not before."""
     webhook = await registered(craft)

@@ -155,6 +155,23 @@ async def test_slow_sweep_calms(craft: Craft, clock: Clock) -> None:
     assert (warned, still, await craft.status(webhook)) == ("WARNING", "WARNING", "ACTIVE")
 
 
+async def test_slow_sweep_calms_what_is_well_again(craft: Craft, clock: Clock) -> None:
+    """With a success since its last failure a webhook is ACTIVE minutes later, and in WARNING until then."""
+    webhook = await craft.hook(challenge_request_enabled=False)
+    await craft.owe(webhook, 2)
+    for held, answer in zip(await craft.drain(), (reply(503), reply(200)), strict=True):
+        await craft.rounds.record([await craft.attempt(held, answer)])
+    # The success was claimed before the failure was known; the next one clears the count.
+    await craft.sql("UPDATE webhooks SET failures = 0, first_failure_at = NULL")
+    said = []
+    for seconds in (0, 299, 2):
+        clock.advance(seconds)
+        await craft.upkeep.mend()
+        said.append(await craft.status(webhook))
+
+    assert said == ["WARNING", "WARNING", "ACTIVE"]
+
+
 async def test_parked_too_long(craft: Craft, clock: Clock) -> None:
     """Rows parked past the retention time end expired; younger ones, and those of a sendable webhook, do not."""
     paused, active = await craft.hook(status="DISABLED"), await craft.hook()

@@ -12,7 +12,12 @@ from delivery.judgement.breaker import FAILING, Health, Result, Rules, Status
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RULES = Rules(
-    halt_failures=20, halt_after=900.0, failure_window=43200.0, probe_interval=60.0, probe_interval_max=3600.0
+    halt_failures=20,
+    halt_after=900.0,
+    failure_window=43200.0,
+    probe_interval=60.0,
+    probe_interval_max=3600.0,
+    calm_after=300.0,
 )
 HOUR = 3600.0
 GONE = "410 Gone: the webhook was disabled"
@@ -199,6 +204,17 @@ def test_a_warning_calms_after_the_window(status: Status, now: float, calmed: St
     calm = breaker.calm(before, rules=RULES, now=at(now))
 
     assert calm == (health() if calmed is Status.ACTIVE else before)
+
+
+@pytest.mark.parametrize(("now", "calmed"), [(60 + 299, Status.WARNING), (60 + 300, Status.ACTIVE)])
+def test_a_webhook_that_is_well_again_calms_soon(now: float, calmed: Status) -> None:
+    """A success since the last failure, and minutes without another: it does not say WARNING for 12 hours."""
+    before = after(health(Status.WARNING, failures=2, first=0, last=60), good(61))
+
+    calm = breaker.calm(before, rules=RULES, now=at(now))
+
+    assert calm.status is calmed
+    assert breaker.calm(health(Status.WARNING, failures=1, first=60, last=60), rules=RULES, now=at(now)).failures == 1
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.ACTIVE, Status.WARNING, Status.ERROR])

@@ -71,30 +71,48 @@ def test_the_secondary_secret_verifies_too() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"ok",
-        PROOF.encode(),
-        b"{}",
-        b'{"verification":null}',
-        b'{"verification":1}',
         b'{"verification":""}',
         '{"verification":"ü"}'.encode(),
-        b'{"verification":"\xff"}',
-        b'["%s"]' % PROOF.encode(),
         b'{"verification":"%s"}' % PROOF[:-1].encode(),
         b'{"verification":"sha256=%s"}' % PROOF.encode(),
-        b"[" * 5000,
     ],
 )
 def test_a_wrong_answer_names_the_secret(body: bytes) -> None:
-    """A 2xx without the proof has the literal reason of greenlake.md 1.3."""
+    """An HMAC that is wrong has the literal reason of greenlake.md 1.3, and nothing else has."""
     assert challenge.judge(reply(body), challenge=CHALLENGE, secrets=SECRETS) == WRONG
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"", "with an empty body"),
+        (b" \r\n", "with an empty body"),
+        (b"ok", "with what is not JSON"),
+        (b"<html></html>", "with what is not JSON"),
+        (PROOF.encode(), "with what is not JSON"),
+        (b'{"verification":"\xff"}', "with what is not JSON"),
+        (b"[" * 5000, "with JSON that holds no `verification` as a text"),
+        (b"{}", "with JSON that holds no `verification` as a text"),
+        (b'{"verification":null}', "with JSON that holds no `verification` as a text"),
+        (b'{"verification":1}', "with JSON that holds no `verification` as a text"),
+        (b'["%s"]' % PROOF.encode(), "with JSON that holds no `verification` as a text"),
+    ],
+)
+def test_an_answer_without_an_hmac_has_its_own_words(body: bytes, what: str) -> None:
+    """The secret is not to blame for what holds no proof at all: the reason says what came, and what is expected."""
+    judged = challenge.judge(reply(body, 202), challenge=CHALLENGE, secrets=SECRETS)
+
+    expected = '; expected is {"verification": "<HMAC of challengeRequest, in hex>"}'
+    assert judged == Unverified(reason=f"The challenge was answered 202 Accepted {what}{expected}")
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (reply(b'{"verification":"%s"}' % PROOF.encode(), 302), "the destination answered 302 Found"),
+        (
+            reply(b'{"verification":"%s"}' % PROOF.encode(), 302),
+            "the destination answered 302 Found: redirects are not followed",
+        ),
         (reply(b"", 404), "the destination answered 404 Not Found"),
         (reply(b"", 599), "the destination answered 599"),
         (

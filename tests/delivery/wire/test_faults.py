@@ -14,12 +14,13 @@ from tests.receiver import Answer, Receiver
 
 
 async def test_an_unknown_authority_is_a_tls_failure(receiver: Receiver) -> None:
-    """Certificates are always verified."""
+    """Certificates are always verified; where the authority is unknown, the cause says where it can be named."""
     async with opened("") as sender:
         result = await attempt(sender, receiver.url())
 
     assert failed(result).kind == FailureKind.tls
     assert failed(result).cause.startswith("certificate verify failed: ")
+    assert failed(result).cause.endswith(" (the webhook's tls.caBundle can name its authority)")
     assert receiver.requests == []
 
 
