@@ -4,18 +4,19 @@ How they are spelled on the wire is left to `service/api/deliveries.py`; what a 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from delivery import lifecycle
+from delivery import lifecycle, tries
 from delivery.ledger import parking, replays
 from delivery.ledger.bundles import BATCH
 from delivery.ledger.replays import Newest
 from delivery.lifecycle import State, final
 from delivery.tickets import Nudge
+from delivery.tries import Try
 from subscriptions import events
 from subscriptions.database import Clock, Database, Raw
 from subscriptions.errors import Absent, Issue, Refused
@@ -109,6 +110,8 @@ class Item:
     response_body: bytes
     #: The page is full: the request's body is left out, and so are long headers; the answer's body is cut.
     truncated: bool = False
+    #: All of them, in their order.
+    attempts: Sequence[Try] = ()
 
 
 class History:
@@ -178,7 +181,11 @@ async def _owner(connection: Raw, workspace_id: str | None, webhook: UUID) -> st
 
 async def _items(connection: Raw, webhook: UUID, workspace_id: str, page: Sequence[tuple[UUID, int]]) -> list[Item]:
     rows = await connection.fetch(ITEMS, webhook, [event for event, _ in page], [number for _, number in page])
-    return [_item(row, webhook, workspace_id) for row in rows]
+    tried = await tries.of(connection, [(webhook, *each) for each in page])
+    return [
+        replace(_item(row, webhook, workspace_id), attempts=tried.get((webhook, row["event"], row["round"]), ()))
+        for row in rows
+    ]
 
 
 def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from delivery import tries
 from delivery.ledger.bundles import BATCH
 from delivery.lifecycle import State
+from delivery.tries import Try
 from subscriptions import events, journal
 from subscriptions.database import Database, Raw
 
@@ -27,7 +29,23 @@ MATCHED = f"""
 SELECT key, (SELECT count(*) FROM (SELECT FROM deliveries WHERE event = key AND round = 0 LIMIT {COUNTED}) AS owed) AS webhooks
 FROM unnest($1::uuid[]) AS key WHERE NOT EXISTS (SELECT FROM spreads WHERE event = key)
 """
+#: Webhooks that an event's deliveries are shown for one by one, in order of id.
+SHOWN = 100
+NEWEST = f"""
+SELECT DISTINCT ON (webhook) webhook, round, state FROM deliveries WHERE event = $1 ORDER BY webhook, round DESC LIMIT {SHOWN}
+"""
 SPREADING = "SELECT EXISTS (SELECT FROM spreads WHERE event = $1)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One webhook that an event is owed to: of several rounds the newest."""
+
+    webhook: UUID
+    round: int
+    state: State
+    #: Of that round; those of a batch stand in the webhook's recent deliveries.
+    attempts: Sequence[Try]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +78,21 @@ class Traces:
         """How many webhooks each event was owed to; absent while that is still being written."""
         async with self._database.raw() as connection:
             return {row["key"]: row["webhooks"] for row in await connection.fetch(MATCHED, list(keys))}
+
+    async def lines(self, key: UUID) -> list[Line]:
+        """The event's deliveries to the first `SHOWN` of its webhooks, with all tries."""
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(NEWEST, key)
+            tried = await tries.of(connection, [(row["webhook"], key, row["round"]) for row in rows])
+        return [
+            Line(
+                webhook=row["webhook"],
+                round=row["round"],
+                state=State(row["state"]),
+                attempts=tried.get((row["webhook"], key, row["round"]), ()),
+            )
+            for row in rows
+        ]
 
     async def by_key(self, key: UUID, workspace_id: str | None) -> Trace | None:
         """The event of this key, if it is of the workspace (None: of any)."""

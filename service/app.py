@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from delivery.backlogs import Backlogs
 from delivery.erasure import Erasure
 from delivery.greeting import Greeting, Tools
 from delivery.history import History
@@ -209,6 +210,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         orders=Orders(most=ground.max_subscriptions_per_webhook),
         greeting=_greeting(configuration, base),
         history=History(database, clock, announce),
+        backlogs=Backlogs(database),
         pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
         quota=Quota(share) if share else None,
         bodies=_bodies(configuration.service),

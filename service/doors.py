@@ -8,6 +8,7 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from delivery.backlogs import Backlogs
 from delivery.erasure import Erasure
 from delivery.greeting import Greeting
 from delivery.history import History
@@ -60,6 +61,8 @@ class Doors:
     greeting: Greeting
     #: Recent deliveries and their retries.
     history: History
+    #: What waits for webhooks.
+    backlogs: Backlogs
     #: Whether this process can serve.
     pulse: Pulse
     #: Counts the requests of clients; None: they may make any number.

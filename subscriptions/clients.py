@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, func, insert, select, text, update
+from sqlalchemy import RowMapping, func, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.errors import Absent, Issue, Refused
@@ -90,10 +90,13 @@ async def every(connection: AsyncConnection) -> list[Client]:
     return [_client(row) for row in rows.mappings()]
 
 
-async def page(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[Client], int]:
-    """A page of all clients, also the revoked ones, newest first, and how many there are."""
-    total = await connection.scalar(select(func.count()).select_from(clients))
-    ordered = select(clients).order_by(clients.c.created_at.desc(), clients.c.id)
+async def page(
+    connection: AsyncConnection, *, within: str | None = None, limit: int, offset: int
+) -> tuple[list[Client], int]:
+    """A page of all clients, or a workspace's, also the revoked ones, newest first, and how many there are."""
+    mine = true() if within is None else clients.c.workspace_id == within
+    total = await connection.scalar(select(func.count()).select_from(clients).where(mine))
+    ordered = select(clients).where(mine).order_by(clients.c.created_at.desc(), clients.c.id)
     rows = await connection.execute(ordered.limit(limit).offset(offset))
     return [_client(row) for row in rows.mappings()], total or 0
 

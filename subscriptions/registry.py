@@ -173,10 +173,10 @@ class Registry:
         return _webhook(row)
 
     async def listed(
-        self, connection: AsyncConnection, workspace_id: str | None, *, limit: int, offset: int
+        self, connection: AsyncConnection, workspace_id: str | None, *, status: str = "", limit: int, offset: int
     ) -> tuple[list[Webhook], int]:
-        """A page of the workspace's webhooks (of all for None), newest first, and how many there are."""
-        mine = (_live, _within(workspace_id))
+        """A page of the workspace's webhooks (of all for None), of one status where named; newest first, and how many."""
+        mine = (_live, _within(workspace_id), _table.c.status == status if status else true())
         total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
         ordered = select(*_shown).where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
         rows = await connection.execute(ordered.limit(limit).offset(offset))

@@ -138,6 +138,9 @@ class Webhook:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    #: Attempts that failed since the last success, and when the last one did.
+    failures: int = 0
+    last_failure_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

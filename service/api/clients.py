@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, writing
+from service.api import reading, workspaces, writing
 from service.doors import doors_of
 from subscriptions import clients
 from subscriptions.clients import Client, Draft, Role
@@ -51,10 +51,11 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """`GET /authorization/v2/clients`, newest first, also the revoked ones"""
+    """`GET /authorization/v2/clients?workspaceId=`, newest first, also the revoked ones"""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
+    within = await workspaces.within(request)
     async with doors_of(request).database.transaction() as connection:
-        found, total = await clients.page(connection, limit=limit, offset=offset)
+        found, total = await clients.page(connection, within=within, limit=limit, offset=offset)
     return await writing.page((_shown(client) for client in found), offset=offset, total=total)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.history import Item, Pairs, Retried
+from delivery.tries import Try
 from service import auth
 from service.api import reading, redaction, writing
 from service.auth import Permission
@@ -64,6 +65,7 @@ def _item(item: Item) -> dict[str, object]:
         "responseBody": item.response_body.decode(errors="replace"),
         "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
         "subject": f"events.{item.workspace_id}.{item.webhook}",
+        "attempts": [attempt(each) for each in item.attempts],
     }
     if item.truncated:
         body["truncated"] = True
@@ -72,6 +74,20 @@ def _item(item: Item) -> dict[str, object]:
     if item.members is not None:
         body["batchId"] = item.id
     return body | ({"failureId": str(item.key)} if item.undelivered else {})
+
+
+def attempt(tried: Try) -> dict[str, object]:
+    """One of all tries; `nextAttemptAt` is there where another one began or is due."""
+    body = {
+        "number": tried.number,
+        "startedAt": writing.moment(tried.started_at),
+        "milliseconds": tried.milliseconds,
+        "status": "SUCCESS" if tried.success else "FAILURE",
+        "httpResponseCode": tried.status or 0,
+        "reason": tried.reason,
+        "follows": tried.follows,
+    }
+    return body | ({} if tried.next_at is None else {"nextAttemptAt": writing.moment(tried.next_at)})
 
 
 def _headers(pairs: Pairs) -> dict[str, list[str]]:

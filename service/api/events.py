@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.receipts import Receipt
-from delivery.traces import Trace
+from delivery.traces import Line, Trace
 from service import auth
-from service.api import reading, writing
+from service.api import deliveries, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
 from service.doors import Doors, doors_of
@@ -69,8 +69,15 @@ async def publish_cloudevents(request: Request) -> Response:
 
 
 async def read_event(request: Request) -> Response:
-    """GET /events/v1beta1/events/{id}: what became of an accepted event."""
-    return writing.json(_trace(await located(request)))
+    """GET /events/v1beta1/events/{id}: what became of an accepted event.
+
+    Every attempt, for its own workspace and for operators; who published it for another one sees how many there are.
+    """
+    trace, scope = await located(request), auth.scope(auth.caller(request))
+    shown = _trace(trace)
+    if scope in (None, trace.workspace_id) and any(trace.deliveries.values()):
+        shown["webhooks"] = [_line(line) for line in await doors_of(request).traces.lines(trace.key)]
+    return writing.json(shown)
 
 
 async def located(request: Request) -> Trace:
@@ -199,4 +206,12 @@ def _trace(trace: Trace) -> dict[str, object]:
         "deliveries": trace.deliveries,
         "spreading": trace.spreading,
         "erased": trace.erased,
+    }
+
+
+def _line(line: Line) -> dict[str, object]:
+    return {
+        "resourceUri": f"{webhooks.PATH}/{line.webhook}",
+        "state": line.state,
+        "attempts": [deliveries.attempt(each) for each in line.attempts],
     }

@@ -5,7 +5,7 @@ What the values mean is left to the doors.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -155,6 +155,16 @@ def flag(request: Request, name: str) -> bool:
         said = f"must be true or false, and is {text[:50]!r}"
         raise Refused(Issue(subject=name, description=said, source="query.parameter"))
     return text == "true"
+
+
+def choice(request: Request, name: str, known: Sequence[str]) -> str:
+    """A query parameter that is one of the known words, in any case; empty where it is absent."""
+    text = request.query_params.get(name)
+    found = "" if text is None else text.upper()
+    if text is not None and found not in known:
+        said = f"must be one of {', '.join(known)}, and is {text[:50]!r}"
+        raise Refused(Issue(subject=name, description=said, source="query.parameter"))
+    return found
 
 
 def only(request: Request, names: Mapping[str, bool]) -> None:

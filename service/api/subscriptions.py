@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, webhooks, writing
+from service.api import reading, webhooks, workspaces, writing
 from service.doors import doors_of
 from subscriptions import filter_grammar, filter_tokens
 from subscriptions.errors import Issue, Refused, TooLarge
@@ -68,10 +68,12 @@ async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
-    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    doors, within = doors_of(request), await workspaces.within(request)
     async with doors.database.transaction() as connection:
-        found, total = await doors.orders.listed(connection, scope, webhook=webhook, limit=limit, offset=offset)
-    return await writing.page((_shown(each) for each in found), offset=offset, total=total)
+        found, total = await doors.orders.listed(connection, within, webhook=webhook, limit=limit, offset=offset)
+    every = auth.scope(auth.caller(request)) is None
+    items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
+    return await writing.page(items, offset=offset, total=total)
 
 
 async def replace(request: Request) -> Response:

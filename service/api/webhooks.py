@@ -10,8 +10,11 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from delivery import backlogs
+from delivery.backlogs import Backlog
+from delivery.judgement.breaker import Status
 from service import auth
-from service.api import reading, writing
+from service.api import reading, workspaces, writing
 from service.doors import doors_of
 from subscriptions import trust
 from subscriptions.access import Caller
@@ -90,12 +93,20 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """`GET /events/v1beta1/webhooks`, newest first"""
+    """`GET /events/v1beta1/webhooks?status=&workspaceId=`, newest first; operators see whose each is, and what waits for it"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
-    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    status = reading.choice(request, "status", tuple(Status))
+    doors, within = doors_of(request), await workspaces.within(request)
     async with doors.database.transaction() as connection:
-        found, total = await doors.registry.listed(connection, scope, limit=limit, offset=offset)
-    return await writing.page((_shown(webhook) for webhook in found), offset=offset, total=total)
+        found, total = await doors.registry.listed(connection, within, status=status, limit=limit, offset=offset)
+    if auth.scope(auth.caller(request)) is not None:
+        return await writing.page((_shown(webhook) for webhook in found), offset=offset, total=total)
+    waiting = await doors.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
+    items = (
+        _shown(each) | {"workspaceId": each.workspace_id} | _failures(each) | _backlog(waiting[each.id])
+        for each in found
+    )
+    return await writing.page(items, offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
@@ -104,7 +115,8 @@ async def read(request: Request) -> Response:
     wanted = reading.identifier(request, "id", "Webhook")
     async with doors.database.transaction() as connection:
         webhook = await doors.registry.find(connection, scope, wanted)
-    return writing.json(_shown(webhook))
+    waiting = (await doors.backlogs.of([wanted], most=backlogs.ONE))[wanted]
+    return writing.json(_shown(webhook) | (_backlog(waiting) if waiting.any else {}))
 
 
 async def change(request: Request) -> Response:
@@ -180,6 +192,8 @@ def _shown(webhook: Webhook) -> dict[str, object]:
         "endpointRateLimit": webhook.endpoint_rate_limit,
         "contentMode": webhook.content_mode,
     }
+    if webhook.failures:
+        body |= _failures(webhook)
     if webhook.state_reason:
         body["stateReason"] = webhook.state_reason
     if webhook.ca_bundle or webhook.client_certificate:
@@ -189,6 +203,18 @@ def _shown(webhook: Webhook) -> dict[str, object]:
             "clientCertificate": _certificate(certificate) if certificate else None,
         }
     return body
+
+
+def _failures(webhook: Webhook) -> dict[str, object]:
+    last = webhook.last_failure_at
+    return {"failures": webhook.failures} | ({} if last is None else {"lastFailureAt": writing.moment(last)})
+
+
+def _backlog(waiting: Backlog) -> dict[str, object]:
+    """`keptSince` where something is kept for a webhook that may not be sent to."""
+    body = {"owed": waiting.owed, "parked": waiting.parked, "collecting": waiting.collecting, "more": waiting.more}
+    since = {} if waiting.kept_since is None else {"keptSince": writing.moment(waiting.kept_since)}
+    return {"backlog": body | since}
 
 
 def _certificate(shown: trust.Shown) -> dict[str, str]:

@@ -24,17 +24,17 @@ WEBHOOK = _names(
     "id type name description destination paused status resourceUri generation hpePrincipal createdBy "
     "createdAt updatedAt authType clientId issuerUrl dualSecret batching challengeRequestEnabled"
 )
-WEBHOOK_TOO = frozenset({"stateReason", "endpointRateLimit", "contentMode"})
+WEBHOOK_TOO = frozenset({"stateReason", "endpointRateLimit", "contentMode", "failures", "lastFailureAt", "backlog"})
 DELIVERY = _names(
     "id type httpResponseCode status retryStatus description createdAt updatedAt generation requestHeaders "
     "requestBody responseBody"
 )
-DELIVERY_TOO = frozenset({"responseHeaders", "resourceUri", "subject", "failureId", "reason"})
+DELIVERY_TOO = frozenset({"responseHeaders", "resourceUri", "subject", "failureId", "reason", "attempts"})
 RETRY = _names(
     "id type httpResponseCode resourceUri requestHeaders requestBody responseHeaders responseBody createdAt "
     "updatedAt generation failureId"
 )
-RETRY_TOO = frozenset({"status", "retryStatus", "description", "subject", "reason", "message"})
+RETRY_TOO = frozenset({"status", "retryStatus", "description", "subject", "reason", "message", "attempts"})
 SUBSCRIPTION = _names(
     "id type serviceManager apiGroup eventType friendlyName resourceUri webhook hpePrincipal createdBy "
     "createdAt updatedBy updatedAt generation"

@@ -87,6 +87,17 @@ async def test_a_delivered_event(
                 "responseBody": "café \ufffd\0",
                 "resourceUri": path(hook),
                 "subject": f"events.{WORKSPACE}.{hook.id}",
+                "attempts": [
+                    {
+                        "number": 1,
+                        "startedAt": f"{at}.000Z",
+                        "milliseconds": 250,
+                        "status": "SUCCESS",
+                        "httpResponseCode": 200,
+                        "reason": "200 OK",
+                        "follows": "NOTHING",
+                    }
+                ],
             }
         ],
     }

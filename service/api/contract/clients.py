@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/clients.py`.
 """
 
-from service.api.contract.operation import JSON, Operation, paging
+from service.api.contract.operation import JSON, WITHIN, Operation, paging
 from service.api.contract.shapes import (
     MOMENT,
     WORKSPACE,
@@ -96,7 +96,7 @@ OPERATIONS = (
         "listClients",
         "List clients, newest first",
         description="The revoked ones too.",
-        query=paging(200, 200),
+        query=(WITHIN, *paging(200, 200)),
         answer=ref("ClientList"),
         errors=(400,),
     ),

@@ -142,5 +142,13 @@ def paging(default: int, most: int) -> tuple[Json, Json]:
     )
 
 
+#: Which workspace a list covers (ours).
+WITHIN = parameter(
+    "workspaceId",
+    {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "Only those of this workspace: any for operators, who see all without it; for others their own.",
+)
+
+
 def _asks(permission: Permission | None) -> str:
     return f"Asks for the permission `{permission}`." if permission else "Any good token will do."

@@ -133,7 +133,23 @@ SCHEMAS: dict[str, Json] = {
             ),
             "spreading": flag("Whether deliveries are still being written."),
             "erased": flag("Whether its payload is gone, by age or on request."),
-        }
+        },
+        {
+            "webhooks": array(
+                given(
+                    {
+                        "resourceUri": text("The path of the webhook."),
+                        "state": text(
+                            "Of its delivery; of several rounds the newest.", enum=[str(state) for state in State]
+                        ),
+                        "attempts": array(
+                            ref("Attempt"), "All of them; those of a batch are in the webhook's recent deliveries."
+                        ),
+                    }
+                ),
+                "The first hundred, by id. For the event's own workspace and for operators.",
+            )
+        },
     ),
 }
 

@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/subscriptions.py`.
 """
 
-from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
+from service.api.contract.operation import JSON, MERGE_PATCH, WITHIN, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
     WEBHOOK,
@@ -94,7 +94,11 @@ SCHEMAS: dict[str, Json] = {
             **made(),
             "generation": whole("Rises with each update.", minimum=0),
         },
-        {"description": text("What the catalogue says of the type."), "eventFilter": text("There where there is one.")},
+        {
+            "description": text("What the catalogue says of the type."),
+            "eventFilter": text("There where there is one."),
+            "workspaceId": text("Ours, in operators' lists: whose it is."),
+        },
         examples=[_EXAMPLE],
     ),
     "SubscriptionList": page("SubscriptionResponse"),
@@ -133,7 +137,7 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.READ_SUBSCRIPTIONS,
         summary="List subscriptions, newest first",
-        query=(FILTERED, *paging(10, 100)),
+        query=(FILTERED, WITHIN, *paging(10, 100)),
         answer=ref("SubscriptionList"),
         errors=(400,),
     ),

@@ -3,13 +3,12 @@
 What is done with them is left to `service/api/webhooks.py` and `deliveries.py`.
 """
 
-from service.api.contract import tls
-from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
+from service.api.contract import deliveries, tls
+from service.api.contract.operation import JSON, MERGE_PATCH, WITHIN, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
     WEBHOOK,
     Json,
-    array,
     either,
     flag,
     given,
@@ -100,6 +99,12 @@ _SHOWN_TOO: dict[str, Json] = {
     ),
     "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary"]),
     "tls": tls.SHOWN,
+    "failures": whole(
+        "Ours: attempts that failed since one succeeded; absent where none has, but in operators' lists.", minimum=0
+    ),
+    "lastFailureAt": moment("Ours: when one failed last; absent where none has."),
+    "workspaceId": text("Ours, in operators' lists: whose it is."),
+    "backlog": {**ref("Backlog"), "description": "Ours: what waits for it; absent where nothing does."},
 }
 _EXAMPLE: Json = {
     "id": WEBHOOK,
@@ -124,38 +129,12 @@ _EXAMPLE: Json = {
     "endpointRateLimit": None,
     "contentMode": "json",
 }
-_HEADERS: Json = {"type": "object", "additionalProperties": array(text())}
-_TRIED: dict[str, Json] = {
-    "id": text("The CloudEvent's id, or that of the batch."),
-    "type": literal("events/deliveryFailure", "Also where it succeeded."),
-    "httpResponseCode": whole("What the destination answered; 0: nothing."),
-    "createdAt": moment("When the event was accepted."),
-    "updatedAt": moment("When the last attempt ended."),
-    "generation": whole("Attempts so far.", minimum=0),
-    "requestHeaders": {
-        **_HEADERS,
-        "description": "As sent, each name with all its values; credentials are shown as `***`.",
-    },
-    "requestBody": {"type": ["object", "array"], "description": "The CloudEvent; an array of them for a batch."},
-}
-_TRIED_TOO: dict[str, Json] = {
-    "reason": text("Ours: what the attempt came to, in words."),
-    "erased": flag("Ours: its payload is gone, by age or on request; there where that is so."),
-    "truncated": flag("Ours: the page is full, so headers and bodies are cut; `limit=1` shows them; there where so."),
-    "batchId": uuid("The id of the batch."),
-    "subject": text("`events.<workspace>.<webhook>`"),
-}
-_ANSWERED: dict[str, Json] = {
-    "responseHeaders": {**_HEADERS, "description": "As received."},
-    "responseBody": text("As received, cut at the configured length."),
-    "resourceUri": text(f"`{PATH}/{{webhook}}`"),
-}
-_STATE: dict[str, Json] = {
-    "status": text("", enum=["SUCCESS", "FAILURE"]),
-    "retryStatus": text("RETRY: another attempt is to come.", enum=["RETRY", "NORETRY"]),
-    "description": text("The event type; `Batch of 10 events` for a batch."),
-}
-_FAILURE = {"failureId": uuid("What a retry names; there while the delivery has not arrived.")}
+STATUS = parameter(
+    "status",
+    text("", enum=["PENDING", "ACTIVE", "WARNING", "ERROR", "DISABLED"]),
+    "Only those of this status.",
+)
+
 SCHEMAS: dict[str, Json] = {
     "WebhookRegistrationInput": taken(
         {"name": _NAME, "destination": _DESTINATION, "secret": _SECRET},
@@ -189,15 +168,18 @@ SCHEMAS: dict[str, Json] = {
         _SHOWN_TOO,
         examples=[{**_EXAMPLE, "destinationResponse": {"statusCode": 200, "message": "OK", "requestedRate": None}}],
     ),
-    "RecentDeliveryResponse": given(
-        {**_TRIED, **_STATE, "responseBody": _ANSWERED["responseBody"]}, _TRIED_TOO | _ANSWERED | _FAILURE
-    ),
-    "DeliveryFailureRetry": given(
-        {**_TRIED, **_ANSWERED, **_FAILURE},
-        {**_TRIED_TOO, **_STATE, "message": text("What asking came to: submitted, under way already, or kept.")},
+    "Backlog": given(
+        {
+            "owed": whole("Deliveries under way, due, or waiting for their next attempt.", minimum=0),
+            "parked": whole("Kept until the webhook may be sent to.", minimum=0),
+            "collecting": whole("Waiting for their batch to close.", minimum=0),
+            "more": flag("One of these was counted no further: there are more."),
+        },
+        {"keptSince": moment("When the oldest event of those that are kept was accepted; absent where none is.")},
     ),
     "WebhookList": page("WebhookResponse"),
     "RecentDeliveryList": page("RecentDeliveryResponse"),
+    **deliveries.SCHEMAS,
 }
 
 
@@ -226,7 +208,8 @@ OPERATIONS = (
         Permission.READ_WEBHOOKS,
         id="retrieveWebhooks",
         summary="List the workspace's webhooks, newest first",
-        query=paging(100, 200),
+        description="For operators those of all workspaces, each with `workspaceId` and `backlog` (counted up to 1,000).",
+        query=(STATUS, WITHIN, *paging(100, 200)),
         answer=ref("WebhookList"),
         errors=(400,),
     ),
@@ -236,6 +219,7 @@ OPERATIONS = (
         Permission.READ_WEBHOOKS,
         id="retrieveWebhook",
         summary="Read one webhook",
+        description="With what waits for it, counted up to 10,000.",
         answer=ref("WebhookResponse"),
         errors=(404,),
     ),
@@ -281,7 +265,8 @@ OPERATIONS = (
         Permission.READ_WEBHOOKS,
         id="recentDeliveries",
         summary="List what was sent lately, with what was answered",
-        description="One item per delivery, showing its last attempt; the last 1,000 of the webhook, newest event first.",
+        description="One item per delivery, showing its last attempt whole and all of them in `attempts`; the last 1,000 "
+        "of the webhook, newest event first.",
         query=paging(200, 200),
         answer=ref("RecentDeliveryList"),
         errors=(400, 404),
