@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from subscriptions import filter_grammar, filter_tokens, filters, header_text, json_text
+from subscriptions import filter_grammar, filter_tokens, filters, header_text, json_bounds, json_text
 from subscriptions.attributes import Instant
 from subscriptions.errors import Malformed, Refused
 from subscriptions.filter_grammar import Both, Call, Comparison, Either, Holds, Not, OneOf, Tree
@@ -157,7 +157,7 @@ def _strictly(raw: bytes) -> object:
     """The value, numbers as they are spelled; _REFUSED for a key that stands twice, surrogates, NaN, and great depth."""
     try:
         value = json.loads(
-            raw.decode(), parse_int=_spelling, parse_float=_spelling, parse_constant=_raise, object_pairs_hook=_object
+            raw.decode(), parse_int=_integer, parse_float=_spelling, parse_constant=_raise, object_pairs_hook=_object
         )
         # Half of a surrogate pair has no bytes.
         repr(value).encode()
@@ -169,6 +169,12 @@ def _strictly(raw: bytes) -> object:
 
 def _spelling(digits: str) -> tuple[str, str]:
     return "number", digits
+
+
+def _integer(digits: str) -> tuple[str, str]:
+    if len(digits.lstrip("-")) > json_bounds.MAX_DIGITS:
+        raise ValueError(digits)
+    return _spelling(digits)
 
 
 def _raise(name: str) -> object:

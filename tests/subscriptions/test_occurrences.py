@@ -159,7 +159,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         (b'[{"id":"\xff"}]', "[0].id", Malformed),
         (b'{"id":"a","id":"a"}', "id", Malformed),
         (b"[{}] x", "body", Malformed),
-        (b"[" * 100_000, "[0]" * 64, Malformed),
+        (b"[" * 10_000, "[0]" * 64, Malformed),
         (b"5", "body", Unprocessable),
         (b"null", "body", Unprocessable),
         (b"[5]", "[0]", Unprocessable),
@@ -180,7 +180,7 @@ def test_bodies_that_are_no_publication(body: bytes, subject: str, kind: type[Re
 def test_an_array_has_a_limit() -> None:
     """1,000 are taken, one more is too large."""
     assert len(read([MINIMAL] * 1000)) == 1000
-    with pytest.raises(TooLarge, match="1001"):
+    with pytest.raises(TooLarge, match="more than 1,000"):
         read([MINIMAL] * 1001)
 
 
