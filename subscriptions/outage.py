@@ -35,6 +35,11 @@ class Outage:
         self._since = self._over = -math.inf
         self._quiet = QUIET
 
+    @property
+    def away(self) -> bool:
+        """It was told that it is away, and not that it is back."""
+        return self._away
+
     def failed(self, cause: object) -> None:
         """It did not answer, or not in time."""
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Any
 
 from delivery.tickets import Errand, Nudge, Ticket
 from workers import schedule
+from workers.app import words
 from workers.line import Line
 from workers.settings import Settings
 
@@ -88,8 +89,9 @@ class Announcer:
         self._pause = 0.0
 
     def _greet(self) -> None:
-        with self._line:
-            pass
+        # Some brokers take a connection and no message.
+        with self._line as line:
+            line.post(schedule.DELIVER, [])
 
     def _gather(self) -> None:
         """Under load, lets more tickets come in first: a message costs 3 ms of CPU, here and there, whatever it carries."""
@@ -128,7 +130,7 @@ class Announcer:
 
     def _fail(self, error: Exception) -> None:
         """Drops what waits, and leaves the broker alone for a while: the sweep will find what was to be announced."""
-        self._app.outage.failed(repr(error))
+        self._app.outage.failed(words(error))
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or PAUSE
         self._away_until = time.monotonic() + self._pause
         self._nudges.clear()

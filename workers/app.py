@@ -3,11 +3,15 @@
 Which tasks there are is left to `tasks.py`; when they run, to `schedule.py`.
 """
 
+import ssl
+from collections.abc import Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from subscriptions.errors import Misconfigured
 from subscriptions.outage import Outage
@@ -18,13 +22,65 @@ from workers.settings import Settings
 #: Seconds between two; two missed ones are an outage.
 HEARTBEAT = 10
 SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
+#: What Celery reads from the environment beside `CELERY_*`, as its command line's options.
+OPTIONS = ("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS")
+#: What the URL may say of TLS, and how far a certificate is believed.
+TLS = ("ssl_cert_reqs", "ssl_check_hostname", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+TRUST = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
+
+#: What is the same everywhere.
+FIXED: Mapping[str, Any] = {
+    # The rows are the truth: a message is done with as soon as it is taken, and nobody waits for a result.
+    "task_acks_late": False,
+    "task_ignore_result": True,
+    "task_store_errors_even_if_ignored": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_send_task_events": False,
+    "worker_consumer": "workers.consumer:Consumer",
+    # What a worker does is read from its log and its row; nobody commands it through the broker.
+    "worker_enable_remote_control": False,
+    "task_send_sent_event": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # A broker that answers with an error is away, as one that does not answer.
+    "broker_channel_error_retry": True,
+    # Signs of life (AMQP): whoever waits for messages hears nothing else of a RabbitMQ that stands still.
+    "broker_heartbeat": HEARTBEAT,
+    "timezone": "UTC",
+}
+
+
+class Application(Celery):  # type: ignore[misc]  # Celery publishes no types
+    """Celery's, but that the broker is the one of our settings: CELERY_BROKER_URL of another project would win."""
+
+    #: Set by `make`.
+    broker_url = ""
+
+    def connection_for_read(self, url: Any = None, **more: Any) -> Any:
+        """As Celery's."""
+        return super().connection_for_read(url or self.broker_url, **more)
+
+    def connection_for_write(self, url: Any = None, **more: Any) -> Any:
+        """As Celery's."""
+        return super().connection_for_write(url or self.broker_url, **more)
+
+
+def alone(environ: MutableMapping[str, str]) -> None:
+    """Takes out what other projects on this machine have told their Celery; to be called once, by the process root."""
+    for name in [name for name in environ if name.startswith("CELERY") or name in OPTIONS]:
+        del environ[name]
 
 
 def make(settings: Settings) -> Any:
     """The application for these settings; raises Misconfigured for a broker it does not know."""
     if not settings.broker_url.startswith(SCHEMES):
         raise Misconfigured(f"HOOKLAKE_BROKER_URL begins with none of {', '.join(SCHEMES)}")
-    app = Celery("hooklake", broker=settings.broker_url, set_as_current=False)
+    url, tls = _tls(settings.broker_url)
+    app = Application("hooklake", broker=url, set_as_current=False)
+    app.broker_url = url
     #: Whoever in this process meets the broker tells it what came of it.
     app.outage = Outage("broker")
     #: And what came over it that is no message of ours.
@@ -34,34 +90,47 @@ def make(settings: Settings) -> Any:
         task_default_queue=schedule.TICKETS,
         task_routes=schedule.ROUTES,
         beat_schedule=schedule.beats(settings),
-        # The rows are the truth: a message is done with as soon as it is taken, and nobody waits for a result.
-        task_acks_late=False,
-        task_ignore_result=True,
-        task_store_errors_even_if_ignored=False,
-        worker_prefetch_multiplier=1,
-        worker_send_task_events=False,
-        worker_consumer="workers.consumer:Consumer",
-        # What a worker does is read from its log and its row; nobody commands it through the broker.
-        worker_enable_remote_control=False,
-        task_send_sent_event=False,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
+        broker_use_ssl=tls,
         broker_connection_timeout=settings.broker_wait,
-        # Signs of life (AMQP): whoever waits for messages hears nothing else of a RabbitMQ that stands still.
-        broker_heartbeat=HEARTBEAT,
         broker_transport_options=_transport(settings),
-        timezone="UTC",
+        **FIXED,
     )
     return app
+
+
+def words(error: Exception) -> str:
+    """What became of a call of the broker, for the log."""
+    answered = isinstance(error, ResponseError | AuthenticationError)
+    return f"the broker answers {type(error).__name__}: {error}" if answered else repr(error)
 
 
 def errors(app: Any) -> tuple[type[Exception], ...]:
     """What is raised when the broker is away."""
     connection = app.connection_for_write()
     return (OperationalError, *connection.connection_errors, *connection.channel_errors)
+
+
+def _tls(url: str) -> tuple[str, dict[str, Any] | None]:
+    """The URL without what it says of TLS, and that as the transports take it: certificates are verified unless told not to be.
+
+    kombu verifies none of `rediss://`, and no host name of `amqps://`. Raises Misconfigured.
+    """
+    if not url.startswith(("rediss://", "amqps://")):
+        return url, None
+    place, _, query = url.partition("?")
+    given = dict(parse_qsl(query))
+    said = {name: given.pop(name) for name in TLS if name in given}
+    trust = said.pop("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    if trust not in TRUST:
+        raise Misconfigured(f"HOOKLAKE_BROKER_URL has ssl_cert_reqs={trust}; it takes {' or '.join(TRUST)}")
+    named = trust != "none" and said.pop("ssl_check_hostname", "true").lower() != "false"
+    said.pop("ssl_check_hostname", None)
+    bare = f"{place}?{urlencode(given)}" if given else place
+    if url.startswith("rediss://"):
+        return bare, {"ssl_cert_reqs": TRUST[trust], "ssl_check_hostname": named} | said
+    plain = {name.removeprefix("ssl_"): value for name, value in said.items()}
+    # None is replaced by the host of the URL.
+    return bare, {"cert_reqs": TRUST[trust]} | plain | ({"server_hostname": None} if named else {})
 
 
 def _transport(settings: Settings) -> dict[str, Any]:

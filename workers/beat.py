@@ -11,6 +11,7 @@ from typing import Any
 from celery.beat import Scheduler
 
 from workers import schedule
+from workers.app import words
 from workers.line import Line
 
 log = logging.getLogger("hooklake.workers")
@@ -61,9 +62,10 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
                 if not full:
                     line.post(entry.task)
             self._tell(full=full)
-            self.app.outage.worked()
+            if not full:
+                self.app.outage.worked()
         except Exception as error:
-            self.app.outage.failed(repr(error))
+            self.app.outage.failed(words(error))
 
     def _tell(self, *, full: bool) -> None:
         if full and not self._unheard:

@@ -4,6 +4,7 @@ What is done with messages is left to `tasks.py`.
 """
 
 import logging
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from celery.worker import consumer
 from celery.worker.consumer.consumer import CONNECTION_RETRY
 from celery.worker.state import maybe_shutdown
 
+from workers.app import words
 from workers.malformed import channel, of_the_broker, vet
 
 log = logging.getLogger("hooklake.workers")
@@ -20,6 +22,8 @@ log = logging.getLogger("hooklake.workers")
 #: Seconds between two calls of a broker that is away: the first and the longest pause. Celery's grow to half a minute, and
 #: sweeps wait as long.
 PAUSE, LONGEST_PAUSE = 0.5, 3.0
+#: Seconds that a connection is asked for messages until it counts as one that gives some.
+SETTLED = 1.5
 #: How kombu's line about a message begins that cannot be acknowledged any more.
 UNACKED = "Couldn't ack"
 
@@ -27,20 +31,23 @@ UNACKED = "Couldn't ack"
 class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery publishes no types
     """Reports failures and successes to the application's outage instead of a line, or a traceback, for each."""
 
+    _pause = 0.0
+
     def ensure_connected(self, conn: Any) -> Any:
         """The connection once it stands, however long that takes."""
         outage = self.app.outage
         if conn.transport.driver_type == "redis":
             conn.transport.Channel = channel(self.app.dropped)
         connected = conn.ensure_connection(
-            lambda error, _interval: outage.failed(repr(error)),
+            lambda error, _interval: outage.failed(words(error)),
             interval_start=PAUSE,
             interval_step=PAUSE,
             interval_max=LONGEST_PAUSE,
             callback=maybe_shutdown,
         )
         self.first_connection_attempt = False
-        outage.worked()
+        # It stands; whether messages can be had over it is told at once where they cannot. Celery drops this with the connection.
+        self.timer.call_after(SETTLED, self._settled)
         return connected
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
@@ -79,17 +86,27 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery publishes no 
         self.app.dropped.add(cause)
         message.ack_log_error(log, self.connection_errors)
 
+    def _settled(self) -> None:
+        self._pause = 0.0
+        self.app.outage.worked()
+
     def on_connection_error_before_connected(self, exc: Exception) -> None:
         """Celery connects again."""
-        self.app.outage.failed(repr(exc))
+        self._failed(exc)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Celery cleans up, and connects again."""
-        self.app.outage.failed(repr(exc))
+        self._failed(exc)
         with warnings.catch_warnings():
             # Celery announces a default of its next version at each loss; ours is set.
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
             super().on_connection_error_after_connected(exc)
+
+    def _failed(self, error: Exception) -> None:
+        """One that takes connections and answers with errors would be asked without a pause."""
+        self.app.outage.failed(words(error))
+        time.sleep(self._pause)
+        self._pause = min(self._pause + PAUSE, LONGEST_PAUSE)
 
 
 def quiet() -> None:

@@ -212,6 +212,7 @@ def _logging(environ: Mapping[str, str]) -> None:
 
 
 names.impatient(os.environ)
+broker.alone(os.environ)
 try:
     _logging(os.environ)
     app = application(os.environ)

@@ -82,6 +82,9 @@ def sweep(process: Process, app: Any) -> None:
         with process.line as line:
             for _ in range(swept.drains):
                 line.post(schedule.DRAIN)
+            if app.outage.away and not swept.drains:
+                # It may take no messages, whatever it tells of those it has.
+                line.post(schedule.DELIVER, [])
     finally:
         process.sweeping.release()
     app.outage.worked()
@@ -130,6 +133,6 @@ def _quiet(app: Any, work: Callable[..., None], away: tuple[type[Exception], ...
         except Unavailable as error:
             log.debug("task.left cause=%s", error)
         except away as error:
-            app.outage.failed(repr(error))
+            app.outage.failed(broker.words(error))
 
     return task
