@@ -14,7 +14,7 @@ from service.doors import doors_of
 from service.quota import TooMany
 from subscriptions.access import Caller
 from subscriptions.clients import Role
-from subscriptions.errors import Forbidden, Issue, Unauthorized
+from subscriptions.errors import Forbidden, Issue, Refused, Unauthorized
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -64,6 +64,9 @@ PERMISSIONS = {
 #: Where a request keeps who calls.
 CALLER = "hooklake.caller"
 
+#: What an answer has whose request had its token in the URL (RFC 6750, 2.3): it is kept by no cache but the client's own.
+PRIVATE = {"Cache-Control": "private"}
+
 #: A client's requests for these are not held against its hourly quota, which is that of the management API.
 UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
 
@@ -73,11 +76,15 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
 
     `vet` raises for a query that is there and should not be.
     """
-    counted = permission not in UNCOUNTED
+    counted, publishes = permission not in UNCOUNTED, permission is Permission.PUBLISH
 
     async def entrance(request: Request) -> Response:
         doors, told = doors_of(request), None
-        known = await doors.access.verify(bearer(request), doors.clock())
+        if publishes and request.scope["query_string"] and (token := _in_query(request)):
+            told = PRIVATE
+        else:
+            token = bearer(request)
+        known = await doors.access.verify(token, doors.clock())
         request.scope[CALLER] = known
         if counted and doors.quota is not None:
             standing = doors.quota.take((known.issuer, known.client_id), doors.clock())
@@ -120,6 +127,15 @@ def require(known: Caller, permission: Permission) -> None:
         roles = ", ".join(sorted(known.roles))
         description = f"Invalid Permission Error: the permission {permission} is not one of the role {roles}"
         raise Forbidden(Issue(subject="Authorization", description=description, source="header"))
+
+
+def _in_query(request: Request) -> str:
+    """The token of `?access_token=`, where it is taken; empty: there is none. Raises Refused beside one in the header."""
+    token = request.query_params.get("access_token", "") if doors_of(request).settings.publish_origins else ""
+    if token and "authorization" in request.headers:
+        said = "is given beside the header Authorization: a request names one token, once"
+        raise Refused(Issue(subject="access_token", description=said, source="query.parameter"))
+    return token
 
 
 def bearer(request: Request) -> str:

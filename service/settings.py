@@ -41,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_processes: int = 1
     #: Bytes of one publication, whatever it holds.
     publish_body_bytes: int = 5 * 1024 * 1024
+    #: CloudEvents senders that may register the publishing paths as their webhook, by the WebHook-Request-Origin that they
+    #: send; `*` is any. Where there are any, publications may name their token as `?access_token=`.
+    publish_origins: tuple[str, ...] = ()
     #: Occurrences or CloudEvents of one publication.
     publish_items: int = 1000
     #: Requests of an hour that each API client may make of the management API (all but publishing); 0: any number. Each

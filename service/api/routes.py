@@ -19,6 +19,7 @@ from service.answers import LONG
 from service.api import (
     catalogue,
     clients,
+    consent,
     deliveries,
     erasures,
     events,
@@ -108,10 +109,13 @@ def routes() -> list[BaseRoute]:
     """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
     paths: dict[str, dict[str, Handler]] = {}
     for method, path, handler, asks in GUARDED:
-        taken = partial(reading.only, names=_QUERIES[method, path.replace(":path", "")])
+        named = _QUERIES[method, path.replace(":path", "")]
+        taken = consent.only if asks is Permission.PUBLISH else partial(reading.only, names=named)
         # Publications are committed by the group, and made again there.
         again = handler if asks is Permission.PUBLISH else repeating(handler)
         paths.setdefault(path, {})[method] = guarded(_patching(again) if method == "PATCH" else again, asks, taken)
+        if asks is Permission.PUBLISH:
+            paths[path]["OPTIONS"] = consent.options
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = repeating(handler)
     # No part of the contract: where a person begins.

@@ -177,7 +177,9 @@ OPERATIONS = (
         permission=Permission.PUBLISH,
         summary="Publish CloudEvents made elsewhere",
         description="Structured or batch mode as below; with any other Content-Type binary mode, the attributes in `ce-` headers "
-        "and the data as the body. Events are passed on as received.",
+        "and the data as the body. Events are passed on as received.\n\nOther CloudEvents senders can be pointed here: where the "
+        "deployment allows their `WebHook-Request-Origin`, OPTIONS answers with `WebHook-Allowed-Origin` and "
+        "`WebHook-Allowed-Rate`, and the token may be given as `?access_token=`.",
         body={
             STRUCTURED: ref("CloudEvent"),
             BATCH: array(ref("CloudEvent")),
