@@ -6,9 +6,11 @@ The judgement itself stands in `judgement`, the statement in `ledger/records.py`
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from delivery.judgement import retry
 from delivery.judgement.breaker import Result
@@ -25,6 +27,8 @@ log = logging.getLogger("hooklake.delivery")
 
 #: Events of ours about deliveries given up: giving one of those up is told to nobody.
 NOTICE = ".events.v1beta1.webhooks.delivery-failed"
+
+Pairs = tuple[tuple[str, str], ...]
 
 _json = msgspec.json.Encoder().encode
 
@@ -80,6 +84,28 @@ def record_of(held: Held, attempt: Attempt, came_to: Outcome, step: retry.Step, 
         response_headers=None if reply is None else _json(reply.headers),
         response_body=None if reply is None else reply.body,
     )
+
+
+def cut(record: Record, claimed: Claimed, *, between: int) -> Record:
+    """The record with the answer that is kept of it: whole of a delivery's first try and of the one that ends it.
+
+    Of those between, as many bytes of the body as `between`, and headers up to as many: twenty whole answers to one small event
+    would be more than a megabyte.
+    """
+    if claimed.attempts == 0 or record.state not in (State.OWED, State.PARKED) or record.response_headers is None:
+        return record
+    body, headers = record.response_body or b"", record.response_headers
+    if len(body) <= between and len(headers) <= between:
+        return record
+    if len(headers) > between:
+        headers = _json(_fitting(msgspec.json.decode(headers, type=Pairs), between))
+    return structs.replace(record, response_headers=headers, response_body=body[:between])
+
+
+def _fitting(pairs: Pairs, most: int) -> Pairs:
+    """The first of them that take no more than so many bytes."""
+    sizes = accumulate(len(name.encode()) + len(value.encode()) for name, value in pairs)
+    return tuple(pair for pair, size in zip(pairs, sizes, strict=True) if size <= most)
 
 
 def _state(held: Held, step: retry.Step) -> State:

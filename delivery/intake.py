@@ -19,6 +19,7 @@ from delivery.ledger.exhausted import Exhausted
 from delivery.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Nudge
+from delivery.turns import turn
 from subscriptions import events, journal, partitions
 from subscriptions.database import NAME, Clock, Database, Raw, repeating
 from subscriptions.errors import Conflicting, Issue, Unavailable
@@ -28,6 +29,8 @@ log = logging.getLogger("hooklake.delivery")
 
 #: Events that one transaction takes on: what arrives beyond waits for the next one.
 GROUP = 2000
+#: And of one workspace: so long does another one's publication wait for a flood, and for no more of it.
+PART = 1000
 #: Requests per transaction, on average, from which one waits for more, and seconds from one to the next then; a transaction
 #: costs as much as what forty events add to it.
 BUSY, GATHER = 4.0, 0.01
@@ -73,6 +76,8 @@ class Intake:
         #: Webhooks whose filters let events of this transaction pass undecided.
         self._undecided: set[UUID] = set()
         self._waiting: list[Request] = []
+        #: The workspaces of the last transaction, whose turn comes after that of others.
+        self._served: set[str] = set()
         self._committing: asyncio.Task[None] | None = None
         #: Requests per transaction, on average, lately.
         self._load = 1.0
@@ -146,13 +151,11 @@ class Intake:
         self._began = now
 
     def _next_group(self) -> list[Request]:
-        size = taken = 0
-        for request in self._waiting:
-            if taken and size + len(request.events) > GROUP:
-                break
-            size += len(request.events)
-            taken += 1
-        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        of = [(each.events[0].workspace_id if each.events else "", len(each.events)) for each in self._waiting]
+        places = set(turn(of, self._served, most=GROUP, each=PART))
+        group = [request for place, request in enumerate(self._waiting) if place in places]
+        self._served = {of[place][0] for place in places}
+        self._waiting = [request for place, request in enumerate(self._waiting) if place not in places]
         return group
 
     async def _commit(self, group: list[Request]) -> None:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from delivery import addresses
-from delivery.endings import Ended, Held, record_of, tell
+from delivery.endings import Ended, Held, cut, record_of, tell
 from delivery.judgement import breaker, outcome, retry
 from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Kind, Outcome
@@ -72,6 +72,7 @@ class Rounds:
         settings = self.tools.settings
         self._lease = settings.delivery_timeout + settings.lease_margin
         self._deadline = timedelta(seconds=settings.delivery_timeout)
+        self._between = settings.answer_body_bytes_between
         self._recording = Recording(self.tools.database, self.tools.clock, breaker.rules(settings))
         self._schedule = Schedule(
             delays=settings.retry_delays,
@@ -167,7 +168,7 @@ class Rounds:
         ok = came_to.kind is Kind.SUCCESS
         failed = attempt.answer.kind if isinstance(attempt.answer, Failure) else None
         ended = Ended(
-            record=record_of(held, attempt, came_to, step),
+            record=cut(record_of(held, attempt, came_to, step), claimed, between=self._between),
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,
             batch=claimed.type == BATCH,

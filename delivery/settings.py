@@ -48,6 +48,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     batch_wait: float = MINUTE
     #: Bytes of an answer's body that are read and kept.
     answer_body_bytes: int = 65536
+    #: Bytes of it, and of its headers, that are kept of attempts between the first and the last of a delivery.
+    answer_body_bytes_between: int = 4096
 
     #: A webhook is halted when more attempts than this failed since the last success within `failure_window` ...
     halt_failures: int = 20
@@ -76,6 +78,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     probe_interval: float = MINUTE
     probe_interval_max: float = HOUR
 
+    #: Deliveries that have not ended, of all webhooks of a workspace: with more, its publications are refused; 0: any number.
+    owed_per_workspace: int = 1_000_000
     #: How long deliveries wait for a webhook that may not be sent to, before they expire.
     keep_undelivered: float = 3 * DAY
     #: How long events, deliveries and attempts can be read.
@@ -132,7 +136,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
-    *("keep_payloads", "registrations_per_minute", "calm_after"),
+    *("keep_payloads", "registrations_per_minute", "calm_after", "answer_body_bytes_between", "owed_per_workspace"),
 )
 
 

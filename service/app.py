@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delivery.backlogs import Backlogs
+from delivery.debts import Debts
 from delivery.erasure import Erasure
 from delivery.greeting import Greeting, Tools
 from delivery.history import History
@@ -159,8 +160,9 @@ async def opened(
             yield doors
         finally:
             await doors.pulse.close()
-            if doors.allowance is not None:
-                await doors.allowance.close()
+            for counter in (doors.allowance, doors.debts):
+                if counter is not None:
+                    await counter.close()
             await doors.intake.close()
             # It waits for its thread.
             await asyncio.to_thread(announcer.close)
@@ -216,6 +218,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         bodies=_bodies(configuration.service),
         throttle=Throttle(),
         allowance=Allowance(database, clock, per_minute=per_minute) if per_minute else None,
+        debts=Debts(database, most=delivery.owed_per_workspace) if delivery.owed_per_workspace else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from delivery.backlogs import Backlogs
+from delivery.debts import Debts
 from delivery.erasure import Erasure
 from delivery.greeting import Greeting
 from delivery.history import History
@@ -73,6 +74,8 @@ class Doors:
     throttle: Throttle
     #: Counts the events of workspaces; None: they may publish any number.
     allowance: Allowance | None
+    #: Counts what workspaces are owed; None: they may be owed any number.
+    debts: Debts | None
 
     @property
     def naming(self) -> Naming:

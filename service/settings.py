@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: process counts to its share, this divided by `api_processes`; an API on several machines multiplies it.
     requests_per_hour: int = 0
     #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
-    publish_per_minute: int = 0
+    publish_per_minute: int = 60_000
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")

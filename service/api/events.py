@@ -26,6 +26,9 @@ from subscriptions.errors import Absent, Forbidden, Issue, Refused
 from subscriptions.events import Event, Occurrence
 from subscriptions.relays import Relayed
 
+#: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
+SPREAD = 500
+
 #: How much longer than its event may be what an event is made of: an escape has three times the bytes of its character at
 #: most, six of an ASCII one.
 SPELT_OUT = 8
@@ -142,6 +145,8 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     _refuse(typed, await _wrong_types(doors, {event.type for event in typed}), "type", field, many)
     told = None
+    if doors.debts is not None:
+        doors.debts.admit({event.workspace_id for event in typed})
     if doors.allowance is not None and typed:
         told = (await doors.allowance.take(Counter(event.workspace_id for event in typed))).headers()
     try:
@@ -149,10 +154,21 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
+    if doors.debts is not None:
+        doors.debts.grew(_written(typed, receipts))
     known = [receipt.key for receipt in receipts if receipt.duplicate]
     before = await doors.traces.matched(known) if known else {}
     shown = [_receipt(receipt, before) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, told)
+
+
+def _written(typed: Sequence[Event], receipts: Sequence[Receipt]) -> Counter[str]:
+    """How many deliveries of each workspace were written with them."""
+    written: Counter[str] = Counter()
+    for event, receipt in zip(typed, receipts, strict=True):
+        unknown = 0 if receipt.duplicate else SPREAD
+        written[event.workspace_id] += unknown if receipt.matched is None else receipt.matched
+    return written
 
 
 def _refuse(typed: Sequence[Event], wrong: Mapping[str, str], what: str, field: str, many: bool) -> None:

@@ -33,6 +33,7 @@ DEADLINE, MARGIN, MEND = 2.0, 1.0, 2.0
 LEASE = DEADLINE + MARGIN
 #: Hours and minutes become seconds; limits are raised.
 SETTINGS: Mapping[str, str] = {
+    "HOOKLAKE_PUBLISH_PER_MINUTE": "0",
     "HOOKLAKE_DELIVERY_TIMEOUT": str(DEADLINE),
     "HOOKLAKE_LEASE_MARGIN": str(MARGIN),
     "HOOKLAKE_MEND_INTERVAL": str(MEND),

@@ -4,9 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from delivery.receipts import Receipt
 from delivery.tickets import Errand, Kind, Ticket
+from delivery.turns import turn
 from subscriptions import events
 from subscriptions.database import Database
 from subscriptions.errors import Conflicting, HooklakeError
@@ -213,3 +215,35 @@ async def test_many_groups(craft: Craft) -> None:
     assert [[receipt.key for receipt in answer] for answer in answers] == [[e.key for e in batch] for batch in batches]
     assert await craft.states() == {"owed": 120}
     assert all(events.key_time(receipt.key) == craft.clock() for answer in answers for receipt in answer)
+
+
+async def test_a_flood_and_another_workspace(craft: Craft) -> None:
+    """A publication waits for one transaction of another workspace's flood, and for none of what waits behind it."""
+    flood = [asyncio.create_task(craft.intake.publish([craft.event() for _ in range(400)])) for _ in range(12)]
+    await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    before = sum(task.done() for task in flood)
+
+    await craft.intake.publish([structs.replace(craft.event(), workspace_id="another")])
+    meanwhile = sum(task.done() for task in flood) - before
+    await asyncio.gather(*flood)
+
+    # What was under way, and what shares its transaction: 1,000 events of the flood at most, each time.
+    assert (before, meanwhile) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "served", "places"),
+    [
+        ([("a", 1), ("a", 2), ("b", 3)], (), [0, 1, 2]),
+        # A part of a flood, and all of the others, whatever came first.
+        ([*[("a", 4)] * 5, ("b", 1), ("c", 1)], (), [0, 1, 5, 6]),
+        # One request goes whole; and then nothing of others that does not fit.
+        ([("a", 50), ("b", 1)], (), [0]),
+        # Who was served last comes last, so that two floods do not keep a third one out.
+        ([("a", 10), ("b", 10), ("c", 1)], ("a", "b"), [0, 2]),
+        ([], (), []),
+    ],
+)
+def test_turns(waiting: list[tuple[str, int]], served: tuple[str, ...], places: list[int]) -> None:
+    """At most twenty events in all, and ten of a workspace."""
+    assert turn(waiting, served, most=20, each=10) == places

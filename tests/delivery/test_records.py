@@ -267,3 +267,21 @@ async def test_time_out_is_told(craft: Craft) -> None:
     endings = [await craft.attempt(one, TIMED_OUT), await craft.attempt(other, reply(503))]
 
     assert [ended.answered for ended in endings] == [False, True]
+
+
+async def test_what_is_kept_of_answers(craft: Craft, clock: Clock) -> None:
+    """Whole answers of the first try and of the one that ends a delivery; 4 KB of bodies, and of headers, between."""
+    webhook = await craft.hook()
+    await craft.owe(webhook)
+    great = [(f"X-{n}", "y" * 1000) for n in range(10)]
+    for status in (503, 503, 503, 200):
+        [held] = await craft.drain()
+        await craft.rounds.record([await craft.attempt(held, reply(status, b"z" * 20_000, *great))])
+        clock.advance(3600)
+
+    rows = await craft.fetch("SELECT length(response_body), length(response_headers) FROM attempts ORDER BY fence")
+    sizes = [tuple(row) for row in rows]
+    whole = (20_000, sizes[0][1])
+
+    assert sizes == [whole, (4096, sizes[1][1]), (4096, sizes[1][1]), whole]
+    assert sizes[1][1] <= 4096 + 100 < 10_000 < whole[1]
