@@ -123,13 +123,16 @@ def entry(
 ) -> EventType:
     """A catalogue entry for any type that a CloudEvent can carry; `api_group` serves foreign types alone.
 
-    Raises Refused (subject `type`) where the type is no CloudEvents string (C5, C9), or begins with our prefix and does
-    not follow the grammar.
+    Raises Refused (subject `type`) where the type is no CloudEvents string (C5, C9), has an empty part between its dots, or
+    begins with our prefix, in whatever case, and does not follow the grammar.
     """
     wrong = attributes.value_fault("type", event_type)
     parts = parse(event_type, prefix=prefix)
-    if parts is None and not wrong and event_type.startswith(prefix + "."):
+    # In another case, too: a name that looks like ours and is not could never be told apart from it by eye.
+    if parts is None and not wrong and f"{event_type}.".lower().startswith(f"{prefix}.".lower()):
         wrong = f"must be {prefix}.<api group>.<version>[.<resource collection>].<event>"
+    if not wrong and "" in event_type.split("."):
+        wrong = "must not have an empty part: two dots together, or one at an end"
     if wrong:
         raise Refused(Issue(subject="type", description=wrong))
     return EventType(

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions import tables
 from subscriptions.errors import Absent, Issue, LimitReached, Refused
+from subscriptions.nearest import nearest
 from subscriptions.webhooks import Owner
 
 #: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
@@ -226,6 +227,8 @@ async def _check(connection: AsyncConnection, orders: Sequence[Order], workspace
     wanted = {order.event_type for order in orders}
     live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
     known = set(await connection.scalars(select(_types.c.type).where(*live)))
+    unknown = next((order.event_type for order in orders if order.event_type not in known), None)
+    meant = None if unknown is None else await nearest(connection, unknown)
     standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
     taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
     issues = []
@@ -234,7 +237,8 @@ async def _check(connection: AsyncConnection, orders: Sequence[Order], workspace
             said = f"there is no webhook {order.webhook} in the workspace"
             issues.append(Issue(subject=f"{order.at}webhook.resourceUri", description=said))
         if order.event_type not in known:
-            said = f"event type {order.event_type} is not in the catalogue"
+            hint = f"; did you mean {meant}?" if meant is not None and order.event_type == unknown else ""
+            said = f"event type {order.event_type} is not in the catalogue (GET /events/v1beta1/event-types){hint}"
             issues.append(Issue(subject=f"{order.at}eventType", description=said))
         if (order.webhook, order.event_type) in taken:
             said = f"the webhook {order.webhook} is subscribed to {order.event_type} already"

@@ -133,3 +133,29 @@ async def test_how_many_webhooks_matched(api: httpx.AsyncClient, callers: Caller
 
     assert (first["matched"], nobody["matched"]) == (2, 1)
     assert again == first | {"duplicate": True}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ("com.hpe.greenlake.audit-log.v1.log.created", AUDIT),
+        ("com.hpe.greenlake.auditlogs.v1.logs.created", AUDIT),
+        ("com.hpe.greenlake.compute-ops.v1.servers.reboted", "com.hpe.greenlake.compute-ops.v1.servers.rebooted"),
+        ("org.example.Nothing", None),
+        ("%" * 300, None),
+    ],
+)
+async def test_the_type_that_was_meant(
+    api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock, wanted: str, meant: str | None
+) -> None:
+    """A subscriber is told the nearest type, and finds all of them in the list, which its role reads."""
+    subscriber = await callers.headers(Role.SUBSCRIBER)
+    hook = await builders.webhook(doors.database, clock)
+    order = {"eventType": wanted, "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"}}
+
+    refused = await api.post(EVENTS + "/subscriptions", json=[order], headers=subscriber)
+    listed = (await api.get(EVENTS + "/event-types", headers=subscriber)).json()
+
+    assert refused.status_code == 400
+    assert (f"did you mean {meant}?" in refused.text) is (meant is not None), refused.text
+    assert AUDIT in [item["eventType"] for item in listed["items"]]
