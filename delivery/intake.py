@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from delivery import sameness
 from delivery.choosing import Choosing, topic_of
 from delivery.ledger import owing, parking
 from delivery.ledger.exhausted import Exhausted
@@ -22,7 +23,7 @@ from delivery.tickets import Nudge
 from delivery.turns import turn
 from subscriptions import events, journal, partitions
 from subscriptions.database import NAME, Clock, Database, Raw, repeating
-from subscriptions.errors import Conflicting, Issue, Unavailable
+from subscriptions.errors import Conflicting, Unavailable
 from subscriptions.events import Event
 
 log = logging.getLogger("hooklake.delivery")
@@ -230,7 +231,10 @@ class Intake:
                         wanted.setdefault(journal.receipt_key(event), event)
             since = now - self._remembered
             standing = await journal.claim_receipts(connection, wanted, now, since) if wanted else {}
-            refused = [request for request in live if _refuse(request, standing)]
+            faults = await sameness.faults(connection, [request.events for request in live], wanted, standing)
+            for place, issues in faults.items():
+                live[place].refusal = Conflicting(*issues)
+            refused = [live[place] for place in faults]
             if not refused:
                 return [event for request in live for event in _receive(request, standing, now)]
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
@@ -252,18 +256,6 @@ class Intake:
         self._undecided |= chosen.exhausted
         times = owing.times(now, self._settings)
         return await owing.accept(connection, fresh, chosen.pairs, chosen.spread, times)
-
-
-def _refuse(request: Request, standing: dict[bytes, journal.Entry]) -> bool:
-    """Whether one of the request's ids stands for another occurrence; the refusal names all of them."""
-    issues = [
-        Issue(subject=f"[{index}].id", description=f"{event.id!r} has already been used for another occurrence")
-        for index, event in enumerate(request.events)
-        if event.given_id and standing[journal.receipt_key(event)].digest != event.digest
-    ]
-    if issues:
-        request.refusal = Conflicting(*issues)
-    return bool(issues)
 
 
 def _receive(request: Request, standing: dict[bytes, journal.Entry], now: datetime) -> Iterable[Event]:

@@ -88,6 +88,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     #: Whether the producer chose the id, and so may publish again without making a second event.
     given_id: bool
+    #: Whether its time is that of its acceptance, for want of another.
+    default_time: bool = False
 
 
 def event_key(now: datetime) -> UUID:
@@ -155,6 +157,7 @@ def typed(
         body=written(present, member="data", text=data, limit=max_event_bytes),
         digest=occurrence.digest,
         given_id=occurrence.id is not None,
+        default_time=time is None,
     )
 
 

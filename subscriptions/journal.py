@@ -4,7 +4,7 @@ Statements only; which requests share a transaction, and what happens when it fa
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -29,7 +29,7 @@ WHERE r.accepted_at < $5
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal keeps of an id that was given."""
 
-    #: SHA-256 of the occurrence as it was first given.
+    #: SHA-256 of the occurrence as it was first given, to the letter.
     digest: bytes
     #: The event that was made of it.
     event: UUID
@@ -62,6 +62,12 @@ async def claim_receipts(
         "SELECT key, digest, event, accepted_at FROM receipts WHERE key = ANY($1::bytea[])", keys
     )
     return {row["key"]: Entry(digest=row["digest"], event=row["event"], accepted_at=row["accepted_at"]) for row in rows}
+
+
+async def bodies(connection: Raw, keys: Collection[UUID]) -> dict[UUID, bytes | None]:
+    """What is kept of these events, None for what was erased; those whose day is gone are missing."""
+    rows = await connection.fetch("SELECT key, body FROM events WHERE key = ANY($1::uuid[])", list(keys))
+    return {row["key"]: row["body"] for row in rows}
 
 
 async def withdraw_receipts(connection: Raw, events: Sequence[Event]) -> None:

@@ -39,7 +39,7 @@ class Destination(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Where one parcel goes, and with which credentials, all unsealed."""
 
     webhook: UUID
-    #: Used as it was registered, to the letter.
+    #: Used as it was registered, but for what may not stand in a URI, which is percent-encoded.
     url: str
     #: The live secrets, primary first.
     secrets: tuple[str, ...]

@@ -21,7 +21,8 @@ from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
 
-_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+# What stands in a request target as it is; the rest has no place in a URI (RFC 3986 2), and some servers answer it with 400.
+_STANDS = "".join(set(map(chr, range(0x21, 0x7F))) - set('"<>\\^`{|}'))
 # Said by us, whatever a request of httpx's has: bodies go as a whole.
 _OURS = frozenset({"content-length", "transfer-encoding"})
 
@@ -51,7 +52,7 @@ class Place(NamedTuple):
     origin: Origin
     #: The value of Host.
     host: str
-    #: Path and query, byte for byte as registered.
+    #: Path and query as registered; what may not stand in a URI is percent-encoded.
     target: str
 
 
@@ -139,7 +140,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._guard.check_url(url)
         parsed = httpx.URL(url)
         found = re.search(r"[/?].*", url.partition("://")[2])
-        target = quote(found[0], safe=_ASCII) if found else "/"
+        target = quote(found[0], safe=_STANDS) if found else "/"
         tls = parsed.scheme == "https"
         port = parsed.port or (443 if tls else 80)
         origin = Origin(tls=tls, host=parsed.raw_host.decode("ascii"), port=port)

@@ -235,3 +235,16 @@ def test_clock_after_a_sleep() -> None:
 
     assert (slept, clock.slept()) == (True, False)
     assert clock() == before + timedelta(hours=1)
+
+
+async def test_without_its_subscription(craft: Craft) -> None:
+    """What was matched is owed to the webhook: a subscription that is deleted by then changes nothing."""
+    webhook = await craft.hook()
+    await craft.publish(2)
+    await craft.sql("DELETE FROM subscriptions")
+
+    held = await craft.claim(*craft.announced)  # type: ignore[arg-type]  # tickets alone are announced here
+    await craft.rounds.record([await craft.attempt(each) for each in held])
+    await craft.publish()
+
+    assert await craft.states(webhook) == {"delivered": 2}

@@ -163,7 +163,8 @@ OPERATIONS = (
         summary="Publish what has happened",
         description="One occurrence or an array, taken whole or not at all. Each becomes a CloudEvent of the type "
         "`com.hpe.greenlake.<apiGroup>.<apiVersion>.<resourceCollection>.<event>`, which has to be in the catalogue. 202 means "
-        "kept for good. An `id` that is known with other content is a conflict (409).",
+        "kept for good. An `id` that is known with other content is a conflict (409) that names what differs; the order of "
+        "members, extensions and headers does not count, the spelling of a number does.",
         body={JSON: one_or_many("Occurrence")},
         success=202,
         answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},

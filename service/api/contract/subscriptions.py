@@ -148,7 +148,8 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.UPDATE_SUBSCRIPTIONS,
         summary="Replace the event type and the filter of subscriptions",
-        description="All of them or none. Without `eventFilter` every event of the type is delivered.",
+        description="All of them or none. Without `eventFilter` every event of the type is delivered. What was matched before is "
+        "delivered all the same, retries included.",
         body={
             JSON: array(ref("SubscriptionUpdate"), minItems=1),
             MERGE_PATCH: array(ref("SubscriptionUpdate"), minItems=1),
@@ -163,7 +164,8 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.DELETE_SUBSCRIPTIONS,
         summary="End subscriptions",
-        description="All of them or none: `?id=<uuid>&id=<uuid>`.",
+        description="All of them or none: `?id=<uuid>&id=<uuid>`. Publications that begin after the answer are matched without "
+        "them. What was matched before is delivered all the same: to have it stopped, pause or delete the webhook.",
         query=(IDS,),
         success=204,
         errors=(400, 404),

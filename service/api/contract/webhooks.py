@@ -45,7 +45,8 @@ _TOLD: dict[str, Json] = {
         "Whether the destination has to answer a challenge first. A deployment may refuse false."
     ),
     "contentMode": text(
-        "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (`ce-` headers). Challenges too.",
+        "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (data as the body, attributes as "
+        "`ce-` headers; arrays, and events without data or its type, go structured). Challenges too.",
         examples=["json"],
     ),
 }
@@ -62,7 +63,11 @@ _DESTINATION = text(
     examples=["https://example.com/hook"],
 )
 _SECRET = text(
-    "What deliveries are signed with: 4 to 100 characters; never shown.", minLength=4, maxLength=100, writeOnly=True
+    "What deliveries are signed with, never shown: the UTF-8 bytes of this text are the key, also where it begins with `whsec_`. "
+    "Nothing is decoded; libraries of Standard Webhooks are given `whsec_` + base64 of all of it.",
+    minLength=4,
+    maxLength=100,
+    writeOnly=True,
 )
 #: In a change null sets a field back to what it is when nobody gives it.
 _CHANGED = {
