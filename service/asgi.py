@@ -3,6 +3,7 @@
 How it is served here is left to `cli.py`.
 """
 
+import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +15,7 @@ from delivery.wire import names
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import Settings
-from subscriptions import process
+from subscriptions import process, schema
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 from subscriptions.vault import Vault
@@ -31,7 +32,9 @@ def application(environ: Mapping[str, str]) -> Starlette:
     vault = Vault.parse(configuration.ground.vault_keys)
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
     carriers = read(Workers, environ)
-    announcer = Announcer(broker.make(carriers), carriers)
+    carrying = broker.make(carriers)
+    carrying.ask = lambda: asyncio.run(schema.identity_at(configuration.ground))
+    announcer = Announcer(carrying, carriers)
     return build(partial(opened, configuration, vault, guard, announcer))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import exc
 
 from subscriptions.database import Database, Raw
 from subscriptions.errors import Unavailable
+from subscriptions.settings import Settings
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
 REVISION = "0005"
@@ -48,3 +49,25 @@ async def _look(connection: Raw) -> Look:
     if row is not None:
         return Look(now=row["now"], revision=row["version_num"])
     return Look(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")
+
+
+# Of the cluster, the database in it and the schema in that: what is restored from a dump elsewhere is another one.
+IDENTITY = """
+SELECT left(md5(concat_ws('/', c.system_identifier, d.oid, current_schema())), 8)
+FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database()
+"""
+
+
+async def identity(database: Database) -> str:
+    """Eight hexadecimal digits that are this database's, and hardly another's; raises Unavailable."""
+    async with database.raw() as connection:
+        return str(await connection.fetchval(IDENTITY))
+
+
+async def identity_at(settings: Settings) -> str:
+    """The same for who has no door of its own; raises Unavailable."""
+    database = Database(settings)
+    try:
+        return await identity(database)
+    finally:
+        await database.close()

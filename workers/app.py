@@ -4,7 +4,7 @@ Which tasks there are is left to `tasks.py`; when they run, to `schedule.py`.
 """
 
 import ssl
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -58,6 +58,27 @@ class Application(Celery):  # type: ignore[misc]  # Celery publishes no types
 
     #: Set by `make`.
     broker_url = ""
+    #: The id of the database whose queues these are (`schema.identity`); two stacks may share a broker.
+    serves = ""
+    #: Answers it, where nobody has said it yet; raises Unavailable. None: the queues bear no id.
+    ask: Callable[[], str] | None = None
+
+    def serve(self, identity: str) -> None:
+        """Has the queues named by the database that they serve."""
+        self.serves = identity
+        self.conf.update(
+            task_queues=[Queue(self.named(name), routing_key=self.named(name)) for name in schedule.QUEUES],
+            task_default_queue=self.named(schedule.TICKETS),
+            task_routes={task: {"queue": self.named(route["queue"])} for task, route in schedule.ROUTES.items()},
+        )
+        # Celery has read them by now.
+        self.amqp.queues = self.conf.task_queues
+
+    def named(self, queue: str) -> str:
+        """What the queue is called in the broker; raises Unavailable where its database cannot be asked."""
+        if not self.serves and self.ask is not None:
+            self.serve(self.ask())
+        return f"{queue}.{self.serves}" if self.serves else queue
 
     def connection_for_read(self, url: Any = None, **more: Any) -> Any:
         """As Celery's."""

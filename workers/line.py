@@ -50,7 +50,7 @@ class Line:
         connection, kept = self._connection, self._on_redis
         channel = connection.default_channel if kept else connection.channel()
         try:
-            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+            return int(channel.queue_declare(queue=self._app.named(queue), passive=True).message_count)
         except (ChannelError, *connection.channel_errors):
             # An empty list does not exist in Redis, and so neither does its queue.
             return 0
@@ -69,7 +69,7 @@ class Line:
         self._producer.publish(
             message.body,
             exchange="",
-            routing_key=schedule.ROUTES[task]["queue"],
+            routing_key=self._app.named(schedule.ROUTES[task]["queue"]),
             headers=message.headers,
             serializer="json",
             delivery_mode="transient",

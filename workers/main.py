@@ -21,7 +21,7 @@ from celery.bin.celery import celery as command
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
 from delivery.wire import names
-from subscriptions import logs
+from subscriptions import logs, schema
 from subscriptions import process as python
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
@@ -30,7 +30,7 @@ from subscriptions.outage import Outage
 from subscriptions.settings import Settings as Ground
 from subscriptions.settings import read
 from workers import app as broker
-from workers import consumer, tasks
+from workers import consumer, schedule, tasks
 from workers.announce import Announcer
 from workers.engine import Engine
 from workers.line import Line
@@ -63,6 +63,7 @@ def application(environ: Mapping[str, str]) -> Any:
     """The Celery application of this process; a worker's parts start when Celery says that the worker starts."""
     settings = read(Settings, environ)
     app = broker.make(settings)
+    app.ask = lambda: asyncio.run(schema.identity_at(read(Ground, environ)))
     signals.worker_init.connect(lambda **_: _start_or_end(app, settings, environ), weak=False)
     signals.beat_init.connect(lambda **_: _accompany(read(Ground, environ)), weak=False)
     return app
@@ -112,6 +113,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
         remembered=ground.idempotency_days * DAY,
     )
     tasks.register(app, process)
+    _know(app)
     announcer.start()
     reporting = loop.hand_over(_report(resources, engine))
     python.collect_rarely()
@@ -140,6 +142,20 @@ def _within(settings: Settings) -> tuple[Settings, int]:
         log.warning("worker.short_of_files in_flight=%d of=%d open_files=%d", connections, settings.in_flight, files)
         settings = msgspec.structs.replace(settings, in_flight=connections)
     return settings, connections
+
+
+def _know(app: Any) -> None:
+    """Waits until it is known whose queues to take messages from."""
+    cause = None
+    while True:
+        try:
+            app.named(schedule.CLOCK)
+            return
+        except Unavailable as error:
+            if cause is None:
+                log.warning("worker.waits for its database, which names its queues: %s", error.cause)
+            cause = error.cause
+            time.sleep(REPORT)
 
 
 async def _engine(resources: Resources, settings: Settings) -> Engine:

@@ -18,9 +18,13 @@ import pytest
 import trustme
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import make_url
 
 from deploy import redis_store, stores
+from subscriptions import schema
+from subscriptions.database import Database
 from subscriptions.errors import Misconfigured
+from subscriptions.settings import Settings as Ground
 from tests.conftest import VAULT_KEYS
 from workers import app as broker
 from workers import schedule
@@ -72,6 +76,10 @@ def _until(fact: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _emptied(redis: Redis, queue: str) -> bool:
+    return redis.llen(queue) == 0
+
+
 def _port(redis: Redis) -> int:
     return int(redis.connection_pool.connection_kwargs["port"])
 
@@ -109,9 +117,11 @@ def test_a_broker_that_answers_with_errors(redis: Redis, database_url: str, tmp_
         _until(partial(refused, name, before + 1))
         assert worker.poll() is None, log.read_text()
         ask(cure)
-        with Line(broker.make(Settings(broker_url=url))) as line:
+        app = broker.make(Settings(broker_url=url))
+        app.serve(asyncio.run(schema.identity_at(Ground(database_url=database_url))))
+        with Line(app) as line:
             line.post(schedule.DELIVER, [])
-        _until(lambda: redis.llen(schedule.TICKETS) == 0)
+        _until(partial(_emptied, redis, app.named(schedule.TICKETS)))
     _until(lambda: "broker.back" in log.read_text())
     worker.send_signal(signal.SIGTERM)
     worker.wait()
@@ -231,3 +241,28 @@ def test_rabbitmq_by_name() -> None:
         "server_hostname": None,
     }
     assert (bare.conf.broker_use_ssl, bare.broker_url) == ({"cert_reqs": ssl.CERT_NONE}, "amqps://one/")
+
+
+async def test_two_stacks_on_one_broker(database: Database, database_url: str, broker_url: str) -> None:
+    """Queues are named by the database that they serve: what one stack sends, the workers of another do not see."""
+    names = [broker.make(Settings(broker_url=broker_url)) for _ in range(2)]
+    async with database.raw() as connection:
+        await connection.execute("CREATE DATABASE beside")
+    beside = make_url(database_url).set(database="beside").render_as_string(hide_password=False)
+    try:
+        ids = [await schema.identity_at(Ground(database_url=url)) for url in (database_url, beside, database_url)]
+    finally:
+        async with database.raw() as connection:
+            await connection.execute("DROP DATABASE beside WITH (FORCE)")
+    for app, identity in zip(names, ids, strict=False):
+        app.serve(identity)
+
+    with Line(names[0]) as line:
+        await asyncio.to_thread(line.post, schedule.DELIVER, [])
+        depths = [line.depth(schedule.TICKETS)]
+    with Line(names[1]) as line:
+        depths.append(line.depth(schedule.TICKETS))
+
+    assert ids[0] == ids[2] != ids[1]
+    assert depths == [1, 0]
+    assert set(names[0].amqp.queues).isdisjoint(names[1].amqp.queues)

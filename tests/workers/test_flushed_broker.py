@@ -11,6 +11,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from subscriptions import schema
 from subscriptions.database import Database
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -52,7 +53,9 @@ async def counted(client: Redis, messages: Counter[str], begun: asyncio.Event) -
 async def test_flushall(database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path) -> None:
     """FLUSHALL with 1,000 rows owed: all are delivered, each once, by a bounded number of drains and no ticket."""
     settings = Settings(broker_url=broker_url)
-    announcer = Announcer(broker.make(settings), settings)
+    app = broker.make(settings)
+    app.serve(await schema.identity(database))
+    announcer = Announcer(app, settings)
     craft = Craft(database, clock, announce=announcer.announce, first_due=0.0)
     environ = {
         "HOOKLAKE_DATABASE_URL": database_url,
@@ -71,7 +74,7 @@ async def test_flushall(database: Database, database_url: str, broker_url: str, 
         announcer.start()
         await craft.publish(ROWS)
         await asyncio.to_thread(announcer.close)
-        announced = await client.llen(schedule.TICKETS)
+        announced = await client.llen(app.named(schedule.TICKETS))
 
         await client.flushall()
         begun = asyncio.Event()
@@ -90,7 +93,7 @@ async def test_flushall(database: Database, database_url: str, broker_url: str, 
     assert await craft.states(webhook) == {"delivered": ROWS}
     assert len({request.header("webhook-id") for request in receiver.requests}) == len(receiver.requests) == ROWS
     assert all(request.hpe and request.standard for request in receiver.requests)
-    assert messages[schedule.TICKETS] == 0
-    assert 1 <= messages[schedule.DRAINS] <= ROWS / 200 * messages[schedule.CLOCK]
+    assert messages[app.named(schedule.TICKETS)] == 0
+    assert 1 <= messages[app.named(schedule.DRAINS)] <= ROWS / 200 * messages[app.named(schedule.CLOCK)]
     # Each row was claimed once: no drain took what another had.
     assert await craft.value("SELECT sum(fence) FROM deliveries") == ROWS

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from subscriptions import schema
 from subscriptions.database import Database
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -81,12 +82,15 @@ async def test_malformed(database: Database, database_url: str, broker_url: str,
         "HOOKLAKE_ALLOW_HTTP": "true",
     }
     settings = Settings(broker_url=broker_url)
-    announcer = Announcer(broker.make(settings), settings)
+    app = broker.make(settings)
+    app.serve(await schema.identity(database))
+    tickets = app.named(schedule.TICKETS)
+    announcer = Announcer(app, settings)
     craft = Craft(database, clock, announce=announcer.announce)
     log = tmp_path / "worker.log"
     async with Receiver({"/hook": (SECRET,)}, tls=False) as receiver, Redis.from_url(broker_url) as client:
         webhook = await craft.hook(destination=receiver.url())
-        await client.lpush(schedule.TICKETS, *malformed())
+        await client.lpush(tickets, *malformed())
         with log.open("wb") as output:
             worker = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "service.cli", "worker"),
@@ -96,7 +100,7 @@ async def test_malformed(database: Database, database_url: str, broker_url: str,
             )
         try:
             async with asyncio.timeout(60):
-                while await client.llen(schedule.TICKETS) or "worker.started" not in log.read_text():  # noqa: ASYNC110
+                while await client.llen(tickets) or "worker.started" not in log.read_text():  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             announcer.start()
             await craft.publish(1)
