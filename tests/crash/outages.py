@@ -4,6 +4,7 @@ What is lost or stuck afterwards is left to `storm.py`; kills and short stops to
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -81,6 +82,10 @@ class Aftermath:
         return {(1, 1)} if self.fault.blow is Blow.AWAY else {(0, 0), (1, 1)}
 
 
+#: A line of which there is one for each attempt or request.
+FACT = re.compile(r" INFO hooklake\.(delivery|access) ")
+
+
 def tellings(lines: Sequence[str], name: str) -> tuple[int, int]:
     """How often the lines say that something is away, and back."""
     return tuple(sum(f" {name}.{word} " in f"{line} " for line in lines) for word in ("away", "back"))  # type: ignore[return-value]  # two
@@ -144,8 +149,8 @@ class _Logs:
         self._sizes = {part: file.stat().st_size for part, file in self._files.items()}
 
     def troubles(self) -> dict[str, list[str]]:
-        """The lines of each part that are no facts of a delivery or a webhook."""
-        return {part: [line for line in self._lines(part) if " INFO hooklake.delivery " not in line] for part in OURS}
+        """The lines of each part that are no facts of a delivery, a webhook or a request."""
+        return {part: [line for line in self._lines(part) if not FACT.search(line)] for part in OURS}
 
     async def closed(self, name: str, parts: Sequence[str]) -> None:
         """Waits until each of the parts that said `away` has said `back`; raises TimeoutError."""
