@@ -14,7 +14,7 @@ The pieces are `filter_tokens.py`'s, what a tree says of an event's data is left
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -85,7 +85,8 @@ class Either:
     operands: "tuple[Tree, ...]"
 
 
-Tree = Comparison | OneOf | Holds | Call | Not | Both | Either
+Condition = Comparison | OneOf | Holds | Call
+Tree = Condition | Not | Both | Either
 
 
 def parse(text: str, *, conditions: float = math.inf) -> Tree:
@@ -94,6 +95,18 @@ def parse(text: str, *, conditions: float = math.inf) -> Tree:
     One with more than so many `conditions` is refused at the first beyond.
     """
     return _Parser(filter_tokens.read(text), conditions).tree()
+
+
+def conditions(tree: Tree) -> Iterator[Condition]:
+    """All conditions of a tree, from left to right."""
+    match tree:
+        case Not(operand=operand):
+            yield from conditions(operand)
+        case Both(operands=operands) | Either(operands=operands):
+            for each in operands:
+                yield from conditions(each)
+        case _:
+            yield tree
 
 
 class _Parser:

@@ -14,25 +14,24 @@ The grammar is `filter_grammar.py`'s, which subscriptions are asked is left to `
 import json
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from subscriptions import filter_grammar, filter_steps, filter_tokens
 from subscriptions.attributes import Instant
-from subscriptions.filter_grammar import Both, Call, Comparison, Either, Holds, Not, OneOf, Path, Tree
+from subscriptions.filter_grammar import Both, Call, Comparison, Condition, Either, Holds, Not, OneOf, Path, Tree
 from subscriptions.filter_steps import Literals, Run, Walk
 from subscriptions.filter_tokens import Literal
+from subscriptions.kept import Kept
 
 Test = Callable[[Any, Run], bool]
-Condition = Comparison | OneOf | Holds | Call
 
-#: Compiled filters that a process keeps, of some 2 KB each.
-KEPT = 2048
+#: Bytes of compiled filters that a process keeps, of some 2 to 200 KB each.
+MOST = 32 << 20
 
 _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -76,17 +75,29 @@ class _Envelope(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Envelope, float_hook=filter_tokens.decimal)
 
 
-@lru_cache(maxsize=KEPT)
-def compile(text: str) -> Filter:
-    """The filter that the text spells; raises Refused (subject `eventFilter`) naming the token that is wrong, and its column."""
+def _compile(text: str) -> Filter:
     tree = filter_grammar.parse(text)
-    conditions = list(_conditions(tree))
+    conditions = list(filter_grammar.conditions(tree))
     return Filter(
         text=text,
         steps=sum(1 + len(each.path) for each in conditions),
         grows=any(map(_grows, conditions)),
         test=_Compiler(conditions).test(tree),
     )
+
+
+def size(text: str, _compiled: Filter) -> int:
+    """Bytes that a compiled filter takes at most, by its length."""
+    return 2048 + 64 * len(text)
+
+
+#: Those that were asked for of late.
+compiled = Kept(_compile, size=size, most=MOST)
+
+
+def compile(text: str) -> Filter:
+    """The filter that the text spells; raises Refused (subject `eventFilter`) naming the token that is wrong, and its column."""
+    return compiled(text)
 
 
 def data_of(envelope: bytes) -> Any:
@@ -97,17 +108,6 @@ def data_of(envelope: bytes) -> Any:
         # An integer longer than msgspec reads.
         number = filter_tokens.decimal
         return json.loads(envelope, parse_int=number, parse_float=number).get("data")
-
-
-def _conditions(tree: Tree) -> Iterator[Condition]:
-    match tree:
-        case Not(operand=operand):
-            yield from _conditions(operand)
-        case Both(operands=operands) | Either(operands=operands):
-            for each in operands:
-                yield from _conditions(each)
-        case _:
-            yield tree
 
 
 def _grows(condition: Condition) -> bool:

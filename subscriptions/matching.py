@@ -78,7 +78,8 @@ class Asking(Generic[C]):
         return True
 
     def _turn(self, until: float) -> None:
-        compiled, steps, want, taken, asked = filters.compile, self._steps, self.wanted.append, self._steps.taken, 0
+        compiled, steps, want, taken, asked = filters.compiled, self._steps, self.wanted.append, self._steps.taken, 0
+        of_late = compiled.young.get
         data, run = self._data, steps.run
         for asked, each in enumerate(self._candidates, 1):  # noqa: B007  how many there were
             text = each.event_filter
@@ -86,7 +87,7 @@ class Asking(Generic[C]):
                 want(each)
                 continue
             try:
-                kept = compiled(text)
+                kept = of_late(text) or compiled(text)
             except Refused as error:
                 # Kept by a release that took it. One event too many can be ignored by its subscriber, one too few can not
                 # be made up.

@@ -4,11 +4,13 @@ What is sent is left to `sender`, which records its own Authorization masked.
 """
 
 import base64
-import functools
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
+
+from subscriptions.kept import Kept
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -16,21 +18,40 @@ MASK = "***"
 #: Characters of a webhook's secret that is masked in answers; shorter ones stand in many a word, and in digests. So do
 #: spellings in base64.
 SHORTEST = 8
+#: Bytes of spellings that a process keeps: a secret has some 400, a token of 4 KB up to 90 KB.
+MOST = 32 << 20
 #: From how many characters on what is sought takes time that is linear only in a text of so many (CPython); what is shorter
 #: takes at most 2,500 times its length.
 LONG, IN = 100, 30_000
 
 
-@functools.lru_cache(8192)
+Known = tuple[tuple[str, ...], str | None]
+
+
 def hidden(secrets: tuple[str, ...], authorization: str | None) -> tuple[str, ...]:
     """What is not kept of an answer: the credential it was sent, and the secrets it knows without being sent them.
 
     Longest first: where one holds another, nothing of it is left. Kept, for this is asked for every delivery.
     """
+    return kept((secrets, authorization))
+
+
+def _hidden(key: Known) -> tuple[str, ...]:
+    secrets, authorization = key
     known = [secret for secret in secrets if len(secret) >= SHORTEST]
     if authorization:
         known.append(_credential(authorization))
     return spelled_out(known)
+
+
+def size(key: Known, spellings: tuple[str, ...]) -> int:
+    """Bytes that they take, with the key that they are kept under."""
+    secrets, authorization = key
+    return 512 + sum(map(sys.getsizeof, (*spellings, *secrets, authorization or "")))
+
+
+#: Of the webhooks that were sent to of late.
+kept = Kept(_hidden, size=size, most=MOST)
 
 
 def spelled_out(known: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Whether it was a success and what follows is left to `delivery.judgement`; token
 `credentials`.
 """
 
-import functools
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from delivery.wire.dialling import Dial, Origin
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Transport
 from subscriptions.discreet import Discreet
+from subscriptions.kept import Kept
 from subscriptions.trust import Trust
 from subscriptions.webhooks import Grant
 
@@ -29,6 +29,8 @@ __all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply"
 
 Pairs = tuple[tuple[str, str], ...]
 
+#: Bytes of beginnings of requests that a process keeps, of some 3 KB each.
+OPENINGS = 32 << 20
 #: What is kept of an answer's headers, in bytes of names and values together.
 HEADER_BYTES = 16384
 #: Kept beyond that too, where they are short, for decisions hang on them.
@@ -82,7 +84,7 @@ class Sender:
         self._transport = transport
         self._clock = clock
         self._agent = agent or _agent()
-        self._opening = functools.lru_cache(8192)(self._open)
+        self._opening = Kept(self._open, size=lambda key, _opening: 2048 + 8 * len(key[1]), most=OPENINGS)
 
     @property
     def short(self) -> bool:
@@ -126,7 +128,7 @@ class Sender:
         answer: Reply | Failure
         authorization = destination.authorization
         try:
-            origin, start, constant = self._opening(method, destination.url, destination.webhook.int)
+            origin, start, constant = self._opening((method, destination.url, destination.webhook.int))
             if destination.trust is not None:
                 origin = origin._replace(trust=destination.trust)
             headers = own(started_at)
@@ -145,7 +147,8 @@ class Sender:
         milliseconds = round((time.monotonic() - began) * 1000)
         return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
 
-    def _open(self, method: str, url: str, owner: int) -> _Opening:
+    def _open(self, key: tuple[str, str, int]) -> _Opening:
+        method, url, owner = key
         place = self._transport.place(url)
         constant = (
             ("Host", place.host),

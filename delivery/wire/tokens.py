@@ -27,17 +27,21 @@ from delivery.wire.transport import Transport
 from subscriptions.discreet import Discreet
 from subscriptions.webhooks import Grant
 
-#: Tokens that one process keeps.
-TOKENS = 10_000
+#: Bytes of tokens that one process keeps, those that were used longest ago leaving first: some 10,000 of 1 KB.
+TOKENS = 32 << 20
 #: Bytes of a token endpoint's answer that are read, whatever is kept of destinations' answers.
 ANSWER_BYTES = 65536
 #: Seconds that a token is taken to last where its endpoint does not say, and for which one is kept at most.
 UNSTATED, LONGEST = 300.0, 86400.0
+#: Characters of a token: it goes into the head of each request, and what it is spelled as is kept.
+MOST_CHARACTERS = 4096
+#: A token that is said to last for less, or to be over, lasts so long: asking for one before each delivery helps nobody.
+SHORTEST = 30.0
 #: Seconds before its end from which on a token is not used any more, or a tenth of its life where that is less.
 EARLY = 30.0
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_VALUE = re.compile(r"[!-~]{1,16384}\Z")
+_VALUE = re.compile(r"[!-~]+\Z")
 # RFC 6749 5.2, and short enough for a sentence.
 _ERROR = re.compile(r"[ !#-\[\]-~]{1,64}\Z")
 _OWN_KINDS = frozenset({FailureKind.timeout, FailureKind.internal})
@@ -79,6 +83,7 @@ class Tokens:
         self._clock = clock
         self._agent = agent
         self._kept: OrderedDict[Key, Token] = OrderedDict()
+        self._bytes = 0
         self._flights: dict[Key, _Flight] = {}
 
     async def token(self, key: Key, *, within: float) -> Token | Failure:
@@ -128,11 +133,16 @@ class Tokens:
             # Where neither way does, the first answer is about the client, the second perhaps about the way.
             found = other if isinstance(other, Token) else found
         if isinstance(found, Token):
-            self._kept[key] = found
-            self._kept.move_to_end(key)
-            if len(self._kept) > TOKENS:
-                self._kept.popitem(last=False)
+            self._keep(key, found)
         return found
+
+    def _keep(self, key: Key, token: Token) -> None:
+        if former := self._kept.pop(key, None):
+            self._bytes -= _size(key, former)
+        self._kept[key] = token
+        self._bytes += _size(key, token)
+        while self._bytes > TOKENS:
+            self._bytes -= _size(*self._kept.popitem(last=False))
 
     async def _ask(self, key: Key, dial: Dial, *, basic: bool, deadline: float) -> Reply | Failure:
         webhook, grant = key
@@ -207,11 +217,19 @@ def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str
         return _unusable("answered with what is not JSON")
     if (granted.token_type or "bearer").lower() != "bearer":
         return _unusable("answered with a token whose token_type is not Bearer")
+    if len(granted.access_token) > MOST_CHARACTERS:
+        return _unusable(f"answered with an access_token of more than {MOST_CHARACTERS} characters")
     if not _VALUE.match(granted.access_token):
         return _unusable("answered with an access_token that cannot be sent as a header")
     life = _seconds(granted.expires_in)
     renew_at = now + timedelta(seconds=life - min(EARLY, life / 10))
     return Token(value=granted.access_token, renew_at=renew_at, basic=basic)
+
+
+def _size(key: Key, token: Token) -> int:
+    """Bytes that it takes, with the grant that it is kept under."""
+    grant = key[1]
+    return 2048 + len(token.value) + 4 * (len(grant.issuer_url) + len(grant.client_id) + len(grant.client_secret))
 
 
 def _unusable(what: str) -> Failure:
@@ -244,4 +262,4 @@ def _seconds(expires_in: object) -> float:
     except OverflowError:
         return LONGEST
     # What is not a number passes min and max, and no date can be made of it.
-    return UNSTATED if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST)
+    return UNSTATED if math.isnan(seconds) else min(max(seconds, SHORTEST), LONGEST)

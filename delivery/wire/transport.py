@@ -5,7 +5,6 @@ What is sent and what an answer means is left to `sender` and its kin, the rules
 """
 
 import asyncio
-import functools
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,11 +19,16 @@ from delivery.wire.exchange import Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
+from subscriptions.kept import Kept
 
 # What stands in a request target as it is; the rest has no place in a URI (RFC 3986 2), and some servers answer it with 400.
 _STANDS = "".join(set(map(chr, range(0x21, 0x7F))) - set('"<>\\^`{|}'))
 # Said by us, whatever a request of httpx's has: bodies go as a whole.
 _OURS = frozenset({"content-length", "transfer-encoding"})
+
+
+#: Bytes of places of URLs that a process keeps.
+PLACES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(dialler, most=limits.connections, idle=limits.idle)
         #: The place of a URL; raises Refused where it may not be sent to.
-        self.place = functools.lru_cache(8192)(self._place)
+        self.place = Kept(self._place, size=lambda url, _place: 1024 + 8 * len(url), most=PLACES)
 
     @property
     def short(self) -> bool:

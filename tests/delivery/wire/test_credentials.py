@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from msgspec import structs
 
-from delivery.wire import parcels
+from delivery.wire import parcels, tokens
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, FailureKind
@@ -102,12 +102,14 @@ async def test_a_token_is_asked_for_and_carried(receiver: Receiver, clock: Clock
     [
         *[(3600, 3570), ("3600", 3570), (100, 90), (None, 270), ("soon", 270), (True, 270), (10**400, 86370)],
         *[("nan", 270), ("-NaN", 270), ("1e999", 86370), ("Infinity", 86370)],
+        # One for each delivery would serve nobody.
+        *[(30, 27), (29, 27), (1, 27), (0, 27), (-5, 27)],
     ],
 )
 async def test_a_token_is_kept_until_shortly_before_it_expires(
     receiver: Receiver, clock: Clock, expires_in: object, kept_for: int
 ) -> None:
-    """30 s before its end, or a tenth of its life; five minutes are taken where the endpoint does not say."""
+    """30 s before its end, or a tenth of its life, of 30 s at least; five minutes where the endpoint does not say."""
     receiver.plan("/token", granted("t-1", expires_in=expires_in), granted("t-2"))
     async with scene(receiver, clock) as here:
         await here.send()
@@ -117,17 +119,6 @@ async def test_a_token_is_kept_until_shortly_before_it_expires(
         await here.send()
 
     assert here.carried == ["Bearer t-1", "Bearer t-1", "Bearer t-2"]
-
-
-@pytest.mark.parametrize("expires_in", [0, -5])
-async def test_a_token_without_a_future_serves_once(receiver: Receiver, clock: Clock, expires_in: int) -> None:
-    """It is sent, and the next try asks again."""
-    receiver.plan("/token", granted("t-1", expires_in=expires_in), granted("t-2"))
-    async with scene(receiver, clock) as here:
-        await here.send()
-        await here.send()
-
-    assert here.carried == ["Bearer t-1", "Bearer t-2"]
 
 
 async def test_many_at_once_ask_once(receiver: Receiver, clock: Clock) -> None:
@@ -339,11 +330,36 @@ async def test_a_401_whose_token_cannot_be_renewed(
 
 async def test_a_token_is_read_whole(receiver: Receiver, clock: Clock) -> None:
     """However little is kept of destinations' answers, and however long a token is."""
-    receiver.plan("/token", granted("t" * 8000))
+    receiver.plan("/token", granted("t" * 4096))
     async with scene(receiver, clock, limits=Limits(body_bytes=16)) as here:
         await here.send()
 
-    assert here.carried == ["Bearer " + "t" * 8000]
+    assert here.carried == ["Bearer " + "t" * 4096]
+
+
+async def test_a_token_has_a_limit(receiver: Receiver, clock: Clock) -> None:
+    """One of more than 4 KB is not sent: it would be kept in all its spellings."""
+    receiver.plan("/token", granted("t" * 4097))
+    async with scene(receiver, clock) as here:
+        result = await here.send()
+
+    assert here.carried == []
+    assert isinstance(result.answer, Failure)
+    assert "access_token of more than 4096 characters" in result.answer.cause
+
+
+async def test_kept_tokens_are_bounded_in_bytes(
+    receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is room for two tokens of 4 KB, the one that was used longest ago is asked for again."""
+    monkeypatch.setattr(tokens, "TOKENS", 15_000)
+    receiver.plan("/token", *(granted(f"{number}" + "t" * 4000) for number in range(4)))
+    async with scene(receiver, clock) as here:
+        others = [structs.replace(here.destination, webhook=uuid4()) for _ in range(3)]
+        for destination in (*others, others[2], others[0]):
+            await here.send(destination)
+
+    assert [sent.removeprefix("Bearer ")[0] for sent in here.carried] == ["0", "1", "2", "2", "3"]
 
 
 async def test_tokens_are_not_told(receiver: Receiver, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
