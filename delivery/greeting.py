@@ -14,7 +14,7 @@ from delivery.handshake import DestinationResponse, Handshake, Shaken
 from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Result, Status, sendable
 from delivery.judgement.pace import KEEP, UNASKED, Terms
-from delivery.ledger import brakes, errands, grants, health, parking, tallies
+from delivery.ledger import brakes, errands, grants, health, parking, tallies, tried
 from delivery.ledger.errands import Carried
 from delivery.ledger.health import Move, Standing
 from delivery.probing import Deliver, Probed
@@ -136,6 +136,7 @@ class Greeting:
             await self._introduce(raw, asked.workspace_id, now)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
         shaken = await self._handshake.shake(hook)
+        await tried.keep(self._tools.database, shaken.tried)
         webhook = await self._verified(asked, shaken, fence)
         answered = shaken.response.status_code
         log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, answered)
@@ -175,6 +176,7 @@ class Greeting:
             await self._probe(carried, hook, probe)
         else:
             shaken = await self._handshake.shake(hook)
+            await tried.keep(self._tools.database, shaken.tried)
             await self._conclude(carried, shaken.proof, shaken.terms)
 
     @repeating

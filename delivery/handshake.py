@@ -12,16 +12,22 @@ from datetime import datetime
 from http import HTTPStatus
 from uuid import uuid4
 
+import msgspec
+
 from delivery import addresses
 from delivery.judgement import pace
 from delivery.judgement.pace import KEEP, SILENCE, Terms
+from delivery.ledger.tried import Tried
 from delivery.settings import Settings
 from delivery.wire import causes, challenge, parcels
 from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.credentials import LEAST, Exchange
 from delivery.wire.parcels import Failure, Reply
 from delivery.wire.sender import Attempt, Sender
+from subscriptions import events
 from subscriptions.registry import Hook
+
+_json = msgspec.json.Encoder().encode
 
 UNALLOWED = "The answer to OPTIONS ({status}) has to allow {origin} by WebHook-Allowed-Origin, and does not"
 #: Answers by which a destination asks for credentials; gateways that want a key say 403.
@@ -48,6 +54,8 @@ class Shaken:
     proof: Verified | Unverified
     response: DestinationResponse
     terms: Terms
+    #: The challenge, to be kept; None where none was sent.
+    tried: Tried | None = None
 
 
 class Handshake:
@@ -66,9 +74,9 @@ class Handshake:
             return Shaken(proof=Unverified(reason=hook.sealed), response=response, terms=SILENCE)
         if not hook.challenge_request_enabled and self._settings.require_proof != "never":
             return await self._consent(hook)
-        (proof, answer), terms = await asyncio.gather(self._challenge(hook), self.ask(hook))
+        (proof, answer, tried), terms = await asyncio.gather(self._challenge(hook), self.ask(hook))
         rate = None if terms.rate is KEEP else terms.rate
-        return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
+        return Shaken(proof=proof, response=_response(answer, rate), terms=terms, tried=tried)
 
     async def ask(self, hook: Hook) -> Terms:
         """What the destination allows (greenlake.md 5.5); SILENCE where it does not answer in time."""
@@ -83,7 +91,8 @@ class Handshake:
 
     async def _options(self, hook: Hook) -> tuple[Reply | Failure, Terms]:
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
-        answer = await _answer(self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline))
+        asking = self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline)
+        answer = (await _attempt(asking, started_at=self._clock())).answer
         if isinstance(answer, Failure):
             return answer, SILENCE
         return answer, pace.terms(answer.status, answer.headers, origin=origin)
@@ -100,20 +109,37 @@ class Handshake:
         rate = None if terms.rate is KEEP else terms.rate
         return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
 
-    async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure]:
+    async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, Tried]:
         """Signed as a delivery is, and in its content mode (greenlake.md D.5, D.6); of batches as a single event."""
-        question, key = str(uuid4()), uuid4()
+        now = self._clock()
+        question, key = str(uuid4()), events.event_key(now)
         body = challenge.event(
-            challenge=question,
-            event_id=str(key),
-            workspace_id=hook.workspace_id,
-            now=self._clock(),
-            origin=self._origin,
+            challenge=question, event_id=str(key), workspace_id=hook.workspace_id, now=now, origin=self._origin
         )
         parcel = parcels.single(key, body, content_mode=hook.content_mode)
         deadline = self._settings.challenge_timeout
-        answer = await _answer(self._introduced(hook, functools.partial(self._sender.send, parcel), deadline))
-        return challenge.judge(answer, challenge=question, secrets=hook.secrets), answer
+        attempt = await _attempt(
+            self._introduced(hook, functools.partial(self._sender.send, parcel), deadline), started_at=now
+        )
+        proof = challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets)
+        reply = attempt.answer if isinstance(attempt.answer, Reply) else None
+        tried = Tried(
+            webhook=hook.id,
+            workspace_id=hook.workspace_id,
+            key=key,
+            source=challenge.source_of(self._origin),
+            type=challenge.type_of(self._origin),
+            body=body,
+            started_at=attempt.started_at,
+            milliseconds=attempt.milliseconds,
+            success=isinstance(proof, Verified),
+            status=None if reply is None else reply.status,
+            reason=proof.reason if isinstance(proof, Unverified) else "the destination has proved itself",
+            request_headers=_json(attempt.request_headers),
+            response_headers=None if reply is None else _json(reply.headers),
+            response_body=None if reply is None else reply.body,
+        )
+        return proof, attempt.answer, tried
 
     async def _introduced(self, hook: Hook, exchange: Exchange, deadline: float) -> Attempt:
         """One exchange; credentials go along where the destination has proved itself, or once it asks for them.
@@ -131,12 +157,12 @@ class Handshake:
         return await exchange(to, deadline=left) if asks and left > deadline * LEAST else first
 
 
-async def _answer(trying: Awaitable[Attempt]) -> Reply | Failure:
+async def _attempt(trying: Awaitable[Attempt], *, started_at: datetime) -> Attempt:
     """What came of it, an exception that nobody foresaw included: with one the challenge would be repeated for ever."""
     try:
-        return (await trying).answer
+        return await trying
     except Exception as error:
-        return causes.internal(error)
+        return Attempt(started_at=started_at, milliseconds=0, request_headers=(), answer=causes.internal(error))
 
 
 def _response(answer: Reply | Failure, rate: int | None) -> DestinationResponse:

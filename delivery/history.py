@@ -41,7 +41,7 @@ RECENT = (
 )
 
 # A try that succeeded counts as the last: a later one, begun before that was known, changed nothing.
-# Lengths of what lies outside a row are known without reading it.
+# A challenge has no delivery (`ledger/tried.py`). Lengths of what lies outside a row are known without reading it.
 ITEMS = f"""
 SELECT t.*, CASE WHEN whole THEN full_body END AS body,
     CASE WHEN whole OR octet_length(sent) <= {HEADERS} THEN sent ELSE '[]' END AS request_headers,
@@ -58,10 +58,10 @@ SELECT o.event, o.round, o.place, e.id, e.type, d.state, n.state AS newest, a.tr
 FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS o (event, round, place)
 JOIN events e ON e.key = o.event
 LEFT JOIN parcels p ON p.id = o.event AND e.type = '{BATCH}'
-JOIN deliveries d ON d.event = o.event AND d.webhook = $1 AND d.round = o.round
-CROSS JOIN LATERAL (
+LEFT JOIN deliveries d ON d.event = o.event AND d.webhook = $1 AND d.round = o.round
+LEFT JOIN LATERAL (
     SELECT state FROM deliveries WHERE event = o.event AND webhook = $1 ORDER BY round DESC LIMIT 1
-) AS n
+) AS n ON true
 CROSS JOIN LATERAL (
     SELECT *, count(*) OVER () AS tries FROM attempts WHERE webhook = $1 AND event = o.event AND round = o.round
     ORDER BY success DESC, fence DESC LIMIT 1
@@ -189,9 +189,9 @@ async def _items(connection: Raw, webhook: UUID, workspace_id: str, page: Sequen
 
 
 def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
-    newest = State(row["newest"])
     # A success that came too late for its row, after a deletion or the retention time, arrived all the same.
-    undelivered = not row["success"] and State.DELIVERED not in (row["state"], newest)
+    newest = None if row["newest"] is None else State(row["newest"])
+    undelivered = newest is not None and not row["success"] and State.DELIVERED not in (row["state"], newest)
     return Item(
         webhook=webhook,
         workspace_id=workspace_id,
@@ -205,7 +205,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
         success=row["success"],
         status=row["status"],
         reason=row["reason"],
-        retrying=undelivered and not final(newest),
+        retrying=newest is not None and undelivered and not final(newest),
         undelivered=undelivered,
         request_headers=_pairs(row["request_headers"]),
         request_body=row["body"],

@@ -20,10 +20,12 @@ UPDATE webhooks SET failures = $2, first_failure_at = $3, last_failure_at = $4,
 WHERE id = $1
 """
 
+# Of deliveries, not of challenges (`tried.py`).
 # Asked only when the count would halt the webhook; the newest attempts come first in its index.
 SUCCEEDED = """
 SELECT EXISTS (
-    SELECT 1 FROM attempts WHERE webhook = $1 AND success AND started_at > $2 AND event >= $3 ORDER BY event DESC LIMIT 1
+    SELECT 1 FROM attempts WHERE webhook = $1 AND success AND started_at > $2 AND event >= $3 AND round >= 0
+    ORDER BY event DESC LIMIT 1
 )
 """
 

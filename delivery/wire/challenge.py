@@ -60,13 +60,23 @@ def event(*, challenge: str, event_id: str, workspace_id: str, now: datetime, or
         "data": {"challengeRequest": challenge},
         "datacontenttype": "application/json",
         "id": event_id,
-        "source": f"https://global.{origin.host}/events",
+        "source": source_of(origin),
         "specversion": "1.0",
         "subject": workspace_id,
         "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "type": f"{origin.prefix}.events.v1beta1.webhooks.verification",
+        "type": type_of(origin),
     }
     return msgspec.json.encode(question, order="sorted")
+
+
+def source_of(origin: Origin) -> str:
+    """The `source` of a deployment's challenges."""
+    return f"https://global.{origin.host}/events"
+
+
+def type_of(origin: Origin) -> str:
+    """Their `type`."""
+    return f"{origin.prefix}.events.v1beta1.webhooks.verification"
 
 
 def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) -> Verified | Unverified:

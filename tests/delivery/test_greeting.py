@@ -7,15 +7,17 @@ from uuid import UUID
 
 import pytest
 
+from delivery.history import History
 from delivery.tickets import Errand, Kind
 from delivery.wire.parcels import Failure, FailureKind
 from subscriptions.database import Database
-from subscriptions.errors import TooSoon
+from subscriptions.errors import Absent, TooSoon
 from subscriptions.webhooks import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, WORKSPACE, Craft
 from tests.delivery.destinations import NEW, OLD, SECRET, Gate, obliging, reply
 
+VERIFICATION = "com.hpe.greenlake.events.v1beta1.webhooks.verification"
 REFUSED = Failure(kind=FailureKind.refused, cause="connection refused by 127.0.0.1:9")
 
 
@@ -158,6 +160,45 @@ async def test_pending_says_how_it_stands(craft: Craft, clock: Clock) -> None:
     ]
     assert await craft.fetch("SELECT status, state_reason FROM webhooks") == [("ACTIVE", "")]
     assert generation == 1
+
+
+async def test_challenges_are_in_recent_deliveries(craft: Craft, clock: Clock) -> None:
+    """Each try with its question, what came and why it failed, verifications too; nothing of it is owed or can be retried."""
+    webhook = await registered(craft)
+    craft.wire.answers += [reply(500, b"sorry"), REFUSED]
+    for _ in range(3):
+        await craft.greet(webhook)
+        clock.advance(1)
+    history = History(craft.database, clock, craft.announced.extend)
+
+    items, total = await history.recent(WORKSPACE, webhook, limit=10, offset=0)
+
+    unreachable = "Webhook URL unreachable. error: "
+    assert [(item.success, item.status, item.reason) for item in items] == [
+        (True, 200, "the destination has proved itself"),
+        (False, None, unreachable + REFUSED.cause),
+        (False, 500, unreachable + "the destination answered 500 Internal Server Error"),
+    ]
+    assert [b"challengeRequest" in (item.request_body or b"") for item in items] == [True] * 3
+    assert (items[2].response_body, total, {item.type for item in items}) == (b"sorry", 3, {VERIFICATION})
+    assert {(item.undelivered, item.retrying, item.tries) for item in items} == {(False, False, 1)}
+    assert await craft.states() == {}
+    with pytest.raises(Absent):
+        await history.retry(WORKSPACE, webhook, items[2].key)
+
+
+async def test_an_answered_challenge_is_no_delivery_that_arrived(craft: Craft, clock: Clock) -> None:
+    """A webhook that answers challenges and refuses every event is halted all the same."""
+    webhook = await registered(craft)
+    await craft.greet(webhook)
+    long_ago = clock() - timedelta(minutes=20)
+    await craft.sql("UPDATE webhooks SET failures = 20, first_failure_at = $1, last_failure_at = $1", long_ago)
+    await craft.owe(webhook)
+    [held] = await craft.drain()
+
+    await craft.rounds.record([await craft.attempt(held, reply(503))])
+
+    assert await craft.status(webhook) == "ERROR"
 
 
 async def test_killed_while_it_challenges(craft: Craft, database: Database, clock: Clock) -> None:

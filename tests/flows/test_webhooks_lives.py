@@ -59,7 +59,8 @@ async def test_deleted_while_retries_wait(workspace: Workspace, stage: Stage, re
     async with httpx.AsyncClient(base_url=stage.stack.base_url, timeout=20) as operator:
         operator.headers["Authorization"] = f"Bearer {await _operators_token(stage)}"
         shown = (await operator.get(f"{hook.uri}/recent-deliveries")).raise_for_status().json()
-    [item] = shown["items"]
+    item, challenge = shown["items"]
+    assert challenge["description"].endswith(".webhooks.verification")
     assert (deleted.status_code, own.status_code, stranger.status_code) == (204, 404, 404)
     assert [len(receiver.deliveries(path)) for path in (hook.path, witness.path)] == [1, 3]
     assert (item["id"], item["generation"], item["httpResponseCode"]) == (receipt["id"], 1, 429)

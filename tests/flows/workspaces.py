@@ -131,11 +131,11 @@ class Workspace:
         return [await settled(receipt) for receipt in receipts]
 
     async def recent(self, hook: Hook) -> list[Json]:
-        """The webhook's recent deliveries."""
+        """The webhook's recent deliveries, without the challenges among them."""
         shown: Mapping[str, list[Json]] = (
             (await self.http.get(f"{hook.uri}/recent-deliveries")).raise_for_status().json()
         )
-        return shown["items"]
+        return [item for item in shown["items"] if not item["description"].endswith(VERIFICATION)]
 
     async def tried(self, hook: Hook, times: int = 1, *, status: str = "") -> Json:
         """A delivery to the webhook, once it was tried so many times at least, last with this status; or any."""
@@ -145,6 +145,9 @@ class Workspace:
             return next((item for item in items if item["generation"] >= times), None)
 
         return await until(tried, f"a delivery to {hook.id} was tried {times} times")
+
+
+VERIFICATION = ".webhooks.verification"
 
 
 def _ours(identity: str) -> bool:

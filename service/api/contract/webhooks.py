@@ -270,8 +270,8 @@ OPERATIONS = (
         Permission.READ_WEBHOOKS,
         id="recentDeliveries",
         summary="List what was sent lately, with what was answered",
-        description="One item per delivery, showing its last attempt whole and all of them in `attempts`; the last 1,000 "
-        "of the webhook, newest event first.",
+        description="One item per delivery, showing its last attempt whole and all of them in `attempts`, and one per try of a "
+        "challenge; the last 1,000 of the webhook, newest event first.",
         query=paging(200, 200),
         answer=ref("RecentDeliveryList"),
         errors=(400, 404),
