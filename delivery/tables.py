@@ -136,4 +136,10 @@ workers = Table(
     Column("slots", Integer, nullable=False),
     Column("free", Integer, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    #: `worker`, `beat` or `api`.
+    Column("kind", Text, nullable=False, server_default="worker"),
+    #: Seconds that its machine's clock is ahead of the database's; 0 within a second.
+    Column("ahead", Double, nullable=False, server_default=text("0")),
+    #: When it made a sweep last.
+    Column("swept_at", Moment),
 )

@@ -29,6 +29,8 @@ DRAIN_ROWS = 200
 #: Errands that one sweep nudges.
 ERRANDS = 200
 CHUNK = 1000
+#: A process as it last spoke of itself, for `/health/workers`.
+Standing = sweeps.Standing
 #: The tables with partitions of a day, for process roots.
 PARTITIONED = owing.PARTITIONED
 
@@ -53,13 +55,31 @@ class Upkeep:
         self._settings = settings
         self._rules = breaker.rules(settings)
         self._announce = announce
+        #: When this process made a sweep last.
+        self._swept_at: datetime | None = None
 
     async def report(self, name: str, *, slots: int, free: int) -> None:
         """A worker says what it could take; its clock follows the answer."""
         async with self._database.raw() as connection:
             asked = self._clock.asking()
             self._clock.follow(await sweeps.told(connection), asked)
-            await sweeps.seen(connection, name, slots=slots, free=free, now=self._clock())
+            said = sweeps.Present(
+                name=name, kind="worker", slots=slots, free=free, ahead=self._clock.ahead, swept_at=self._swept_at
+            )
+            await sweeps.seen(connection, said, now=self._clock())
+
+    async def present(self, name: str, kind: str) -> None:
+        """Another process (`beat`, `api`) says that it lives; its clock follows the answer."""
+        async with self._database.raw() as connection:
+            asked = self._clock.asking()
+            self._clock.follow(await sweeps.told(connection), asked)
+            said = sweeps.Present(name=name, kind=kind, ahead=self._clock.ahead)
+            await sweeps.seen(connection, said, now=self._clock())
+
+    async def processes(self) -> list[Standing]:
+        """What all processes last said of themselves; raises Unavailable."""
+        async with self._database.raw() as connection:
+            return await sweeps.processes(connection, now=self._clock())
 
     async def leave(self, name: str) -> None:
         """A worker says that it takes nothing more."""
@@ -80,6 +100,7 @@ class Upkeep:
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
             waiting = await errands.due(connection, now=now, at_most=ERRANDS)
             ripe = await gathered.ripe(connection, now=now, at_most=ERRANDS)
+        self._swept_at = now
         return Swept(
             drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=[*waiting, *map(_batch, ripe)]
         )

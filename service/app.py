@@ -4,9 +4,10 @@ Where settings and the announcer come from is left to the process root, `asgi.py
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, cast
 
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from service.allowance import Allowance
 from service.api import reading
 from service.api.routes import nowhere, routes
 from service.bodies import Bodies
+from service.carriers import Carriers, Waiting
 from service.doors import Doors
 from service.pulse import Pulse
 from service.quota import Quota
@@ -63,6 +65,9 @@ class Announcing(Protocol):
     def announce(self, nudges: Sequence[Nudge]) -> None:
         """Takes nudges and returns at once."""
 
+    def waiting(self) -> Mapping[str, int]:
+        """Messages that wait at the broker, by queue, after a bounded wait; raises Unavailable."""
+
     def close(self) -> None:
         """Ends, after a bounded wait."""
 
@@ -92,6 +97,8 @@ class Base:
     transport: Transport
     #: Takes nudges and returns at once.
     announce: Callable[[Sequence[Nudge]], None]
+    #: Messages that wait at the broker, by queue; raises Unavailable.
+    waiting: Waiting
     #: Whose tokens are taken beside our own.
     outside: OpenID | None = None
 
@@ -132,23 +139,15 @@ async def opened(
     configuration: Configuration, vault: Vault, guard: Guard, announcer: Announcing
 ) -> AsyncIterator[Doors]:
     """The doors of one API process; whatever they hold is given back at the end, the last opened first."""
-    settings = configuration.delivery
-    limits = Limits(
-        connect_timeout=settings.connect_timeout,
-        deadline=settings.delivery_timeout,
-        acknowledge_timeout=settings.acknowledge_timeout,
-        body_bytes=settings.answer_body_bytes,
-    )
     async with _outside(configuration) as outside:
         base = Base(
             database=Database(configuration.ground, Outage("database"), patience=configuration.ground.database_wait),
             clock=DatabaseClock(),
             vault=vault,
             guard=guard,
-            transport=await open_transport(
-                guard, limits=limits, ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy
-            ),
+            transport=await _transport(configuration.delivery, guard),
             announce=announcer.announce,
+            waiting=partial(asyncio.to_thread, announcer.waiting),
             outside=outside,
         )
         doors = assemble(configuration, base)
@@ -168,6 +167,16 @@ async def opened(
             await asyncio.to_thread(announcer.close)
             await base.transport.aclose()
             await base.database.close()
+
+
+async def _transport(settings: Delivery, guard: Guard) -> Transport:
+    limits = Limits(
+        connect_timeout=settings.connect_timeout,
+        deadline=settings.delivery_timeout,
+        acknowledge_timeout=settings.acknowledge_timeout,
+        body_bytes=settings.answer_body_bytes,
+    )
+    return await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
 
 
 @asynccontextmanager
@@ -196,6 +205,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
     """All doors over one base; nothing is opened or asked yet."""
     ground, delivery = configuration.ground, configuration.delivery
     database, clock, announce = base.database, base.clock, base.announce
+    upkeep = Upkeep(database, clock, delivery, announce)
     share, per_minute = configuration.service.requests_per_process, configuration.service.publish_per_minute
     return Doors(
         settings=configuration.service,
@@ -213,7 +223,8 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         greeting=_greeting(configuration, base),
         history=History(database, clock, announce),
         backlogs=Backlogs(database),
-        pulse=Pulse(database, clock, Upkeep(database, clock, delivery, announce)),
+        pulse=Pulse(database, clock, upkeep),
+        carriers=Carriers(upkeep, base.waiting),
         quota=Quota(share) if share else None,
         bodies=_bodies(configuration.service),
         throttle=Throttle(),

@@ -17,6 +17,7 @@ from delivery.intake import Intake
 from delivery.traces import Traces
 from service.allowance import Allowance
 from service.bodies import Bodies
+from service.carriers import Carriers
 from service.pulse import Pulse
 from service.quota import Quota
 from service.settings import Settings
@@ -66,6 +67,8 @@ class Doors:
     backlogs: Backlogs
     #: Whether this process can serve.
     pulse: Pulse
+    #: Whether workers, beat and the broker do their work.
+    carriers: Carriers
     #: Counts the requests of clients; None: they may make any number.
     quota: Quota | None
     #: Counts the bytes of bodies that are under way.

@@ -8,7 +8,7 @@ import logging
 from contextlib import suppress
 
 from delivery.upkeep import Upkeep
-from subscriptions import schema
+from subscriptions import process, schema
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
 from subscriptions.errors import Unavailable
@@ -46,6 +46,8 @@ class Pulse:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            with suppress(Unavailable):
+                await self._upkeep.leave(process.NAME)
 
     async def missing(self) -> str | None:
         """What keeps this process from serving, as one sentence; None where nothing does."""
@@ -77,6 +79,8 @@ class Pulse:
             return
         if before is not None:
             log.info("api.ready")
+        with suppress(Unavailable):  # said again with the next beat
+            await self._upkeep.present(process.NAME, "api")
         if not self._partitioned:
             try:
                 await self._upkeep.make_partitions()

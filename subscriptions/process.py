@@ -5,13 +5,19 @@ How its log is written is left to `logs.py`.
 """
 
 import gc
+import os
 import resource
+import secrets
+import socket
 
 #: New objects that may be part of cycles until the youngest are looked through, and how many times as many until the older
 #: ones are. Python's 700 cost a tenth of a worker's time: each delivery makes hundreds that live until its record.
 YOUNG, MIDDLE, OLD = 50_000, 20, 20
 #: File descriptors of a worker beside those of its destinations: logs, its loop, the database, name servers.
 OWN_FILES = 100
+
+#: What it is called where processes are told apart: in containers all have one id, and some share a host name.
+NAME = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def collect_rarely() -> None:

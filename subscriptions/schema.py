@@ -14,7 +14,7 @@ from subscriptions.errors import Unavailable
 from subscriptions.settings import Settings
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
-REVISION = "0005"
+REVISION = "0006"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

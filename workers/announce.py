@@ -6,11 +6,12 @@ A nudge may be lost: the rows stay due, and the sweep finds them. So nothing her
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from delivery.tickets import Errand, Nudge, Ticket
+from subscriptions.errors import Unavailable
 from workers import schedule
 from workers.app import words
 from workers.line import Line
@@ -40,6 +41,8 @@ class Announcer:
         self._given = threading.Event()
         self._ending = False
         self._line = Line(app)
+        #: Of those who ask how much waits: the other may be under way, for as long as the broker is waited for.
+        self._asking = Line(app)
         self._away_until = 0.0
         self._pause = 0.0
         self._looked_at = 0.0
@@ -60,6 +63,14 @@ class Announcer:
         self._nudges.extend(nudges)
         self._given.set()
 
+    def waiting(self) -> Mapping[str, int]:
+        """Messages that wait at the broker, by queue; raises Unavailable within the broker's wait."""
+        try:
+            with self._asking as line:
+                return {queue.rpartition(".")[2]: line.depth(queue) for queue in schedule.QUEUES}
+        except Exception as error:
+            raise Unavailable("broker", repr(error)) from error
+
     def close(self) -> None:
         """Sends what is waiting, if the broker takes it at once, and ends the thread."""
         self._ending = True
@@ -78,6 +89,7 @@ class Announcer:
                 self._gather()
                 self._attempt(partial(self._send, self._take()))
         self._line.close()
+        self._asking.close()
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:

@@ -6,8 +6,6 @@ Everything is read from the environment here, and handed on; what the process do
 import asyncio
 import logging
 import os
-import secrets
-import socket
 import sys
 import time
 import warnings
@@ -20,6 +18,7 @@ from celery.bin.celery import celery as command
 
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
+from delivery.upkeep import Upkeep
 from delivery.wire import names
 from subscriptions import logs, schema
 from subscriptions import process as python
@@ -44,7 +43,7 @@ log = logging.getLogger("hooklake.workers")
 #: Threads that take messages: each only hands over to the loop, and waits for admission.
 THREADS = 8
 #: This process, as no other is called: in containers all are process 1, and of one host where they share its network.
-NAME = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+NAME = python.NAME
 #: Seconds between two reports of a worker's free slots.
 REPORT = 1.0
 #: Seconds between two looks for secrets that this process cannot unseal, and while there are some.
@@ -72,7 +71,8 @@ def application(environ: Mapping[str, str]) -> Any:
 def _accompany(ground: Ground) -> None:
     """Beat's own look at the database."""
     alone = msgspec.structs.replace(ground, database_connections=1)
-    Presence(Database(alone, Outage("database")), DatabaseClock()).start()
+    database, clock = Database(alone, Outage("database")), DatabaseClock()
+    Presence(Upkeep(database, clock, Craft(), lambda _nudges: None), NAME).start()
 
 
 def run(argv: Sequence[str]) -> int:

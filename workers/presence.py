@@ -1,4 +1,4 @@
-"""How beat keeps in step with the database: it needs no time of it, but tells where its machine's clock differs.
+"""How beat says that it lives, and tells where its machine's clock differs: it needs no time of the database's otherwise.
 
 What a worker says of itself is left to `main.py`, what an API process does to `service/pulse.py`.
 """
@@ -6,24 +6,22 @@ What a worker says of itself is left to `main.py`, what an API process does to `
 import asyncio
 import logging
 
-from subscriptions import schema
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
+from delivery.upkeep import Upkeep
 from subscriptions.errors import Unavailable
 from workers.resources import Loop
 
 log = logging.getLogger("hooklake.workers")
 
-#: Seconds between two looks.
+#: Seconds between two words.
 INTERVAL = 2.0
 
 
 class Presence:
-    """One question every few seconds, on a thread and a connection of its own: the schedule waits for neither."""
+    """One word every few seconds, on a thread and a connection of its own: the schedule waits for neither."""
 
-    def __init__(self, database: Database, clock: DatabaseClock) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, upkeep: Upkeep, name: str) -> None:
+        self._upkeep = upkeep
+        self._name = name
         self._loop = Loop()
 
     def start(self) -> None:
@@ -33,9 +31,7 @@ class Presence:
     async def _run(self) -> None:
         while True:
             try:
-                asked = self._clock.asking()
-                look = await schema.look(self._database)
-                self._clock.follow(look.now, asked)
+                await self._upkeep.present(self._name, "beat")
             except Unavailable:
                 pass  # its door has told it
             except Exception as error:

@@ -21,11 +21,16 @@ SELECT count(*) FROM (
 """
 
 SEEN = """
-INSERT INTO workers (name, slots, free, seen_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at
+INSERT INTO workers (name, slots, free, seen_at, kind, ahead, swept_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at,
+    ahead = excluded.ahead, swept_at = coalesce(excluded.swept_at, workers.swept_at)
 """
 
-TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE seen_at > $1"
+PROCESSES = """
+SELECT kind, slots, free, ahead, $1 - seen_at AS silent, $1 - swept_at AS swept FROM workers ORDER BY kind, name
+"""
+
+TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE kind = 'worker' AND seen_at > $1"
 
 # From webhook to webhook, one step each: parked rows are never scanned as a whole. Those of a deleted webhook were in
 # somebody's hands, or not committed, when the others were cancelled.
@@ -95,9 +100,53 @@ async def told(connection: Raw) -> datetime:
     return now
 
 
-async def seen(connection: Raw, name: str, *, slots: int, free: int, now: datetime) -> None:
-    """A worker says what it could take."""
-    await connection.execute(SEEN, name, slots, free, now)
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """What a process says of itself; slots and sweeps are a worker's."""
+
+    name: str
+    #: `worker`, `beat` or `api`.
+    kind: str
+    slots: int = 0
+    free: int = 0
+    #: Seconds that its machine's clock is ahead of the database's; 0 within a second.
+    ahead: float
+    #: When it made a sweep last.
+    swept_at: datetime | None = None
+
+
+async def seen(connection: Raw, said: Present, *, now: datetime) -> None:
+    """A process says that it lives."""
+    await connection.execute(SEEN, said.name, said.slots, said.free, now, said.kind, said.ahead, said.swept_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A process as it last spoke of itself."""
+
+    kind: str
+    slots: int
+    free: int
+    ahead: float
+    #: Seconds since it spoke, and since the last sweep that it made.
+    silent: float
+    swept: float | None
+
+
+async def processes(connection: Raw, *, now: datetime) -> list[Standing]:
+    """All that said anything within the last hour."""
+    rows = await connection.fetch(PROCESSES, now)
+    return [
+        Standing(
+            kind=row["kind"],
+            slots=row["slots"],
+            free=row["free"],
+            ahead=row["ahead"],
+            silent=max(0.0, row["silent"].total_seconds()),
+            swept=None if row["swept"] is None else max(0.0, row["swept"].total_seconds()),
+        )
+        for row in rows
+    ]
 
 
 async def unseen(connection: Raw, name: str) -> None:

@@ -1,6 +1,6 @@
 """Whether this process lives, and whether it can serve: what a load balancer and the embedded stack ask.
 
-What serving takes is known to `service/pulse.py`.
+What serving takes is known to `service/pulse.py`, what carrying deliveries takes to `service/carriers.py`.
 """
 
 from starlette.requests import Request
@@ -23,3 +23,28 @@ async def ready(request: Request) -> Response:
     if missing is None:
         return writing.json({"status": "ready"}, headers=FRESH)
     return writing.json({"status": "not ready", "missing": missing}, 503, headers=FRESH)
+
+
+async def workers(request: Request) -> Response:
+    """GET /health/workers: 200 where deliveries are carried, or 503 with what is missing.
+
+    Anybody may ask, so it names no machine: their logs say which of them has a wrong clock.
+    """
+    look = await doors_of(request).carriers.look()
+    carrying = [each for each in look.processes if each.kind == "worker"]
+    body = {
+        "status": "not working" if look.missing else "working",
+        "missing": look.missing,
+        "workers": {
+            "live": len(carrying),
+            "slots": sum(each.slots for each in carrying),
+            "free": sum(each.free for each in carrying),
+        },
+        "beat": {"live": sum(each.kind == "beat" for each in look.processes)},
+        "broker": {"answers": look.waiting is not None, "waiting": look.waiting or {}},
+        "lastSweepSecondsAgo": None if look.swept is None else round(look.swept, 1),
+        "clocks": [
+            {"process": each.kind, "aheadSeconds": round(each.ahead, 1)} for each in look.processes if each.ahead
+        ],
+    }
+    return writing.json(body, 503 if look.missing else 200, headers=FRESH)

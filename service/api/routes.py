@@ -50,6 +50,7 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
     ("GET", OAUTH + "/jwks", tokens.jwks),
     ("GET", "/health/live", health.live),
     ("GET", "/health/ready", health.ready),
+    ("GET", "/health/workers", health.workers),
     ("GET", "/openapi.json", openapi.served),
     ("GET", "/docs", reference.served),
 )

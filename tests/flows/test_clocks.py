@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -70,12 +71,20 @@ async def test_clocks_differ(stage: Stage, told: Clocks, ahead: dict[str, float]
 
 async def test_a_difference_is_told(stage: Stage, told: Clocks) -> None:
     """Each process tells once that its machine's clock is an hour ahead, and once that it no longer is."""
+
+    async def shown() -> bool | None:
+        async with httpx.AsyncClient(base_url=stage.stack.base_url) as client:
+            health = (await client.get("/health/workers")).raise_for_status().json()
+        ahead = [each["process"] for each in health["clocks"] if each["aheadSeconds"] > 3500]
+        return True if ahead.count("worker") == 2 and "beat" in ahead else None
+
     told.set({})
     await _all_tell(stage, lambda lines: not lines or "clock.agrees" in lines[-1])
     before = {part: len(_told(stage, part)) for part in PARTS}
 
     told.set(dict.fromkeys(PARTS, 3600.0))
     await _all_tell(stage, lambda lines: bool(lines) and "clock.differs ahead=+3" in lines[-1])
+    await until(shown, "their health tells it too")
     told.set({})
     await _all_tell(stage, lambda lines: "clock.agrees" in lines[-1])
 

@@ -4,7 +4,7 @@ Redis and workers are left to the flows: what would be announced is collected in
 """
 
 import functools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
 import pytest
@@ -91,6 +91,11 @@ async def transport(craft: Delivery, lookup: Lookup) -> AsyncIterator[Transport]
     await opened.aclose()
 
 
+async def waiting() -> Mapping[str, int]:
+    """What the broker of these tests holds."""
+    return {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
+
+
 @pytest.fixture
 async def doors(
     database: Database, clock: Clock, announced: list[Nudge], configuration: Configuration, transport: Transport
@@ -106,6 +111,7 @@ async def doors(
         guard=guard,
         transport=transport,
         announce=announced.extend,
+        waiting=waiting,
     )
     documented = catalogue.DOCUMENTED
     async with database.raw() as connection:

@@ -1,12 +1,21 @@
 """Whether a process says rightly that it can serve."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 import pytest
 
 from delivery.settings import Settings as Delivery
 from delivery.upkeep import Upkeep
+from deploy.stores import free_port
+from service.app import build
+from service.carriers import Carriers
 from service.doors import Doors
 from service.pulse import Pulse
 from subscriptions import schema
@@ -14,6 +23,10 @@ from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
 from subscriptions.settings import Settings
 from tests.conftest import VAULT_KEYS
+from tests.service.conftest import waiting
+from workers import app as broker
+from workers.announce import Announcer
+from workers.settings import Settings as Workers
 
 
 @pytest.fixture
@@ -60,3 +73,61 @@ async def test_database_away(database_url: str, place: str) -> None:
 
     assert missing is not None
     assert missing.startswith("PostgreSQL is not available")
+
+
+async def test_workers(api: httpx.AsyncClient, doors: Doors) -> None:
+    """Whether deliveries are carried: by whom, how long ago somebody looked for what is due, whose clock differs, what waits."""
+    nobody = await api.get("/health/workers")
+    upkeep = Upkeep(doors.database, _ahead(doors), Delivery(), lambda _nudges: None)
+    await upkeep.sweep(0)
+    await upkeep.report("a host:1", slots=500, free=480)
+    await upkeep.report("a host:2", slots=500, free=20)
+    await upkeep.present("a host:3", "beat")
+    async with doors.database.raw() as connection:
+        await connection.execute("UPDATE workers SET ahead = 0 WHERE name <> 'a host:3'")
+    carriers = Carriers(upkeep, waiting)
+
+    response = await _asked(api, doors, carriers)
+
+    body = response.json()
+    assert (nobody.status_code, response.status_code) == (503, 200)
+    assert len(nobody.json()["missing"]) == 3
+    assert (body["status"], body["missing"]) == ("working", [])
+    assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 500}, {"live": 1})
+    assert body["broker"] == {"answers": True, "waiting": {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}}
+    assert 0 <= body["lastSweepSecondsAgo"] < 30
+    assert [each["process"] for each in body["clocks"]] == ["beat"]
+    assert 3590 < body["clocks"][0]["aheadSeconds"] < 3610
+    assert "a host" not in response.text
+
+
+async def test_broker_away(api: httpx.AsyncClient, doors: Doors) -> None:
+    """A broker that does not answer is said to be away, without where it is; that says nothing of `/health/ready`."""
+    settings = Workers(broker_url=f"redis://127.0.0.1:{free_port()}/0", broker_wait=0.2)
+    announcer = Announcer(broker.make(settings), settings)
+    carriers = Carriers(
+        Upkeep(doors.database, _ahead(doors), Delivery(), lambda _nudges: None),
+        partial(asyncio.to_thread, announcer.waiting),
+    )
+
+    response = await _asked(api, doors, carriers)
+
+    assert response.status_code == 503
+    assert "the broker does not answer" in response.json()["missing"]
+    assert response.json()["broker"] == {"answers": False, "waiting": {}}
+    assert "127.0.0.1" not in response.text
+
+
+async def _asked(api: httpx.AsyncClient, doors: Doors, carriers: Carriers) -> httpx.Response:
+    changed = replace(doors, carriers=carriers)
+    app = build(lambda: nullcontext(changed))
+    app.state.doors = changed
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=api.base_url) as client:
+        return await client.get("/health/workers")
+
+
+def _ahead(doors: Doors) -> DatabaseClock:
+    """Of a process whose machine's clock is an hour ahead."""
+    clock = DatabaseClock(wall=lambda: time.time() + 3600.0)
+    clock.follow(datetime.now(UTC))
+    return clock

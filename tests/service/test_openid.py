@@ -1,7 +1,7 @@
 """Callers of an outside OpenID Connect issuer: over the wire to its keys, and through the gate of every route."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 import jwt
@@ -35,6 +35,9 @@ class Quiet:
 
     def announce(self, nudges: Sequence[Nudge]) -> None:
         pass
+
+    def waiting(self) -> Mapping[str, int]:
+        return {}
 
     def close(self) -> None:
         pass

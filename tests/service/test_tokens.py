@@ -122,6 +122,7 @@ def test_every_route_is_known() -> None:
         "/authorization/v2/jwks",
         "/health/live",
         "/health/ready",
+        "/health/workers",
         "/openapi.json",
         "/docs",
         "/",

@@ -4,7 +4,7 @@ What is done with them is left to `service/api/tokens.py`, `health.py`, `openapi
 """
 
 from service.api.contract.operation import JSON, Operation
-from service.api.contract.shapes import WORKSPACE, Json, array, given, literal, ref, text, whole
+from service.api.contract.shapes import WORKSPACE, Json, array, flag, given, literal, ref, text, whole
 
 TAG = "Access"
 STATE = "Service"
@@ -38,6 +38,46 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Jwks": given({"keys": array({"type": "object"}, "Public keys as JWKs; `kid` names one.")}),
     "Health": given({"status": text()}, {"missing": text("What this process lacks.")}),
+    "Carriers": given(
+        {
+            "status": text("`working`, or `not working`."),
+            "missing": array(text(), "What keeps deliveries from being carried, as sentences."),
+            "workers": given(
+                {
+                    "live": whole("Worker processes that spoke within 5 s."),
+                    "slots": whole("Tries that they could have in flight."),
+                    "free": whole("Those of them that a sweep can count on now."),
+                }
+            ),
+            "beat": given({"live": whole("Processes of the clock that spoke within 10 s.")}),
+            "broker": given(
+                {
+                    "answers": flag("Whether this process reaches it."),
+                    "waiting": {
+                        "type": "object",
+                        "description": "Messages that wait, by queue.",
+                        "additionalProperties": {"type": "integer"},
+                    },
+                }
+            ),
+            "lastSweepSecondsAgo": {
+                "type": ["number", "null"],
+                "description": "Since somebody last looked for what is due; null: nobody knows of one.",
+            },
+            "clocks": array(
+                given(
+                    {
+                        "process": text("`worker`, `beat` or `api`."),
+                        "aheadSeconds": {
+                            "type": "number",
+                            "description": "How far its machine's clock is ahead of the database's; negative: behind.",
+                        },
+                    }
+                ),
+                "Processes whose machines' clocks are more than a second off. Their logs name them (`clock.differs`).",
+            ),
+        }
+    ),
     "Error": given(
         {
             "httpStatusCode": whole("The status, again."),
@@ -140,6 +180,18 @@ OPERATIONS = (
         summary="Can the process serve?",
         answer=ref("Health"),
         others={503: {"description": "It cannot; `missing` says why.", "content": {JSON: {"schema": ref("Health")}}}},
+    ),
+    Operation(
+        method="GET",
+        path="/health/workers",
+        tag=STATE,
+        id="workers",
+        open=True,
+        summary="Are deliveries carried?",
+        answer=ref("Carriers"),
+        others={
+            503: {"description": "They are not; `missing` says why.", "content": {JSON: {"schema": ref("Carriers")}}}
+        },
     ),
     Operation(
         method="GET",
