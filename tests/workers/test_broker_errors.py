@@ -45,7 +45,7 @@ FAULTS = [
 def redis(tmp_path: Path) -> Iterator[Redis]:
     """A server of its own, whose user `operator` is let in at all times."""
     port = stores.free_port()
-    program = redis_store.find(wheel=redis_store.wheel(), path=os.environ.get("PATH"))
+    program = redis_store.find(wheel=redis_store.wheel(), path=os.environ.get("PATH")).path
     server = subprocess.Popen(
         [program, "--port", str(port), "--requirepass", "word", "--dir", str(tmp_path), "--save", ""],
         stdout=subprocess.DEVNULL,
