@@ -33,6 +33,9 @@ LOOK_AGAIN = 0.25
 WORTHWHILE = 32
 #: Seconds to let more than one slot come free before the next claim.
 GATHER = 0.01
+#: Messages whose tickets may wait for slots at once, of the eight that threads hold: with all of them waiting for webhooks that
+#: are slow, the ticket of a quick one would wait in the broker until the sweep finds its row.
+PATIENT = 6
 #: Seconds that a closing engine waits for the outcomes it has to be written.
 LAST_WRITE = 5.0
 
@@ -51,8 +54,8 @@ class Engine:
         self._trying: dict[asyncio.Task[bool | None], Held] = {}
         self._errands = Errands(carry)
         self._draining = False
-        #: Tickets that wait for a slot: drains leave what comes free to them, but for what is kept for retries.
-        self._asking = 0
+        #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
+        self._asking = self._patient = 0
         self.closing = False
         #: Why this process claims nothing at the moment; None while it may (protocol.md, Record).
         self.barred: str | None = None
@@ -73,12 +76,14 @@ class Engine:
                 await self._begin_tickets(taken)
                 continue
             left = until - time.monotonic()
-            if not waiting or left <= 0:
+            if not waiting or left <= 0 or self._patient >= PATIENT:
                 return
+            self._patient += 1
             self._asking += len(waiting)
             self._freed.clear()
             await self._woken(self._freed, left)
             self._asking -= len(waiting)
+            self._patient -= 1
 
     async def drain(self) -> None:
         """Claims due rows and begins them, until none is found; one at a time per process: a message meanwhile is spent."""

@@ -147,6 +147,34 @@ async def test_a_flood_of_tickets(craft: Craft, engine: Engine) -> None:
     assert await craft.states(hanging) == {"owed": 2000}
 
 
+async def test_slow_webhooks_beside_a_quick_one(craft: Craft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty webhooks that are slow, and answer often enough to be waited with, do not hold all threads: the ticket of a quick
+    one is begun while theirs wait, and not by the sweep seconds later."""
+    monkeypatch.setattr("workers.lanes.SILENCE", 1000.0)
+    engine = engine_of(craft, patience=30.0)
+    slow, quick = await craft.hooks(40), await craft.hook(workspace=OTHER)
+    wire = craft.wire.answering = Hanging(*slow)
+    flood = [Ticket(event, webhook, 0, 0) for webhook in slow for event in await craft.owe(webhook, 50, due_in=3600)]
+    first, alone = await craft.owe(quick, 2, due_in=3600)
+    await engine.deliver([Ticket(first, quick, 0, 0)])
+    await wire.until(lambda: wire.arrived == 1)
+    messages = deque(flood[n : n + 100] for n in range(0, 2000, 100))
+    messages.append([Ticket(alone, quick, 0, 0)])
+
+    async def thread() -> None:
+        while messages:
+            await engine.deliver(messages.popleft())
+
+    threads = [asyncio.create_task(thread()) for _ in range(8)]
+    await wire.until(lambda: wire.arrived == 2)
+    for each in threads:
+        each.cancel()
+    await asyncio.gather(*threads, return_exceptions=True)
+    await engine.close(0.0)
+
+    assert wire.hanging > SHARE
+
+
 async def test_a_flood_of_rows(craft: Craft) -> None:
     """A workspace that floods, with 5,000 rows that are due on five webhooks, does not hold up one row of another: it is
     among the first that are claimed."""
