@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import configuration, home, stores, welcome
+from deploy import configuration, home, maker, stores, welcome
 from deploy.home import CannotStart
 from deploy.supervisor import Part, Running
 
@@ -203,11 +203,13 @@ async def run(stack: Stack) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
     asked = asyncio.create_task(signals.get())
+    asked_above = asyncio.create_task(maker.interrupted(os.getppid()))
     life = asyncio.create_task(_live(stack))
     try:
-        await asyncio.wait({asked, life}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({asked, asked_above, life}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (asked, asked_above):
+            each.cancel()
         if life.done():
-            asked.cancel()
             say(life.result())
             return 1
         say("Stopping; what is in flight is finished first (Ctrl-C again: at once).")

@@ -219,6 +219,31 @@ def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
         local.from_environ({"HOOKLAKE_PORT": port})
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc on this machine")
+async def test_a_signal_for_make_alone(data: Path) -> None:
+    """SIGINT to make's process, which forwards none, stops the stack in order as Ctrl-C does."""
+    file = data / "Makefile"
+    file.write_text(f"run:\n\t@{sys.executable} -m tests.deploy.stand_in\n")
+    environ = {**os.environ, **BARE, "HOOKLAKE_DATA_DIR": str(data / "stack"), "HOOKLAKE_PORT": "0"}
+    process = await asyncio.create_subprocess_exec(
+        "make", "-f", file, "run", env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    command = Command(process)
+    try:
+        await command.line("README.md")
+        pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(command.end(), 30)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+    assert "Stopping; what is in flight is finished first" in command.output
+    assert await waiting.gone(*pids)
+
+
 async def test_a_shell_beside_the_stack(data: Path) -> None:
     """It reads one file, and is where the stack is: settings, `hooklake` and `psql`."""
     async with stack(data, HOOKLAKE_OIDC_ROLES_CLAIM="it's $HOME") as first:
