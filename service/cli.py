@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def sentence(error: Exception) -> str:
 def parser() -> argparse.ArgumentParser:
     """All commands; settings come from the environment (deploy/env.example)."""
     root = argparse.ArgumentParser(prog="hooklake", description="Settings are HOOKLAKE_* environment variables.")
+    root.add_argument("--version", action="version", version=f"hooklake {metadata.version('hooklake')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     credentials.command(commands, "api", api, "serve the HTTP API")
     credentials.command(commands, "worker", worker, "carry deliveries")

@@ -1,6 +1,6 @@
 """How every process of ours writes its log: one line per fact on standard error, as text or as JSON.
 
-Which lines there are is left to those who write them. A line is an event (`delivery.attempted`) and its facts
+Which lines there are is left to those who write them. A line is a name (`delivery.attempted`) and its facts
 (`status=%d`); as JSON each fact is a member of its own.
 """
 
@@ -17,9 +17,11 @@ import msgspec
 
 #: A fact in a line's text as its writer has it, and what stands for a value there at all.
 FACT = re.compile(r"(?:(\w+)=)?%(?:\.\d+)?[srdf]")
-EVENT = re.compile(r"[a-z_]+(?:\.[a-z_]+)+(?= |$)")
+NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)+(?= |$)")
+#: What stands in a text for a fact that there is not.
+NOTHING = "-"
 #: What a fact may not be called: the line's own members.
-OWN = frozenset({"time", "level", "logger", "event", "message", "exception"})
+OWN = frozenset({"time", "level", "logger", "name", "message", "exception"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,7 @@ class Line(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """`{"time": "2026-11-22T10:00:00.123Z", "level": "info", "event": "delivery.attempted", "status": 200, ...}`."""
+    """`{"time": "2026-11-22T10:00:00.123Z", "level": "info", "name": "delivery.attempted", "status": 200, ...}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One object, its text in `message`; a traceback stands in `exception`."""
@@ -60,12 +62,13 @@ class Json(logging.Formatter):
             "logger": record.name,
         }
         line["message"] = message = record.getMessage()
-        if event := EVENT.match(message):
-            line["event"] = event[0]
+        if named := NAME.match(message):
+            line["name"] = named[0]
         names = _names(record.msg) if isinstance(record.msg, str) else ()
         values = record.args if isinstance(record.args, tuple) else ()
         if len(values) == len(names):
-            line |= {name: _plain(value) for name, value in zip(names, values, strict=True) if name}
+            told = zip(names, values, strict=True)
+            line |= {name: _plain(value) for name, value in told if name and value != NOTHING}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()

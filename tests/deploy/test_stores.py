@@ -246,6 +246,19 @@ def test_the_newest_redis_is_taken(data: Path, redis: str, valkey: str, bundled:
     assert redis_store.find(wheel=data / "wheel", path=str(data / "path")).path == places[taken]
 
 
+def test_every_place_of_path_is_looked_at(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older server that comes first on PATH, as that of this environment does in a shell beside a stack, hides none."""
+    older, newer = data / "bin" / "redis-server", data / "usr" / "redis-server"
+    _server(older, "Server v=6.2.14 sha=0:0"), _server(newer, "Server v=7.0.15 sha=0:0")
+    monkeypatch.setattr("sys.prefix", str(data))
+
+    both = redis_store.find(wheel=None, path=f"{older.parent}:{newer.parent}")
+    alone = redis_store.find(wheel=None, path=str(older.parent))
+
+    assert (both.path, both.bundled) == (newer, False)
+    assert (alone.path, alone.bundled) == (older, True)
+
+
 @pytest.mark.parametrize(
     ("version", "told"),
     [("6.2.14", "Redis 6.2.14, which a wheel brought, has known holes that 6.2.20 has not"), ("6.2.20", "6.2.20, /")],

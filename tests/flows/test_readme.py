@@ -122,6 +122,7 @@ async def test_the_handler_takes_whatever_is_legal(home: Path) -> None:
     [
         ('{"id": "x"}', 0, "x\n", ""),
         ('{"httpStatusCode": 409, "message": "name: is in use"}', 1, "", "name: is in use\n"),
+        ('{"error": "invalid_client", "error_description": "its secret is another"}', 1, "", "its secret is another\n"),
         ("", 1, "", "no answer\n"),
     ],
 )

@@ -25,7 +25,9 @@ def told() -> tuple[logging.Logger, io.StringIO]:
 def test_facts_are_members(told: tuple[logging.Logger, io.StringIO]) -> None:
     """What a line says as `name=value` a program finds under the name, numbers as numbers, beside the text."""
     logger, stream = told
-    logger.warning("delivery.attempted event=%s status=%d ms=%.1f level=%r why it was", KEY, 200, 1.25, "x\ny")
+    logger.warning(
+        "delivery.attempted event=%s status=%d ms=%.1f level=%r by=%s why it was", KEY, 200, 1.25, "x\ny", "-"
+    )
 
     line = json.loads(stream.getvalue())
 
@@ -33,9 +35,9 @@ def test_facts_are_members(told: tuple[logging.Logger, io.StringIO]) -> None:
     assert line == {
         "level": "warning",
         "logger": "hooklake.test",
-        "event": "delivery.attempted",
-        "message": f"delivery.attempted event={KEY} status=200 ms=1.2 level='x\\ny' why it was",
-        "event_": str(KEY),
+        "name": "delivery.attempted",
+        "message": f"delivery.attempted event={KEY} status=200 ms=1.2 level='x\\ny' by=- why it was",
+        "event": str(KEY),
         "status": 200,
         "ms": 1.25,
         "level_": "x\ny",
@@ -56,6 +58,6 @@ def test_any_line_is_one_object(told: tuple[logging.Logger, io.StringIO]) -> Non
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
 
     assert [line["message"] for line in lines] == ["try.failed", "100% of it: done", str(KEY), "x"]
-    assert lines[0]["event"] == "try.failed"
+    assert lines[0]["name"] == "try.failed"
     assert "in two" in lines[0]["exception"]
-    assert [line.get("event") for line in lines[1:]] == [None] * 3
+    assert [line.get("name") for line in lines[1:]] == [None] * 3
