@@ -273,6 +273,7 @@ def _receive(request: Request, standing: dict[bytes, journal.Entry], now: dateti
             Receipt(
                 key=event.key if entry is None else entry.event,
                 id=event.id,
+                source=event.source,
                 type=event.type,
                 accepted_at=now if entry is None else entry.accepted_at,
                 duplicate=not mine,

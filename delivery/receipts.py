@@ -15,6 +15,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     #: The event's own id: the `webhook-id` of its deliveries.
     key: UUID
     id: str
+    source: str
     type: str
     accepted_at: datetime
     #: The same occurrence had been accepted before.

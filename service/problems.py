@@ -87,7 +87,7 @@ async def of_ours(request: Request, error: Exception) -> Response:
         issues = [{"source": i.source, "subject": i.subject, "description": i.description} for i in error.issues]
         details = [{"type": "hpe.greenlake.bad_request", "issues": issues}]
     elif isinstance(error, errors.Absent):
-        message = f"{error.kind} not found"
+        message = "; ".join(filter(None, (f"{error.kind} not found", error.hint)))
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, errors.TooSoon):

@@ -57,10 +57,12 @@ class Forbidden(Refused):
 class Absent(HooklakeError):
     """What was asked for does not exist in the caller's workspace."""
 
-    def __init__(self, kind: str, identifier: str) -> None:
+    def __init__(self, kind: str, identifier: str, *, hint: str = "") -> None:
         super().__init__(f"{kind} {identifier} does not exist")
         self.kind = kind
         self.identifier = identifier
+        #: Where to look instead; "" where nothing can be said.
+        self.hint = hint
 
 
 class Unauthorized(HooklakeError):

@@ -32,6 +32,7 @@ SPREAD = 500
 #: How much longer than its event may be what an event is made of: an escape has three times the bytes of its character at
 #: most, six of an ASCII one.
 SPELT_OUT = 8
+SOURCE = "an id that its publisher chose is found with ?source=, which is on the receipt"
 REGISTER = "is not in the catalogue; register it with POST /events/v1beta1/event-types"
 
 
@@ -86,8 +87,8 @@ async def read_event(request: Request) -> Response:
 async def located(request: Request) -> Trace:
     """The event that a path and its query name; raises Absent, also for those of workspaces that the caller does not see.
 
-    `{id}` is the id of the receipt. Where the publisher chose it, `?source=` has to name the event's source, since two
-    sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
+    `{id}` is the receipt's `messageId` or `id`. Where the publisher chose that, `?source=` has to name the event's source, since
+    two sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
     as long as ids are remembered.
     """
     doors, caller = doors_of(request), auth.caller(request)
@@ -101,7 +102,7 @@ async def located(request: Request) -> Trace:
     elif scope in (None, workspace):
         trace = await doors.traces.by_id(workspace, asked["source"], wanted)
     if trace is None:
-        raise Absent("Event", wanted)
+        raise Absent("Event", wanted, hint="" if "source" in asked else SOURCE)
     return trace
 
 
@@ -114,7 +115,7 @@ def _key(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Absent("Event", text) from None
+        raise Absent("Event", text, hint=SOURCE) from None
 
 
 def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now: datetime) -> Event:
@@ -205,6 +206,8 @@ def _receipt(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
     """`matched` is null while there are too many webhooks to be known; `before` tells it of duplicates."""
     return {
         "id": receipt.id,
+        "messageId": str(receipt.key),
+        "source": receipt.source,
         "type": receipt.type,
         "acceptedAt": writing.moment(receipt.accepted_at),
         "duplicate": receipt.duplicate,
@@ -215,6 +218,7 @@ def _receipt(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
 def _trace(trace: Trace) -> dict[str, object]:
     return {
         "id": trace.id,
+        "messageId": str(trace.key),
         "type": trace.type,
         "source": trace.source,
         "workspaceId": trace.workspace_id,

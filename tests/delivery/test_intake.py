@@ -118,7 +118,8 @@ async def test_rerun_after_a_lost_answer(craft: Craft) -> None:
 
     second = await craft.intake.publish([event])
 
-    receipt = Receipt(key=event.key, id="x", type=event.type, accepted_at=craft.clock(), duplicate=False, matched=1)
+    told = {"id": "x", "source": event.source, "type": event.type}
+    receipt = Receipt(key=event.key, **told, accepted_at=craft.clock(), duplicate=False, matched=1)
     assert first == second == [receipt]
     assert await craft.states() == {"owed": 1}
 

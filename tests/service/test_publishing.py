@@ -53,6 +53,7 @@ async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, doors: Door
     assert response.status_code == 202, response.text
     receipt = response.json()
     told = {"id": receipt["id"], "type": REBOOTED, "acceptedAt": receipt["acceptedAt"]}
+    told |= {"messageId": receipt["id"], "source": "//global.api.greenlake.hpe.com/compute-ops"}
     assert receipt == told | {"duplicate": False, "matched": 0}
     assert events.key_time(UUID(receipt["id"])) == doors.clock()
     [body] = await bodies(doors)
@@ -247,6 +248,7 @@ async def test_wanted_by_nobody(api: httpx.AsyncClient, callers: Callers) -> Non
     none = dict.fromkeys(("owed", "parked", "collecting", "bundled", "delivered", "failed", "cancelled", "expired"), 0)
     assert seen.json() == {
         "id": receipt["id"],
+        "messageId": receipt["id"],
         "type": REBOOTED,
         "source": "//global.api.greenlake.hpe.com/compute-ops",
         "workspaceId": WORKSPACE,
@@ -267,6 +269,26 @@ async def test_found_by_given_id(api: httpx.AsyncClient, callers: Callers) -> No
     not_found = await api.get("/events/v1beta1/events/other", params=source, headers=publisher)
 
     assert (found.status_code, found.json()["id"], not_found.status_code) == (200, "a/b?c", 404)
+
+
+@pytest.mark.parametrize("chosen", ["ev1", str(UUID(int=7))])
+async def test_a_receipt_says_how_its_event_is_found(api: httpx.AsyncClient, callers: Callers, chosen: str) -> None:
+    """An event is found by its receipt alone: by `messageId`, or by id and `source`; by the id alone a 404 says what lacks."""
+    headers = await callers.headers(Role.PUBLISHER, Role.OPERATOR)
+    first, again = [(await api.post(OCCURRENCES, json=rebooted(id=chosen), headers=headers)).json() for _ in range(2)]
+    path = f"/events/v1beta1/events/{chosen}"
+
+    by_key = await api.get(f"/events/v1beta1/events/{first['messageId']}", headers=headers)
+    by_id = await api.get(path, params={"source": first["source"]}, headers=headers)
+    bare = [await api.request(method, path, headers=headers) for method in ("GET", "DELETE")]
+    elsewhere = await api.get(path, params={"source": "/elsewhere"}, headers=headers)
+
+    assert again == first | {"duplicate": True}
+    assert by_key.json() == by_id.json()
+    assert (by_id.json()["id"], by_id.json()["messageId"]) == (chosen, first["messageId"])
+    said = "Event not found; an id that its publisher chose is found with ?source=, which is on the receipt"
+    assert {(response.status_code, response.json()["message"]) for response in bare} == {(404, said)}
+    assert (elsewhere.status_code, elsewhere.json()["message"]) == (404, "Event not found")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +320,7 @@ async def test_no_such_event(api: httpx.AsyncClient, callers: Callers) -> None:
     for wanted in (str(uuid4()), "nonsense"):
         response = await api.get(f"/events/v1beta1/events/{wanted}", headers=publisher)
 
-        assert (response.status_code, response.json()["message"]) == (404, "Event not found")
+        assert (response.status_code, response.json()["message"].partition(";")[0]) == (404, "Event not found")
 
 
 async def test_found_in_another_workspace(api: httpx.AsyncClient, callers: Callers) -> None:

@@ -101,6 +101,11 @@ SCHEMAS: dict[str, Json] = {
     "Receipt": given(
         {
             "id": text("The event's id: the publisher's, or the one made here."),
+            "messageId": text(
+                "Our own id of the event, which finds it without `source`: the `webhook-id` of its deliveries, except in arrays.",
+                format="uuid",
+            ),
+            "source": text("The event's source; with `id` it names the event."),
             "type": text("The event type."),
             "acceptedAt": moment("When it was accepted, for good."),
             "duplicate": flag("Whether it was accepted before; nothing is sent twice."),
@@ -113,6 +118,8 @@ SCHEMAS: dict[str, Json] = {
         examples=[
             {
                 "id": _ID,
+                "messageId": _ID,
+                "source": "//global.api.greenlake.hpe.com/compute-ops",
                 "type": "com.hpe.greenlake.compute-ops.v1.servers.rebooted",
                 "acceptedAt": MOMENT,
                 "duplicate": False,
@@ -123,6 +130,7 @@ SCHEMAS: dict[str, Json] = {
     "EventTrace": given(
         {
             "id": text(),
+            "messageId": text("Our own id of the event.", format="uuid"),
             "type": text(),
             "source": text(),
             "workspaceId": text(),
@@ -197,7 +205,8 @@ OPERATIONS = (
         id="readEvent",
         permission=Permission.READ_EVENTS,
         summary="See what became of an event",
-        description="`id` is that of the receipt. Where the publisher chose it, `source` has to name the event's source.",
+        description="`id` is the receipt's `messageId`, or its `id`. Where the publisher chose that, `source` has to name the "
+        "event's source, which is on the receipt too.",
         names={"id": text("", minLength=1)},
         query=(
             parameter("source", text(), "The event's source, where the publisher chose the id."),
