@@ -12,8 +12,9 @@ import msgspec
 
 from delivery.settings import Settings
 
-#: The literal form of greenlake.md 1.3.
+#: The literal form of greenlake.md 1.3; what the last failure came to follows it.
 FAILING = "Failure in Event Deliveries"
+LAST = FAILING + ". The last one: {reason}"
 
 
 class Status(StrEnum):
@@ -35,7 +36,7 @@ class Health:
 
     #: Deliveries go out under ACTIVE and WARNING only.
     status: Status
-    #: Why it is not ACTIVE, in the literal forms of greenlake.md 1.3 where there is one; "" while it is.
+    #: Why it is not ACTIVE, beginning with the literal forms of greenlake.md 1.3 where there is one; "" while it is.
     state_reason: str
     #: Failed tries since the last success, as far as they lie within the window that ends with the last of them.
     failures: int
@@ -107,7 +108,7 @@ def after(health: Health, results: Sequence[Result], *, rules: Rules, now: datet
             health = _succeeded(health)
         elif now - result.at <= timedelta(seconds=rules.failure_window):
             # Processes' clocks differ a little: a failure from the future would keep the webhook from calming.
-            health = _failed(health, min(result.at, now), rules)
+            health = _failed(health, result, min(result.at, now), rules)
     return health
 
 
@@ -140,7 +141,7 @@ def _succeeded(health: Health) -> Health:
     return replace(health, failures=0, first_failure_at=None)
 
 
-def _failed(health: Health, at: datetime, rules: Rules) -> Health:
+def _failed(health: Health, result: Result, at: datetime, rules: Rules) -> Health:
     recent, first = _recent(health, at - timedelta(seconds=rules.failure_window))
     failures = recent + 1
     first = min(first, at) if first else at
@@ -150,7 +151,9 @@ def _failed(health: Health, at: datetime, rules: Rules) -> Health:
         return counted
     # Both moments are the failures' own: a burst that is recorded late is still a burst.
     halts = failures > rules.halt_failures and last - first >= timedelta(seconds=rules.halt_after)
-    return replace(counted, status=Status.ERROR if halts else Status.WARNING, state_reason=FAILING)
+    overtaken = health.status is Status.WARNING and at < last
+    said = health.state_reason if overtaken else LAST.format(reason=result.reason.rstrip("."))
+    return replace(counted, status=Status.ERROR if halts else Status.WARNING, state_reason=said)
 
 
 def _recent(health: Health, floor: datetime) -> tuple[int, datetime | None]:

@@ -98,7 +98,10 @@ _SHOWN: dict[str, Json] = {
     "challengeRequestEnabled": flag("Whether the destination has to answer challenges."),
 }
 _SHOWN_TOO: dict[str, Json] = {
-    "stateReason": text("Why it is not ACTIVE.", examples=["HMAC validation failed. Please verify webhook secret."]),
+    "stateReason": text(
+        "Why it is not ACTIVE, and what failed last.",
+        examples=["HMAC validation failed. Please verify webhook secret."],
+    ),
     "endpointRateLimit": either(
         {"type": "integer"}, "Deliveries per minute that the destination grants; -1: any number; null: it never said."
     ),

@@ -20,6 +20,7 @@ RULES = Rules(
     calm_after=300.0,
 )
 HOUR = 3600.0
+REFUSED = f"{FAILING}. The last one: 503 Service Unavailable"
 GONE = "410 Gone: the webhook was disabled"
 
 
@@ -65,9 +66,9 @@ def one_by_one(results: Sequence[Result]) -> Health:
 
 
 def test_the_first_failure_is_a_warning() -> None:
-    """One failed try makes an ACTIVE webhook WARNING, with the documented reason."""
+    """One failed try makes an ACTIVE webhook WARNING, with the documented reason and what the try came to."""
     expected = Health(
-        status=Status.WARNING, state_reason=FAILING, failures=1, first_failure_at=at(5), last_failure_at=at(5)
+        status=Status.WARNING, state_reason=REFUSED, failures=1, first_failure_at=at(5), last_failure_at=at(5)
     )
 
     assert expected == after(health(), bad(5))
@@ -80,6 +81,16 @@ def test_a_success_clears_the_count_and_leaves_the_warning() -> None:
     )
 
     assert expected == after(health(Status.WARNING, failures=15, first=0, last=7), good(8))
+
+
+def test_the_last_failure_is_told() -> None:
+    """The reason names the latest failure, however late an earlier one is recorded, and whatever succeeded since."""
+    timed_out = Result(ok=False, at=at(9), disables=False, reason="the answer did not come within 15 s.")
+
+    told = after(after(health(), bad(5)), timed_out)
+
+    assert told.state_reason == f"{FAILING}. The last one: the answer did not come within 15 s"
+    assert after(after(told, bad(7), now=10), good(11)).state_reason == told.state_reason
 
 
 def test_nothing_happened_nothing_changes() -> None:
@@ -116,7 +127,7 @@ def test_a_success_of_a_healthy_webhook_changes_nothing() -> None:
 )
 def test_a_webhook_that_only_fails_is_halted(results: list[Result], status: Status) -> None:
     """ERROR needs more than 20 failures since the last success, within 12 hours, first and last 15 minutes apart."""
-    assert (status, FAILING) == (one_by_one(results).status, one_by_one(results).state_reason)
+    assert (status, REFUSED) == (one_by_one(results).status, one_by_one(results).state_reason)
 
 
 @pytest.mark.parametrize("now", [1.0, 3600.0])
