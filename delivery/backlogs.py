@@ -25,6 +25,8 @@ SELECT w, {", ".join(_COUNTED.format(state=state) for state in WAITING)},
 FROM unnest($1::uuid[]) AS w
 """
 
+PROBES = "SELECT webhook, due_at FROM challenges WHERE webhook = ANY($1::uuid[]) AND purpose = 'probe'"
+
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries of a webhook that have not ended."""
@@ -51,6 +53,11 @@ class Backlogs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def probes(self, webhooks: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        """When each of these is probed next; absent where its probe waits for an event."""
+        async with self._database.raw() as connection:
+            return {row["webhook"]: row["due_at"] for row in await connection.fetch(PROBES, list(webhooks))}
 
     async def of(self, webhooks: Sequence[UUID], *, most: int) -> Mapping[UUID, Backlog]:
         """The backlog of each webhook, each state counted up to `most`."""

@@ -4,6 +4,8 @@ What a registration may say is left to `subscriptions/webhooks.py`, what follows
 """
 
 import logging
+from collections.abc import Sequence
+from datetime import UTC
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,7 +17,7 @@ from delivery.backlogs import Backlog
 from delivery.judgement.breaker import Status
 from service import auth
 from service.api import reading, workspaces, writing
-from service.doors import doors_of
+from service.doors import Doors, doors_of
 from subscriptions import trust
 from subscriptions.access import Caller
 from subscriptions.discreet import Discreet
@@ -100,11 +102,11 @@ async def listed(request: Request) -> Response:
     async with doors.database.transaction() as connection:
         found, total = await doors.registry.listed(connection, within, status=status, limit=limit, offset=offset)
     if auth.scope(auth.caller(request)) is not None:
-        return await writing.page((_shown(webhook) for webhook in found), offset=offset, total=total)
+        return await writing.page(await _told(doors, found), offset=offset, total=total)
     waiting = await doors.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
     items = (
-        _shown(each) | {"workspaceId": each.workspace_id} | _failures(each) | _backlog(waiting[each.id])
-        for each in found
+        shown | {"workspaceId": each.workspace_id} | _failures(each) | _backlog(waiting[each.id])
+        for shown, each in zip(await _told(doors, found), found, strict=True)
     )
     return await writing.page(items, offset=offset, total=total)
 
@@ -116,7 +118,8 @@ async def read(request: Request) -> Response:
     async with doors.database.transaction() as connection:
         webhook = await doors.registry.find(connection, scope, wanted)
     waiting = (await doors.backlogs.of([wanted], most=backlogs.ONE))[wanted]
-    return writing.json(_shown(webhook) | (_backlog(waiting) if waiting.any else {}))
+    [shown] = await _told(doors, [webhook])
+    return writing.json(shown | (_backlog(waiting) if waiting.any else {}))
 
 
 async def change(request: Request) -> Response:
@@ -131,7 +134,8 @@ async def change(request: Request) -> Response:
     greeting = doors_of(request).greeting
     webhook = await greeting.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
     log.info("webhook.changed webhook=%s fields=%s by=%s", webhook.id, ",".join(sorted(told)), _principal(caller))
-    return writing.json(_shown(webhook))
+    [shown] = await _told(doors_of(request), [webhook])
+    return writing.json(shown)
 
 
 async def remove(request: Request) -> Response:
@@ -147,7 +151,8 @@ async def verify(request: Request) -> Response:
     wanted = reading.identifier(request, "id", "Webhook")
     webhook, said = await doors_of(request).greeting.verify(auth.scope(auth.caller(request)), wanted)
     response = {"statusCode": said.status_code, "message": said.message, "requestedRate": said.requested_rate}
-    return writing.json({**_shown(webhook), "destinationResponse": response})
+    [shown] = await _told(doors_of(request), [webhook])
+    return writing.json({**shown, "destinationResponse": response})
 
 
 def owner(caller: Caller) -> Owner:
@@ -165,6 +170,18 @@ def _trust(tls: Tls | UnsetType | None) -> dict[str, str]:
         return _NO_TLS
     given = {} if tls is UNSET else msgspec.structs.asdict(tls)
     return {name: value or "" for name, value in given.items() if value is not UNSET}
+
+
+async def _told(doors: Doors, webhooks: Sequence[Webhook]) -> list[dict[str, object]]:
+    """Each as it is shown; one in ERROR says when it is probed next, which only the database knows, and what asks at once."""
+    halted = [each.id for each in webhooks if each.status == Status.ERROR]
+    probes = await doors.backlogs.probes(halted) if halted else {}
+    shown = [_shown(each) for each in webhooks]
+    for body, each in zip(shown, webhooks, strict=True):
+        if each.status == Status.ERROR:
+            when = f"the next probe at {probes[each.id].astimezone(UTC):%H:%M:%S} UTC; " if each.id in probes else ""
+            body["stateReason"] = f"{each.state_reason} ({when}POST {PATH}/{each.id}/verify asks now)"
+    return shown
 
 
 def _shown(webhook: Webhook) -> dict[str, object]:

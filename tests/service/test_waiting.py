@@ -138,6 +138,32 @@ async def test_a_backlog_is_counted_no_further(database: Database, clock: Clock,
     assert "Seq Scan on deliveries" not in plan, plan
 
 
+@pytest.mark.parametrize("purpose", ["probe", "earned"])
+async def test_when_an_error_is_probed(
+    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook, purpose: str
+) -> None:
+    """Behind GreenLake's words an ERROR says when the next probe is, unless that waits for an event, and what asks at once."""
+    async with database.raw() as connection:
+        said = "HMAC validation failed. Please verify webhook secret."
+        await connection.execute("UPDATE webhooks SET status = 'ERROR', state_reason = $1", said)
+        due = clock() + timedelta(seconds=90)
+        await connection.execute(
+            "INSERT INTO challenges (webhook, epoch, purpose, tries, due_at, fence) VALUES ($1, 0, $2, 0, $3, 0)",
+            *(hook.id, purpose, due),
+        )
+    path, headers = f"{EVENTS}/webhooks/{hook.id}", await callers.headers(Role.SUBSCRIBER)
+
+    shown = [
+        (await api.get(path, headers=headers)).json(),
+        (await api.get(f"{EVENTS}/webhooks", headers=headers)).json()["items"][0],
+        (await api.get(f"{EVENTS}/webhooks", headers=await callers.headers(Role.OPERATOR))).json()["items"][0],
+        (await api.patch(path, json={"description": "another"}, headers=headers)).json(),
+    ]
+
+    when = f"the next probe at {due:%H:%M:%S} UTC; " if purpose == "probe" else ""
+    assert {each["stateReason"] for each in shown} == {f"{said} ({when}POST {path}/verify asks now)"}
+
+
 async def test_operators_lists(
     api: httpx.AsyncClient, callers: Callers, doors: Doors, database: Database, clock: Clock, hook: Webhook
 ) -> None:

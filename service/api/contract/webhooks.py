@@ -99,7 +99,7 @@ _SHOWN: dict[str, Json] = {
 }
 _SHOWN_TOO: dict[str, Json] = {
     "stateReason": text(
-        "Why it is not ACTIVE, and what failed last.",
+        "Why it is not ACTIVE, what failed last, and when it is asked next.",
         examples=["HMAC validation failed. Please verify webhook secret."],
     ),
     "endpointRateLimit": either(
