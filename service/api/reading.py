@@ -6,7 +6,7 @@ What the values mean is left to the doors.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from service import unpacking
 from service.addresses import household
+from service.api import misfits
 from service.auth import CALLER
 from service.bodies import SMALL, Hold
 from service.doors import doors_of
@@ -126,7 +127,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
             )
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise Unprocessable(_issue(str(error))) from None
+        raise Unprocessable(*_issues(str(error), raw, kind)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(Issue(subject="body", description=f"is not valid JSON: {error}")) from None
 
@@ -215,14 +216,11 @@ def _number(request: Request, name: str, default: int, *, least: int) -> int:
     return int(text)
 
 
-def _issue(error: str) -> Issue:
-    """msgspec says `what - at `$.path``; people get the path first."""
+def _issues(error: str, raw: bytes, kind: Any) -> list[Issue]:
+    """msgspec says `what - at `$.path``; people get the path first, and of an object all that lacks or is unknown."""
     what, _, path = error.partition(" - at `")
     subject = path.rstrip("`").removeprefix("$").removeprefix(".") or "body"
-    missing = re.search(r"missing required field `(\w+)`", what)
-    unknown = re.search(r"unknown field `(.+)`", what)
-    if missing or unknown:
-        field = (missing or unknown)[1]  # type: ignore[index]  # one of them matched
-        subject = field if subject == "body" else f"{subject}.{field}"
-        return Issue(subject=subject, description="is required" if missing else "is not a field of this request")
-    return Issue(subject=subject, description=what)
+    odd = "missing required field `" in what or "unknown field `" in what
+    return (misfits.found(raw, kind, path.rstrip("`") or "$") if odd else []) or [
+        Issue(subject=subject, description=what)
+    ]

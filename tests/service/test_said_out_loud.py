@@ -16,6 +16,7 @@ from tests.service.callers import OTHER_WORKSPACE, Callers
 from tests.service.rows import AUDIT
 
 EVENTS = "/events/v1beta1"
+TLS = "is not a field of this request; caBundle, clientCertificate, clientKey are"
 OCCURRENCE: Mapping[str, Any] = {
     "apiGroup": "audit-log",
     "apiVersion": "v1",
@@ -159,3 +160,50 @@ async def test_the_type_that_was_meant(
     assert refused.status_code == 400
     assert (f"did you mean {meant}?" in refused.text) is (meant is not None), refused.text
     assert AUDIT in [item["eventType"] for item in listed["items"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/webhooks", {}, {"name": "is required", "destination": "is required", "secret": "is required"}),
+        (
+            "/webhooks",
+            {"Name": "a", "destination": "https://example.com/", "secret": "abcdefgh", "url": 1},
+            {
+                "name": "is required",
+                "Name": "is not a field of this request; did you mean name?",
+                "url": "is not a field of this request; name, destination, secret, description, secondarySecret, authType, "
+                "clientId, clientSecret, issuerUrl, apiKey, batching, challengeRequestEnabled, contentMode, tls are",
+            },
+        ),
+        (
+            "/webhooks",
+            {"name": "a", "destination": "https://example.com/", "tls": {"Key": "", "client_key": ""}},
+            {"tls.client_key": "is not a field of this request; did you mean clientKey?", "tls.Key": TLS},
+        ),
+        (
+            "/subscriptions",
+            [{"eventType": AUDIT, "webhook": {"resourceUri": "/x"}, "filter": ""}],
+            {"[0].filter": "is not a field of this request; did you mean eventFilter?"},
+        ),
+        ("/subscriptions", [{"webhook": {}}], {"[0].webhook.resourceUri": "is required"}),
+    ],
+)
+async def test_fields_that_are_wrong(
+    api: httpx.AsyncClient, callers: Callers, path: str, body: Any, said: dict[str, str]
+) -> None:
+    """Of an object every field that lacks and every one that is unknown is named at once, with the one that was meant."""
+    refused = await api.post(EVENTS + path, json=body, headers=await callers.headers(Role.SUBSCRIBER))
+
+    assert refused.status_code == 422, refused.text
+    assert {subject: description for subject, _, description in wrong(refused)} == said
+
+
+async def test_very_many_unknown_fields(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Twenty are named, cut short, however many and however long they are."""
+    body = {"name": "a", "destination": "https://example.com/"} | {f"{n}{'x' * 500}": n for n in range(1000)}
+
+    refused = await api.post(EVENTS + "/webhooks", json=body, headers=await callers.headers(Role.SUBSCRIBER))
+
+    assert (refused.status_code, len(wrong(refused))) == (422, 20)
+    assert max(len(subject) for subject, _, _ in wrong(refused)) <= 100
