@@ -49,12 +49,13 @@ def probing(dialled: socket.socket) -> None:
 
 
 def path(connected: socket.socket) -> Path:
-    """How the connection stands; UNTOLD where the system does not tell it, or not in Linux's way."""
+    """How the connection stands; UNTOLD where the system does not tell it, or not in Linux's way, and once it is closed."""
     if sys.platform != "linux":
         return UNTOLD
     try:
         told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-    except OSError:
+    except (OSError, ValueError):
+        # The second is uvloop's of a closed transport, whose file descriptor is negative.
         return UNTOLD
     probes, unacknowledged, silent, window = _INFO.unpack(told.ljust(_INFO.size, b"\xff"))
     return Path(unacknowledged if window else 0, silent / 1000, probes)

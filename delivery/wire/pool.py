@@ -44,10 +44,7 @@ class Pool:
         kept = self._kept.get(origin)
         while kept:
             connection = kept.pop()
-            rested = self._loop.time() - connection.kept_at
-            # Where a probe is unanswered, something between here and there has forgotten the connection, and tells nobody.
-            known = rested < RESTED or not connection.path().probes
-            if connection.open and rested < self._idle and connection.quiet() and known:
+            if connection.open and self._fit(connection):
                 return connection
             connection.abort()
         return None
@@ -129,6 +126,13 @@ class Pool:
                 assert isinstance(connection, Connection)
                 dial.lacks = ""
                 return connection
+
+    def _fit(self, connection: Connection) -> bool:
+        rested = self._loop.time() - connection.kept_at
+        if rested >= self._idle or not connection.quiet():
+            return False
+        # Where a probe is unanswered, something between here and there has forgotten the connection, and tells nobody.
+        return rested < RESTED or not connection.path().probes
 
     def _lost(self, connection: Connection) -> None:
         if connection in self._open:

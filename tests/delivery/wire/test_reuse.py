@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from delivery.wire import kernel
+from delivery.wire.pool import RESTED
 from delivery.wire.sender import FailureKind
 from delivery.wire.transport import Limits
 from tests.delivery.wire.attempts import attempt, failed, replied
@@ -133,6 +135,21 @@ async def test_nothing_is_sent_twice() -> None:
 
     assert (second.kind, len(requests), server.connections) == (FailureKind.reset, 2, 1)
     assert second.cause == f"connection closed by 127.0.0.1:{server.port} before an answer"
+
+
+async def test_a_connection_that_ended_while_it_rested() -> None:
+    """One whose end has been noticed, and that is kept until the sweep comes by, is not asked for its state: the next attempt
+    dials."""
+    async with Scripted(then_closing(OK)) as server, plainly(Limits(idle=60)) as sender:
+        await attempt(sender, server.url)
+        [kept] = next(iter(sender._transport._pool._kept.values()))
+        while kept in sender._transport._pool._open:  # noqa: ASYNC110  only the protocol is told, and that is the tested one
+            await asyncio.sleep(0)
+        kept.kept_at -= RESTED
+        second = replied(await attempt(sender, server.url))
+
+        assert (second.status, server.connections) == (200, 2)
+        assert kept.path() == kernel.UNTOLD
 
 
 async def test_an_answer_before_the_whole_request_was_taken() -> None:
