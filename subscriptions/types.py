@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subscriptions.catalogue import EventType
 from subscriptions.database import Database
 from subscriptions.errors import Absent, Conflicting, Forbidden, Issue, LimitReached
+from subscriptions.nearest import nearest
 from subscriptions.tables import event_types
 
 #: What an entry says beside its type, and what the API calls it.
@@ -25,6 +26,8 @@ DETAILS = {
 }
 #: Seconds that a process believes what it has seen of the catalogue: so soon a retirement reaches all of them.
 FRESH = 10.0
+#: Unknown types within that time for which the one that was meant is looked for: that takes milliseconds.
+HINTS = 50
 
 _LIVE = event_types.c.retired_at.is_(None)
 
@@ -59,12 +62,13 @@ class Types:
         self._most = most
         self._steady = steady
         self._known: set[str] = set()
+        self._meant: dict[str, str | None] = {}
         self._stale_at = 0.0
 
     async def unknown(self, wanted: Iterable[str]) -> set[str]:
         """Those of the wanted types that are not in the catalogue; asks the database only for types not seen lately."""
         if self._steady() >= self._stale_at:
-            self._known, self._stale_at = set(), self._steady() + FRESH
+            self._known, self._meant, self._stale_at = set(), {}, self._steady() + FRESH
         missing = set(wanted) - self._known
         if not missing:
             return missing
@@ -75,6 +79,13 @@ class Types:
         found = {row["type"] for row in rows}
         self._known |= found
         return missing - found
+
+    async def meant(self, unknown: str) -> str | None:
+        """The type that was probably meant by one that is unknown; None where none is near, or too many were asked lately."""
+        if unknown not in self._meant and len(self._meant) < HINTS:
+            async with self._database.transaction() as connection:
+                self._meant[unknown] = await nearest(connection, unknown)
+        return self._meant.get(unknown)
 
     async def register(
         self, entry: EventType, *, told: Collection[str], by: str | None, now: datetime

@@ -33,7 +33,7 @@ SPREAD = 500
 #: most, six of an ASCII one.
 SPELT_OUT = 8
 SOURCE = "an id that its publisher chose is found with ?source=, which is on the receipt"
-REGISTER = "is not in the catalogue; register it with POST /events/v1beta1/event-types"
+REGISTER = "register it with POST /events/v1beta1/event-types"
 
 
 async def publish_occurrences(request: Request) -> Response:
@@ -188,8 +188,12 @@ async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
     """Those that nothing can be published under, each with the reason."""
     prefix = doors.ground.type_prefix
     wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
-    for each in await doors.types.unknown(types - wrong.keys()):
-        wrong[each] = f"event type {each} {REGISTER}"
+    unknown = sorted(await doors.types.unknown(types - wrong.keys()))
+    for each in unknown:
+        # Of several the first: they mostly share their slip.
+        meant = await doors.types.meant(each) if each == unknown[0] else None
+        what = REGISTER if meant is None else f"did you mean {meant}? If not, {REGISTER}"
+        wrong[each] = f"event type {each} is not in the catalogue; {what}"
     return wrong
 
 

@@ -15,7 +15,7 @@ from subscriptions import events
 from subscriptions.clients import Role
 from subscriptions.database import Database
 from subscriptions.settings import Settings as Ground
-from subscriptions.types import Types
+from subscriptions.types import HINTS, Types
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
@@ -137,7 +137,35 @@ async def test_unknown_type(api: httpx.AsyncClient, callers: Callers) -> None:
     taken = await api.post(OCCURRENCES, json=rebooted(event="sneezed"), headers=publisher)
 
     said = f"event type {sneezed} is not in the catalogue; register it with POST /events/v1beta1/event-types"
-    assert (issues(refused), taken.status_code) == ([("event", said)], 202)
+    [(subject, description)] = issues(refused)
+    assert (subject, description.partition(";")[0], taken.status_code) == ("event", said.partition(";")[0], 202)
+    assert description.endswith(said.partition(";")[2])
+
+
+async def test_a_type_with_a_slip(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A publisher is told the nearest type, as a subscriber is; of several wrong ones for the first."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    slips = [
+        rebooted(),
+        rebooted(event="reboted"),
+        rebooted(apiGroup="nothing-like-it", resourceCollection=None, event="x"),
+    ]
+
+    refused = await api.post(OCCURRENCES, json=slips, headers=publisher)
+
+    said = [description.rpartition("; ")[2] for _, description in issues(refused)]
+    register = "register it with POST /events/v1beta1/event-types"
+    assert said == [f"did you mean {REBOOTED}? If not, {register}", register]
+
+
+async def test_slips_by_the_thousand(doors: Doors) -> None:
+    """A publisher that goes on with wrong types makes a process compare so many within ten seconds, and no more."""
+    types = Types(doors.database, steady=lambda: 0.0)
+    wrong = [f"{REBOOTED}{'x' * (n // 100)}{n}" for n in range(HINTS + 2)]
+
+    told = [await types.meant(each) for each in [*wrong, wrong[0]]]
+
+    assert told == [REBOOTED] * HINTS + [None, None, REBOOTED]
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"apiGroup":NaN}', b'{"event":"a","event":"b"}', b""])
