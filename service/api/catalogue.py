@@ -15,10 +15,10 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, workspaces, writing
 from service.doors import doors_of
-from subscriptions import catalogue, directory
+from subscriptions import attributes, catalogue, directory
 from subscriptions.catalogue import EventType
 from subscriptions.directory import Shelf
-from subscriptions.errors import Issue, Refused
+from subscriptions.errors import Absent, Issue, Refused
 from subscriptions.types import DETAILS, Entry
 
 log = logging.getLogger("hooklake.service")
@@ -70,7 +70,11 @@ async def register(request: Request) -> Response:
 
 async def read(request: Request) -> Response:
     """GET /events/v1beta1/event-types/{eventType}"""
-    found = await doors_of(request).types.find(request.path_params["eventType"])
+    wanted = request.path_params["eventType"]
+    if attributes.value_fault("type", wanted):
+        # PostgreSQL would not even compare some of them.
+        raise Absent("Event type", wanted)
+    found = await doors_of(request).types.find(wanted)
     return writing.json(_entry(found, auth.scope(auth.caller(request))))
 
 
