@@ -35,7 +35,15 @@ from subscriptions.registry import Hook
 log = logging.getLogger("hooklake.delivery")
 
 #: What says nothing of a webhook's health.
-NOT_THEIRS = frozenset({FailureKind.unsealed, FailureKind.internal, FailureKind.unwritable, FailureKind.unacknowledged})
+NOT_THEIRS = frozenset(
+    {
+        FailureKind.unsealed,
+        FailureKind.internal,
+        FailureKind.unwritable,
+        FailureKind.unacknowledged,
+        FailureKind.stale,
+    }
+)
 #: What opens a webhook's circuit (`workers/lanes.py`); any status is an answer.
 UNANSWERED = frozenset({FailureKind.timeout, FailureKind.refused, FailureKind.reset, FailureKind.tls, FailureKind.name})
 #: Seconds that a slot may be held without another look at its webhook.

@@ -50,9 +50,15 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
             return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
         case NotHttp():
             return FailureKind.protocol, f"the answer is not HTTP: {_line(str(error))}"
+        case HungUp(begun=True):
+            return FailureKind.reset, f"connection closed by {dial.where()} in the middle of the answer"
+        case HungUp() if dial.kept:
+            return FailureKind.stale, f"kept connection closed by {dial.where()} before an answer"
         case HungUp():
-            when = "in the middle of the answer" if error.begun else "before an answer"
-            return FailureKind.reset, f"connection closed by {dial.where()} {when}"
+            return FailureKind.reset, f"connection closed by {dial.where()} before an answer"
+        case ConnectionError() if dial.kept:
+            # Once an answer has begun, this is HungUp too.
+            return FailureKind.stale, f"kept connection reset by {dial.where()} before an answer"
         case Unacknowledged():
             cause = f"the request was not acknowledged by {dial.where()} within {error.seconds:g} s"
             # A path that has just been made stands; one that was kept may have been forgotten on the way.

@@ -75,6 +75,9 @@ class FailureKind(StrEnum):
     reset = "reset"
     #: Of a request over a kept connection: something between here and there may have forgotten it.
     unacknowledged = "unacknowledged"
+    #: Of a request over a kept connection, which ended before anything of an answer came: the receiver closed it, perhaps
+    #: because it had rested, while the request was on its way.
+    stale = "stale"
     tls = "tls"
     name = "name"
     blocked = "blocked"

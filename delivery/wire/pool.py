@@ -94,7 +94,7 @@ class Pool:
             self._sweeper = self._loop.call_later(self._idle / 4, self._sweep)
 
     def forget(self, origin: Origin) -> None:
-        """Closes what is kept of an origin: the path to it has forgotten one, and so perhaps all."""
+        """Closes what is kept of an origin: the path to it, or its end, has given up one, and so perhaps all."""
         for connection in self._kept.pop(origin, ()):
             connection.abort()
 

@@ -44,7 +44,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _VALUE = re.compile(r"[!-~]+\Z")
 # RFC 6749 5.2, and short enough for a sentence.
 _ERROR = re.compile(r"[ !#-\[\]-~]{1,64}\Z")
-_OWN_KINDS = frozenset({FailureKind.timeout, FailureKind.internal})
+# What the endpoint is no cause of; one that is late is told apart as well.
+_OWN_KINDS = frozenset({FailureKind.timeout, FailureKind.internal, FailureKind.unacknowledged, FailureKind.stale})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

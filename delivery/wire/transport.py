@@ -15,7 +15,7 @@ import httpx
 from delivery.wire import exchange
 from delivery.wire.answers import Answer
 from delivery.wire.dialling import Dial, Dialler, Origin
-from delivery.wire.exchange import Unacknowledged
+from delivery.wire.exchange import HungUp, Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
@@ -101,8 +101,9 @@ class Transport(httpx.AsyncBaseTransport):
         patience = self.limits.acknowledge_timeout
         try:
             answer = await connection.exchange(request, deadline=began + deadline, cap=cap, patience=patience)
-        except Unacknowledged:
-            self._pool.forget(origin)
+        except (Unacknowledged, HungUp, ConnectionError) as error:
+            if dial.kept or isinstance(error, Unacknowledged):
+                self._pool.forget(origin)
             raise
         if connection.open:
             self._pool.keep(origin, connection)

@@ -33,10 +33,10 @@ async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog:
     assert "nobody foresaw this" in caplog.text
 
 
-@pytest.mark.parametrize("kind", [FailureKind.internal, FailureKind.unacknowledged])
+@pytest.mark.parametrize("kind", [FailureKind.internal, FailureKind.unacknowledged, FailureKind.stale])
 async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> None:
-    """A want of file descriptors here, or a path that forgot a kept connection: the try is one, and says nothing of the
-    webhook's health, nor opens its circuit."""
+    """A want of file descriptors here, a path that forgot a kept connection, or a receiver that closed one as the request
+    went out: the try is one, and says nothing of the webhook's health, nor opens its circuit."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()

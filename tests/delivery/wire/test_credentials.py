@@ -252,6 +252,17 @@ async def test_a_fault_of_our_own_is_a_failure(
     assert SECRET not in caplog.text
 
 
+async def test_a_kept_connection_to_the_endpoint_ends(receiver: Receiver, clock: Clock) -> None:
+    """Before anything of an answer came: that is the endpoint's no more than a receiver's."""
+    receiver.plan("/token", Answer(status=503), Answer(act="close"))
+    async with scene(receiver, clock) as here:
+        await here.send()
+        result = failed(await here.send())
+
+    cause = f"token endpoint: kept connection closed by 127.0.0.1:{receiver.port} before an answer"
+    assert result == Failure(kind=FailureKind.stale, cause=cause)
+
+
 async def test_a_failed_fetch_is_not_kept(receiver: Receiver, clock: Clock) -> None:
     """The next try asks again."""
     receiver.plan("/token", Answer(status=503), granted())

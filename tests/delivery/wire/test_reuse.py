@@ -1,6 +1,8 @@
 """Connections kept for the next request: when they serve again, when not, and that no answer is ever another's."""
 
 import asyncio
+import socket
+import struct
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,7 @@ from tests.delivery.wire.scripted import OK, SECOND, Client, Meet, Scripted, pla
 
 ON_BOTH_LOOPS = True
 
+RUDE = struct.pack("ii", 1, 0)
 FORGED = b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -120,21 +123,38 @@ async def test_what_one_webhook_is_answered_is_never_anothers() -> None:
     assert (first, other, again, server.connections) == (200, 200, [202, 202], 2)
 
 
-async def test_nothing_is_sent_twice() -> None:
-    """A kept connection that is closed upon the second request may have been heard: the attempt failed, and that is all."""
+@pytest.mark.parametrize(
+    ("says", "rudely", "kind", "cause"),
+    [
+        (b"", False, FailureKind.stale, "kept connection closed by {peer} before an answer"),
+        (b"", True, FailureKind.stale, "kept connection reset by {peer} before an answer"),
+        (b"HTTP/1.1 1", False, FailureKind.reset, "connection closed by {peer} in the middle of the answer"),
+    ],
+    ids=["closed", "reset", "begun"],
+)
+async def test_nothing_is_sent_twice(says: bytes, rudely: bool, kind: FailureKind, cause: str) -> None:
+    """A kept connection that ends upon the second request may have been heard: the attempt failed, and that is all. Where
+    nothing of an answer came, it says nothing of the receiver, which closes what has rested; what else was kept goes too."""
     requests: list[bytes] = []
+    both = asyncio.Barrier(2)
 
     async def meet(client: Client) -> None:
         requests.append(await client.request())
+        await both.wait()
         client.writer.write(OK)
         requests.append(await client.request())
+        client.writer.write(says)
+        if rudely:
+            client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RUDE)
+            client.writer.transport.abort()
 
     async with Scripted(meet) as server, plainly() as sender:
-        await attempt(sender, server.url)
-        second = failed(await attempt(sender, server.url))
+        await asyncio.gather(*(attempt(sender, server.url) for _ in range(2)))
+        result = failed(await attempt(sender, server.url))
+        left = sum(map(len, sender._transport._pool._kept.values()))
 
-    assert (second.kind, len(requests), server.connections) == (FailureKind.reset, 2, 1)
-    assert second.cause == f"connection closed by 127.0.0.1:{server.port} before an answer"
+    assert (result.kind, result.cause) == (kind, cause.format(peer=f"127.0.0.1:{server.port}"))
+    assert (len(requests), server.connections, left) == (3, 2, 0)
 
 
 async def test_a_connection_that_ended_while_it_rested() -> None:
