@@ -114,6 +114,10 @@ class Item:
     attempts: Sequence[Try] = ()
 
 
+#: Of a failure that is not there: an event's id of the publisher's is none.
+LISTED = "failureIds are in the webhook's recent deliveries (GET .../recent-deliveries)"
+
+
 class History:
     """Reads attempts, and sends again what did not arrive."""
 
@@ -149,7 +153,7 @@ class History:
                     "SELECT max(round) FROM attempts WHERE webhook = $1 AND event = $2", webhook, failure
                 )
                 if newest is None or tried is None:
-                    raise Absent("Delivery failure", str(failure))
+                    raise Absent("Delivery failure", str(failure), hint=LISTED)
                 _check(newest)
                 retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
                 [item] = await _items(connection, webhook, owner, [(failure, tried)])

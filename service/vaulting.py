@@ -41,12 +41,17 @@ def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
 
 
 def forget(arguments: Any, environ: Mapping[str, str]) -> None:
-    """Prints how many texts were emptied; raises Misconfigured for a key that is at hand."""
+    """Prints how many texts were emptied; raises Misconfigured for a key that is at hand, and for one that has sealed none."""
     if arguments.key in Vault.parse(read(Settings, environ).vault_keys).ids:
         raise Misconfigured(f"the key {arguments.key} is in {SETTING}, and so is not lost")
 
     async def empty(database: Database, _now: datetime) -> None:
-        print(f"emptied: {await seals.forget(database, arguments.key)}")
+        emptied = await seals.forget(database, arguments.key)
+        if not emptied:
+            async with database.raw() as connection:
+                known = ", ".join(await seals.in_use(connection)) or "none"
+            raise Misconfigured(f"no secret is sealed with a key {arguments.key}; in use: {known}")
+        print(f"emptied: {emptied}")
 
     with_database(environ, empty)
 

@@ -145,5 +145,8 @@ def _strange(token: Token) -> NoReturn:
         refuse(f"the text that begins with {token} is not closed; a single quote within text is written twice")
     if token.text == '"':
         refuse(f"{token} is not a character of a filter; text stands in single quotes")
+    if token.text == ".":
+        said = "a path begins within the data and is written with `/`, such as user/name"
+        refuse(f"{token} is not a character of a filter; {said}")
     unknown(token)
     refuse(f"{token} is not a character of a filter")

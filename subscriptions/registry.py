@@ -271,8 +271,9 @@ async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
 async def _free(connection: AsyncConnection, workspace_id: str, name: str) -> None:
     """Raises Refused where the workspace has a webhook of that name; GreenLake documents no conflict status for it."""
     taken = select(_table.c.id).where(_live, _table.c.workspace_id == workspace_id, _table.c.name == name)
-    if await connection.scalar(taken):
-        raise Refused(Issue(subject="name", description=f"{name!r} is the name of another webhook of the workspace"))
+    if other := await connection.scalar(taken):
+        said = f"{name!r} is the name of another webhook of the workspace, /events/v1beta1/webhooks/{other}"
+        raise Refused(Issue(subject="name", description=said))
 
 
 def _within(workspace_id: str | None) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery.history import Item, Pairs, Retried
+from delivery.history import LISTED, Item, Pairs, Retried
 from delivery.tries import Try
 from service import auth
 from service.api import reading, redaction, writing
@@ -40,7 +40,7 @@ async def recent(request: Request) -> Response:
 async def retry(request: Request) -> Response:
     """`POST /events/v1beta1/webhooks/{id}/delivery-failures/{failureId}/retry`"""
     webhook = reading.identifier(request, "id", "Webhook")
-    failure = reading.identifier(request, "failureId", "Delivery failure")
+    failure = reading.identifier(request, "failureId", "Delivery failure", hint=LISTED)
     scope = auth.scope(auth.caller(request))
     item, retried = await doors_of(request).history.retry(scope, webhook, failure)
     return writing.json({**_item(item), "failureId": str(failure), "message": MESSAGES[retried]})

@@ -186,13 +186,13 @@ def only(request: Request, names: Mapping[str, bool]) -> None:
         raise Refused(*issues)
 
 
-def identifier(request: Request, name: str, kind: str) -> UUID:
-    """A UUID from the path; anything else names nothing that exists."""
+def identifier(request: Request, name: str, kind: str, *, hint: str = "") -> UUID:
+    """A UUID from the path; anything else names nothing that exists, and `hint` says where the right ones are."""
     text = request.path_params[name]
     try:
         return UUID(text)
     except ValueError:
-        raise Absent(kind, text) from None
+        raise Absent(kind, text, hint=hint) from None
 
 
 def paging(request: Request, *, default: int, most: int) -> tuple[int, int]:

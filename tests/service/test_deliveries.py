@@ -188,6 +188,8 @@ async def test_a_retry_of_what_arrived_or_never_was(
 
     assert [each.status_code for each in answers] == [400, 404, 404]
     assert "delivered" in answers[0].json()["message"]
+    said = "Delivery failure not found; failureIds are in the webhook's recent deliveries (GET .../recent-deliveries)"
+    assert {each.json()["message"] for each in answers[1:]} == {said}
 
 
 async def test_a_retry_too_many(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:

@@ -87,11 +87,13 @@ async def test_a_lost_key(migrated: Database, database_url: str, clock: Clock) -
 
     told = await hooklake(database_url, "vault", "reseal", HOOKLAKE_VAULT_KEYS=NEW)
     kept = await hooklake(database_url, "vault", "forget", "test", HOOKLAKE_VAULT_KEYS=VAULT_KEYS)
+    nobodys = await hooklake(database_url, "vault", "forget", "abc", HOOKLAKE_VAULT_KEYS=NEW)
     gone = await hooklake(database_url, "vault", "forget", "test", HOOKLAKE_VAULT_KEYS=NEW)
 
     assert told[:2] == (1, "sealed again with new: 0\nin use: test (1)\n")
     assert told[2].startswith("hooklake: 1 cannot be unsealed, the first of them: signing_keys ")
     assert kept == (1, "", "hooklake: the key test is in HOOKLAKE_VAULT_KEYS, and so is not lost.\n")
+    assert nobodys == (1, "", "hooklake: no secret is sealed with a key abc; in use: test.\n")
     assert gone == (0, "emptied: 1\n", "")
     async with migrated.raw() as connection:
         assert await seals.in_use(connection) == {}

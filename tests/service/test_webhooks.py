@@ -151,11 +151,13 @@ async def test_limit_and_name(subscriber: httpx.AsyncClient) -> None:
 
     sixth = await subscriber.post(PATH, json=registration(name="Hook 5"))
     await subscriber.delete(f"{PATH}/{removed['id']}")
-    taken = await subscriber.post(PATH, json=registration(name="Hook 0" if removed["name"] != "Hook 0" else "Hook 1"))
+    wanted = (await subscriber.get(PATH)).json()["items"][0]
+    taken = await subscriber.post(PATH, json=registration(name=wanted["name"]))
 
     assert (sixth.status_code, sixth.json()["errorCode"]) == (403, "HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN")
     assert "5 webhooks" in sixth.json()["message"]
     assert (taken.status_code, issues(taken)) == (400, [("field", "name")])
+    assert taken.json()["message"].endswith(f"is the name of another webhook of the workspace, {wanted['resourceUri']}")
 
 
 async def test_lists(subscriber: httpx.AsyncClient, clock: Clock) -> None:

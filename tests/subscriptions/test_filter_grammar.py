@@ -61,6 +61,8 @@ REFUSED = {
     "a eq 2021-05-12": f"`2021-05-12` (column 6) {NEITHER}",
     "a eq 2021-02-31T00:00:00Z": f"`2021-02-31T00:00:00Z` (column 6) {NEITHER}",
     "a eq 5GB": f"`5GB` (column 6) {NEITHER}",
+    "data.category eq 1": "`.` (column 5) is not a character of a filter; a path begins within the data and is written with `/`, "
+    "such as user/name",
     "first-name eq 1": "`-` (column 6) is not a character of a filter",
     "a eq 'x\0'": "`'x\\x00'` (column 6) holds a NUL character, which cannot be kept",
     "a eq 1\x07": "`\\x07` (column 7) is not a character of a filter",
