@@ -20,11 +20,18 @@ STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
 def found(raw: bytes, kind: Any, path: str) -> list[Issue]:
-    """The faults of the object at the path (`$` is the body) of a body that is JSON and was to be a `kind`."""
-    value, known = msgspec.json.decode(raw), inspect.type_info(kind)
-    for name, index in STEP.findall(path):
-        value = value[name] if name else value[int(index)]
-        known = _inside(known, name)
+    """The faults of the object at the path (`$` is the body) of a body that was to be a `kind`.
+
+    None where it cannot be read: behind the first fault it may be no JSON, or have a member twice.
+    """
+    known = inspect.type_info(kind)
+    try:
+        value = msgspec.json.decode(raw)
+        for name, index in STEP.findall(path):
+            value = value[name] if name else value[int(index)]
+            known = _inside(known, name)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        return []
     shape = _one(known, inspect.StructType)
     if not isinstance(value, dict) or not isinstance(shape, inspect.StructType):
         return []

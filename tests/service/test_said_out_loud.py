@@ -207,3 +207,17 @@ async def test_very_many_unknown_fields(api: httpx.AsyncClient, callers: Callers
 
     assert (refused.status_code, len(wrong(refused))) == (422, 20)
     assert max(len(subject) for subject, _, _ in wrong(refused)) <= 100
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"1, nonsense", b"[" * 5000 + b"]" * 5000 + b"}", b'"\xff"}', b'1, "tls": {"x": 1}, "tls": 5}'],
+    ids=["no-json", "deep", "no-utf-8", "twice"],
+)
+async def test_a_first_fault_with_worse_behind_it(api: httpx.AsyncClient, callers: Callers, rest: bytes) -> None:
+    """An unknown field is refused by its name, whatever stands behind it."""
+    headers = await callers.headers(Role.SUBSCRIBER) | {"Content-Type": "application/json"}
+
+    refused = await api.post(EVENTS + "/webhooks", content=b'{"colour": ' + rest, headers=headers)
+
+    assert (refused.status_code, "colour" in refused.json()["message"]) == (422, True)
