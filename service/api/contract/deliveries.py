@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/deliveries.py`; their operations stand with the webhooks.
 """
 
-from service.api.contract.shapes import Json, array, flag, given, literal, moment, ref, text, uuid, whole
+from service.api.contract.shapes import Json, array, composite, flag, given, literal, moment, ref, text, uuid, whole
 
 PATH = "/events/v1beta1/webhooks"
 
@@ -19,7 +19,7 @@ _TRIED: dict[str, Json] = {
         **_HEADERS,
         "description": "As sent, each name with all its values; credentials are shown as `***`.",
     },
-    "requestBody": {"type": ["object", "array"], "description": "The CloudEvent; an array of them for a batch."},
+    "requestBody": composite("The CloudEvent; an array of them for a batch."),
 }
 _TRIED_TOO: dict[str, Json] = {
     "attempts": array(ref("Attempt"), "Ours: all of this delivery, in their order."),

@@ -10,6 +10,7 @@ from service.api.contract.shapes import (
     WORKSPACE,
     Json,
     array,
+    composite,
     flag,
     given,
     moment,
@@ -40,10 +41,9 @@ SCHEMAS: dict[str, Json] = {
                 "What kind of resource; none for an event of no resource.", examples=["servers"]
             ),
             "event": text("What happened.", examples=["rebooted"]),
-            "data": {
-                "type": ["object", "array"],
-                "description": "created and updated: the whole resource; deleted: its `type` and `id`. Delivered to the letter.",
-            },
+            "data": composite(
+                "created and updated: the whole resource; deleted: its `type` and `id`. Delivered to the letter."
+            ),
             "id": _maybe(
                 "The publisher's own id; the same one again gets the same receipt, and nothing is sent twice."
             ),

@@ -58,6 +58,11 @@ def array(items: Json, description: str = "", **more: Any) -> Json:
     return _described({"type": "array", "items": items, **more}, description)
 
 
+def composite(description: str) -> Json:
+    """An object or an array, whatever is in it. Many generators of clients know no list of types that holds `array`."""
+    return {"anyOf": [{"type": "object"}, {"type": "array", "items": {}}], "description": description}
+
+
 def taken(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None, **more: Any) -> Json:
     """An object that comes in: a field that is not named here is refused."""
     return {**given(required, optional), "additionalProperties": False, **more}
