@@ -1,10 +1,11 @@
-"""What of JSON is refused before any work is made of it: integers of thousands of digits, and arrays of too many items.
+"""What of JSON is refused for its size alone: integers of thousands of digits, arrays of too many items, depth.
 
 The grammar is left to `json_text.py`.
 """
 
 import re
 from functools import lru_cache
+from itertools import accumulate
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -17,6 +18,10 @@ MAX_DIGITS = 1000
 _DIGITS = b"0123456789"
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _INTEGER = re.compile(rb"(?:^|[\s,:\[])-?[0-9]{%d,}+(?![.eE])" % (MAX_DIGITS + 1))
+
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
+#: An opening bracket as 1, a closing one as -1 of a signed byte.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 
 def integers(raw: bytes, *, root: str) -> None:
@@ -46,6 +51,16 @@ def items(raw: bytes, limit: int) -> list[Raw]:
         said = f"holds more than {limit:,} items, which are the most that are taken"
         raise TooLarge(Issue(subject="body", description=said)) from None
     return [item for item in msgspec.structs.astuple(found) if item is not UNSET]
+
+
+def shallow(text: bytes, most: int) -> bool:
+    """Whether valid JSON has at most so many containers within containers: one walk over its brackets, in C."""
+    if text.count(b"[") + text.count(b"{") <= most:
+        return True
+    if b"\\" in text:
+        text = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    brackets = b"".join(text.split(b'"')[::2]).translate(_STEPS, _NO_BRACKET)
+    return max(accumulate(memoryview(brackets).cast("b")), default=0) <= most
 
 
 def _run(raw: bytes, at: int) -> int:

@@ -21,7 +21,6 @@ MAX_DEPTH = 64
 _EXPLAINED = 32 * 1024
 
 _ESCAPED_ASCII = re.compile(rb"\\u00[0-7]")
-_STRING = re.compile(rb'("(?:[^"\\]++|\\.)*+")')
 _TOKEN = re.compile(
     rb"[ \t\n\r]*+(?:(?P<punctuation>[{}\[\]:,])"
     rb'|(?P<string>"(?:[^"\\\x00-\x1f]++|\\.)*+")'
@@ -32,12 +31,8 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _SPACE = b" \t\n\r"
 
 
-def _literal(number: str) -> msgspec.Raw:
-    return msgspec.Raw(number.encode())
-
-
 # A float decodes to its own spelling, so that encoding writes it back to the letter.
-_decoder = msgspec.json.Decoder(float_hook=_literal)
+_decoder = msgspec.json.Decoder(float_hook=msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 _plain_decoder = msgspec.json.Decoder()
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -63,7 +58,7 @@ def compact(raw: bytes, *, root: str = "body") -> bytes:
         if written.count(b":") != text.count(b":"):
             return _slowly(raw, root, "a key stands twice in its object")
         text = written
-    return text if _shallow(text, value) else _slowly(raw, root, f"more than {MAX_DEPTH} levels deep")
+    return text if json_bounds.shallow(text, MAX_DEPTH) else _slowly(raw, root, f"more than {MAX_DEPTH} levels deep")
 
 
 def items(raw: bytes, *, limit: int, longest: int | None = None) -> list[bytes]:
@@ -113,10 +108,14 @@ def _nothing_lost(raw: bytes, text: bytes) -> bool:
 
 def _rewritten(raw: bytes) -> bytes:
     """Valid JSON made compact piece by piece: all that stands between strings is copied, and so keeps its spelling."""
-    pieces = _STRING.split(raw)
-    # No NUL stands outside strings, so it can mark where they were while the white space goes in one step.
+    # No control character stands raw in valid JSON, so that some can stand for what hides where a string ends.
+    pieces = raw.replace(rb"\\", b"\1").replace(rb"\"", b"\2").split(b'"')
+    # Nor does a NUL, which marks where the strings were while the white space goes in one step.
     pieces[::2] = b"\0".join(pieces[::2]).translate(None, _SPACE).split(b"\0")
-    pieces[1::2] = [_encoder.encode(_plain_decoder.decode(s)) if b"\\" in s else s for s in pieces[1::2]]
+    if len(pieces) > 1:
+        strings = b'["%b"]' % b'","'.join(pieces[1::2])
+        read = _plain_decoder.decode(strings.replace(b"\2", rb"\"").replace(b"\1", rb"\\"))
+        pieces[1::2] = _encoder.encode_lines(read).splitlines()
     return b"".join(pieces)
 
 
@@ -132,22 +131,6 @@ def _position(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return f"more than {MAX_DEPTH} levels deep"
     return str(error).removeprefix("JSON is malformed: ")
-
-
-def _shallow(text: bytes, value: object) -> bool:
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return True
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for container in level
-            for child in (container.values() if type(container) is dict else container)  # type: ignore[attr-defined]
-            if type(child) is dict or type(child) is list
-        ]
-        if not level:
-            return True
-    return False
 
 
 def _integer(digits: str) -> int | float:

@@ -72,3 +72,24 @@ def test_cost_per_byte(what: str) -> None:
     )
 
     assert many <= 10 * few
+
+
+#: What takes a step of its own for each of its pieces, or for each level of them.
+DENSE = {
+    "deep": b"[" * 60 + b"]" * 60,
+    "empty": b"[]",
+    "objects": b'{"a":{}}',
+    "floats": b"1.50",
+    "escapes": b'"\\n"',
+    "brackets in strings": b'"[{\\"["',
+}
+
+
+@pytest.mark.parametrize("piece", DENSE)
+def test_json_is_read_by_c(piece: str) -> None:
+    """However JSON is packed, to read it takes some lines of Python, and none for each of its pieces."""
+    raw = b'{"a": "\\u0041", "b":[%b]}' % b",".join([DENSE[piece]] * 1000)
+    read = b'{"a":"A","b":[%b]}' % b",".join([DENSE[piece]] * 1000)
+
+    assert json_text.compact(raw) == read
+    assert work(lambda: json_text.compact(raw)) < 100
