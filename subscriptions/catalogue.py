@@ -114,8 +114,12 @@ def parse(event_type: str, *, prefix: str = PREFIX) -> Parts | None:
 
 
 def reserved(event_type: str, *, prefix: str = PREFIX) -> bool:
-    """Whether nobody but this service may send events of the type, or say anything about it."""
-    return event_type.startswith(f"{prefix}.{OURS}.") or event_type.endswith(CHALLENGE)
+    """Whether nobody but this service may send events of the type, or say anything about it.
+
+    So is what comes to the same for handlers that lower a type's letters or strip it before they compare.
+    """
+    plain = event_type.casefold().strip()
+    return plain.startswith(f"{prefix}.{OURS}.".casefold()) or plain.endswith(CHALLENGE)
 
 
 def entry(
@@ -123,14 +127,16 @@ def entry(
 ) -> EventType:
     """A catalogue entry for any type that a CloudEvent can carry; `api_group` serves foreign types alone.
 
-    Raises Refused (subject `type`) where the type is no CloudEvents string (C5, C9), has an empty part between its dots, or
-    begins with our prefix, in whatever case, and does not follow the grammar.
+    Raises Refused (subject `type`) where the type is no CloudEvents string (C5, C9), has white space around it or an empty
+    part between its dots, or begins with our prefix, in whatever case, and does not follow the grammar.
     """
     wrong = attributes.value_fault("type", event_type)
     parts = parse(event_type, prefix=prefix)
     # In another case, too: a name that looks like ours and is not could never be told apart from it by eye.
     if parts is None and not wrong and f"{event_type}.".lower().startswith(f"{prefix}.".lower()):
         wrong = f"must be {prefix}.<api group>.<version>[.<resource collection>].<event>"
+    if not wrong and event_type != event_type.strip():
+        wrong = "must not begin or end with white space"
     if not wrong and "" in event_type.split("."):
         wrong = "must not have an empty part: two dots together, or one at an end"
     if wrong:

@@ -70,11 +70,7 @@ async def register(request: Request) -> Response:
 
 async def read(request: Request) -> Response:
     """GET /events/v1beta1/event-types/{eventType}"""
-    wanted = request.path_params["eventType"]
-    if attributes.value_fault("type", wanted):
-        # PostgreSQL would not even compare some of them.
-        raise Absent("Event type", wanted)
-    found = await doors_of(request).types.find(wanted)
+    found = await doors_of(request).types.find(_named(request))
     return writing.json(_entry(found, auth.scope(auth.caller(request))))
 
 
@@ -98,9 +94,11 @@ async def change(request: Request) -> Response:
 async def retire(request: Request) -> Response:
     """DELETE /events/v1beta1/event-types/{eventType}: 204; no publication and no new subscription within ten seconds"""
     doors, by = doors_of(request), auth.scope(auth.caller(request))
-    entry = _vetted(request.path_params["eventType"], doors.ground.type_prefix)
-    await doors.types.retire(entry.type, by=by, now=doors.clock())
-    _tell("retired", entry.type, request)
+    event_type = _named(request)
+    # No more: one that would not be registered today may stand from before.
+    _check_type(event_type, doors.ground.type_prefix)
+    await doors.types.retire(event_type, by=by, now=doors.clock())
+    _tell("retired", event_type, request)
     return Response(status_code=204)
 
 
@@ -163,9 +161,22 @@ def _event(entry: Entry) -> dict[str, object]:
     }
 
 
-def _vetted(event_type: str, prefix: str) -> EventType:
+def _named(request: Request) -> str:
+    """The type in the path; raises Absent for one that no event could have, some of which PostgreSQL would not even compare."""
+    event_type: str = request.path_params["eventType"]
+    if attributes.value_fault("type", event_type):
+        raise Absent("Event type", event_type)
+    return event_type
+
+
+def _check_type(event_type: str, prefix: str) -> None:
+    """Raises Refused for a type that is ours."""
     if catalogue.reserved(event_type, prefix=prefix):
         raise Refused(Issue(subject="eventType", description=f"{event_type[:200]} is a type that {ITSELF}"))
+
+
+def _vetted(event_type: str, prefix: str) -> EventType:
+    _check_type(event_type, prefix)
     try:
         return catalogue.entry(event_type, prefix=prefix)
     except Refused as refused:
@@ -177,7 +188,8 @@ def _vetted(event_type: str, prefix: str) -> EventType:
 
 def _check_group(entry: EventType) -> None:
     """Raises Refused for a type that would stand among those of this service."""
-    if entry.api_group.strip().lower() == catalogue.OURS and entry.service_manager == catalogue.SERVICE_MANAGER:
+    manager = entry.service_manager.strip().casefold()
+    if entry.api_group.strip().casefold() == catalogue.OURS and manager == catalogue.SERVICE_MANAGER.casefold():
         raise Refused(Issue(subject="apiGroup", description=f"{catalogue.OURS} holds the types that {ITSELF}"))
 
 

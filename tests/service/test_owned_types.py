@@ -22,6 +22,7 @@ EVENTS = "/events/v1beta1"
 PATH = EVENTS + "/event-types"
 BILLED = "com.hpe.greenlake.billing.v1.invoices.billed"
 VERIFICATION = "com.hpe.greenlake.events.v1beta1.webhooks.verification"
+AUDIT = "com.hpe.greenlake.audit-log.v1.logs.created"
 FAILED = "com.hpe.greenlake.events.v1beta1.webhooks.delivery-failed"
 OCCURRENCE = {
     "apiGroup": "billing",
@@ -153,6 +154,54 @@ async def test_what_we_send_ourselves(api: httpx.AsyncClient, callers: Callers, 
 
     assert [response.status_code for response in answers] == [400] * 5, [response.text for response in answers]
     assert all("sends itself" in response.json()["message"] for response in answers), [r.text for r in answers]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "org.evil.Webhooks.Verification",
+        "org.evil.WEBHOOKS.VERIFICATION",
+        "org.evil.webhooks.verification ",
+        "org.evil.webhooks.Veriﬁcation\u2003",
+        " com.hpe.greenlake.events.v1.things.made",
+        "COM.hpe.GreenLake.Events.v1.things.made",
+    ],
+)
+async def test_what_looks_like_ours(api: httpx.AsyncClient, callers: Callers, database: Database, name: str) -> None:
+    """What is ours once a handler has lowered or stripped it nobody registers, nor publishes where it stands."""
+    both = await callers.headers(Role.OPERATOR, Role.PUBLISHER)
+    relayed = {"specversion": "1.0", "id": "1", "source": "/x", "type": name, "data": {"challengeRequest": "pay"}}
+    media = {"Content-Type": "application/cloudevents+json"}
+
+    registered = await api.post(PATH, json={"eventType": name}, headers=both)
+    async with database.raw() as connection:
+        # As releases before this one took it.
+        await connection.execute(
+            "INSERT INTO event_types SELECT $1, service_manager, api_group, friendly_name, description, generation,"
+            " created_at, updated_at FROM event_types LIMIT 1 ON CONFLICT DO NOTHING",
+            name,
+        )
+    published = await api.post(EVENTS + "/cloudevents", json=relayed, headers=both | media)
+
+    assert [answer.status_code for answer in (registered, published)] == [400, 400], (registered.text, published.text)
+    assert all("sends itself" in answer.json()["message"] for answer in (registered, published))
+
+
+async def test_white_space_around_a_type(api: httpx.AsyncClient, callers: Callers, database: Database) -> None:
+    """A type that white space alone tells from another is not registered; one that stands from before can be retired."""
+    operator = await callers.headers(Role.OPERATOR)
+    refused = [
+        await api.post(PATH, json={"eventType": name}, headers=operator)
+        for name in ("org.example.made ", " org.example.made", "org.example.made\u00a0", "org.example.made\u3000")
+    ]
+    async with database.raw() as connection:
+        await connection.execute("UPDATE event_types SET type = 'org.example.made ' WHERE type = $1", AUDIT)
+
+    retired = await api.delete(f"{PATH}/org.example.made%20", headers=operator)
+
+    assert [answer.status_code for answer in refused] == [400] * 4, [answer.text for answer in refused]
+    assert all("white space" in answer.json()["message"] for answer in refused)
+    assert retired.status_code == 204, retired.text
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ OPERATIONS = (
         "belongs to the caller's workspace, or to operators: they alone change and retire it. A workspace has so many types "
         "(`HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE`), retired ones included; over it: 403 "
         "`HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`. Types of the API group `events` under the prefix, and all that end in "
-        "`.webhooks.verification`, are sent by this service alone (400).",
+        "`.webhooks.verification`, whatever their case, are sent by this service alone (400).",
         body={JSON: ref("EventTypeInput")},
         success=201,
         answer=ref("EventType"),
