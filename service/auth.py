@@ -14,6 +14,7 @@ from service.doors import doors_of
 from service.quota import TooMany
 from subscriptions.access import Caller
 from subscriptions.clients import Role
+from subscriptions.database import asked_by
 from subscriptions.errors import Forbidden, Issue, Refused, Unauthorized
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -97,7 +98,11 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             require(known, permission)
         if request.scope["query_string"]:
             vet(request)
-        response = await handler(request)
+        if publishes:
+            response = await handler(request)
+        else:
+            with asked_by((known.issuer, known.client_id)):
+                response = await handler(request)
         if told is not None:
             response.headers.update(told)
         return response

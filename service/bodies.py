@@ -5,13 +5,13 @@ Who reads them is left to `api/reading.py`, the answer to one too many to `probl
 
 from collections.abc import Hashable
 
-from subscriptions.errors import HooklakeError
+from subscriptions.errors import Busy
 
 #: Bodies up to so many bytes are not counted: what they come to is bounded by the number of connections.
 SMALL = 16 * 1024
 
 
-class Crowded(HooklakeError):
+class Crowded(Busy):
     """There is no room for a body now."""
 
 

@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.answers import Answer
-from service.bodies import Crowded
 from service.quota import Standing, TooMany
 from subscriptions import codec, database, errors
 
@@ -39,7 +38,7 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
     (TooMany, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.TooSoon, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
-    (Crowded, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
+    (errors.Busy, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
 )
 
 #: Codes of answers that no error of ours stands behind: an unknown path, a method that a path does not have.
@@ -99,7 +98,7 @@ async def of_ours(request: Request, error: Exception) -> Response:
     elif isinstance(error, TooMany):
         headers = {**error.standing.headers(), "Retry-After": str(error.standing.seconds)}
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]
-    elif isinstance(error, errors.Unavailable | Crowded):
+    elif isinstance(error, errors.Unavailable | errors.Busy):
         message = f"{error}. Try again in {RETRY_AFTER} s."
         headers["Retry-After"] = str(RETRY_AFTER)
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]

@@ -9,8 +9,8 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import greenlet_spawn
 
 from subscriptions import database_url
-from subscriptions.errors import Contended, Unavailable
+from subscriptions.errors import Busy, Contended, TooSoon, Unavailable
 from subscriptions.outage import Outage
 from subscriptions.sessions import CONTENDED, TIMES, Dialler
 from subscriptions.settings import Settings
+from subscriptions.turns import Turns
 
 Clock = Callable[[], datetime]
 #: A transaction of SQLAlchemy's, for rooms that hand it on.
@@ -62,6 +63,9 @@ AWAY = (
 )
 #: The patience of the block that a task is in.
 _waiting: ContextVar[asyncio.Timeout] = ContextVar("waiting")
+#: Who has to wait for a turn at the connections; None: nobody, as for publications and health, or it has one already.
+_asker: ContextVar[Hashable | None] = ContextVar("asker", default=None)
+_AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 #: What leaves a connection in nobody knows which state; to be given up is one: an answer may still be on its way.
 BROKEN = (*AWAY, asyncio.CancelledError)
 
@@ -101,6 +105,16 @@ def repeating(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any,
     return repeated
 
 
+@contextmanager
+def asked_by(asker: Hashable) -> Iterator[None]:
+    """Within the block connections are taken in turns with other askers, and at most a share of them."""
+    before = _asker.set(asker)
+    try:
+        yield
+    finally:
+        _asker.reset(before)
+
+
 class Database:
     """A pool of connections; opened lazily, so that a process starts (and says so) while PostgreSQL is away."""
 
@@ -108,6 +122,11 @@ class Database:
         """`outage` is told of every failure and success; `patience` is seconds until whoever waits is told Unavailable."""
         self._engine = _engine(settings)
         self._outage = outage
+        #: Half of the connections for all who ask in turns, half of those for one of them.
+        places = max(1, settings.database_connections // 2)
+        self._turns = Turns(places, max(1, places // 2))
+        #: Why it did not serve when it was last asked; None: it did.
+        self._cause: str | None = None
         #: Seconds that its callers wait at most; None: as long as it takes.
         self.patience = patience
 
@@ -129,11 +148,34 @@ class Database:
             cause = _away(error)
             if cause is None:
                 raise
+            self._cause = cause
             if self._outage is not None:
                 self._outage.failed(cause)
             raise Unavailable(NAME, cause) from error
+        self._cause = None
         if self._outage is not None:
             self._outage.worked()
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        """The turn of who asks. It ends with the connection, so that nobody has one while it reads a body or sends abroad."""
+        asker = _asker.get()
+        return _AT_ONCE if asker is None else self._turn_of(asker)
+
+    @asynccontextmanager
+    async def _turn_of(self, asker: Hashable) -> AsyncIterator[None]:
+        try:
+            await self._turns.take(asker, self.patience)
+        except (Busy, TooSoon) as error:
+            if self._cause is None:
+                raise
+            raise Unavailable(NAME, self._cause) from error
+        # What the holder of a connection asks beside it waits for nobody, or two would wait for each other.
+        before = _asker.set(None)
+        try:
+            yield
+        finally:
+            _asker.reset(before)
+            self._turns.give(asker)
 
     @contextmanager
     def standing_by(self) -> Iterator[None]:
@@ -150,7 +192,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block; raises Unavailable when PostgreSQL is away."""
-        async with self._bounded(), self._engine.connect() as connection:
+        async with self._turn(), self._bounded(), self._engine.connect() as connection:
             transaction = await connection.begin()
             try:
                 yield connection
@@ -166,7 +208,7 @@ class Database:
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         """An asyncpg connection on which each statement commits by itself, unless `.transaction()` is opened on it."""
-        async with self._bounded():
+        async with self._turn(), self._bounded():
             # Without SQLAlchemy's own connection around it, which costs more than half of what a statement does.
             try:
                 pooled = await self._engine.raw_connection()

@@ -82,6 +82,10 @@ class Contended(Unavailable):
     """Others held what a transaction needs, or clashed with it: nothing was changed, and made again it will go through."""
 
 
+class Busy(HooklakeError):
+    """Others have all that there is of something just now; nothing was changed."""
+
+
 class TooSoon(HooklakeError):
     """Whoever asks has to wait: there is a limit in time, which the message names; nothing was changed."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from service.api.contract.shapes import Json, moment, ref, text, whole
-from service.auth import UNCOUNTED, Permission
+from service.auth import Permission
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -25,9 +25,10 @@ REFUSALS: Mapping[int, str] = {
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
     429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute, where the deployment "
     "sets how many those are; or its registrations, challenged changes and verifications of a minute. Or a verification of "
-    "the webhook is under way.",
+    "the webhook is under way; or the client has too many requests under way at once.",
     500: "A defect of ours; the log has it under the `debugId`.",
-    503: "A store is away, and whether anything was changed is not known; or there is no room for so large a body. "
+    503: "A store is away, and whether anything was changed is not known; or there is no room for so large a body, or others "
+    "have all that the management API has of the database. "
     "`Retry-After` says when to ask again.",
 }
 
@@ -72,7 +73,7 @@ class Operation:
     media_type: str = JSON
     location: bool = False
     #: Beside 500 and 503 for all, 415 for those that read a body,
-    #: 401 for those that ask for a token, and 429 for those that a quota may refuse.
+    #: 401 and 429 for those that ask for a token.
     errors: tuple[int, ...] = ()
     #: Answers of another form, by code.
     others: Mapping[int, Json] = field(default_factory=dict)
@@ -109,8 +110,7 @@ class Operation:
             success["headers"] = {"Location": at}
         codes = {*self.errors, 500, 503, *((415,) if self.body else ())}
         if not self.open:
-            free = self.permission in UNCOUNTED and self.permission is not Permission.PUBLISH
-            codes |= {400, 401} | ({403} if self.permission else set()) | (set() if free else {429})
+            codes |= {400, 401, 429} | ({403} if self.permission else set())
         refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
         return {self.success: success} | refusals | dict(self.others)
 
