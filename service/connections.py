@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service import refusals
 from service.limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, Limits
@@ -51,6 +52,8 @@ class Connection(HttpToolsProtocol):
         #: Bytes of the message under way, those that came together with its first ones left out.
         self._taken = 0
         self._chunk = 0
+        #: The request that the application answers, or answered last.
+        self._at_work: RequestResponseCycle | None = None
         #: The message that kept us waiting when the sweep came by, and since when.
         self._late: tuple[object, float] | None = None
 
@@ -64,6 +67,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Its place is free."""
         self._places.leaves(self)
+        self._forget()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -168,6 +172,10 @@ class Connection(HttpToolsProtocol):
             # It knows no answer but the last (RFC 9110, 10.1.1).
             self.cycle.waiting_for_100_continue = False
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._at_work = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_message_complete(self) -> None:
         """A request's last byte."""
         if self._offering:
@@ -247,10 +255,14 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _forget(self) -> None:
-        """Lets the application know that nobody is there any more: its answer would follow ours."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        """Lets the application know that nobody is there any more: its answer would follow ours, or meet a closed transport.
+
+        The request at work is not the last one where others were sent ahead, and uvicorn would tell the last alone.
+        """
+        for cycle in (self._at_work, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
 
 def _size(headers: Iterable[Sequence[bytes]]) -> int:

@@ -1,0 +1,31 @@
+"""Clients that are gone, on the loop that the API runs on."""
+
+import logging
+
+import pytest
+import uvloop
+
+from service.limits import AHEAD, Limits
+from tests.service.sockets import Door, until
+
+#: Cut off with the second look or the third.
+HASTY = Limits(connections=100, timeout=0.03, message_bytes=100_000, interval=0.02)
+
+
+async def _cut_off() -> None:
+    door = Door(HASTY)
+    await door.open()
+    for _ in range(3):
+        _, writer = await door.client()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n" * AHEAD)
+    await until(lambda: bool(door.state.total_requests))
+    await until(lambda: not door.state.connections and not door.state.tasks)
+    await door.close()
+
+
+def test_who_reads_nothing_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that sends requests ahead, reads no answer and is cut off leaves the one line of the sweep, and no defect."""
+    uvloop.run(_cut_off())
+
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in told if not record.getMessage().startswith("connections.cut ")] == []
