@@ -83,11 +83,21 @@ class Allowance:
         with suppress(Unavailable):
             await self.settle()
 
-    async def take(self, wanted: Mapping[str, int]) -> Standing:
-        """Counts so many events of each workspace, all of them or none; what the one with the least has left then.
+    async def take(self, wanted: Mapping[str, int]) -> Standing | None:
+        """Counts so many events of each workspace, all of them or none; what the one with the least has left then, where that is
+        half or less: until then it is nobody's concern, and six headers are dear beside one event.
 
         Raises TooMany where one of them has too few left of its minute, Unavailable where the row is needed and away.
         """
+        if len(wanted) == 1:
+            # As nearly all are: enough is held, and nothing has to be asked.
+            [(workspace, events)] = wanted.items()
+            share = self._share(workspace)
+            if share.left >= events:
+                share.left -= events
+                share.used = True
+                ample = share.left + share.remaining > self._limit // 2
+                return None if ample else self._standing(workspace, within=True)
         while short := [workspace for workspace, events in wanted.items() if self._share(workspace).left < events]:
             for workspace in short:
                 if not self._may_ask(workspace):
@@ -102,7 +112,8 @@ class Allowance:
             share = self._shares[workspace]
             share.left -= events
             share.used = True
-        return min((self._standing(each, within=True) for each in wanted), key=lambda standing: standing.remaining)
+        least = min((self._standing(each, within=True) for each in wanted), key=lambda standing: standing.remaining)
+        return None if least.remaining > self._limit // 2 else least
 
     async def settle(self) -> None:
         """Gives back what lay unused since the last time, and forgets the minutes that are over; due each second."""

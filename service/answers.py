@@ -4,6 +4,7 @@ What is in them is left to `api/writing.py` and `problems.py`.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,6 +19,11 @@ _ALWAYS = (
 )
 
 
+@lru_cache(64)
+def _name(name: str) -> bytes:
+    return name.lower().encode()
+
+
 class Answer(Response):
     """An answer whose body is JSON already; its headers are what Starlette would make of them, at a fifth of the cost."""
 
@@ -30,12 +36,14 @@ class Answer(Response):
         self.background = None
         self.raw_headers = [(b"content-length", str(len(body)).encode()), *_ALWAYS]
         if headers:
-            self.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+            self.raw_headers += [(_name(name), value.encode("latin-1")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it: a long one in pieces, so that no more of it waits in the connection than its reader has room for."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if len(self.body) <= LONG:
+            await send({"type": "http.response.body", "body": self.body})
+            return
         for at in range(0, len(self.body) - LONG, LONG):
             await send({"type": "http.response.body", "body": self.body[at : at + LONG], "more_body": True})
-        rest = self.body[(len(self.body) - 1) // LONG * LONG :] if len(self.body) > LONG else self.body
-        await send({"type": "http.response.body", "body": rest})
+        await send({"type": "http.response.body", "body": self.body[(len(self.body) - 1) // LONG * LONG :]})

@@ -4,6 +4,7 @@ What is behind each is left to its room.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from starlette.requests import HTTPConnection
@@ -80,7 +81,7 @@ class Doors:
     #: Counts what workspaces are owed; None: they may be owed any number.
     debts: Debts | None
 
-    @property
+    @cached_property
     def naming(self) -> Naming:
         """What this deployment calls itself in the events it makes."""
         return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
@@ -88,4 +89,4 @@ class Doors:
 
 def doors_of(request: HTTPConnection) -> Doors:
     """The doors of the application that serves the request."""
-    return cast(Doors, request.app.state.doors)
+    return cast(Doors, request.scope["app"].state.doors)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from subscriptions import attributes
@@ -47,11 +48,15 @@ class Standing:
         return {
             "X-RateLimit-Limit": limit,
             "X-RateLimit-Remaining": remaining,
-            "X-RateLimit-Reset": attributes.timestamp(self.resets_at),
+            "X-RateLimit-Reset": _moment(self.resets_at),
             "ratelimit-limit": limit,
             "ratelimit-remaining": remaining,
             "ratelimit-reset": str(self.seconds),
         }
+
+
+#: The end of a minute is told many times.
+_moment = lru_cache(64)(attributes.timestamp)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -45,10 +45,14 @@ class Line(logging.Formatter):
         """One line; with a traceback as Python writes it."""
         if record.exc_info or record.stack_info:
             return super().format(record)
-        second = int(record.created)
+        return f"{self.moment(record.created)} {record.levelname} {record.name} {record.getMessage()}"
+
+    def moment(self, created: float) -> str:
+        """`2026-11-22 10:00:00,123`, by the epoch's seconds."""
+        second = int(created)
         if second != self._second:
             self._second, self._time = second, time.strftime(self.default_time_format, time.localtime(second))
-        return f"{self._time},{int(record.msecs):03d} {record.levelname} {record.name} {record.getMessage()}"
+        return f"{self._time},{int((created - second) * 1000):03d}"
 
 
 class Json(logging.Formatter):
@@ -72,6 +76,27 @@ class Json(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
+
+
+class Frequent:
+    """A logger whose lines are as many as requests: where they are plain text on this process's own log, they go past all that
+    `logging` does for a line, at a third of the cost; else through it."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, text: str, *values: object) -> None:
+        """As `logging.Logger.info`."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        handlers = logging.root.handlers
+        handler = handlers[0] if len(handlers) == 1 else None
+        if type(handler) is logging.StreamHandler and type(handler.formatter) is Line and handler.lock is not None:
+            line = f"{handler.formatter.moment(time.time())} INFO {self._logger.name} {text % values}\n"
+            with handler.lock:
+                handler.stream.write(line)
+        else:
+            self._logger.info(text, *values)
 
 
 FORMATS: Mapping[str, type[logging.Formatter]] = {"text": Line, "json": Json}

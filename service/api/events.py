@@ -146,10 +146,12 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     _refuse(typed, await _wrong_types(doors, {event.type for event in typed}), "type", field, many)
     told = None
+    wanted = {typed[0].workspace_id: 1} if len(typed) == 1 else Counter(event.workspace_id for event in typed)
     if doors.debts is not None:
-        doors.debts.admit({event.workspace_id for event in typed})
+        doors.debts.admit(wanted)
     if doors.allowance is not None and typed:
-        told = (await doors.allowance.take(Counter(event.workspace_id for event in typed))).headers()
+        standing = await doors.allowance.take(wanted)
+        told = standing.headers() if standing is not None else None
     try:
         receipts = await doors.intake.publish(typed) if typed else []
     except Refused as refused:
@@ -163,12 +165,14 @@ async def _published(doors: Doors, typed: Sequence[Event], field: str, many: boo
     return writing.json(shown if many else shown[0], 202, told)
 
 
-def _written(typed: Sequence[Event], receipts: Sequence[Receipt]) -> Counter[str]:
+def _written(typed: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, int]:
     """How many deliveries of each workspace were written with them."""
-    written: Counter[str] = Counter()
+    written: dict[str, int] = {}
     for event, receipt in zip(typed, receipts, strict=True):
-        unknown = 0 if receipt.duplicate else SPREAD
-        written[event.workspace_id] += unknown if receipt.matched is None else receipt.matched
+        matched = receipt.matched
+        if matched is None:
+            matched = 0 if receipt.duplicate else SPREAD
+        written[event.workspace_id] = written.get(event.workspace_id, 0) + matched
     return written
 
 
@@ -188,7 +192,7 @@ async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
     """Those that nothing can be published under, each with the reason."""
     prefix = doors.ground.type_prefix
     wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
-    unknown = sorted(await doors.types.unknown(types - wrong.keys()))
+    unknown = sorted(await doors.types.unknown(types - wrong.keys() if wrong else types))
     for each in unknown:
         # Of several the first: they mostly share their slip.
         meant = await doors.types.meant(each) if each == unknown[0] else None

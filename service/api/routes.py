@@ -3,7 +3,6 @@
 What the handlers do is left to their modules.
 """
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -33,10 +32,11 @@ from service.api import (
     webhooks,
 )
 from service.auth import CALLER, Handler, Permission, guarded
+from subscriptions import logs
 from subscriptions.database import repeating
 
 #: One line per request.
-access = logging.getLogger("hooklake.access")
+access = logs.Frequent("hooklake.access")
 
 EVENTS = "/events/v1beta1"
 WEBHOOK = EVENTS + "/webhooks/{id}"
@@ -178,8 +178,7 @@ async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) 
                 reading.hold(request).answer(len(response.body))
         except Exception as error:
             response = await problems.answered(request, error)
-        if access.isEnabledFor(logging.INFO):
-            _tell(scope, response, time.monotonic() - began)
+        _tell(scope, response, time.monotonic() - began)
         await response(scope, receive, send)
     finally:
         if reading.HOLD in scope:

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import re
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -61,3 +63,23 @@ def test_any_line_is_one_object(told: tuple[logging.Logger, io.StringIO]) -> Non
     assert lines[0]["name"] == "try.failed"
     assert "in two" in lines[0]["exception"]
     assert [line.get("name") for line in lines[1:]] == [None] * 3
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_frequent_lines_are_lines_like_others(
+    log_format: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What goes past `logging` where it may reads the same, and does not come below the least that is logged."""
+    kept, least = logging.root.handlers[:], logging.root.level
+    try:
+        for level in ("info", "warning"):
+            logs.write(logs.Settings(log_format=log_format, log_level=level))
+            logs.Frequent("hooklake.test").info("request.answered status=%d", 200)
+            logging.getLogger("hooklake.test").info("request.answered status=%d", 200)
+    finally:
+        logging.root.handlers[:] = kept
+        logging.root.setLevel(least)
+
+    one, other = capsys.readouterr().err.splitlines()
+    assert re.sub(r"\d\d:\d\d:\d\d[.,]\d+", "", one) == re.sub(r"\d\d:\d\d:\d\d[.,]\d+", "", other)
+    assert "request.answered status=200" in one
