@@ -5,6 +5,9 @@ What is done about a database that is away is left to whoever asks `/health/read
 
 import asyncio
 import logging
+import math
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from delivery.upkeep import Upkeep
@@ -19,6 +22,8 @@ log = logging.getLogger("hooklake.service")
 INTERVAL = 10.0
 #: Seconds between two looks while it has never told its time: nothing can be stamped before.
 UNTOLD = 1.0
+#: Seconds that a look serves all who ask.
+FRESH = 1.0
 #: Seconds that a look may take: whoever asks has a time-out of his own, and should be told the reason before it.
 WAIT = 3.0
 
@@ -26,10 +31,17 @@ WAIT = 3.0
 class Pulse:
     """One look at the database at the start and every few seconds; a failed one is made again with the next."""
 
-    def __init__(self, database: Database, clock: DatabaseClock, upkeep: Upkeep) -> None:
+    def __init__(
+        self, database: Database, clock: DatabaseClock, upkeep: Upkeep, *, steady: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._clock = clock
         self._upkeep = upkeep
+        self._steady = steady
+        #: What the newest look found, and when.
+        self._found: str | None = None
+        self._looked_at = -math.inf
+        self._one = asyncio.Lock()
         self._partitioned = False
         #: What kept it from serving at the last look.
         self._missing: str | None = None
@@ -50,7 +62,17 @@ class Pulse:
                 await self._upkeep.leave(process.NAME)
 
     async def missing(self) -> str | None:
-        """What keeps this process from serving, as one sentence; None where nothing does."""
+        """What keeps this process from serving, as one sentence; None where nothing does.
+
+        Anybody may ask, any number of times: all who do within a second share one look.
+        """
+        async with self._one:
+            if self._steady() >= self._looked_at + FRESH:
+                self._found = await self._look()
+                self._looked_at = self._steady()
+            return self._found
+
+    async def _look(self) -> str | None:
         try:
             async with asyncio.timeout(WAIT):
                 asked = self._clock.asking()

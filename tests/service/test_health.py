@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,7 @@ from service.doors import Doors
 from service.pulse import Pulse
 from subscriptions import schema
 from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
+from subscriptions.database import Database, Raw
 from subscriptions.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.service.conftest import waiting
@@ -73,6 +73,47 @@ async def test_database_away(database_url: str, place: str) -> None:
 
     assert missing is not None
     assert missing.startswith("PostgreSQL is not available")
+
+
+class Asked(Database):
+    """Counts how often a connection is asked for."""
+
+    times = 0
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[Raw]:
+        """As ever."""
+        self.times += 1
+        async with super().raw() as connection:
+            yield connection
+
+
+async def test_one_look_a_second(database_url: str, revisions: Doors) -> None:
+    """However many ask whether a process is ready, the database is asked once a second; what it says then, each is told."""
+    async with revisions.database.raw() as connection:
+        await connection.execute("CREATE TABLE alembic_version (version_num text)")
+        await connection.execute("INSERT INTO alembic_version VALUES ($1)", schema.REVISION)
+    database, clock, now = Asked(Settings(database_url=database_url, vault_keys=VAULT_KEYS)), DatabaseClock(), [0.0]
+    upkeep = Upkeep(database, clock, Delivery(), lambda _nudges: None)
+    pulse = Pulse(database, clock, upkeep, steady=lambda: now[0])
+
+    async def asked() -> tuple[set[str | None], int]:
+        answers = await asyncio.gather(*(pulse.missing() for _ in range(300)))
+        return set(answers), database.times
+
+    found = [await asked()]
+    async with revisions.database.raw() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    for now[0] in (0.9, 1.0):
+        found.append(await asked())
+    async with revisions.database.raw() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = $1", schema.REVISION)
+    now[0] = 2.0
+    found.append(await asked())
+    await database.close()
+
+    outdated = f"the database is at revision 0000 and has to be at {schema.REVISION}: run `migrate`"
+    assert found == [({None}, 1), ({None}, 1), ({outdated}, 2), ({None}, 3)]
 
 
 async def test_workers(api: httpx.AsyncClient, doors: Doors) -> None:
