@@ -145,7 +145,9 @@ def _in_query(request: Request) -> str:
 
 def bearer(request: Request) -> str:
     """The token of the request; raises Unauthorized where there is none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    # Not `request.headers`, which makes an object for the one that is looked for.
+    given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not (token := token.strip()):
         raise Unauthorized("Invalid JWT token in Request: send the header `Authorization: Bearer <token>`")
-    return token.strip()
+    return token

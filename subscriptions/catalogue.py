@@ -6,6 +6,7 @@ Which types a deployment has is a table's matter; what a category demands of an 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from subscriptions import attributes
 from subscriptions.errors import Issue, Refused
@@ -113,6 +114,8 @@ def parse(event_type: str, *, prefix: str = PREFIX) -> Parts | None:
     return Parts(api_group=match[1], version=match[2], resource_collection=match[3], event=match[4])
 
 
+# Asked of each publication's types, which are few.
+@lru_cache(1024)
 def reserved(event_type: str, *, prefix: str = PREFIX) -> bool:
     """Whether nobody but this service may send events of the type, or say anything about it.
 
