@@ -4,7 +4,7 @@ Every check answers a sentence or None; who is refused, and how the place is nam
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +22,8 @@ MAX_TYPE = 256
 MAX_TEXT = 1024
 #: Faults of one event that are named: an answer is no longer than what it is about.
 MOST_FAULTS = 20
+#: Extension attributes of one event: to vet one takes a microsecond.
+MAX_EXTENSIONS = 64
 _CEILINGS = {"id": MAX_ID, "type": MAX_TYPE}
 
 _NAME = re.compile(r"[a-z0-9]+\Z")
@@ -87,6 +89,16 @@ def name_fault(name: str) -> str | None:
     if name == "data" or not _NAME.match(name):
         return "attribute names consist of lower-case ASCII letters and digits, and `data` is not one"
     return None
+
+
+def number_fault(members: Collection[str], own: Collection[str]) -> str | None:
+    """Why an event cannot have so many members beside its `own`, or None; told before any of them is vetted."""
+    if len(members) <= MAX_EXTENSIONS:
+        return None
+    number = sum(name not in own for name in members)
+    return (
+        f"has {number:,} extension attributes; at most {MAX_EXTENSIONS} are taken" if number > MAX_EXTENSIONS else None
+    )
 
 
 def value_fault(name: str, value: object) -> str | None:

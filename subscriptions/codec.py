@@ -4,7 +4,7 @@ What makes a CloudEvent valid is left to `relays.py`; the JSON grammar to `json_
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from subscriptions import attributes, header_text, json_text, relays, sizes
 from subscriptions.errors import Issue, Malformed, Refused, Unprocessable
@@ -24,7 +24,16 @@ class FormatUnknown(Refused):
 
 
 def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None) -> list[Relayed]:
+    """The CloudEvents of a request, all at once; raises as `each` does."""
+    return [relayed for _, relayed in each(headers, body, limit=limit, longest=longest)]
+
+
+def each(
+    headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None
+) -> Iterator[tuple[int, Relayed]]:
     """The CloudEvents of a request, its mode told by the Content-Type alone (H2); a batch may be empty (B1).
+
+    Each comes with the bytes that it was sent as, and is read when it is asked for: to read many takes long.
 
     Raises Malformed where the body cannot be read, FormatUnknown for another event format, TooLarge for a batch of more
     than `limit` or an event of more than `longest` bytes as sent, Unprocessable and Refused for an invalid event, naming its
@@ -34,15 +43,18 @@ def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | N
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type.startswith("application/cloudevents-batch"):
         _understood(content_type or "", media_type, BATCH)
-        return _batch(body, limit, longest)
+        yield from _batch(body, limit, longest)
+        return
     sizes.bounded(len(body), longest)
     if media_type.startswith("application/cloudevents"):
         if media_type != STRUCTURED and any(name.lower() == "ce-specversion" for name, _ in headers):
             # H8: a format unknown here is opaque data of a binary event.
-            return [_binary(headers, content_type, body)]
+            yield len(body), _binary(headers, content_type, body)
+            return
         _understood(content_type or "", media_type, STRUCTURED)
-        return [relays.from_json(json_text.compact(body), place=Place())]
-    return [_binary(headers, content_type, body)]
+        yield len(body), relays.from_json(json_text.compact(body), place=Place())
+        return
+    yield len(body), _binary(headers, content_type, body)
 
 
 def encode_binary(event_body: bytes) -> tuple[list[tuple[str, str]], bytes]:
@@ -79,12 +91,13 @@ def _understood(content_type: str, media_type: str, expected: str) -> None:
         raise FormatUnknown(Issue(subject="Content-Type", description=description, source="header"))
 
 
-def _batch(body: bytes, limit: int, longest: int | None) -> list[Relayed]:
+def _batch(body: bytes, limit: int, longest: int | None) -> Iterator[tuple[int, Relayed]]:
     if body.lstrip(b" \t\r\n")[:1] != b"[":
+        sizes.bounded(len(body), longest)
         json_text.compact(body)
         raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents (B1)"))
-    items = json_text.items(body, limit=limit, longest=longest)
-    return [relays.from_json(item, place=Place(before=f"[{index}].")) for index, item in enumerate(items)]
+    for index, (size, item) in enumerate(json_text.items(body, limit=limit, longest=longest)):
+        yield size, relays.from_json(item, place=Place(before=f"[{index}]."))
 
 
 def _binary(headers: Headers, content_type: str | None, body: bytes) -> Relayed:

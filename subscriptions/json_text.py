@@ -5,6 +5,7 @@ What a member means is left to its reader; this file knows the grammar (RFC 8259
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -61,18 +62,25 @@ def compact(raw: bytes, *, root: str = "body") -> bytes:
     return text if json_bounds.shallow(text, MAX_DEPTH) else _slowly(raw, root, f"more than {MAX_DEPTH} levels deep")
 
 
-def items(raw: bytes, *, limit: int, longest: int | None = None) -> list[bytes]:
-    """The members of a JSON array, each compact; raises Malformed as `compact` does, with paths such as `[3].id`.
+def items(raw: bytes, *, limit: int, longest: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The members of a JSON array, each with its bytes as sent and then compact, read as they are asked for.
 
-    Raises TooLarge for more than `limit` (subject `body`) or one of more than `longest` bytes, before any is looked into.
+    Raises TooLarge for more than `limit` (subject `body`) or one of more than `longest` bytes, before any is looked into;
+    Malformed as `compact` does, with paths such as `[3].id`.
     """
     try:
         found = json_bounds.items(raw, limit)
-    except _UNREADABLE:
+    except _UNREADABLE as error:
+        if len(raw) > _EXPLAINED:
+            _slowly(raw, "body", _position(error))
         found = json_bounds.items(compact(raw), limit)
-    for index, item in enumerate(found):
-        bounded(len(memoryview(item)), longest, root=f"[{index}]")
-    return [compact(bytes(item), root=f"[{index}]") for index, item in enumerate(found)]
+    sizes = [len(memoryview(item)) for item in found]
+    for index, size in enumerate(sizes):
+        bounded(size, longest, root=f"[{index}]")
+    return (
+        (size, compact(bytes(item), root=f"[{index}]"))
+        for index, (size, item) in enumerate(zip(sizes, found, strict=True))
+    )
 
 
 def members(text: bytes) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ What the fields come to together, under the rules of a category, is left to `eve
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from subscriptions import attributes, catalogue, events, json_text, sizes
@@ -23,7 +23,14 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
 
 
 def read(body: bytes, *, limit: int = MAX_ITEMS, longest: int | None = None) -> list[Occurrence]:
+    """The occurrences of a request body, all at once; raises as `each` does."""
+    return [occurrence for _, occurrence in each(body, limit=limit, longest=longest)]
+
+
+def each(body: bytes, *, limit: int = MAX_ITEMS, longest: int | None = None) -> Iterator[tuple[int, Occurrence]]:
     """The occurrences of a request body: one object, or an array of 1 to `limit`, each of at most `longest` bytes as sent.
+
+    Each comes with the bytes that it was sent as, and is read when it is asked for: to read many takes long.
 
     Raises Malformed where the body is not JSON, TooLarge over a limit, Unprocessable for a missing, mistyped or
     unknown field and Refused for a wrong value; both name the first faulty item with all that is wrong in it, such as
@@ -31,11 +38,13 @@ def read(body: bytes, *, limit: int = MAX_ITEMS, longest: int | None = None) -> 
     """
     if body.lstrip(b" \t\r\n")[:1] != b"[":
         sizes.bounded(len(body), longest)
-        return [_occurrence(json_text.compact(body), at="")]
-    items = json_text.items(body, limit=limit, longest=longest)
-    if not items:
+        yield len(body), _occurrence(json_text.compact(body), at="")
+        return
+    index = -1
+    for index, (size, item) in enumerate(json_text.items(body, limit=limit, longest=longest)):
+        yield size, _occurrence(item, at=f"[{index}].")
+    if index < 0:
         raise Refused(Issue(subject="body", description="must hold at least one occurrence"))
-    return [_occurrence(item, at=f"[{index}].") for index, item in enumerate(items)]
 
 
 def _occurrence(text: bytes, *, at: str) -> Occurrence:
@@ -46,7 +55,10 @@ def _occurrence(text: bytes, *, at: str) -> Occurrence:
     extensions: dict[str, Value] = {}
     shape: list[Issue] = []
     values: list[Issue] = []
-    for name, raw in json_text.members(text).items():
+    members = json_text.members(text)
+    if wrong := attributes.number_fault(members, _FIELDS):
+        raise Refused(Issue(subject=at.rstrip(".") or "body", description=wrong))
+    for name, raw in members.items():
         if raw == b"null" and name != "data":
             continue  # null is absent, as in CloudEvents (J3)
         wrong_shape, wrong_value = _vet(name, raw, given, extensions)

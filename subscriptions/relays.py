@@ -14,6 +14,8 @@ from subscriptions.attributes import Value
 from subscriptions.errors import Issue, Refused, Unprocessable
 from subscriptions.events import Event
 
+_MEMBERS = (*attributes.CORE, "data", "data_base64")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Data:
@@ -110,6 +112,8 @@ def from_json(text: bytes, *, place: Place) -> Relayed:
     if not text.startswith(b"{"):
         raise Unprocessable(Issue(subject=place.before.rstrip(".") or "body", description="a CloudEvent is an object"))
     raw = json_text.members(text)
+    if wrong := attributes.number_fault(raw, _MEMBERS):
+        raise Refused(Issue(subject=place.before.rstrip(".") or "body", description=wrong))
     members = {name: json_text.load(value) for name, value in raw.items() if name not in ("data", "data_base64")}
     encoded = raw.get("data_base64", b"null")
     data = Data(member="data", text=raw["data"]) if "data" in raw else None

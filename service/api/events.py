@@ -5,8 +5,9 @@ What makes an event of them is left to `subscriptions`, keeping and sending it t
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from msgspec import structs
@@ -15,7 +16,7 @@ from starlette.responses import Response
 
 from delivery.receipts import Receipt
 from delivery.traces import Line, Trace
-from service import auth
+from service import auth, pieces
 from service.api import deliveries, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
@@ -40,15 +41,14 @@ async def publish_occurrences(request: Request) -> Response:
     """POST /events/v1beta1/occurrences: one occurrence, or an array of them that is taken whole or not at all."""
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
-    read = occurrences.read(body, limit=doors.settings.publish_items, longest=_longest(doors))
+    read = await pieces.taken(occurrences.each(body, limit=doors.settings.publish_items, longest=_longest(doors)))
     many = body.lstrip(b" \t\r\n")[:1] == b"["
     now = doors.clock()
-    typed = []
-    for index, (occurrence, key) in enumerate(zip(read, events.event_keys(now, len(read)), strict=True)):
-        try:
-            typed.append(_typed(occurrence, caller, doors, key, now))
-        except Refused as refused:
-            raise _at(index, refused, many) from None
+    makes = (
+        (len(one.data), partial(_typed, one, caller, doors, key, now))
+        for one, key in zip(read, events.event_keys(now, len(read)), strict=True)
+    )
+    typed = await pieces.taken(_made(makes, many))
     if strange := {event.workspace_id for event in typed} - {caller.workspace_id}:
         _refuse(typed, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
     return await _published(doors, typed, "event", many)
@@ -59,16 +59,14 @@ async def publish_cloudevents(request: Request) -> Response:
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
     limit, longest = doors.settings.publish_items, _longest(doors)
-    relayed = codec.decode(request.headers.items(), body, limit=limit, longest=longest)
+    relayed = await pieces.taken(codec.each(request.headers.items(), body, limit=limit, longest=longest))
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
-    now = doors.clock()
-    typed = []
-    for index, (one, key) in enumerate(zip(relayed, events.event_keys(now, len(relayed)), strict=True)):
-        try:
-            typed.append(_relayed(one, caller, doors, key))
-        except Refused as refused:
-            raise _at(index, refused, many) from None
+    makes = (
+        (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, doors, key))
+        for one, key in zip(relayed, events.event_keys(doors.clock(), len(relayed)), strict=True)
+    )
+    typed = await pieces.taken(_made(makes, many))
     return await _published(doors, typed, "type", many)
 
 
@@ -116,6 +114,15 @@ def _key(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Absent("Event", text, hint=SOURCE) from None
+
+
+def _made(makes: Iterable[tuple[int, Callable[[], Event]]], many: bool) -> Iterator[tuple[int, Event]]:
+    """Events as they are made, with the bytes of their data; raises what refuses one, naming its place in the array."""
+    for index, (size, make) in enumerate(makes):
+        try:
+            yield size, make()
+        except Refused as refused:
+            raise _at(index, refused, many) from None
 
 
 def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now: datetime) -> Event:

@@ -93,3 +93,17 @@ def test_json_is_read_by_c(piece: str) -> None:
 
     assert json_text.compact(raw) == read
     assert work(lambda: json_text.compact(raw)) < 100
+
+
+@pytest.mark.parametrize("read", [occurrences.read, lambda raw: codec.decode(STRUCTURED, raw)])
+def test_too_many_extensions_are_not_looked_at(read: Callable[[bytes], object]) -> None:
+    """One event has 64 extension attributes at most; of more no value is read."""
+    event: dict[str, object] = {**OCCURRENCE, "data": {}} if read is occurrences.read else {**EVENT}
+    extended = [json.dumps(event | {f"a{number}": number for number in range(most)}).encode() for most in (64, 65, 500)]
+
+    read(extended[0])
+    for raw, said in zip(extended[1:], ("65", "500"), strict=True):
+        with pytest.raises(Refused, match=f"^body: has {said} extension attributes; at most 64 are taken"):
+            read(raw)
+    costs = [work(lambda raw=raw: refused(lambda: read(raw))) for raw in extended[1:]]  # type: ignore[misc]
+    assert costs[1] < costs[0] + 2 * 500

@@ -58,7 +58,7 @@ SCHEMAS: dict[str, Json] = {
         "patternProperties": {"^[a-z0-9]{1,20}$": {}},
         "additionalProperties": False,
         "required": ["apiGroup", "apiVersion", "event", "data"],
-        "description": "Names of 1 to 20 lower-case letters and digits beside these are extension attributes of the event.",
+        "description": "Names of 1 to 20 lower-case letters and digits beside these are extension attributes, 64 at most.",
         "examples": [
             {
                 "apiGroup": "compute-ops",
