@@ -133,7 +133,7 @@ class Greeting:
             asked = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
             fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
-            await self._introduce(raw, asked.workspace_id, now)
+            await self._introduce(raw, asked.workspace_id, now, verifying=True)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
         shaken = await self._handshake.shake(hook)
         await tried.keep(self._tools.database, shaken.tried)
@@ -252,9 +252,9 @@ class Greeting:
         asked = moves.asks(standing.challenge_request_enabled, self._proof)
         return asked and standing.health.status is not Status.DISABLED
 
-    async def _introduce(self, connection: Raw, workspace_id: str, now: datetime) -> None:
+    async def _introduce(self, connection: Raw, workspace_id: str, now: datetime, *, verifying: bool = False) -> None:
         limit = self._tools.settings.registrations_per_minute
-        await brakes.introduce(connection, workspace_id, now=now, limit=limit)
+        await brakes.introduce(connection, workspace_id, now=now, limit=limit, verifying=verifying)
 
     async def _told(
         self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified

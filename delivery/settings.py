@@ -66,7 +66,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: What a destination has to do before it gets anything, where its owner left the challenge out: nothing, allow us by
     #: an OPTIONS answer, or (`challenge`) no owner may leave it out.
     require_proof: Literal["never", "origin", "challenge"] = "never"
-    #: Registrations, changes that ask for a challenge, and verifications of a minute that each workspace may make; 0: any number.
+    #: Registrations and changes that ask for a challenge that each workspace may make of a minute, and as many verifications
+    #: beside them; 0: any number.
     registrations_per_minute: int = 60
     #: Whom destinations are asked for leave by: the `WebHook-Request-Origin` of an OPTIONS request, and of what follows it.
     request_origin: str = "https://common.cloud.hpe.com"

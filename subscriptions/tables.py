@@ -60,7 +60,7 @@ clients = Table(
 )
 
 #: How much of a workspace's minute was drawn by the processes that take publications; `introductions:` with its id: of the
-#: minute's registrations.
+#: minute's registrations, `verifications:` of its verifications.
 publish_quotas = Table(
     "publish_quotas",
     metadata,

@@ -1,4 +1,4 @@
-"""Brakes on what a workspace makes us send to strangers: one verification at a time, and so many introductions a minute.
+"""Brakes on what a workspace makes us send to strangers: one verification at a time, and so many of a minute.
 
 What counts is left to `greeting.py`, the wording of a 429 to the API.
 """
@@ -12,6 +12,11 @@ from subscriptions.errors import TooSoon
 from subscriptions.portions import Portion
 
 MINUTE = 60
+
+#: What is counted of a minute, and apart from each other, for viewers may verify: what goes before the workspace's id in the
+#: row, and how it is called.
+REGISTRATIONS = ("introductions", "registrations and changes that ask for a challenge")
+VERIFICATIONS = ("verifications", "verifications")
 
 # A job that nobody has to carry out: the sweep clears it away when the process that made it has died.
 BEGIN = """
@@ -39,20 +44,21 @@ async def end_verification(connection: Raw, webhook: UUID, fence: int) -> None:
     await connection.execute(END, _turn(webhook), fence)
 
 
-async def introduce(connection: Raw, workspace_id: str, *, now: datetime, limit: int) -> None:
-    """Counts one of `limit` introductions that the workspace has a minute, in the caller's transaction; raises TooSoon.
+async def introduce(connection: Raw, workspace_id: str, *, now: datetime, limit: int, verifying: bool) -> None:
+    """Counts one of `limit` that the workspace has a minute, in the caller's transaction; raises TooSoon.
 
     0 is any number. They are counted beside its publications, under a name that no workspace has.
     """
     if not limit:
         return
+    row, name = VERIFICATIONS if verifying else REGISTRATIONS
     minute, passed = divmod(int(now.timestamp()), MINUTE)
-    wanted = Portion(workspace_id=f"introductions:{workspace_id}", minute=minute, events=1)
+    wanted = Portion(workspace_id=f"{row}:{workspace_id}", minute=minute, events=1)
     [drawn] = await portions.draw(connection, [wanted], limit=limit)
     if drawn.portion.events < 1:
         said = (
-            f"the workspace has made {limit} registrations, changes that ask for a challenge, and verifications within a"
-            f" minute, and may not make more: ask again in {MINUTE - passed} s"
+            f"the workspace has made {limit} {name} within a minute, and may not make more: "
+            f"ask again in {MINUTE - passed} s"
         )
         raise TooSoon(said, limit=limit, seconds=MINUTE - passed)
 

@@ -402,13 +402,32 @@ async def test_failing_verifications_halt_as_failing_deliveries_do(craft: Craft,
     assert await craft.value("SELECT purpose FROM challenges") == "probe"
 
 
+async def test_verifications_leave_registrations_theirs(craft: Craft, database: Database, clock: Clock) -> None:
+    """Viewers may verify, so what they use up of a minute is none of what the workspace may register and change."""
+    craft = Craft(database, clock, registrations_per_minute=2)
+    webhook = await registered(craft)
+    for _ in range(2):
+        await craft.greeting.verify(WORKSPACE, webhook)
+
+    with pytest.raises(TooSoon, match="has made 2 verifications within a minute") as raised:
+        await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.greeting.register(Registration(name="another", destination=OLD, secret=SECRET), OWNER)
+    with pytest.raises(TooSoon, match="has made 2 registrations and changes that ask for a challenge within"):
+        await craft.greeting.register(Registration(name="a third", destination=OLD, secret=SECRET), OWNER)
+    clock.advance(60)
+    await craft.greeting.verify(WORKSPACE, webhook)
+
+    assert (raised.value.limit, raised.value.seconds <= 60) == (2, True)
+
+
 async def test_what_a_workspace_may_ask_of_strangers(craft: Craft, database: Database, clock: Clock) -> None:
-    """Registrations, changes that ask for a challenge, and verifications share one limit a minute and workspace."""
-    craft = Craft(database, clock, registrations_per_minute=3)
+    """Registrations and changes that ask for a challenge share one limit a minute and workspace; verifications have theirs."""
+    craft = Craft(database, clock, registrations_per_minute=2)
     webhook = await registered(craft)
     await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
     await craft.greeting.change(WORKSPACE, webhook, Change(description="asks for nothing"))
-    await craft.greeting.verify(WORKSPACE, webhook)
+    for _ in range(2):
+        await craft.greeting.verify(WORKSPACE, webhook)
     another = Registration(name="another", destination=OLD, secret=SECRET)
     before = await craft.fetch("SELECT generation, destination FROM webhooks")
 
@@ -426,6 +445,6 @@ async def test_what_a_workspace_may_ask_of_strangers(craft: Craft, database: Dat
     clock.advance(60)
     later = await craft.greeting.register(another, OWNER)
 
-    assert refused == [(3, True)] * 3
+    assert refused == [(2, True)] * 3
     assert after == before
     assert elsewhere.id != later.id

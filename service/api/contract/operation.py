@@ -24,8 +24,8 @@ REFUSALS: Mapping[int, str] = {
     415: "The Content-Type is not one of those that are understood, or the Content-Encoding is not `gzip`.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
     429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute, where the deployment "
-    "sets how many those are; or its registrations, challenged changes and verifications of a minute. Or a verification of "
-    "the webhook is under way; or the client has too many requests under way at once.",
+    "sets how many those are; or its registrations and challenged changes, or its verifications, of a minute. Or a "
+    "verification of the webhook is under way; or the client has too many requests under way at once.",
     500: "A defect of ours; the log has it under the `debugId`.",
     503: "A store is away, and whether anything was changed is not known; or there is no room for so large a body, or others "
     "have all that the management API has of the database. "
