@@ -9,7 +9,7 @@ misframed is cut there, and its connection closed.
 """
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -20,6 +20,10 @@ HEAD_LINES = 128
 #: What is read of a body for each byte of its cap: a byte in a chunk of its own takes six, and extensions and trailers
 #: have no end.
 FRAMING = 8
+#: Interim answers before an answer.
+INTERIM = 32
+#: Pieces that an answer is read in: so many chunks of its body, and so many arrivals. Each costs a call, however small it is.
+PIECES = 4096
 
 _SWITCHING = 101
 # Empty lines and interim answers, which llhttp has read by then.
@@ -32,6 +36,10 @@ _CODING = re.compile(rb"(?im)^transfer-encoding:")
 
 class NotHttp(Exception):
     """What came is no answer in HTTP/1, not even a status; its text says why."""
+
+
+class _Enough(Exception):
+    """Leaves the parser, which would call for all that has come with the rest."""
 
 
 class Answer(NamedTuple):
@@ -66,6 +74,8 @@ class Reader:
         self._status = 0
         #: Bytes that may still come.
         self._room = HEAD_BYTES
+        #: Arrivals, interim answers and lines of trailers.
+        self._arrivals = self._interim = self._trailers = 0
         #: What came until the head was there.
         self._raw = bytearray()
         #: Where in it the head begins that is read anew (`_agree`).
@@ -77,6 +87,9 @@ class Reader:
     def feed(self, data: bytes) -> bool:
         """Reads on; whether the answer is there, or as much of it as is kept. Raises NotHttp."""
         self.begun = True
+        self._arrivals += 1
+        if self._arrivals > PIECES and not self._whole:
+            self._stop(f"it came in more than {PIECES} pieces")
         while len(data) > self._room and not self._whole:
             if self._room == 0:
                 self._stop(f"its head is over {HEAD_BYTES} bytes")
@@ -174,6 +187,11 @@ class Reader:
             raise NotHttp(why)
         self._whole = self._cut = self.spent = True
 
+    def _leave(self, why: str) -> NoReturn:
+        """Stops, and the parser with it."""
+        self._stop(why)
+        raise _Enough
+
     # What the parser calls.
 
     def on_message_begin(self) -> None:
@@ -184,10 +202,12 @@ class Reader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of the head, or of a trailer."""
         if self._status:
+            self._trailers += 1
+            if self._trailers > HEAD_LINES:
+                self._leave(f"its trailer has more than {HEAD_LINES} lines")
             return
         if len(self._headers) == HEAD_LINES:
-            self._stop(f"its head has more than {HEAD_LINES} lines")
-            return
+            self._leave(f"its head has more than {HEAD_LINES} lines")
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -199,6 +219,9 @@ class Reader:
             raise NotHttp(f"its status is {status}")
         if not _last(status):
             self._headers = []
+            self._interim += 1
+            if self._interim > INTERIM:
+                self._leave(f"more than {INTERIM} interim answers came before it")
             return
         self._status = status
         self._room += HEAD_BYTES + FRAMING * self._cap
@@ -206,10 +229,13 @@ class Reader:
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         if not self._whole:
+            if len(self._body) == PIECES:
+                self._leave(f"its body has more than {PIECES} chunks")
             self._body.append(body)
             self._size += len(body)
             if self._size > self._cap:
                 self._whole = self.spent = True
+                raise _Enough
 
     def on_message_complete(self) -> None:
         """The end of an answer, or of an interim one."""

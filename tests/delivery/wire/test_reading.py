@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from delivery.wire.answers import HEAD_BYTES, HEAD_LINES
+from delivery.wire.answers import HEAD_BYTES, HEAD_LINES, INTERIM
 from delivery.wire.sender import HEADER_BYTES, Attempt, FailureKind
 from tests.delivery.wire.attempts import attempt, failed, replied
 from tests.delivery.wire.scripted import SECOND, Client, Meet, Scripted, plainly, saying, then_closing
@@ -243,15 +243,15 @@ async def test_of_an_answer_without_end_the_beginning_counts(
 
 
 @pytest.mark.parametrize(
-    ("begins", "goes_on"),
+    ("begins", "goes_on", "cause"),
     [
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
-        (b"", b"\r\n" * 4096),
-        (EARLY + b"Link: x\r\nX-Endless: ", b"y" * 4096),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99, f"more than {INTERIM} interim answers came before it"),
+        (b"", b"\r\n" * 4096, f"its head is over {HEAD_BYTES} bytes"),
+        (EARLY + b"Link: x\r\nX-Endless: ", b"y" * 4096, f"its head is over {HEAD_BYTES} bytes"),
     ],
     ids=["interim answers", "empty lines", "hints"],
 )
-async def test_what_never_comes_to_a_status_is_hung_up_on(begins: bytes, goes_on: bytes) -> None:
+async def test_what_never_comes_to_a_status_is_hung_up_on(begins: bytes, goes_on: bytes, cause: str) -> None:
     """It is read up to a bound, long before the deadline; the status of the answer before it does not count."""
 
     async def meet(client: Client) -> None:
@@ -266,7 +266,7 @@ async def test_what_never_comes_to_a_status_is_hung_up_on(begins: bytes, goes_on
         result = failed(await attempt(sender, server.url))
 
     assert server.connections == 1
-    assert (result.kind, result.cause) == (FailureKind.protocol, HEAD + f"its head is over {HEAD_BYTES} bytes")
+    assert (result.kind, result.cause) == (FailureKind.protocol, HEAD + cause)
 
 
 async def test_after_an_answer_that_was_cut_the_connection_is_closed() -> None:
