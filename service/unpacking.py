@@ -5,31 +5,45 @@ Which bodies are packed is left to `api/reading.py`.
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 #: Bytes that are unpacked before others get a turn.
 TURN = 64 * 1024
+#: Members of one body. Packing programs make one, log collectors one for each piece that they append.
+MAX_MEMBERS = 1000
 #: zlib's word for a gzip header and the largest window.
 GZIP = 31
 
 
-async def gunzip(packed: bytes, limit: int, room: Callable[[int], None]) -> bytes:
+class Gone(Exception):
+    """Nobody waits for what is unpacked any more."""
+
+
+async def gunzip(
+    packed: bytes, limit: int, room: Callable[[int], None], gone: Callable[[], Awaitable[bool]] | None = None
+) -> bytes:
     """What was packed, of one member or of several.
 
-    `room` is asked for the bytes there are so far, and may raise. Raises ValueError for what is no gzip or breaks off, and
-    OverflowError beyond the limit, at which nothing more of it has been unpacked.
+    `room` is asked for the bytes there are so far, and may raise; `gone` is asked after each turn whether to stop. Raises
+    ValueError for what is no gzip, breaks off or has more than MAX_MEMBERS, OverflowError beyond the limit, at which nothing
+    more of it has been unpacked, and Gone.
     """
     pieces: list[bytes] = []
-    size, left = 0, packed
-    while left or not pieces:
+    size = at = members = 0
+    while at < len(packed) or not pieces:
+        members += 1
+        if members > MAX_MEMBERS:
+            raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
         member = zlib.decompressobj(GZIP)
         while not member.eof:
+            # zlib copies what it leaves, so that it is given no more than a turn's worth.
+            given = packed[at : at + TURN]
             try:
-                piece = member.decompress(left, min(TURN, limit - size + 1))
+                piece = member.decompress(given, min(TURN, limit - size + 1))
             except zlib.error:
                 raise ValueError("it is no gzip") from None
-            left = member.unconsumed_tail
-            if not piece and not left and not member.eof:
+            at += len(given) - len(member.unused_data if member.eof else member.unconsumed_tail)
+            if not piece and at == len(packed) and not member.eof:
                 raise ValueError("it breaks off")
             size += len(piece)
             if size > limit:
@@ -37,5 +51,6 @@ async def gunzip(packed: bytes, limit: int, room: Callable[[int], None]) -> byte
             pieces.append(piece)
             room(size)
             await asyncio.sleep(0)
-        left = member.unused_data
+            if gone is not None and at < len(packed) and await gone():
+                raise Gone
     return b"".join(pieces)

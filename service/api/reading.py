@@ -94,7 +94,9 @@ def _announced(request: Request) -> tuple[bytes, bool]:
 
 async def _unpacked(request: Request, packed: bytes, limit: int) -> bytes:
     try:
-        return await unpacking.gunzip(packed, limit, hold(request).up_to)
+        return await unpacking.gunzip(packed, limit, hold(request).up_to, request.is_disconnected)
+    except unpacking.Gone:
+        raise ClientDisconnect from None
     except ValueError as error:
         raise Malformed(Issue(subject="body", description=f"is not what Content-Encoding says: {error}")) from None
     except OverflowError:

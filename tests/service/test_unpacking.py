@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from service.bodies import SMALL
 from service.doors import Doors
 from service.settings import Settings
-from service.unpacking import TURN, gunzip
+from service.unpacking import MAX_MEMBERS, TURN, Gone, gunzip
 from subscriptions.clients import Role
 from tests.service.callers import Callers
 
@@ -73,6 +74,7 @@ BROKEN = {
     "something after it": (gzip.compress(BODY) + b"x", 400),
     "a broken sum": (gzip.compress(BODY)[:-8] + bytes(8), 400),
     "a bomb": (gzip.compress(bytes(50 * MEGABYTE)), 413),
+    "too many members": (gzip.compress(b"") * MAX_MEMBERS + gzip.compress(BODY), 400),
     "many members": (gzip.compress(bytes(MEGABYTE // 10)) * 11, 413),
 }
 
@@ -109,3 +111,40 @@ async def test_a_bomb_goes_off_by_turns() -> None:
         await gunzip(gzip.compress(bytes(50 * MEGABYTE)), MEGABYTE, sizes.append)
 
     assert sizes == [TURN * n for n in range(1, MEGABYTE // TURN + 1)]
+
+
+class Counted(bytes):
+    """Bytes that count how many of them are handed out."""
+
+    handed = 0
+
+    def __getitem__(self, part: Any) -> Any:
+        found = super().__getitem__(part)
+        self.handed += len(found)
+        return found
+
+
+async def test_members_are_bounded() -> None:
+    """As many members as are taken cost a turn's worth each at most, and of more nothing is unpacked."""
+    empty = gzip.compress(b"")
+    packed = Counted(empty * MAX_MEMBERS)
+    asked: list[int] = []
+
+    assert await gunzip(packed, MEGABYTE, asked.append) == b""
+    assert 0 < packed.handed <= MAX_MEMBERS * TURN
+    with pytest.raises(ValueError, match="more than 1,000 members"):
+        await gunzip(empty * 250_000, MEGABYTE, asked.append)
+    assert len(asked) == 2 * MAX_MEMBERS
+
+
+async def test_nothing_is_unpacked_for_nobody() -> None:
+    """Unpacking ends at the first turn after which its client is gone."""
+    sizes: list[int] = []
+
+    async def gone() -> bool:
+        return len(sizes) == 3
+
+    with pytest.raises(Gone):
+        await gunzip(gzip.compress(bytes(TURN)) * 9, MEGABYTE, sizes.append, gone)
+
+    assert len(sizes) == 3
