@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from deploy.stores import free_port
-from subscriptions.database import Database
+from subscriptions.database import Database, asked_by
 from subscriptions.errors import Unavailable
 from subscriptions.outage import Outage
 from subscriptions.settings import Settings
@@ -193,3 +193,21 @@ async def test_standstill_in_a_transaction(database: Database, database_url: str
     await door.close()
 
     assert free == 3
+
+
+async def test_who_waits_for_one_that_is_away() -> None:
+    """While the server says nothing, who waited for a turn in vain is told that, and not that its requests are many."""
+    silent = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    settings = Settings(
+        database_url=f"postgresql://a:b@127.0.0.1:{port}/c", vault_keys=VAULT_KEYS, database_connections=2
+    )
+    database = Database(settings, patience=0.1)
+    with asked_by("a client"):
+        with pytest.raises(Unavailable):
+            await database.ready()
+        said = await asyncio.gather(*(database.ready() for _ in range(3)), return_exceptions=True)
+    await database.close()
+    silent.close()
+
+    assert [type(each) for each in said] == [Unavailable] * 3
