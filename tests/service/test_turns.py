@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import httpx
 
@@ -12,7 +13,7 @@ from service.doors import Doors
 from subscriptions.clients import Role
 from subscriptions.database import Database, Raw
 from subscriptions.turns import WAITING
-from tests.service.callers import Callers
+from tests.service.callers import WORKSPACE, Callers
 
 EVENTS = "/events/v1beta1"
 CLIENTS = "/authorization/v2/clients"
@@ -83,6 +84,29 @@ async def test_one_client_has_a_share(
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.headers["retry-after"] == "1"
     assert "requests of this client wait for the database already" in refused.json()["message"]
+
+
+async def test_who_asks_for_tokens_has_a_share(
+    api: httpx.AsyncClient, callers: Callers, doors: Doors, configuration: Configuration
+) -> None:
+    """However many ask from one address for a token, they have two connections; publications go on."""
+    structured = {**await callers.headers(Role.PUBLISHER), "Content-Type": "application/cloudevents+json"}
+    form = {"grant_type": "client_credentials", "client_id": str(UUID(int=7)), "client_secret": "guessed"}
+    other = Database(configuration.ground)
+    try:
+        async with stuck(other) as witness:
+            path = f"/authorization/v2/oauth2/{WORKSPACE}/token"
+            asking = [asyncio.create_task(api.post(path, data=form)) for _ in range(WAITING + 3)]
+            first = await held(witness, 2)
+            published = await api.post(EVENTS + "/cloudevents", json=CLOUDEVENT, headers=structured)
+            then = await held(witness, 2)
+        answers = await asyncio.gather(*asking)
+    finally:
+        await other.close()
+
+    assert (first, then, published.status_code) == (2, 2, 202)
+    said = Counter((answer.status_code, answer.json()["error"]) for answer in answers)
+    assert said == {(401, "invalid_client"): WAITING + 2, (429, "temporarily_unavailable"): 1}
 
 
 async def test_a_slow_body_has_no_turn(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
