@@ -73,7 +73,8 @@ class Carriers:
             *(["no worker has said anything for 5 s"] if "worker" not in kinds else []),
             *(["beat has said nothing for 10 s"] if "beat" not in kinds else []),
             *away,
-            *(["nobody has looked for what is due for 30 s"] if swept is None or swept > UNSWEPT else []),
+            *(["nobody has looked for what is due yet"] if swept is None else []),
+            *(["nobody has looked for what is due for 30 s"] if swept is not None and swept > UNSWEPT else []),
         ]
         return Look(processes=living, swept=swept, waiting=waiting, missing=tuple(missing))
 

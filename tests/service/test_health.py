@@ -133,6 +133,7 @@ async def test_workers(api: httpx.AsyncClient, doors: Doors) -> None:
     body = response.json()
     assert (nobody.status_code, response.status_code) == (503, 200)
     assert len(nobody.json()["missing"]) == 3
+    assert nobody.json()["missing"][2] == "nobody has looked for what is due yet"
     assert (body["status"], body["missing"]) == ("working", [])
     assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 500}, {"live": 1})
     assert body["broker"] == {"answers": True, "waiting": {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}}
