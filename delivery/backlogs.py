@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.lifecycle import State
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Database
 
 #: How far the backlog of one webhook is counted, and that of each in a list.
@@ -67,7 +67,7 @@ class Backlogs:
             row["w"]: Backlog(
                 **{str(state): min(row[state], most) for state in WAITING},
                 more=any(row[state] > most for state in WAITING),
-                kept_since=None if row["oldest"] is None else events.key_time(row["oldest"]),
+                kept_since=None if row["oldest"] is None else event_keys.time_of(row["oldest"]),
             )
             for row in rows
         }

@@ -24,7 +24,7 @@ from delivery.wire.challenge import Origin, Unverified, Verified
 from delivery.wire.credentials import LEAST, Exchange
 from delivery.wire.parcels import Failure, Reply
 from delivery.wire.sender import Attempt, Sender
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.registry import Hook
 
 _json = msgspec.json.Encoder().encode
@@ -112,7 +112,7 @@ class Handshake:
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, Tried]:
         """Signed as a delivery is, and in its content mode (greenlake.md D.5, D.6); of batches as a single event."""
         now = self._clock()
-        question, key = str(uuid4()), events.event_key(now)
+        question, key = str(uuid4()), event_keys.new(now)
         body = challenge.event(
             challenge=question, event_id=str(key), workspace_id=hook.workspace_id, now=now, origin=self._origin
         )

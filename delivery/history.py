@@ -17,7 +17,7 @@ from delivery.ledger.replays import Newest
 from delivery.lifecycle import State, final
 from delivery.tickets import Nudge
 from delivery.tries import Try
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Clock, Database, Raw
 from subscriptions.errors import Absent, Issue, Refused
 
@@ -203,7 +203,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
         id=row["id"],
         type=row["type"],
         members=row["members"],
-        created_at=events.key_time(row["event"]),
+        created_at=event_keys.time_of(row["event"]),
         updated_at=row["started_at"] + timedelta(milliseconds=row["milliseconds"]),
         tries=row["tries"],
         success=row["success"],

@@ -21,7 +21,7 @@ from delivery.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Nudge
 from delivery.turns import turn
-from subscriptions import events, journal, partitions
+from subscriptions import event_keys, journal, partitions
 from subscriptions.database import NAME, Clock, Database, Raw, repeating
 from subscriptions.errors import Conflicting, Unavailable
 from subscriptions.events import Event
@@ -179,7 +179,7 @@ class Intake:
         try:
             nudges = await self._anew(group)
         except asyncpg.CheckViolationError:
-            days = {events.key_time(event.key).date() for request in group for event in request.events}
+            days = {event_keys.time_of(event.key).date() for request in group for event in request.events}
             async with self._database.raw() as connection:
                 await partitions.make(connection, owing.PARTITIONED, sorted(days))
             nudges = await self._anew(group)

@@ -21,7 +21,7 @@ from delivery.ledger.notices import GivenUp
 from delivery.ledger.owing import Way
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions import attributes, events, partitions
+from subscriptions import attributes, event_keys, events, partitions
 from subscriptions.database import Clock, Database, repeating
 from subscriptions.events import Event, Naming, Occurrence
 
@@ -203,4 +203,4 @@ def _event(given_up: GivenUp, naming: Naming, now: datetime) -> Event:
         workspace_id=given_up.workspace_id,
         digest=events.digest(identity.encode()),
     )
-    return events.typed(occurrence, key=events.event_key(now), accepted_at=now, naming=naming)
+    return events.typed(occurrence, key=event_keys.new(now), accepted_at=now, naming=naming)

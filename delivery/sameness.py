@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from subscriptions import attributes, events, journal, json_text
+from subscriptions import attributes, event_keys, journal, json_text
 from subscriptions.database import Raw
 from subscriptions.errors import Issue
 from subscriptions.events import Event
@@ -94,4 +94,4 @@ def _canonical(text: bytes) -> bytes:
 
 
 def _defaulted(time: bytes, key: UUID) -> bool:
-    return time == json_text.quote(attributes.timestamp(events.key_time(key)))
+    return time == json_text.quote(attributes.timestamp(event_keys.time_of(key)))

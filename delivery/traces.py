@@ -12,7 +12,7 @@ from delivery import tries
 from delivery.ledger.bundles import BATCH
 from delivery.lifecycle import State
 from delivery.tries import Try
-from subscriptions import events, journal
+from subscriptions import event_keys, journal
 from subscriptions.database import Database, Raw
 
 EVENT = f"SELECT key, id, source, type, workspace_id, body IS NULL AS erased FROM events WHERE key = $1 AND type <> '{BATCH}'"
@@ -117,7 +117,7 @@ async def _trace(connection: Raw, key: UUID, workspace_id: str | None) -> Trace 
         source=row["source"],
         type=row["type"],
         workspace_id=row["workspace_id"],
-        accepted_at=events.key_time(row["key"]),
+        accepted_at=event_keys.time_of(row["key"]),
         deliveries={state: counts.get(state, 0) for state in State},
         spreading=await connection.fetchval(SPREADING, key),
         erased=row["erased"],

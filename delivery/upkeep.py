@@ -15,7 +15,7 @@ from delivery.judgement.breaker import Status
 from delivery.ledger import errands, gathered, health, members, owing, retention, sweeps, tallies
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions import events, journal, partitions
+from subscriptions import event_keys, journal, partitions
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database, Raw
 
@@ -150,7 +150,7 @@ class Upkeep:
         now = self._clock()
         await self._in_chunks(lambda c: journal.prune_receipts(c, now - timedelta(seconds=remembered), CHUNK))
         kept_from = now - timedelta(seconds=self._settings.keep_undelivered)
-        floor = events.key_floor(kept_from)
+        floor = event_keys.floor(kept_from)
         await self._in_chunks(lambda c: sweeps.expire_parked(c, before=floor, now=now, chunk=CHUNK))
         await self._in_chunks(lambda c: gathered.expire(c, before=kept_from, now=now, chunk=CHUNK))
         await self._strip(now)

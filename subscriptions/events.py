@@ -4,10 +4,9 @@ Reading requests is left to `occurrences.py`, CloudEvents made elsewhere to `rel
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -16,10 +15,6 @@ from subscriptions import attributes, catalogue, json_text
 from subscriptions.attributes import Value
 from subscriptions.errors import Issue, Refused, TooLarge
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-#: The version and variant bits of a uuid7 (RFC 9562 5.7).
-_UUID7 = 0x7 << 76 | 0x2 << 62
 #: What is left of the data of a deleted resource.
 _REFERENCE = ("type", "id")
 
@@ -92,34 +87,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     default_time: bool = False
 
 
-def event_key(now: datetime) -> UUID:
-    """A new uuid7 whose time is the told moment, to the millisecond."""
-    random = int.from_bytes(os.urandom(10)) & ~(0xF << 76 | 0x3 << 62)
-    return UUID(int=_milliseconds(now) << 80 | _UUID7 | random)
-
-
-def event_keys(now: datetime, count: int) -> list[UUID]:
-    """Keys for the events of one publication, rising in the order given: that order is their order of arrival.
-
-    The twelve bits behind the time count instead of being drawn (RFC 9562 6.2), as far as there are more than one.
-    """
-    keys = [event_key(now) for _ in range(count)]
-    if count == 1:
-        return keys
-    counter = 0xFFF << 64
-    return [UUID(int=key.int & ~counter | (index * 0x1000 // count) << 64) for index, key in enumerate(keys)]
-
-
-def key_time(key: UUID) -> datetime:
-    """The moment a uuid7 was made, to the millisecond, in UTC."""
-    return _EPOCH + (key.int >> 80) * _MILLISECOND
-
-
-def key_floor(when: datetime) -> UUID:
-    """The smallest uuid7 of that millisecond: a bound between partitions."""
-    return UUID(int=_milliseconds(when) << 80 | _UUID7)
-
-
 def typed(
     occurrence: Occurrence, *, key: UUID, accepted_at: datetime, naming: Naming, max_event_bytes: int = 65536
 ) -> Event:
@@ -188,10 +155,6 @@ def written(members: Mapping[str, Value], *, member: str, text: bytes | None, li
 def digest(text: bytes) -> bytes:
     """SHA-256 of a compact JSON text."""
     return hashlib.sha256(text).digest()
-
-
-def _milliseconds(when: datetime) -> int:
-    return (when - _EPOCH) // _MILLISECOND
 
 
 def _by_category(occurrence: Occurrence) -> tuple[str | None, bytes]:

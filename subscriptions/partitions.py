@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Raw
 
 #: Any two makers take turns, whichever process they are in.
@@ -30,13 +30,13 @@ def name_of(table: str, day: date) -> str:
 
 def day_of(key: UUID) -> date:
     """The day whose partition holds the key."""
-    return events.key_time(key).date()
+    return event_keys.time_of(key).date()
 
 
 def bounds(day: date) -> tuple[UUID, UUID]:
     """The first uuid7 of the day and the first of the next."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return events.key_floor(start), events.key_floor(start + timedelta(days=1))
+    return event_keys.floor(start), event_keys.floor(start + timedelta(days=1))
 
 
 async def make(connection: Raw, tables: Sequence[str], days: Sequence[date]) -> None:

@@ -16,7 +16,7 @@ from delivery.ledger.owing import Candidate, Times, Way
 from delivery.ledger.records import Record
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Database
 from subscriptions.events import Event
 from subscriptions.registry import Registry
@@ -51,7 +51,7 @@ def but(settings: Kind, **changes: Any) -> Kind:
 
 def event(clock: Clock, *, workspace_id: str = WORKSPACE, **attributes: str) -> Event:
     """An event accepted now; `attributes` stand in its envelope beside the required ones."""
-    key = events.event_key(clock())
+    key = event_keys.new(clock())
     named = {"id": str(key), "source": "//global.test/things", "type": "com.test.v1.things.changed"} | attributes
     body = msgspec.json.encode({"specversion": "1.0", **named, "data": {"n": 1.5}})
     return Event(

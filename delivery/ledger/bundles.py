@@ -12,7 +12,7 @@ from delivery.ledger import owing
 from delivery.ledger.owing import Times, Way
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Raw
 
 #: The type of the event row that carries a batch; no event has it (cloudevents.md C9), while any word may be registered.
@@ -86,7 +86,7 @@ async def close(connection: Raw, webhook: UUID, times: Times) -> Closed | None:
         rows = [] if standing is None else await _collected(connection, webhook, times.now)
         if not rows or not _ready(standing, len(rows), rows[0]["due_at"], times.now):
             return None
-        key, way = events.event_key(times.now), Way(standing["way"])
+        key, way = event_keys.new(times.now), Way(standing["way"])
         body = b"[" + b",".join(row["body"] for row in rows) + b"]"
         members = [row["event"] for row in rows]
         place = (owing.STATES[way], times.due(way))

@@ -14,7 +14,7 @@ from delivery.ledger.bundles import BATCH
 from delivery.ledger.days import by_day, on_day
 from delivery.ledger.errands import Carried
 from delivery.ledger.owing import START
-from subscriptions import events, partitions
+from subscriptions import event_keys, partitions
 from subscriptions.database import Raw
 
 #: Seconds after the end of a lease at which its try has been recorded, or never will be.
@@ -140,7 +140,7 @@ async def proceed(connection: Raw, carried: Carried, *, now: datetime, lease: fl
     if row is None:
         return Erased(events=0, over=True)
     asked = row["due_at"]
-    wanted, last = await _page(connection, carried.row["workspace_id"], row["event"], events.key_floor(asked))
+    wanted, last = await _page(connection, carried.row["workspace_id"], row["event"], event_keys.floor(asked))
     if last is None:
         return Erased(events=0, over=True)
     async with connection.transaction():
@@ -148,7 +148,7 @@ async def proceed(connection: Raw, carried: Carried, *, now: datetime, lease: fl
         if moved.endswith(" 0"):
             return Erased(events=0, over=True)
         # The batches of before are among the events that are walked through.
-        since = events.key_floor(asked - timedelta(seconds=CLOSING))
+        since = event_keys.floor(asked - timedelta(seconds=CLOSING))
         for few in range(0, len(wanted), FEW):
             await erase(connection, wanted[few : few + FEW], now=now, since=since)
     return Erased(events=len(wanted), over=False)
@@ -185,8 +185,8 @@ async def _erase(connection: Raw, keys: Sequence[UUID], now: datetime, since: UU
         await _forget(connection, keys, now)
         if webhooks:
             # A batch may be closed in the millisecond in which its event came in, or by a clock that lags behind.
-            early = events.key_time(min(keys)) - timedelta(seconds=CLOSING)
-            await _cut(connection, keys, webhooks, since or events.key_floor(early), now)
+            early = event_keys.time_of(min(keys)) - timedelta(seconds=CLOSING)
+            await _cut(connection, keys, webhooks, since or event_keys.floor(early), now)
 
 
 async def _forget(connection: Raw, keys: Sequence[UUID], now: datetime) -> None:

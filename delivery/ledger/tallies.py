@@ -11,7 +11,7 @@ from uuid import UUID
 from delivery.judgement.breaker import Health, Rules, Status, sendable
 from delivery.ledger import health
 from delivery.ledger.health import Move
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Raw
 
 TALLY = """
@@ -66,7 +66,7 @@ async def tally(
             return None
         before, after = standing.health, judge(standing.health)
         if after.status is Status.ERROR and await connection.fetchval(
-            SUCCEEDED, webhook, since, events.key_floor(since)
+            SUCCEEDED, webhook, since, event_keys.floor(since)
         ):
             after = replace(after, status=Status.WARNING)
         if not sendable(after.status):

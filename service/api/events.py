@@ -21,7 +21,7 @@ from service.api import deliveries, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
 from service.doors import Doors, doors_of
-from subscriptions import catalogue, codec, events, occurrences, relays
+from subscriptions import catalogue, codec, event_keys, events, occurrences, relays
 from subscriptions.access import Caller
 from subscriptions.errors import Absent, Forbidden, Issue, Refused
 from subscriptions.events import Event, Occurrence
@@ -46,7 +46,7 @@ async def publish_occurrences(request: Request) -> Response:
     now = doors.clock()
     makes = (
         (len(one.data), partial(_typed, one, caller, doors, key, now))
-        for one, key in zip(read, events.event_keys(now, len(read)), strict=True)
+        for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
     )
     typed = await pieces.taken(_made(makes, many))
     if strange := {event.workspace_id for event in typed} - {caller.workspace_id}:
@@ -64,7 +64,7 @@ async def publish_cloudevents(request: Request) -> Response:
     many = content_type.startswith("application/cloudevents-batch")
     makes = (
         (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, doors, key))
-        for one, key in zip(relayed, events.event_keys(doors.clock(), len(relayed)), strict=True)
+        for one, key in zip(relayed, event_keys.rising(doors.clock(), len(relayed)), strict=True)
     )
     typed = await pieces.taken(_made(makes, many))
     return await _published(doors, typed, "type", many)

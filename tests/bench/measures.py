@@ -22,7 +22,7 @@ from delivery.lifecycle import State
 from delivery.settings import Settings
 from delivery.tickets import Ticket
 from delivery.traces import Traces
-from subscriptions import events
+from subscriptions import event_keys, events
 from subscriptions.database import Database
 from subscriptions.events import Event
 from tests.clock import Clock
@@ -48,7 +48,7 @@ class Side:
     numbers: "itertools.count[int]"
 
     def event(self, workspace: str = BENCH) -> Event:
-        key, number = events.event_key(self.clock()), next(self.numbers)
+        key, number = event_keys.new(self.clock()), next(self.numbers)
         body = b'{"specversion":"1.0","data":{"pad":"%b"}}' % (b"x" * 950)
         digest = events.digest(b"%d" % number)
         named: dict[str, Any] = {"source": "//global.bench/bench", "type": TYPE, "workspace_id": workspace}

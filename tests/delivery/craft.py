@@ -26,7 +26,7 @@ from delivery.upkeep import Upkeep
 from delivery.wire.challenge import Origin
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
-from subscriptions import events, tables
+from subscriptions import event_keys, events, tables
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
 from subscriptions.events import Event, Naming
@@ -168,7 +168,7 @@ class Craft:
 
     def event(self, number: int = 0, *, id: str | None = None, kind: str = TYPE) -> Event:
         """An event made now; `number` is its content, `id` one that the producer chose."""
-        key = events.event_key(self.clock())
+        key = event_keys.new(self.clock())
         body = msgspec.json.encode({"specversion": "1.0", "id": id or str(key), "data": {"number": number}})
         return Event(
             key=key,
@@ -190,7 +190,7 @@ class Craft:
         self, webhook: UUID, count: int = 1, *, state: str = "owed", due_in: float = 0.0, **row: Any
     ) -> list[UUID]:
         """Rows as if they had been there for long: answers the keys of their events, in order."""
-        made = sorted(events.event_key(self.clock()) for _ in range(count))
+        made = sorted(event_keys.new(self.clock()) for _ in range(count))
         due_at = self.clock() + timedelta(seconds=due_in) if state == "owed" else None
         columns = {"state": state, "due_at": due_at, "fence": 0, "attempts": 0, "lost": 0} | row
         names, places = ", ".join(columns), ", ".join(f"${n}" for n in range(3, len(columns) + 3))

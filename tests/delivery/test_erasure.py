@@ -12,9 +12,9 @@ from delivery.history import History
 from delivery.jobs import LEASE
 from delivery.ledger import erasures, errands
 from delivery.tickets import Errand, Kind, Ticket
+from subscriptions import event_keys
 from subscriptions.database import Database
 from subscriptions.errors import Absent, Refused
-from subscriptions.events import event_key
 from tests.clock import Clock
 from tests.delivery.batching import closed, members, numbers, sent
 from tests.delivery.craft import TYPE, WORKSPACE, Craft
@@ -102,7 +102,7 @@ async def test_again(craft: Craft, erasure: Erasure, clock: Clock) -> None:
 
     assert await craft.row(event, webhook) == before
     with pytest.raises(Absent):
-        await erasure.event(event_key(clock()))
+        await erasure.event(event_keys.new(clock()))
 
 
 async def test_claimed_before(craft: Craft, erasure: Erasure, clock: Clock) -> None:

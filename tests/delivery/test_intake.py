@@ -9,7 +9,7 @@ from msgspec import structs
 from delivery.receipts import Receipt
 from delivery.tickets import Errand, Kind, Ticket
 from delivery.turns import turn
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.database import Database
 from subscriptions.errors import Conflicting, HooklakeError
 from tests.clock import Clock
@@ -215,7 +215,7 @@ async def test_many_groups(craft: Craft) -> None:
 
     assert [[receipt.key for receipt in answer] for answer in answers] == [[e.key for e in batch] for batch in batches]
     assert await craft.states() == {"owed": 120}
-    assert all(events.key_time(receipt.key) == craft.clock() for answer in answers for receipt in answer)
+    assert all(event_keys.time_of(receipt.key) == craft.clock() for answer in answers for receipt in answer)
 
 
 async def test_a_flood_and_another_workspace(craft: Craft) -> None:

@@ -28,7 +28,7 @@ from delivery.ledger import (
     tallies,
 )
 from delivery.ledger.days import on_day
-from subscriptions import events, partitions, tables
+from subscriptions import event_keys, partitions, tables
 from subscriptions.database import Database, Raw
 from subscriptions.settings import Settings
 from tests.clock import Clock
@@ -169,13 +169,13 @@ OF_ALL_DAYS = {
     "hasten": (grants.HASTEN, (HOOK, NOW, None, 1000)),
     "count due": (sweeps.DUE, (NOW, 2000)),
     "left parked": (sweeps.LEFT_PARKED, ()),
-    "expire": (sweeps.EXPIRE, (events.key_floor(NOW), NOW, 1000)),
+    "expire": (sweeps.EXPIRE, (event_keys.floor(NOW), NOW, 1000)),
     "erase": (on_day(erasures.STOP, TODAY), (KEYS, NOW)),
     "forget": (on_day(erasures.FORGET, TODAY), (KEYS,)),
-    "next to erase": (on_day(erasures.NEXT, TODAY), ("w", KEYS[0], events.key_floor(NOW), 500)),
+    "next to erase": (on_day(erasures.NEXT, TODAY), ("w", KEYS[0], event_keys.floor(NOW), 500)),
     "batches of events": (erasures.PARCELS, ([HOOK], KEYS[0], KEYS)),
     "unfinished day": (on_day(retention.UNFINISHED, TODAY), partitions.bounds(TODAY)),
-    "halt": (tallies.SUCCEEDED, (HOOK, NOW, events.key_floor(NOW - timedelta(hours=12)))),
+    "halt": (tallies.SUCCEEDED, (HOOK, NOW, event_keys.floor(NOW - timedelta(hours=12)))),
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from service.app import build
 from service.doors import Doors
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.clients import Role
 from subscriptions.database import Database
 from subscriptions.settings import Settings as Ground
@@ -55,7 +55,7 @@ async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, doors: Door
     told = {"id": receipt["id"], "type": REBOOTED, "acceptedAt": receipt["acceptedAt"]}
     told |= {"messageId": receipt["id"], "source": "//global.api.greenlake.hpe.com/compute-ops"}
     assert receipt == told | {"duplicate": False, "matched": 0}
-    assert events.key_time(UUID(receipt["id"])) == doors.clock()
+    assert event_keys.time_of(UUID(receipt["id"])) == doors.clock()
     [body] = await bodies(doors)
     assert (body["id"], body["type"], body["subject"]) == (receipt["id"], REBOOTED, WORKSPACE)
 

@@ -13,7 +13,7 @@ from delivery.backlogs import Backlogs
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from service.doors import Doors
-from subscriptions import events
+from subscriptions import event_keys
 from subscriptions.clients import Role
 from subscriptions.database import Database
 from subscriptions.webhooks import Owner, Webhook
@@ -114,7 +114,7 @@ async def test_what_is_kept_for_a_paused_webhook(
 
     shown = (await api.get(f"{EVENTS}/webhooks/{hook.id}", headers=await callers.headers(Role.VIEWER))).json()
 
-    since = events.key_time(oldest.key).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    since = event_keys.time_of(oldest.key).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     assert shown["backlog"] == {"owed": 1, "parked": 2, "collecting": 0, "more": False, "keptSince": since}
 
 
