@@ -4,7 +4,7 @@ How a row is claimed is left to `ledger/errands.py`; when, to the workers.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -58,6 +58,11 @@ class Jobs:
         self._announce = announce
         self._notify = notify
         self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
+
+    async def owners(self, of: Sequence[Errand]) -> Mapping[tuple[Kind, UUID], str]:
+        """The workspaces of errands, by kind and key; what is none's, or done, is absent. Raises Unavailable."""
+        async with self._database.raw() as connection:
+            return await errands.owners(connection, of)
 
     async def run(self, errand: Errand) -> None:
         """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""

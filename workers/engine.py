@@ -15,7 +15,7 @@ from delivery.endings import Held
 from delivery.rounds import Rounds
 from delivery.tickets import Errand, Kind, Ticket
 from subscriptions.errors import Unavailable
-from workers.errands import Carry, Errands
+from workers.errands import Errands
 from workers.lanes import Lane, Lanes
 from workers.recorder import Recorder
 from workers.settings import Settings
@@ -43,7 +43,7 @@ LAST_WRITE = 5.0
 class Engine:
     """Admits tickets and drains under this process's limits, tries, and records."""
 
-    def __init__(self, rounds: Rounds, settings: Settings, carry: Carry) -> None:
+    def __init__(self, rounds: Rounds, settings: Settings, errands: Errands) -> None:
         self._rounds = rounds
         self._settings = settings
         self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
@@ -52,7 +52,7 @@ class Engine:
         self._freed = asyncio.Event()
         self._room = asyncio.Event()
         self._trying: dict[asyncio.Task[bool | None], Held] = {}
-        self._errands = Errands(carry)
+        self._errands = errands
         self._draining = False
         #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
         self._asking = self._patient = 0
@@ -134,7 +134,7 @@ class Engine:
         """Begins nothing more, waits up to `grace` seconds for tries in flight, and gives the rest back to the rows."""
         self.closing = True
         self._freed.set()
-        self._errands.cancel()
+        await self._errands.close()
         held: list[Held] = []
         if self._trying:
             log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)

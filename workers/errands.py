@@ -1,23 +1,26 @@
 """Errands on the engine's loop: spreads, challenges, jobs and batches, a few at a time, of a kind and key one at a time.
 
-What an errand does is left to `delivery/jobs.py` and `delivery/greeting.py`; who hears of one, to `tasks.py`.
+What an errand does is left to `delivery/jobs.py` and `delivery/greeting.py`; whose turn it is, to `places.py`; who hears of
+one, to `tasks.py`.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
 from delivery.tickets import Errand, Kind
 from subscriptions.errors import Unavailable
+from workers.places import Key, Owners, Places, key_of
 
 log = logging.getLogger("hooklake.workers")
 
-#: Errands of a kind carried at once, and known at most; what is dropped is found by the sweep.
-AT_ONCE, KNOWN = 8, 500
+#: Errands of a kind carried at once.
+AT_ONCE = 8
 #: Challenges at once, which wait for destinations without a connection in hand: first tries, and those after a failed one.
 #: Somebody's that never answer, time after time, hold up nobody's first.
 NEW, TRIED = 64, 32
+#: Seconds that what is ended has to let go of its connections.
+LAST = 1.0
 
 Carry = Callable[[Errand], Awaitable[None]]
 
@@ -30,47 +33,52 @@ class Errands:
     has places of its own: sixteen challenges that were not answered held up everybody's spreads, wakes and batches.
     """
 
-    def __init__(self, carry: Carry) -> None:
+    def __init__(self, carry: Carry, owners: Owners) -> None:
         self._carry = carry
-        self._carriers = {kind: asyncio.Semaphore(AT_ONCE) for kind in Kind}
-        self._new, self._tried = asyncio.Semaphore(NEW), asyncio.Semaphore(TRIED)
-        self._tasks: dict[tuple[Kind, UUID], asyncio.Task[None]] = {}
-        self._again: dict[tuple[Kind, UUID], Errand] = {}
+        self._places = {kind: Places(AT_ONCE, owners) for kind in Kind}
+        self._new, self._tried = Places(NEW, owners), Places(TRIED, owners)
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._again: dict[Key, Errand] = {}
 
     def begin(self, errand: Errand) -> None:
         """Has it carried some time; returns at once."""
-        key = (errand.kind, errand.key)
+        key = key_of(errand)
         if key in self._tasks:
             self._again[key] = errand
-        elif len(self._tasks) < KNOWN:
+        elif not self._places_of(errand).full:
             self._tasks[key] = asyncio.create_task(self._run(key, errand))
 
-    def cancel(self) -> None:
-        """Ends what is under way: each has a lease, or is found by the sweep."""
-        for task in self._tasks.values():
+    async def close(self) -> None:
+        """Ends what is under way, within `LAST` seconds: each has a lease, or is found by the sweep."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
+        for places in (*self._places.values(), self._new, self._tried):
+            places.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST)
 
-    async def _run(self, key: tuple[Kind, UUID], errand: Errand) -> None:
+    async def _run(self, key: Key, errand: Errand) -> None:
         try:
-            while True:
-                async with self._places(self._again.get(key, errand)):
-                    # The newest word counts. What is heard from here on may be too late for this look.
-                    errand = self._again.pop(key, errand)
-                    await self._carry_one(errand)
-                if key not in self._again:
-                    return
+            named: Errand | None = errand
+            while named is not None:
+                await self._carry_one(key, named)
+                named = self._again.pop(key, None)
         finally:
+            self._again.pop(key, None)  # where it was ended
             del self._tasks[key]
 
-    def _places(self, errand: Errand) -> asyncio.Semaphore:
+    def _places_of(self, errand: Errand) -> Places:
         if errand.kind is not Kind.CHALLENGE:
-            return self._carriers[errand.kind]
+            return self._places[errand.kind]
         # Each claim of a challenge raises its fence.
         return self._tried if errand.fence else self._new
 
-    async def _carry_one(self, errand: Errand) -> None:
+    async def _carry_one(self, key: Key, errand: Errand) -> None:
         try:
-            await self._carry(errand)
+            async with self._places_of(errand).place(errand):
+                # The newest word counts. What is heard from here on may be too late for this look.
+                await self._carry(self._again.pop(key, errand))
         except Unavailable as error:
             log.debug("errand.left kind=%s key=%s cause=%s", errand.kind, errand.key, error)
         except Exception as error:

@@ -32,6 +32,7 @@ from workers import app as broker
 from workers import consumer, schedule, tasks
 from workers.announce import Announcer
 from workers.engine import Engine
+from workers.errands import Errands
 from workers.line import Line
 from workers.presence import Presence
 from workers.resources import DAY, Loop, Resources, open_resources
@@ -165,7 +166,7 @@ async def _engine(resources: Resources, settings: Settings) -> Engine:
         else:
             await resources.jobs.run(errand)
 
-    engine = Engine(resources.rounds, settings, carry)
+    engine = Engine(resources.rounds, settings, Errands(carry, resources.jobs.owners))
     engine.barred = UNASKED
     return engine
 

@@ -20,11 +20,40 @@ ROWS = {
     Kind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
 }
 
+#: kind -> whose a row `r` of its table is; null where it is none's, as the erasure of an event once more.
+OWNER = {
+    Kind.SPREAD: "r.workspace_id",
+    Kind.CHALLENGE: "(SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook)",
+    Kind.JOB: "coalesce(r.workspace_id, (SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook))",
+}
+
+#: Errands of a kind that are due among which workspaces take turns; those behind them come as these are claimed.
+OLDEST = 2000
+
+# Every workspace's oldest first, then everybody's second: one that has many due keeps nobody else's from being named.
 DUE = " UNION ALL ".join(
-    f"(SELECT '{kind}' AS kind, {key} AS key, fence FROM {table} "
-    "WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT $2)"
+    f"""(
+    SELECT '{kind}' AS kind, key, fence FROM (
+        SELECT key, fence, due_at, row_number() OVER (PARTITION BY owner ORDER BY due_at) AS turn FROM (
+            SELECT r.{key} AS key, r.fence, r.due_at, {OWNER[kind]} AS owner FROM {table} r
+            WHERE r.due_at <= $1 AND (r.leased_until IS NULL OR r.leased_until <= $1) ORDER BY r.due_at LIMIT {OLDEST}
+        ) AS oldest
+    ) AS ranked ORDER BY turn, due_at LIMIT $2
+)"""
     for kind, (table, key, _) in ROWS.items()
 )
+
+# Of a batch the key is its webhook, as of a challenge.
+OWNERS = f"""
+SELECT kind, key, owner FROM (
+    SELECT a.kind, a.key, CASE a.kind
+        WHEN '{Kind.SPREAD}' THEN (SELECT {OWNER[Kind.SPREAD]} FROM spreads r WHERE r.event = a.key)
+        WHEN '{Kind.JOB}' THEN (SELECT {OWNER[Kind.JOB]} FROM jobs r WHERE r.id = a.key)
+        ELSE (SELECT w.workspace_id FROM webhooks w WHERE w.id = a.key)
+    END AS owner
+    FROM unnest($1::text[], $2::uuid[]) AS a (kind, key)
+) AS asked WHERE owner IS NOT NULL
+"""
 
 #: A challenge's fence begins anew where a pause took its row away; its epoch goes on.
 OF_EPOCH = "fence = $2 AND epoch = $3"
@@ -57,11 +86,17 @@ async def claim(connection: Raw, errand: Errand, *, now: datetime, lease: float)
 
 
 async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
-    """The errands that are due and in nobody's hands, of each kind so many, oldest first."""
+    """The errands that are due and in nobody's hands, of each kind so many: workspaces in turn, of each the oldest first."""
     return [
         Errand(kind=Kind(row["kind"]), key=row["key"], fence=row["fence"])
         for row in await connection.fetch(DUE, now, at_most)
     ]
+
+
+async def owners(connection: Raw, of: Sequence[Errand]) -> dict[tuple[Kind, UUID], str]:
+    """The workspaces of errands, by kind and key; what is none's, or done, is absent."""
+    rows = await connection.fetch(OWNERS, [errand.kind for errand in of], [errand.key for errand in of])
+    return {(Kind(row["kind"]), row["key"]): row["owner"] for row in rows}
 
 
 async def end(connection: Raw, carried: Carried) -> bool:

@@ -9,15 +9,17 @@ import pytest
 
 from delivery.jobs import CHUNK, LEASE
 from delivery.tickets import Errand, Kind
+from delivery.upkeep import ERRANDS
 from subscriptions import partitions
 from subscriptions.database import Database
 from subscriptions.webhooks import Change
 from tests.clock import Clock
-from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
+from tests.delivery.craft import REMEMBERED, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import reply
 
 TABLES = ("events", "deliveries", "attempts")
 KEPT = 30 * 86400
+OTHER = "485d4628bb5911eeb355f27748645044"
 
 
 async def due_order(craft: Craft) -> list[UUID]:
@@ -136,6 +138,30 @@ async def test_slow_sweep_restarts_challenges(craft: Craft, clock: Clock, status
     rows = await craft.fetch("SELECT webhook, epoch, purpose, due_at FROM challenges")
     assert [tuple(row) for row in rows] == [(webhook, 7, purpose, clock())]
     assert craft.announced == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=0)]
+
+
+async def test_sweep_names_every_workspaces(craft: Craft, clock: Clock) -> None:
+    """One workspace with more errands due than a sweep names keeps another's younger ones from no sweep, of whatever kind."""
+    hooks, [last] = (
+        await craft.hooks(ERRANDS + 50, subscribed=None),
+        await craft.hooks(1, workspace=OTHER, subscribed=None),
+    )
+    due = [(webhook, WORKSPACE) for webhook in hooks] + [(last, OTHER)]
+    for webhook, workspace in due:
+        await craft.sql("INSERT INTO challenges VALUES ($1, 1, 'greet', 1, $2, NULL, 2)", webhook, clock())
+        await craft.sql(
+            "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, 'wake', $1, $2, 0)", webhook, clock()
+        )
+        await craft.sql("INSERT INTO spreads VALUES ($1, $2, $3, NULL, $4, NULL, 0)", webhook, workspace, TYPE, clock())
+        clock.advance(0.001)
+
+    named = await craft.errands()
+
+    kinds = [Kind.CHALLENGE, Kind.JOB, Kind.SPREAD]
+    assert [sum(errand.kind is kind for errand in named) for kind in kinds] == [ERRANDS] * 3
+    assert {errand.kind for errand in named if errand.key == last} == set(kinds)
+    owners = await craft.jobs.owners([Errand(kind=kind, key=last, fence=0) for kind in (*kinds, Kind.BATCH)])
+    assert owners == {(kind, last): OTHER for kind in (*kinds, Kind.BATCH)}
 
 
 async def test_slow_sweep_calms(craft: Craft, clock: Clock) -> None:

@@ -14,6 +14,7 @@ from delivery.wire.sender import Destination
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from workers.engine import Engine
+from workers.errands import Errands
 from workers.settings import Settings
 
 OTHER = "485d4628bb5911eeb355f27748645044"
@@ -120,7 +121,7 @@ def engine_of(
         crawl_interval=crawl,
         record_window=0.01,
     )
-    return Engine(craft.rounds, settings, carry)
+    return Engine(craft.rounds, settings, Errands(carry, craft.jobs.owners))
 
 
 async def claims(craft: Craft, webhook: UUID) -> int:

@@ -34,14 +34,15 @@ async def test_all_slots_taken(craft: Craft) -> None:
     assert await craft.states(other) == {"delivered": 5}
 
 
-async def test_hundreds_of_tickets(craft: Craft, engine: Engine) -> None:
+async def test_hundreds_of_tickets(craft: Craft) -> None:
     """Tickets beyond a healthy webhook's share are waited with: all are delivered without a sweep, each once."""
+    engine = engine_of(craft, patience=30.0)
     webhook = await craft.hook()
     events = await craft.owe(webhook, 400, due_in=3600)
     tickets = [Ticket(event, webhook, 0, 0) for event in events]
 
     await engine.deliver([*tickets, *tickets[:50]])
-    await engine.close(5.0)
+    await engine.close(30.0)
 
     assert await craft.states() == {"delivered": 400}
     assert len(craft.wire.sent) == 400
