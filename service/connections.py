@@ -50,7 +50,7 @@ class Connection(HttpToolsProtocol):
         #: Whether the connection may go on after a request that asks before it sends its body.
         self._keepable = True
         #: Bytes of the message under way, those that came together with its first ones left out.
-        self._taken = 0
+        self.taken = 0
         self._chunk = 0
         #: The request that the application answers, or answered last.
         self._at_work: RequestResponseCycle | None = None
@@ -74,20 +74,24 @@ class Connection(HttpToolsProtocol):
         """Takes bytes, unless there are too many."""
         message, self._chunk = self.scope, len(data)
         self._unset_keepalive_if_required()
-        self._places.works(self)
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
             self._refuse(refusals.of(error))
             return
         if self._receiving and message is self.scope:
-            self._taken += len(data)
-            if self._taken > (HEAD_BYTES if self._head else self._limits.message_bytes):
+            self.taken += len(data)
+            if self.taken > (HEAD_BYTES if self._head else self._limits.message_bytes):
                 self._refuse(refusals.LONG_HEAD if self._head else refusals.LONG_BODY)
         if self.timeout_keep_alive_task is not None:
             self._places.rests(self)
         elif self._receiving or self.cycle.response_complete:
+            if message is not self.scope:
+                # Since the first byte of a message, not the last that came of it.
+                self._places.works(self)
             self._places.begins(self)
+        else:
+            self._places.works(self)
 
     def _feed(self, data: bytes | memoryview) -> None:
         """Parses all of it: an offer of another protocol is not wanted here, and HTTP/1.1 goes on (RFC 9110, 7.8)."""
@@ -113,7 +117,7 @@ class Connection(HttpToolsProtocol):
             raise Over(refusals.BUSY)
         super().on_message_begin()
         self._receiving = self._head = True
-        self._taken = 0
+        self.taken = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line; one after the body (a trailer) is read over, for the request is under way by then."""
@@ -139,7 +143,7 @@ class Connection(HttpToolsProtocol):
     def _vet(self) -> None:
         if len(self.url) > URL_BYTES:
             raise Over(refusals.LONG_URL)
-        if len(self.headers) > HEADERS or (self._taken + self._chunk > HEAD_BYTES and _size(self.headers) > HEAD_BYTES):
+        if len(self.headers) > HEADERS or (self.taken + self._chunk > HEAD_BYTES and _size(self.headers) > HEAD_BYTES):
             raise Over(refusals.LONG_HEAD)
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
@@ -208,22 +212,34 @@ class Connection(HttpToolsProtocol):
         answered = self.cycle is None or self.cycle.response_complete
         # Without a keep-alive timer it has sent something since its last answer.
         begun = self._receiving or (answered and self.timeout_keep_alive_task is None)
-        return begun or self.transport.get_write_buffer_size() > 0
+        return begun or self._unread()
+
+    def _unread(self) -> bool:
+        """Whether some of an answer is still here, because its client does not read."""
+        return self.transport.get_write_buffer_size() > 0
 
     def look(self, now: float, patience: float) -> bool:
         """Cuts the connection off if it has kept us waiting for so many seconds within one message; whether it did."""
         if not self.waits():
             self._late = None
+            if self.timeout_keep_alive_task is None:
+                self._places.works(self)
         elif self._late is None or self._late[0] is not self.scope:
             self._late = (self.scope, now)
         elif now - self._late[1] >= patience:
             self._cut()
             return True
+        elif self._unread() and self.timeout_keep_alive_task is None:
+            # Who does not read an answer holds a place no better than who does not send a request.
+            self._places.begins(self)
         return False
 
     def make_room(self) -> None:
         """Goes, because a newcomer needs its place: without a word, unless it has begun to ask."""
-        if self.scope is None or self.timeout_keep_alive_task is not None:
+        if self._unread():
+            self._forget()
+            self.transport.abort()
+        elif self.scope is None or self.timeout_keep_alive_task is not None:
             self.transport.close()
         else:
             self._refuse(refusals.BUSY)
@@ -234,7 +250,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(refusals.BUSY)
 
     def _cut(self) -> None:
-        unread = self.transport.is_closing() or self.transport.get_write_buffer_size() > 0
+        unread = self.transport.is_closing() or self._unread()
         if unread or self.scope is None:
             # Who does not read would not read a refusal; who has said nothing is told nothing.
             self._forget()

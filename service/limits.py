@@ -32,6 +32,8 @@ class Limits:
     message_bytes: int
     #: Seconds between two looks at all connections.
     interval: float = 1.0
+    #: Seconds that a client may take for a request before it counts as slow where newcomers find no place.
+    grace: float = 0.5
     #: What part of the connections one address has while others want them.
     share: float = 0.25
     #: Addresses and networks that stand for many clients: they have all.

@@ -3,8 +3,10 @@
 What a connection does is left to `connections.py`: here it rests, has begun to ask, or is at work.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from itertools import islice
 from typing import Protocol
 
 from service.addresses import Proxies, household
@@ -14,6 +16,8 @@ from service.limits import Limits
 WAITING = 50
 #: What an address beyond its share never takes: the last tenth of the places.
 SPARED = 10
+#: Bytes a second from which on a client that sends is not slow, and the most that are looked at for a newcomer.
+BRISK, LOOKED = 8192, 32
 
 
 class Household:
@@ -43,6 +47,10 @@ class Guest(Protocol):
     #: Whose it is; None: it has no place.
     household: Household | None
 
+    @property
+    def taken(self) -> int:
+        """Bytes of the message under way, those that came with its first ones left out."""
+
     def make_room(self) -> None:
         """Goes: a newcomer needs its place."""
 
@@ -51,13 +59,16 @@ class Guest(Protocol):
 
 
 class Places:
-    """Newcomers get in while anybody rests: the one that has rested longest goes, first of an address beyond its share.
+    """Newcomers get in while anybody rests: the one that has rested longest goes, first of an address beyond its share. Where
+    nobody rests, the slowest of those that are slow goes: who has taken longest for the fewest bytes.
 
     A share costs nobody anything while there is room: an address takes what others leave, but for the last tenth. All of it is
     a few steps for a newcomer, however many connections there are.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._grace = limits.grace
         self._most = limits.connections
         self._share = max(1, int(limits.connections * limits.share))
         self._common = limits.connections - limits.connections // SPARED
@@ -66,6 +77,8 @@ class Places:
         #: Those beyond their share, which are few.
         self._over: dict[Household, None] = {}
         self._resting: OrderedDict[Guest, None] = OrderedDict()
+        #: Who has begun to ask, and since when.
+        self._begun: OrderedDict[Guest, float] = OrderedDict()
         self._waiting: OrderedDict[Guest, None] = OrderedDict()
         self.held = 0
         #: Connections that went for newcomers, since somebody asked.
@@ -91,21 +104,25 @@ class Places:
 
     def rests(self, guest: Guest) -> None:
         """It has been answered, or has said nothing yet."""
-        if guest.household is not None:
-            self._resting[guest] = guest.household.resting[guest] = None
+        if (home := guest.household) is not None:
+            self.works(guest)
+            self._resting[guest] = home.resting[guest] = None
 
     def begins(self, guest: Guest) -> None:
-        """It has said something, and not all of it."""
-        if guest.household is not None:
-            guest.household.begun[guest] = None
+        """It has said something, and not all of it; it goes on to have begun when it first did."""
+        home = guest.household
+        if home is not None and guest not in home.begun:
+            self.works(guest)
+            home.begun[guest] = None
+            self._begun[guest] = self._clock()
 
     def works(self, guest: Guest) -> None:
-        """It has something to say: it is at neither any more."""
+        """It is at neither any more: all of what it asks is here, or something new of it."""
         if (home := guest.household) is not None:
             if guest in home.resting:
                 del home.resting[guest], self._resting[guest]
-            else:
-                home.begun.pop(guest, None)
+            elif guest in home.begun:
+                del home.begun[guest], self._begun[guest]
 
     def leaves(self, guest: Guest) -> None:
         """Its place is free; of one that has left already, nothing."""
@@ -135,9 +152,24 @@ class Places:
         if not over:
             orders += [*(each.begun for each in beyond), self._resting]
         longest = next((next(iter(order)) for order in orders if order), None)
+        if longest is None and not over:
+            longest = self._slowest()
         if longest is None:
             return False
         self.leaves(longest)
         self.ended += 1
         longest.make_room()
         return True
+
+    def _slowest(self) -> Guest | None:
+        """Of those that began first, and are slow, the one with the fewest bytes for its time; None: nobody is slow."""
+        now, found, least = self._clock(), None, float(BRISK)
+        for guest, since in islice(self._begun.items(), LOOKED):
+            lasted = now - since
+            if lasted < self._grace:
+                # Nor have those that began after it had their time.
+                break
+            pace = guest.taken / lasted if lasted else float(guest.taken)
+            if pace < least:
+                found, least = guest, pace
+        return found

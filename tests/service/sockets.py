@@ -19,6 +19,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from service import problems
+from service.answers import Answer
 from service.api import reading
 from service.bodies import Bodies
 from service.connections import Connection
@@ -51,6 +52,7 @@ class Door:
             Route("/echo", self._echo, methods=["POST", "GET"]),
             Route("/refusing", self._refusing, methods=["POST"]),
             Route("/large", self._large),
+            Route("/pieces", self._pieces),
             Route("/gate", self._gated),
             Route("/health/live", self._living),
         ]
@@ -74,6 +76,9 @@ class Door:
 
     async def _large(self, _request: Request) -> Response:
         return Response(LARGE)
+
+    async def _pieces(self, _request: Request) -> Response:
+        return Answer(b'"%s"' % LARGE)
 
     async def _gated(self, _request: Request) -> Response:
         await self.gate.wait()

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from service.addresses import Proxies, household
+from service.connections import Connection
 from service.limits import Limits
-from service.places import WAITING, Household, Places
+from service.places import BRISK, LOOKED, WAITING, Household, Places
 from tests.service.sockets import Door, Opened, rest, said, until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02, share=1.0)
@@ -17,6 +19,9 @@ POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 GATE = b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n"
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 BEGUN = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel"
+LONG = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+
+LONG_ANSWER = b"GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n"
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -32,6 +37,20 @@ async def asking(door: Door, count: int, sent: bytes, address: str = "127.0.0.1"
         else:
             await until(lambda: len(door.state.connections) >= len(clients))
     return clients
+
+
+def begun(door: Door) -> int:
+    """How many have begun to ask, or do not read, and hold a place."""
+    return len(door.state.sweep.places._begun)  # type: ignore[attr-defined]  # ours, at uvicorn's state
+
+
+def taken(door: Door) -> list[int]:
+    """Bytes that came after the first ones of each message."""
+    return sorted(each.taken for each in door.state.connections if isinstance(each, Connection))
+
+
+def having_begun(door: Door, count: int) -> bool:
+    return begun(door) == count
 
 
 async def test_newcomers_get_in_while_anybody_rests(opened: Opened) -> None:
@@ -138,6 +157,74 @@ async def test_a_share_costs_nothing_while_there_is_room(opened: Opened) -> None
         assert (await said(reader))[0] == 200
 
 
+async def test_slow_ones_of_many_addresses(opened: Opened) -> None:
+    """Where slow clients of ever so many addresses hold all places, each newcomer takes that of the slowest: who has taken
+    longest for the fewest bytes, however lately it sent one. A client that sends briskly stays, though it began before them."""
+    door = await opened(replace(LIMITS, connections=20, grace=0.0))
+    [brisk] = await asking(door, 1, LONG, "127.0.0.2")
+    slow = [(await asking(door, 1, BEGUN, f"127.0.0.{n}"))[0] for n in range(3, 22)]
+    await until(lambda: begun(door) == 20)
+    brisk[1].write(b"x" * 50_000)
+    for _, writer in slow:
+        writer.write(b"l")
+    await until(lambda: taken(door) == [1] * 19 + [50_000])
+
+    newcomers = []
+    for n in range(12):
+        newcomers += await asking(door, 1, GATE, f"127.0.0.{100 + n}")
+        await until(partial(having_begun, door, 19 - n))
+    refused = [(await said(reader))[0] for reader, _ in slow[:12]]
+    for _, writer in slow[12:]:
+        writer.write(b"o")
+    brisk[1].write(b"x" * 50_000)
+    door.gate.set()
+
+    assert refused == [503] * 12
+    assert [(await said(reader))[0] for reader, _ in (*slow[12:], brisk, *newcomers)] == [200] * 20
+
+
+async def test_who_does_not_read_makes_room(opened: Opened) -> None:
+    """Clients that ask for more than they read hold no places either; the last of them, whose place nobody needs, gets it all."""
+    door = await opened(replace(LIMITS, grace=0.0))
+    unread = [(await asking(door, 1, LONG_ANSWER, f"127.0.0.{n}"))[0] for n in range(2, 6)]
+    await until(lambda: begun(door) == 4)
+
+    newcomers = []
+    for n in range(3):
+        newcomers += await asking(door, 1, GATE, f"127.0.0.{100 + n}")
+        await until(partial(having_begun, door, 3 - n))
+    door.gate.set()
+
+    assert [(await said(reader))[0] for reader, _ in newcomers] == [200] * 3
+    status, _, body = await said(unread[-1][0])
+    assert (status, len(body)) == (200, 32 << 20)
+
+
+@pytest.mark.parametrize("briskly", [False, True])
+def test_looking_for_the_slowest_is_a_few_steps(briskly: bool) -> None:
+    """A newcomer to a house full of begun requests looks at no more than 32 of them, and at none before they had their time."""
+    looked, now = [0], [0.0]
+
+    class Sending(Guest):
+        @property
+        def taken(self) -> int:
+            looked[0] += 1
+            return BRISK * 60 if briskly else 0
+
+    places = Places(replace(LIMITS, connections=1000, share=1.0), clock=lambda: now[0])
+    guests = [Sending(places, f"192.0.{n // 250}.{n % 250}") for n in range(1000)]
+    for guest in guests:
+        places.begins(guest)
+
+    early = Sending(places, "198.51.100.1").here, looked[0]
+    now[0] = 60.0 if briskly else 0.5
+    late = Sending(places, "198.51.100.1").here, looked[0]
+
+    assert early == (False, 0)
+    assert late == (not briskly, LOOKED)
+    assert [guest.here for guest in guests] == [briskly] + [True] * 999
+
+
 @pytest.mark.parametrize("proxies", [("127.0.0.0/30",), ("127.0.0.1",), ("*",)])
 async def test_proxies_have_all(opened: Opened, proxies: tuple[str, ...]) -> None:
     """A named proxy stands for many clients: it takes the last places too, and its connections go in their turn only."""
@@ -182,7 +269,12 @@ class Guest:
 
     def __init__(self, places: Places, address: str) -> None:
         self.household: Household | None = None
+        self._taken = 0
         self.here = places.enter(self, address)
+
+    @property
+    def taken(self) -> int:
+        return self._taken
 
     def make_room(self) -> None:
         self.here = False
@@ -207,6 +299,7 @@ def test_whatever_happens() -> None:
             guest.here = guest.household is not None
         held = [guest for guest in guests if guest.household is not None]
         assert places.held == len(held) <= 10
+        assert places._begun.keys() == {guest for each in places._households.values() for guest in each.begun}
         assert all(
             guest.household.held == sum(guest.household is each.household for each in held)
             for guest in held
@@ -215,4 +308,5 @@ def test_whatever_happens() -> None:
     for guest in guests:
         places.leaves(guest)
 
-    assert (places.held, places._households, places._over, dict(places._resting)) == (0, {}, {}, {})
+    assert (places.held, places._households, places._over) == (0, {}, {})
+    assert (dict(places._resting), dict(places._begun)) == ({}, {})
