@@ -86,7 +86,7 @@ class Greeting:
         """The webhook after the change; raises Absent, Refused, TooSoon.
 
         Destination, secrets, credentials or `challengeRequestEnabled` begin a new epoch and ask for a new challenge;
-        `paused` halts or starts the webhook (greenlake.md D.8); `by` is the principal whom its `stateReason` then names.
+        `paused` halts or starts the webhook (greenlake.md D.8, 5.3); `by` is the principal whom its `stateReason` then names.
         """
         self.vet(change)
         now = self._tools.clock()
@@ -109,7 +109,7 @@ class Greeting:
         return after
 
     async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool) -> None:
-        """Deletes it, softly (protocol.md, Delete); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
+        """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
             await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)

@@ -50,7 +50,7 @@ class DestinationResponse:
 class Shaken:
     """What one handshake came to."""
 
-    #: Whether the destination knows a secret; the terms have no say in it (greenlake.md 2).
+    #: Whether the destination knows a secret; the terms have no say in it (greenlake.md 2.1).
     proof: Verified | Unverified
     response: DestinationResponse
     terms: Terms
@@ -110,7 +110,7 @@ class Handshake:
         return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, Tried]:
-        """Signed as a delivery is, and in its content mode (greenlake.md D.5, D.6); of batches as a single event."""
+        """Signed as a delivery is, and in its content mode (greenlake.md 2.1, D.5, D.6); of batches as a single event."""
         now = self._clock()
         question, key = str(uuid4()), event_keys.new(now)
         body = challenge.event(

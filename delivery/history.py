@@ -140,7 +140,7 @@ class History:
             return await _items(connection, webhook, owner, page), len(found)
 
     async def retry(self, workspace_id: str | None, webhook: UUID, failure: UUID) -> tuple[Item, Retried]:
-        """Sends an undelivered event again, now (protocol.md, Manual retry): its last attempt, and what asking came to.
+        """Sends an undelivered event again, now (protocol.md 8): its last attempt, and what asking came to.
 
         Raises Absent for what was never tried at this webhook, Refused for what arrived or has no payload any more.
         """

@@ -1,7 +1,7 @@
 """The door for publications: all requests that wait at a moment share one transaction, announced after it (group commit).
 
 Typing an occurrence is left to `subscriptions/events.py`, who wants it to `choosing.py`, statements to journal and ledger.
-The rules are those of protocol.md, Intake.
+The rules are those of protocol.md 2.
 """
 
 import asyncio

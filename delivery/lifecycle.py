@@ -1,4 +1,4 @@
-"""The states of a delivery and the moves between them, as one table (protocol.md, Rows).
+"""The states of a delivery and the moves between them, as one table (protocol.md 1.2).
 
 How a move is written, and who may write it (fence, lease, epoch), is left to `ledger`.
 """

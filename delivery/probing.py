@@ -1,4 +1,4 @@
-"""Probes of a webhook in ERROR: what heals it, and what a probe that did not heal it leaves (protocol.md, Probe).
+"""Probes of a webhook in ERROR: what heals it, and what a probe that did not heal it leaves (protocol.md 6.6).
 
 Where its challenge had failed, an answered one heals it. Where it was halted since its deliveries failed, it has to take a
 delivery: an answered challenge, if it has any, earns it one. What healing brings with it is left to `greeting.py`.

@@ -1,4 +1,4 @@
-"""Writing down what tries came to: records first, then the health of their webhooks (protocol.md, Record).
+"""Writing down what tries came to: records first, then the health of their webhooks (protocol.md 5).
 
 How long outcomes wait for one another is left to `workers/recorder.py`, what they mean to `judgement`.
 """
@@ -122,7 +122,7 @@ class Recording:
         self, connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime
     ) -> tuple[list[UUID], Set[Key]]:
         """The notices, and what others lock. Together; where that fails on data, one by one; what still fails, without its
-        answer (protocol.md, Record)."""
+        answer (protocol.md 5.1)."""
         left: Set[Key] = frozenset()
         try:
             result = await _put(connection, written, batches, now)

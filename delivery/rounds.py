@@ -232,7 +232,7 @@ class Rounds:
         except HooklakeError as error:
             return self._unsent(FailureKind.internal, str(error))
         except Exception as error:
-            # Unrecorded, the row would look like one whose process was lost (protocol.md, Record).
+            # Unrecorded, the row would look like one whose process was lost (protocol.md 5.4).
             failure = causes.internal(error)
             return self._unsent(failure.kind, failure.cause)
 

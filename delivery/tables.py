@@ -1,6 +1,6 @@
 """What is owed and what was tried: deliveries, attempts, spreads, challenges, jobs, and the workers that carry them.
 
-The states and their moves stand in `lifecycle.py`; protocol.md says why each column is there. Keys of events and webhooks
+The states and their moves stand in `lifecycle.py`; protocol.md 1 says why each column is there. Keys of events and webhooks
 are not foreign keys here: a check per delivery would lock the event's row for every webhook, and hold partitions back.
 """
 

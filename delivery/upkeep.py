@@ -89,7 +89,7 @@ class Upkeep:
     async def sweep(self, outstanding: int) -> Swept:
         """How many drains to send beyond those `outstanding` at the broker, and the errands that are due.
 
-        One drain per 200 due rows, no more than there are workers, nor free slots (protocol.md, Sweep): a worker drains one at
+        One drain per 200 due rows, no more than there are workers, nor free slots (protocol.md 3.2): a worker drains one at
         a time, and one that drains already spends the message of another that is idle, if there are not enough for both.
         """
         async with self._database.raw() as connection, sweeps.alone(connection, SWEEP) as mine:

@@ -158,7 +158,7 @@ class Publishers:
 
 
 def _captured() -> list[bytes]:
-    """The events of greenlake.md section 7, as they were once sent."""
+    """The events of greenlake.md 7.1, as they were once sent."""
     return [(CAPTURED / f"{name}.json").read_bytes().strip() for name in ("audit-log", "expiring-subscriptions")]
 
 

@@ -1,4 +1,4 @@
-"""What a CloudEvents attribute may be called and may hold (cloudevents.md C2 to C15), and timestamps as text.
+"""What a CloudEvents attribute may be called and may hold (cloudevents.md 1), and timestamps as text.
 
 Every check answers a sentence or None; who is refused, and how the place is named, is left to the caller.
 """
@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-#: A string also carries Binary (base64), URI, URI-reference and Timestamp (C3).
+#: A string also carries Binary (base64), URI, URI-reference and Timestamp (cloudevents.md C3).
 Value = str | int | bool
 
 #: The order in which envelopes are written (greenlake.md D.5); extensions follow, then the data.
 CORE = ("specversion", "id", "source", "type", "subject", "datacontenttype", "dataschema", "time")
 REQUIRED = CORE[:4]
 
-#: Ceilings that CloudEvents does not set; ids and types are shown in lists and looked up by index.
+#: Ceilings that CloudEvents does not set (cloudevents.md C20); ids and types are shown in lists and looked up by index.
 MAX_ID = 256
 MAX_TYPE = 256
 MAX_TEXT = 1024
@@ -27,7 +27,7 @@ MAX_EXTENSIONS = 64
 _CEILINGS = {"id": MAX_ID, "type": MAX_TYPE}
 
 _NAME = re.compile(r"[a-z0-9]+\Z")
-# C5: control characters, noncharacters, surrogates.
+# cloudevents.md C5: control characters, noncharacters, surrogates.
 _UNWANTED = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(f"{chr((plane << 16) + 0xFFFE)}{chr((plane << 16) + 0xFFFF)}" for plane in range(17))
@@ -85,7 +85,7 @@ def timestamp(when: datetime) -> str:
 
 
 def name_fault(name: str) -> str | None:
-    """Why this cannot be the name of an attribute (C2), or None."""
+    """Why this cannot be the name of an attribute (cloudevents.md C2), or None."""
     if name == "data" or not _NAME.match(name):
         return "attribute names consist of lower-case ASCII letters and digits, and `data` is not one"
     return None
@@ -102,7 +102,7 @@ def number_fault(members: Collection[str], own: Collection[str]) -> str | None:
 
 
 def value_fault(name: str, value: object) -> str | None:
-    """Why this attribute cannot hold this value (C3 to C15), or None; `value` is as JSON decodes it."""
+    """Why this attribute cannot hold this value (cloudevents.md 1), or None; `value` is as JSON decodes it."""
     if name in CORE and not isinstance(value, str):
         return "must be a string"
     if isinstance(value, bool):
@@ -145,7 +145,7 @@ def _spelling_fault(name: str, text: str) -> str | None:
 
 
 def _absolute(text: str) -> bool:
-    # C12 asks for RFC 3986 4.3, which has no fragment; JSON Schema documents are commonly pointed into with one.
+    # RFC 3986 4.3 has no fragment, which JSON Schema documents are commonly pointed into with (cloudevents.md C12).
     match = _URI_REFERENCE.match(text)
     return bool(match and match["scheme"] and match["rest"])
 
@@ -157,12 +157,12 @@ def ordered(attributes: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def canonical(value: Value) -> str:
-    """The canonical string of a value (C4)."""
+    """The canonical string of a value (cloudevents.md C4)."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def is_json(media_type: str | None) -> bool:
-    """Whether data of this type is a JSON value in the envelope (J5); an absent type counts as application/json."""
+    """Whether data of this type is a JSON value in the envelope (cloudevents.md J5); an absent type is application/json."""
     if media_type is None:
         return True
     subtype = media_type.partition(";")[0].strip().lower().partition("/")[2]
@@ -170,7 +170,7 @@ def is_json(media_type: str | None) -> bool:
 
 
 def is_text(media_type: str) -> bool:
-    """Whether data of this type is written as characters (J6)."""
+    """Whether data of this type is written as characters (cloudevents.md J6)."""
     kind, _, subtype = media_type.partition(";")[0].strip().lower().partition("/")
     return kind == "text" or subtype == "xml" or subtype.endswith("+xml")
 

@@ -99,7 +99,7 @@ def fault(part: str, text: str) -> str | None:
 
 
 def build(parts: Parts, *, prefix: str = PREFIX) -> str:
-    """The event type of its parts: `<prefix>.<group>.<version>[.<collection>].<event>` (greenlake.md section 3)."""
+    """The event type of its parts: `<prefix>.<group>.<version>[.<collection>].<event>` (greenlake.md 3.3)."""
     middle = [] if parts.resource_collection is None else [parts.resource_collection]
     return ".".join([prefix, parts.api_group, parts.version, *middle, parts.event])
 
@@ -117,7 +117,7 @@ def parse(event_type: str, *, prefix: str = PREFIX) -> Parts | None:
 # Asked of each publication's types, which are few.
 @lru_cache(1024)
 def reserved(event_type: str, *, prefix: str = PREFIX) -> bool:
-    """Whether nobody but this service may send events of the type, or say anything about it.
+    """Whether nobody but this service may send events of the type, or say anything about it (greenlake.md 7.2).
 
     So is what comes to the same for handlers that lower a type's letters or strip it before they compare.
     """
@@ -130,7 +130,7 @@ def entry(
 ) -> EventType:
     """A catalogue entry for any type that a CloudEvent can carry; `api_group` serves foreign types alone.
 
-    Raises Refused (subject `type`) where the type is no CloudEvents string (C5, C9), has white space around it or an empty
+    Raises Refused (subject `type`) where the type is no string of cloudevents.md C5, C9, has white space around it or an empty
     part between its dots, or begins with our prefix, in whatever case, and does not follow the grammar.
     """
     wrong = attributes.value_fault("type", event_type)
@@ -159,7 +159,7 @@ def entry(
 _TRANSFER = "A service provision moves to another workspace; documented as not raised."
 _SAMPLE = "A sample of GreenLake's documentation."
 
-#: The types of greenlake.md section 7 without their prefix, with friendly name and description, and our own of D.14.
+#: The types of greenlake.md 7.1 without their prefix, with friendly name and description; the last is our own.
 _DOCUMENTED = (
     ("audit-log.v1.logs.created", "Audit log created", "An audit log entry was written."),
     (

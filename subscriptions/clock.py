@@ -22,7 +22,7 @@ DIFFERENCE = 1.0
 class DatabaseClock:
     """`now` of the database, told by this process's monotonic clock plus an offset that every answer refreshes.
 
-    One clock for all processes (protocol.md, One clock): leases and due times compare across machines, and what a machine's own
+    One clock for all processes (protocol.md 1.7): leases and due times compare across machines, and what a machine's own
     wall clock shows changes nothing. A clock that no answer has set yet raises Unavailable, for it would be that wall clock.
 
     An answer that reaches its process late tells a time that has passed: of those of the last seconds the least late counts.

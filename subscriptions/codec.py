@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: structured, binary and batch mode read, binary mode written (cloudevents.md 4.3).
+"""CloudEvents over HTTP: structured, binary and batch mode read, binary mode written (cloudevents.md 3).
 
 What makes a CloudEvent valid is left to `relays.py`; the JSON grammar to `json_text.py`.
 """
@@ -31,7 +31,7 @@ def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | N
 def each(
     headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None
 ) -> Iterator[tuple[int, Relayed]]:
-    """The CloudEvents of a request, its mode told by the Content-Type alone (H2); a batch may be empty (B1).
+    """The CloudEvents of a request, its mode told by the Content-Type alone; a batch may be empty (cloudevents.md H2, B1).
 
     Each comes with the bytes that it was sent as, and is read when it is asked for: to read many takes long.
 
@@ -48,7 +48,7 @@ def each(
     sizes.bounded(len(body), longest)
     if media_type.startswith("application/cloudevents"):
         if media_type != STRUCTURED and any(name.lower() == "ce-specversion" for name, _ in headers):
-            # H8: a format unknown here is opaque data of a binary event.
+            # A format unknown here is opaque data of a binary event (cloudevents.md H8).
             yield len(body), _binary(headers, content_type, body)
             return
         _understood(content_type or "", media_type, STRUCTURED)
@@ -58,15 +58,15 @@ def each(
 
 
 def encode_binary(event_body: bytes) -> tuple[list[tuple[str, str]], bytes]:
-    """Headers and body of an event in binary mode, from its structured JSON (H3 to H5).
+    """Headers and body of an event in binary mode, from its structured JSON (cloudevents.md H3, H4, H5).
 
-    An event without data has an empty body and no Content-Type: as a webhook it has to go structured (W1). Raises
-    Refused where the data cannot be written in the charset that its media type names.
+    An event without data has an empty body and no Content-Type: as a webhook it has to go structured (cloudevents.md W1).
+    Raises Refused where the data cannot be written in the charset that its media type names.
     """
     relayed = relays.from_json(event_body, place=Place())
     content_type = relayed.datacontenttype
     if content_type is None and relayed.data is not None and relayed.data.member == "data":
-        content_type = "application/json"  # J10: what was implied is said; for bytes nothing is (J4)
+        content_type = "application/json"  # What was implied is said; for bytes nothing is (cloudevents.md J10, J4).
     headers = [("Content-Type", content_type)] if content_type else []
     headers += [
         (_CE + name, header_text.encode(attributes.canonical(value)))
@@ -95,7 +95,7 @@ def _batch(body: bytes, limit: int, longest: int | None) -> Iterator[tuple[int, 
     if body.lstrip(b" \t\r\n")[:1] != b"[":
         sizes.bounded(len(body), longest)
         json_text.compact(body)
-        raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents (B1)"))
+        raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents"))
     for index, (size, item) in enumerate(json_text.items(body, limit=limit, longest=longest)):
         yield size, relays.from_json(item, place=Place(before=f"[{index}]."))
 
@@ -108,9 +108,9 @@ def _binary(headers: Headers, content_type: str | None, body: bytes) -> Relayed:
             continue
         name = name.removeprefix(_CE)
         if name in members:
-            raise Malformed(_HEADER.issue(name, "is given more than once (C2)"))
+            raise Malformed(_HEADER.issue(name, "is given more than once"))
         if name == "datacontenttype":
-            issue = Issue(subject=header, description="must not be present: Content-Type says it (H3)", source="header")
+            issue = Issue(subject=header, description="must not be present: Content-Type says it", source="header")
             raise Unprocessable(issue)
         try:
             members[name] = header_text.decode(value)
@@ -122,7 +122,7 @@ def _binary(headers: Headers, content_type: str | None, body: bytes) -> Relayed:
 
 
 def _data(content_type: str | None, body: bytes) -> Data | None:
-    """The body as it stands in an envelope: JSON as a value (J5), text as a string (J6), all else as base64 (J4)."""
+    """The body as it stands in an envelope: JSON as a value, text as a string, all else as base64 (cloudevents.md J4, J5, J6)."""
     if not body:
         return None
     if content_type is not None and attributes.is_json(content_type):

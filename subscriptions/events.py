@@ -75,7 +75,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     #: The tenant it belongs to.
     workspace_id: str
-    #: RFC 3339 as written in the body; None where a relayed event has none, since none is invented (C1).
+    #: RFC 3339 as written in the body; None where a relayed event has none, since none is invented (cloudevents.md C1).
     time: str | None
     #: The structured JSON envelope, byte for byte as it will be sent.
     body: bytes

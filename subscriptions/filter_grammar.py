@@ -1,4 +1,4 @@
-"""The grammar of event filters (greenlake.md section 6): what may follow what, as a tree; a refusal says what should be there.
+"""The grammar of event filters (greenlake.md 6): what may follow what, as a tree; a refusal says what should be there.
 
 The pieces are `filter_tokens.py`'s, what a tree says of an event's data is left to `filters.py`.
 

@@ -12,7 +12,7 @@ from subscriptions import attributes
 from subscriptions.attributes import Instant
 from subscriptions.errors import Issue, Refused
 
-#: Characters of a filter; greenlake.md leaves the limit open (section 6).
+#: Characters of a filter (greenlake.md 6.2).
 MAX_LENGTH = 4096
 
 COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")

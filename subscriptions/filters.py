@@ -1,7 +1,7 @@
 """Event filters, compiled once into closures: whether an event's data are what a subscription asks for.
 
 The grammar is `filter_grammar.py`'s, which subscriptions are asked is left to `matching.py`. What a filter says
-(greenlake.md section 6, and where that is silent, deploy/decisions/0009-filters.md):
+(greenlake.md 6.1, and where that is silent, deploy/decisions/0009-filters.md):
 
 - A property that is missing, or that is sought in something that is no object, is null. `eq null` and `ne` hold of it,
   nothing else does.

@@ -1,4 +1,4 @@
-"""Attribute values in HTTP headers: the two directions of cloudevents.md H5 and H6.
+"""Attribute values in HTTP headers: the two directions (cloudevents.md H5, H6).
 
 Which headers are attributes is left to `codec.py`.
 """
@@ -6,7 +6,7 @@ Which headers are attributes is left to `codec.py`.
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-#: U+0021 to U+007E without the quotation mark and the percent sign; everything else is percent-encoded (H5).
+#: U+0021 to U+007E without the quotation mark and the percent sign; everything else is percent-encoded.
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\Z')
 _ESCAPED = re.compile(r"\\(.)")

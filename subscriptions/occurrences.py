@@ -60,7 +60,7 @@ def _occurrence(text: bytes, *, at: str) -> Occurrence:
         raise Refused(Issue(subject=at.rstrip(".") or "body", description=wrong))
     for name, raw in members.items():
         if raw == b"null" and name != "data":
-            continue  # null is absent, as in CloudEvents (J3)
+            continue  # null is absent (cloudevents.md J3)
         wrong_shape, wrong_value = _vet(name, raw, given, extensions)
         if wrong_shape or wrong_value:
             issue = Issue(subject=at + name[:100], description=wrong_shape or wrong_value)

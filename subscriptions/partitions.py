@@ -89,7 +89,7 @@ async def exchange(connection: Raw, table: str, day: date) -> None:
 
 
 async def ahead(connection: Raw, tables: Sequence[str], now: datetime, days: int = 7) -> None:
-    """Makes the partitions from yesterday's to those of a week ahead (protocol.md, Partitions)."""
+    """Makes the partitions from yesterday's to those of a week ahead (protocol.md 1.8)."""
     today = now.date()
     await make(connection, tables, [today + timedelta(days=offset) for offset in range(-1, days + 1)])
 

@@ -105,7 +105,7 @@ class Registry:
                 workspace_id=owner.workspace_id,
                 paused=False,
                 status="PENDING" if pending else "ACTIVE",
-                # The time until it is sendable does not count against a delivery's window (protocol.md, Record).
+                # The time until it is sendable does not count against a delivery's window (protocol.md 5.5).
                 halted_since=now if pending else None,
                 hpe_principal=owner.principal,
                 created_by=owner.created_by,

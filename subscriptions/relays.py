@@ -73,17 +73,17 @@ class Place:
 
     def issue(self, name: str, description: str) -> Issue:
         """An issue with one attribute of the event that stands here."""
-        # H3: in binary mode this one attribute has another header.
+        # In binary mode this one attribute has another header (cloudevents.md H3).
         plain = self.source == "header" and name == "datacontenttype"
         subject = "Content-Type" if plain else self.before + name[:100]
         return Issue(subject=subject, description=description, source=self.source)
 
 
 def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) -> Relayed:
-    """A CloudEvent from its attributes as decoded, null counting as absent (J3).
+    """A CloudEvent from its attributes as decoded, null counting as absent (cloudevents.md J3).
 
-    Raises Unprocessable for an attribute that is missing (C1), has a forbidden name (C2) or a value of no CloudEvents
-    type (C3), Refused for a wrong value (C4 to C15); either names all that is wrong, up to twenty faults.
+    Raises Unprocessable for an attribute that is missing, has a forbidden name or a value of no CloudEvents type
+    (cloudevents.md C1, C2, C3), Refused for a wrong value; either names all that is wrong, up to twenty faults.
     """
     present = {name: value for name, value in members.items() if value is not None}
     shape = [place.issue(name, "is required") for name in attributes.REQUIRED if name not in present]
@@ -108,7 +108,7 @@ def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) ->
 
 
 def from_json(text: bytes, *, place: Place) -> Relayed:
-    """A CloudEvent from its compact structured JSON (J1 to J9); raises as `vetted` does."""
+    """A CloudEvent from its compact structured JSON (cloudevents.md 2); raises as `vetted` does."""
     if not text.startswith(b"{"):
         raise Unprocessable(Issue(subject=place.before.rstrip(".") or "body", description="a CloudEvent is an object"))
     raw = json_text.members(text)
@@ -119,11 +119,11 @@ def from_json(text: bytes, *, place: Place) -> Relayed:
     data = Data(member="data", text=raw["data"]) if "data" in raw else None
     if encoded != b"null":
         if data is not None:
-            raise Unprocessable(place.issue("data_base64", "stands beside data; an event has one of them (J7)"))
+            raise Unprocessable(place.issue("data_base64", "stands beside data; an event has one of them"))
         data = Data(member="data_base64", text=_base64(encoded, place))
     relayed = vetted(members, data, place=place)
     if data and data.member == "data" and not attributes.is_json(relayed.datacontenttype) and data.text[:1] != b'"':
-        raise Unprocessable(place.issue("data", f"must be a string, since its type is {relayed.datacontenttype} (J6)"))
+        raise Unprocessable(place.issue("data", f"must be a string, since its type is {relayed.datacontenttype}"))
     return relayed
 
 
@@ -163,7 +163,7 @@ def payload(relayed: Relayed) -> bytes:
     if relayed.data.member == "data_base64":
         return base64.b64decode(json_text.load(relayed.data.text))
     if attributes.is_json(relayed.datacontenttype):
-        # A string too: it is a JSON string, and stays one (J9).
+        # A string too: it is a JSON string, and stays one (cloudevents.md J9).
         return relayed.data.text
     charset = attributes.charset(relayed.datacontenttype or "") or "utf-8"
     try:

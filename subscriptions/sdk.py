@@ -1,6 +1,6 @@
 """The cloudevents SDK's classes as values: to and from the events kept here.
 
-The SDK's own readers and writers are not used (cloudevents.md 6.2 says why); what is valid is left to `relays.py`.
+The SDK's own readers and writers are not used (cloudevents.md 5 says why); what is valid is left to `relays.py`.
 """
 
 import base64
@@ -35,7 +35,7 @@ def to_sdk(event_body: bytes) -> CloudEvent:
 
 
 def from_sdk(event: BaseCloudEvent) -> Relayed:
-    """A relayed event from the SDK's; bytes of a JSON type are read as JSON, a string of one is a JSON string (J9).
+    """A relayed event from the SDK's; bytes of a JSON type are read as JSON, a string of one stays one (cloudevents.md J9).
 
     Raises as `relays.vetted` does, and Unprocessable for data that JSON cannot hold.
     """

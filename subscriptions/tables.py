@@ -111,11 +111,11 @@ webhooks = Table(
     Column("state_reason", Text, nullable=False, server_default=""),
     #: Requests per minute the destination grants: -1 unlimited, null none stated.
     Column("endpoint_rate_limit", Integer),
-    #: When the next delivery may go out, where the destination grants a rate (protocol.md, Pace).
+    #: When the next delivery may go out, where the destination grants a rate (protocol.md 4.7).
     Column("next_at", Moment),
     #: The origin that its OPTIONS answer allowed, repeated on deliveries (cloudevents.md W8); empty before a handshake.
     Column("request_origin", Text, nullable=False, server_default=""),
-    #: Rises with each change that makes earlier challenges and claims stale (protocol.md, Epoch).
+    #: Rises with each change that makes earlier challenges and claims stale (protocol.md 6.1).
     Column("epoch", Integer, nullable=False, server_default="1"),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("hpe_principal", Text, nullable=False),

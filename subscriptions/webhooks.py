@@ -17,7 +17,7 @@ from subscriptions.trust import Trust
 SECRETS = ("secret", "secondary_secret", "client_secret", "api_key", "client_key")
 #: Those that TLS connections to the destination need (`Trust`).
 TRUST = ("ca_bundle", "client_certificate", "client_key")
-#: A change of any of these makes earlier challenges and claims stale (protocol.md, Epoch).
+#: A change of any of these makes earlier challenges and claims stale (protocol.md 6.1).
 DECISIVE = (
     *("destination", *SECRETS, "auth_type", "client_id", "issuer_url", "challenge_request_enabled"),
     *("ca_bundle", "client_certificate"),
@@ -45,7 +45,7 @@ class Registration:
     client_secret: str = field(default="", repr=False)
     issuer_url: str = ""
     api_key: str = field(default="", repr=False)
-    #: Events go out in arrays of up to ten (greenlake.md 3).
+    #: Events go out in arrays of up to ten (greenlake.md 3.4).
     batching: bool = False
     #: Whether the destination has to answer a challenge before it gets anything.
     challenge_request_enabled: bool = True
@@ -145,7 +145,7 @@ class Webhook:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """How tokens for an Oauth webhook are asked for: the client credentials grant (greenlake.md 4)."""
+    """How tokens for an Oauth webhook are asked for: the client credentials grant (greenlake.md 4.2)."""
 
     #: The token endpoint, to the letter.
     issuer_url: str

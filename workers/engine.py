@@ -57,7 +57,7 @@ class Engine:
         #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
         self._asking = self._patient = 0
         self.closing = False
-        #: Why this process claims nothing at the moment; None while it may (protocol.md, Record).
+        #: Why this process claims nothing at the moment; None while it may (protocol.md 5.4).
         self.barred: str | None = None
 
     async def deliver(self, tickets: Sequence[Ticket]) -> None:

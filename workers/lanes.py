@@ -1,4 +1,4 @@
-"""In-flight limits: how many tries this process may begin, in all and per webhook, and whose circuit is open.
+"""In-flight limits: how many tries this process may begin, in all and per webhook, and whose circuit is open (protocol.md 4.6).
 
 Pure bookkeeping on one event loop; what occupies the slots is left to `engine.py`.
 

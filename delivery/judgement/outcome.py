@@ -1,4 +1,4 @@
-"""What one try came to: success, worth another try, or final; by the deployment's policy (greenlake.md D.7 and 5.1).
+"""What one try came to: success, worth another try, or final; by the deployment's policy (greenlake.md D.7, 5.1).
 
 When the next try is made is left to `retry`, what it means for the webhook's health to `breaker`.
 """
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 Policy = Literal["standard", "greenlake"]
 
-#: What table 5.1 retries; every other answer from 300 to 599 fails at once and disables the webhook.
+#: What greenlake.md 5.1 retries; every other answer from 300 to 599 fails at once and disables the webhook.
 GREENLAKE_RETRIED = frozenset({404, 413, 415, 425, 429, 502, 503, 504})
 
 SECONDS = re.compile(r"[0-9]+")
@@ -90,7 +90,7 @@ def _standard(status: int) -> tuple[Kind, bool]:
         return Kind.SUCCESS, False
     if status == 410:
         return Kind.FINAL, True
-    # D.7 sets 3xx apart from "every other answer", which is retried: a redirect is an address to be corrected, and
+    # greenlake.md D.7 sets 3xx apart from all else, which is retried: a redirect is an address to be corrected, and
     # asking the old one again for half a day does not do that.
     if 300 <= status < 400:
         return Kind.FINAL, False

@@ -1,4 +1,4 @@
-"""What follows from an outcome: done, another try at a stated time, or giving up (greenlake.md D.7).
+"""What follows from an outcome: done, another try at a stated time, or giving up (greenlake.md 5.2, D.7).
 
 What an answer means is left to `outcome`, slots of a paced webhook to `pace`, writing the step to `ledger`.
 """

@@ -17,7 +17,7 @@ from subscriptions.database import Raw
 
 #: The type of the event row that carries a batch; no event has it (cloudevents.md C9), while any word may be registered.
 BATCH = ""
-#: Events of one parcel (greenlake.md 3).
+#: Events of one parcel (greenlake.md 3.4).
 MEMBERS = 10
 
 # A paused webhook keeps collecting, so that what goes out at last are full batches. Not so one in ERROR: its probe may need

@@ -1,4 +1,4 @@
-"""Claims: rows are taken for sending, by ticket or by name; each claim raises the fence and starts a lease (protocol.md, Claim).
+"""Claims: rows are taken for sending, by ticket or by name; each claim raises the fence and starts a lease (protocol.md 4).
 
 Slots are taken by the caller first. What is due, and whose turn it is, is asked in `drains.py`.
 """
@@ -103,7 +103,7 @@ WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
 # A probe takes a row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each time another one of
 # the oldest few, for the receiver may have something against one of them alone. Each state is asked by itself, for it has an
 # index of its own.
-# It is not one of the row's tries (protocol.md, Probe), so that the window of the row does not begin with it.
+# It is not one of the row's tries (protocol.md 6.6), so that the window of the row does not begin with it.
 BY_PROBE = (
     """
 WITH parked AS (

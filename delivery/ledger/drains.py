@@ -1,4 +1,4 @@
-"""Drains: due rows are claimed without tickets, workspaces in turn, then webhooks, each within its share (protocol.md, Sweep).
+"""Drains: due rows are claimed without tickets, workspaces in turn, then webhooks, each within its share (protocol.md 3.3).
 
 The claim itself is that of `claims.py`, plus what a lapsed lease says: that a try was lost.
 """
@@ -24,7 +24,7 @@ MANY = 500
 #: Lost tries from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
-#: Minutes that it waits at most: twenty lost tries last about as long as the retries of one that fails (greenlake.md D.7).
+#: Minutes that it waits at most: twenty lost tries last about as long as the retries of one that fails (greenlake.md 5.2).
 LOST_WAIT = 64
 #: The part of what is taken that is kept for retries while first attempts wait.
 RETRIES = 0.2

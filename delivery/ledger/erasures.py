@@ -1,4 +1,4 @@
-"""Erasure: what events carried leaves at once, on request; what they were, when and to whom they went stays.
+"""Erasure: what events carried leaves at once, on request; what they were, when and to whom they went stays (protocol.md 9).
 
 Who may ask is left to the entrance, going on in chunks to `jobs.py`, what leaves by age to `retention.py`.
 """

@@ -1,4 +1,4 @@
-"""Errands: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one.
+"""Errands: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
 
 What carrying one out means is left to `jobs.py` and `greeting.py`.
 """
@@ -174,7 +174,7 @@ class Spread:
 
 
 async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
-    """Owes the next webhooks: rows, cursor and lease move in one transaction (protocol.md, Intake 5)."""
+    """Owes the next webhooks: rows, cursor and lease move in one transaction (protocol.md 2.6)."""
     topic = (carried.row["workspace_id"], carried.row["type"])
     async with connection.transaction():
         held = await connection.fetchrow(HOLD, carried.key, carried.fence)

@@ -1,4 +1,4 @@
-"""Pace: due rows of webhooks that grant a rate are claimed with a slot each, evenly spaced (protocol.md, Pace).
+"""Pace: due rows of webhooks that grant a rate are claimed with a slot each, evenly spaced (protocol.md 4.7).
 
 Where there is no rate, `drains.py` claims. The rate itself is written by `grants.py`.
 """

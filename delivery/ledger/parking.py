@@ -1,4 +1,4 @@
-"""Whoever parks rows looks again after the commit: the webhook may have been activated, or deleted, meanwhile.
+"""Whoever parks rows looks again after the commit: the webhook may have been activated, or deleted, meanwhile (protocol.md 6.5).
 
 The wake that an activation brings looks before such rows can be seen, and the slow sweep comes only once a minute.
 """

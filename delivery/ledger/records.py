@@ -1,4 +1,4 @@
-"""Records: the outcomes of many tries are written together, each under the fence of its claim (protocol.md, Record).
+"""Records: the outcomes of many tries are written together, each under the fence of its claim (protocol.md 5).
 
 What an outcome means, and what follows when a shared statement fails, is left to `rounds.py`.
 """

@@ -1,4 +1,4 @@
-"""Manual retries: a delivery that waits is due at once, one that ended is owed again (protocol.md, Manual retry).
+"""Manual retries: a delivery that waits is due at once, one that ended is owed again (protocol.md 8).
 
 Which of them may be retried, and what the caller is told, is left to `history.py`.
 """

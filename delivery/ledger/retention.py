@@ -1,4 +1,4 @@
-"""Retention: whole days leave at once, when nothing of them is unfinished (protocol.md, Partitions), or their payloads alone.
+"""Retention: whole days leave at once, when nothing of them is unfinished (protocol.md 1.9), or their payloads alone.
 
 How long records are kept is a setting; when to look is left to the clock, what is erased on request to `erasures.py`.
 """

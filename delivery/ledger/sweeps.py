@@ -1,4 +1,4 @@
-"""Sweeps: how much is due, who could take it, and what races or a dead process left behind (protocol.md, Nudges).
+"""Sweeps: how much is due, who could take it, and what races or a dead process left behind (protocol.md 3.2, 3.4).
 
 The sweep never lists rows; it counts, up to what could be taken. When to ask is left to `workers/schedule.py`.
 """

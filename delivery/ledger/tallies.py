@@ -1,4 +1,4 @@
-"""What many tries came to is counted on their webhooks, under the webhook's row lock and epoch (protocol.md, Webhooks).
+"""What many tries came to is counted on their webhooks, under the webhook's row lock and epoch (protocol.md 6.1, 6.2).
 
 The judgement itself is `judgement/breaker.py`'s; what a move brings with it, `health.py`'s.
 """

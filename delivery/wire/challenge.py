@@ -55,7 +55,7 @@ _decoder = msgspec.json.Decoder(_Answer)
 
 
 def event(*, challenge: str, event_id: str, workspace_id: str, now: datetime, origin: Origin = GREENLAKE) -> bytes:
-    """The verification event as it is sent: keys sorted at both levels, whole seconds (greenlake.md 2, D.1)."""
+    """The verification event as it is sent: keys sorted at both levels, whole seconds (greenlake.md 2.1, D.1)."""
     question = {
         "data": {"challengeRequest": challenge},
         "datacontenttype": "application/json",
@@ -80,7 +80,7 @@ def type_of(origin: Origin) -> str:
 
 
 def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) -> Verified | Unverified:
-    """Any 2xx whose JSON object holds the right `verification` proves it, whatever else it holds (greenlake.md 2).
+    """Any 2xx whose JSON object holds the right `verification` proves it, whatever else it holds (greenlake.md 2.2).
 
     `secrets`: primary, then secondary. The digest may be spelled in either case.
     """

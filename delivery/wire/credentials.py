@@ -35,7 +35,7 @@ class Authorised(Sender):
         self._tokens = Tokens(transport, clock, agent=self._agent)
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
-        """As a Sender does; token, try and a repeat after a 401 share the deadline (protocol.md, Lease)."""
+        """As a Sender does; token, try and a repeat after a 401 share the deadline (protocol.md 4.3)."""
         if destination.grant is None:
             return await super().send(parcel, destination, deadline=deadline)
         return await self.authorised(destination, functools.partial(super().send, parcel), deadline=deadline)

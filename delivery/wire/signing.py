@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-#: One header per secret, primary first (greenlake.md 3).
+#: One header per secret, primary first (greenlake.md 3.1).
 HPE_HEADERS = ("HPE-Webhook-Signature", "HPE-Webhook-Signature2")
 
 #: Bytes of SHA-256's block, and what HMAC makes of each byte of the key.
@@ -37,7 +37,7 @@ def sign(body: bytes, *, parcel_id: str, secrets: Sequence[str], now: datetime) 
 
 
 def answer(secret: str, challenge: str) -> str:
-    """What a receiver that knows `secret` answers to `challenge`: lower-case hex HMAC-SHA256 (greenlake.md 2)."""
+    """What a receiver that knows `secret` answers to `challenge`: lower-case hex HMAC-SHA256 (greenlake.md 2.2)."""
     return _digest(secret, challenge.encode()).hex()
 
 

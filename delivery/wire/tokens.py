@@ -59,7 +59,7 @@ class Token:
     basic: bool
 
 
-#: Whose token it is: a change of the grant makes it another. Webhooks do not share tokens (greenlake.md 4).
+#: Whose token it is: a change of the grant makes it another. Webhooks do not share tokens (greenlake.md 4.2).
 Key = tuple[UUID, Grant]
 
 

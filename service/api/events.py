@@ -1,4 +1,4 @@
-"""Publishing: occurrences and CloudEvents come in, receipts go out; and what became of an event.
+"""Publishing: occurrences and CloudEvents come in, receipts go out; and what became of an event (greenlake.md 1.11).
 
 What makes an event of them is left to `subscriptions`, keeping and sending it to the intake.
 """

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP, in GreenLake's forms (greenlake.md 1.1 to 1.4).
+"""Webhooks over HTTP, in GreenLake's forms (greenlake.md 1.1, 1.2, 1.3, 1.4).
 
 What a registration may say is left to `subscriptions/webhooks.py`, what follows from it to `delivery/greeting.py`.
 """
@@ -39,7 +39,7 @@ class Tls(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", 
 
 
 class Input(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
-    """WebhookRegistrationInput (greenlake.md 1.2), and `contentMode` and `tls`, which are ours (D.5)."""
+    """WebhookRegistrationInput (greenlake.md 1.2), `contentMode` and `tls` included, which are ours."""
 
     name: str
     destination: str

@@ -7,7 +7,7 @@ import asyncpg
 
 from subscriptions.database import Raw
 
-#: Ordinary filters, as greenlake.md 6 has them, that are false of what loads publish.
+#: Ordinary filters, as greenlake.md 6.1 has them, that are false of what loads publish.
 REFUSING = (
     "name eq 'another thing' and ok eq true",
     "seq lt 0 or name in ('red','green','blue')",

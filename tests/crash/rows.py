@@ -1,4 +1,4 @@
-"""What the database says after a storm: rows that are not finished, and rows that are stuck (protocol.md, Stuck).
+"""What the database says after a storm: rows that are not finished, and rows that are stuck (protocol.md 10.1).
 
 Whether what was finished also arrived is left to `tally.py`.
 """

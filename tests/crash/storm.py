@@ -19,7 +19,7 @@ from tests.crash.tally import Figures
 
 T = TypeVar("T")
 
-#: Two leases and a slow sweep after the last fault nothing is stuck (protocol.md, Stuck).
+#: Two leases and a slow sweep after the last fault nothing is stuck (protocol.md 10.1).
 GRACE = 2 * LEASE + MEND
 #: A row may be due so many seconds without being stuck: its turn comes.
 OVERDUE = 2.0

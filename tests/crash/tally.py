@@ -98,7 +98,7 @@ class Figures:
 
     #: Pairs of an accepted event and a webhook that wants it which were never taken.
     lost: int
-    #: Rows by protocol.md's definition.
+    #: Rows as protocol.md 10.1 has it.
     stuck: int
     #: Requests answered 200 after another one of the same id at the same webhook.
     duplicates: int

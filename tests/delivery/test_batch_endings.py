@@ -1,4 +1,4 @@
-"""How batches end, and their members with them, whatever ends them (protocol.md, Batches)."""
+"""How batches end, and their members with them, whatever ends them (protocol.md 7.3)."""
 
 import asyncio
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Batches: when they close, and what goes out (greenlake.md 3, D.5; protocol.md, Batches)."""
+"""Batches: when they close, and what goes out (greenlake.md 3.4, D.5; protocol.md 7)."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ DAY = 86400.0
 
 
 async def test_tenth_event(craft: Craft) -> None:
-    """Nine events collect, unannounced; the tenth closes one parcel of all ten, at once."""
+    """Nine events collect, unannounced; the tenth closes one parcel of all ten, at once (protocol.md 7.1, 7.2)."""
     webhook = await craft.hook(batching=True)
     await craft.publish(9)
     early = await nudged(craft)
@@ -87,7 +87,8 @@ async def test_what_goes_out(craft: Craft, mode: str, media_type: str) -> None:
 
 
 async def test_same_bytes_at_each_retry(craft: Craft, clock: Clock) -> None:
-    """A batch is closed once: what arrives meanwhile is another one's, and a retry sends the same bytes under the same id."""
+    """A batch is closed once: what arrives meanwhile is another one's, and a retry sends the same bytes under
+    the same id (protocol.md 7.3)."""
     webhook = await craft.hook(batching=True)
     ticket = await closed(craft, 3)
     await sent(craft, ticket, reply(503))
@@ -104,7 +105,7 @@ async def test_same_bytes_at_each_retry(craft: Craft, clock: Clock) -> None:
 
 
 async def test_closers_at_once(craft: Craft, database: Database, clock: Clock) -> None:
-    """Closers in eight processes at once share no member, and leave none."""
+    """Closers in eight processes at once share no member, and leave none (protocol.md 7.2)."""
     webhook = await craft.hook(batching=True)
     await craft.publish(45)
     clock.advance(60)
@@ -148,7 +149,8 @@ async def test_erased_while_it_collected(craft: Craft, clock: Clock) -> None:
 
 
 async def test_pause_keeps_collecting(craft: Craft, clock: Clock) -> None:
-    """For a paused webhook events collect, however many and however long; full batches go out once it is ACTIVE."""
+    """For a paused webhook events collect, however many and however long; full batches go out once
+    it is ACTIVE (protocol.md 7.2)."""
     webhook = await craft.hook(batching=True, challenge_request_enabled=False)
     await craft.publish(4)
     await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
@@ -165,7 +167,8 @@ async def test_pause_keeps_collecting(craft: Craft, clock: Clock) -> None:
 
 
 async def test_paused_too_long(craft: Craft, clock: Clock) -> None:
-    """What has collected for a halted webhook past the retention time ends expired; what is younger does not."""
+    """What has collected for a halted webhook past the retention time ends expired; what is
+    younger does not (protocol.md 6.8)."""
     paused, active = await craft.hook(batching=True, status="DISABLED"), await craft.hook(batching=True)
     await craft.publish(2)
     clock.advance(3 * DAY + craft.settings.batch_wait)
@@ -197,7 +200,7 @@ async def test_in_error_it_closes(craft: Craft, clock: Clock) -> None:
 
 @pytest.mark.parametrize("paused", [False, True])
 async def test_switched_off(craft: Craft, paused: bool) -> None:
-    """Switching batching off closes what is collecting at once, for a paused webhook into parked parcels."""
+    """Switching batching off closes what is collecting at once, for a paused webhook into parked parcels (protocol.md 7.4)."""
     webhook = await craft.hook(batching=True, paused=paused, status="DISABLED" if paused else "ACTIVE")
     await craft.publish(13)
     craft.announced.clear()
@@ -211,7 +214,7 @@ async def test_switched_off(craft: Craft, paused: bool) -> None:
 
 
 async def test_switched_on(craft: Craft) -> None:
-    """Switching batching on leaves waiting singles single; what comes after collects."""
+    """Switching batching on leaves waiting singles single; what comes after collects (protocol.md 7.4)."""
     webhook = await craft.hook()
     await craft.publish(3)
     await craft.greeting.change(WORKSPACE, webhook, Change(batching=True))

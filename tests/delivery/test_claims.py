@@ -1,4 +1,4 @@
-"""Claims by ticket and by name: who may take a row, and what taking does to it (protocol.md, Claim)."""
+"""Claims by ticket and by name: who may take a row, and what taking does to it (protocol.md 4)."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,8 @@ LEASE = 20.0
 
 
 async def test_claim_by_ticket(craft: Craft, clock: Clock) -> None:
-    """A ticket claims whatever the due time says: the fence rises, and the lease lasts the deadline and a margin."""
+    """A ticket claims whatever the due time says: the fence rises, and the lease lasts the deadline
+    and a margin (protocol.md 1.4, 4.2, 4.3)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook, due_in=3600)
 
@@ -55,7 +56,7 @@ async def test_ticket_told_twice(craft: Craft, database: Database, clock: Clock)
 
 @pytest.mark.parametrize("state", ["parked", "collecting", "bundled", "delivered", "failed", "cancelled", "expired"])
 async def test_state_that_admits_no_claim(craft: Craft, state: str) -> None:
-    """Only owed rows are claimed, neither by ticket nor by drain."""
+    """Only owed rows are claimed, neither by ticket nor by drain (protocol.md 7.1)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook, state=state, due_at=craft.clock())
 
@@ -68,7 +69,7 @@ async def test_state_that_admits_no_claim(craft: Craft, state: str) -> None:
 @pytest.mark.parametrize("by", ["ticket", "drain"])
 @pytest.mark.parametrize("status", ["PENDING", "ERROR", "DISABLED"])
 async def test_claim_of_a_webhook_that_may_not_be_sent_to(craft: Craft, status: str, by: str) -> None:
-    """The claim that finds it parks the row: no due time, the fence unchanged."""
+    """The claim that finds it parks the row: no due time, the fence unchanged (protocol.md 4.5)."""
     webhook = await craft.hook(status=status)
     [event] = await craft.owe(webhook, fence=4)
 
@@ -81,7 +82,7 @@ async def test_claim_of_a_webhook_that_may_not_be_sent_to(craft: Craft, status: 
 
 @pytest.mark.parametrize("by", ["ticket", "drain"])
 async def test_claim_of_a_deleted_webhook(craft: Craft, clock: Clock, by: str) -> None:
-    """The claim that finds it cancels the row."""
+    """The claim that finds it cancels the row (protocol.md 4.5)."""
     webhook = await craft.hook(deleted_at=clock())
     [event] = await craft.owe(webhook)
 
@@ -109,7 +110,7 @@ async def test_live_lease(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lost_tries_wait(craft: Craft, clock: Clock) -> None:
-    """From the third lost try on the row waits 1, 2, 4 ... minutes before it is taken again."""
+    """From the third lost try on the row waits 1, 2, 4 ... minutes before it is taken again (protocol.md 4.4)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     await craft.drain()
@@ -131,7 +132,7 @@ async def test_lost_tries_wait(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lost_tries_never_wait_long(craft: Craft, clock: Clock) -> None:
-    """They wait an hour or so at most: twenty of them last half a day, as a delivery that fails does."""
+    """They wait an hour or so at most: twenty of them last half a day, as a delivery that fails does (protocol.md 4.4)."""
     webhook = await craft.hook()
     lost = (8, 9, 18)
     events = [(await craft.owe(webhook, lost=before, leased_until=clock()))[0] for before in lost]
@@ -144,7 +145,7 @@ async def test_lost_tries_never_wait_long(craft: Craft, clock: Clock) -> None:
 
 
 async def test_twentieth_lost_try(craft: Craft, clock: Clock) -> None:
-    """At twenty lost tries the claim gives the row up in place, and its notice is owed and told as an event."""
+    """At twenty lost tries the claim gives the row up in place, and its notice is owed and told as an event (protocol.md 4.4)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook, lost=19, fence=30, leased_until=clock())
     told = "com.hpe.greenlake.events.v1beta1.webhooks.delivery-failed"
@@ -191,7 +192,8 @@ async def test_erased_payload(craft: Craft) -> None:
 
 
 async def test_given_back(craft: Craft, clock: Clock) -> None:
-    """A claim that is given back is due at once for anybody, counts as nothing, and its old fence is worthless."""
+    """A claim that is given back is due at once for anybody, counts as nothing, and its old
+    fence is worthless (protocol.md 1.4)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -206,7 +208,8 @@ async def test_given_back(craft: Craft, clock: Clock) -> None:
 
 
 async def test_clock_follows_the_database(craft: Craft, database: Database) -> None:
-    """Every answer of a claim, a record and a report brings the database's time, and a process's clock follows it."""
+    """Every answer of a claim, a record and a report brings the database's time, and a process's
+    clock follows it (protocol.md 1.7)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
 
@@ -222,7 +225,8 @@ async def test_clock_follows_the_database(craft: Craft, database: Database) -> N
 
 
 def test_clock_after_a_sleep() -> None:
-    """A process whose wall clock and monotonic clock part by over a second knows that it slept, until it is told the time."""
+    """A process whose wall clock and monotonic clock part by over a second knows that it slept, until it is
+    told the time (protocol.md 1.7)."""
     wall, steady = [5000.0], [100.0]
     clock = DatabaseClock(wall=lambda: wall[0], steady=lambda: steady[0])
     before = datetime.fromtimestamp(5000.0, UTC)
@@ -238,7 +242,7 @@ def test_clock_after_a_sleep() -> None:
 
 
 async def test_without_its_subscription(craft: Craft) -> None:
-    """What was matched is owed to the webhook: a subscription that is deleted by then changes nothing."""
+    """What was matched is owed to the webhook: a subscription that is deleted by then changes nothing (protocol.md 2.3)."""
     webhook = await craft.hook()
     await craft.publish(2)
     await craft.sql("DELETE FROM subscriptions")

@@ -56,7 +56,8 @@ def asking(status: int) -> Answering:
 async def test_a_challenge_goes_without_them(
     craft: Craft, fields: dict[str, Any], authorization: str | None, grant: Grant | None
 ) -> None:
-    """Nothing but the proof sends credentials out: challenge and OPTIONS go without, the delivery that follows with them."""
+    """Nothing but the proof sends credentials out: challenge and OPTIONS go without, the delivery that
+    follows with them (greenlake.md 4.3)."""
     await subscribed(craft, **fields)
 
     await craft.publish()

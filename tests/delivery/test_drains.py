@@ -1,4 +1,4 @@
-"""Drains and the sweep that sends them: whose turn it is, and how much at most (protocol.md, Nudges)."""
+"""Drains and the sweep that sends them: whose turn it is, and how much at most (protocol.md 3.2, 3.3)."""
 
 import asyncio
 from collections import Counter
@@ -155,7 +155,7 @@ async def test_due_beyond_the_walk(craft: Craft) -> None:
 
 
 async def test_drains_for_what_is_due(craft: Craft) -> None:
-    """The sweep sends one drain per 200 due rows, not for those that are leased or not due."""
+    """The sweep sends one drain per 200 due rows, not for those that are leased or not due (protocol.md 1.5)."""
     webhook = await craft.hook()
     for name in range(5):
         await craft.upkeep.report(f"worker-{name}", slots=500, free=500)

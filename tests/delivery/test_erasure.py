@@ -62,7 +62,8 @@ async def record(craft: Craft, held: Held, status: int) -> None:
 
 @pytest.mark.parametrize("state", ["owed", "parked", "collecting"])
 async def test_what_waits_is_not_sent(craft: Craft, erasure: Erasure, clock: Clock, state: str) -> None:
-    """Whatever a delivery waits for, it ends expired; neither its ticket nor a drain takes it; its neighbour is left."""
+    """Whatever a delivery waits for, it ends expired; neither its ticket nor a drain takes it; its
+    neighbour is left (protocol.md 9.1)."""
     webhook = await craft.hook()
     erased, other = await craft.owe(webhook, 2, state=state)
 
@@ -76,7 +77,7 @@ async def test_what_waits_is_not_sent(craft: Craft, erasure: Erasure, clock: Clo
 
 
 async def test_what_stays(craft: Craft, erasure: Erasure) -> None:
-    """Ids, type, workspace, times and statuses are there afterwards; body, headers and answer are not."""
+    """Ids, type, workspace, times and statuses are there afterwards; body, headers and answer are not (protocol.md 9.3)."""
     webhook = await craft.hook()
     event, ticket = await published(craft)
     [held] = await craft.claim(ticket)
@@ -106,7 +107,7 @@ async def test_again(craft: Craft, erasure: Erasure, clock: Clock) -> None:
 
 
 async def test_claimed_before(craft: Craft, erasure: Erasure, clock: Clock) -> None:
-    """A try under way goes on and its outcome counts; what was answered is erased after its lease."""
+    """A try under way goes on and its outcome counts; what was answered is erased after its lease (protocol.md 9.1)."""
     webhook = await craft.hook()
     event, ticket = await published(craft)
     [held] = await craft.claim(ticket)
@@ -211,7 +212,7 @@ async def test_spread_under_way(database: Database, clock: Clock) -> None:
 
 
 async def test_batch_that_waits(craft: Craft, erasure: Erasure) -> None:
-    """A closed batch goes out without the event, with all the others; the event's own delivery ends expired."""
+    """A closed batch goes out without the event, with all the others; the event's own delivery ends expired (protocol.md 9.2)."""
     webhook = await craft.hook(batching=True)
     ticket = await closed(craft, 3)
     erased, *others = await members(craft, ticket.event)
@@ -244,7 +245,7 @@ async def test_batch_that_was_sent(craft: Craft, erasure: Erasure) -> None:
 
 
 async def test_last_event_of_a_batch(craft: Craft, erasure: Erasure) -> None:
-    """A batch ends expired with the last of its events."""
+    """A batch ends expired with the last of its events (protocol.md 9.2)."""
     webhook = await craft.hook(batching=True)
     ticket = await closed(craft, 2)
 
@@ -335,7 +336,7 @@ async def test_workspace_after_a_crash(craft: Craft, erasure: Erasure, database:
 
 
 async def test_receipt_stays(craft: Craft, erasure: Erasure) -> None:
-    """The id of an erased event stays taken: published again it is a duplicate, and nothing is owed."""
+    """The id of an erased event stays taken: published again it is a duplicate, and nothing is owed (protocol.md 9.3)."""
     await craft.hook()
     [first] = await craft.intake.publish([craft.event(1, id="mine")])
     await erasure.event(first.key)

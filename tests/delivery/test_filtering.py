@@ -69,7 +69,7 @@ async def test_nobody_wants_it(craft: Craft) -> None:
 
 
 async def test_change_of_a_filter(craft: Craft) -> None:
-    """A change that was answered holds for every publication that begins after it."""
+    """A change that was answered holds for every publication that begins after it (protocol.md 2.3)."""
     hook = await craft.hook()
     await filtered(craft, [hook], "number lt 10")
     await craft.intake.publish([craft.event(10)])

@@ -1,4 +1,4 @@
-"""Challenges, probes and status moves against what is sent meanwhile (protocol.md, Webhooks)."""
+"""Challenges, probes and status moves against what is sent meanwhile (protocol.md 6)."""
 
 import asyncio
 from dataclasses import replace
@@ -41,7 +41,8 @@ async def test_registration(craft: Craft) -> None:
 
 @pytest.mark.parametrize("late", [None, REFUSED], ids=["proved", "refused"])
 async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | None) -> None:
-    """A late answer from the old destination neither verifies the new one nor disables it; its own challenge decides."""
+    """A late answer from the old destination neither verifies the new one nor disables it; its
+    own challenge decides (protocol.md 6.1, 6.3)."""
     webhook = await registered(craft)
     gate = Gate(late)
     craft.wire.answering = gate
@@ -112,7 +113,8 @@ async def test_pause_while_a_verification_hangs(craft: Craft) -> None:
 
 
 async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> None:
-    """An outcome of a claim made before an edit says nothing of the webhook's health, and stands for its delivery."""
+    """An outcome of a claim made before an edit says nothing of the webhook's health, and stands
+    for its delivery (protocol.md 6.1)."""
     webhook = await craft.hook(destination=OLD, challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -126,7 +128,8 @@ async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> No
 
 
 async def test_challenge_that_fails(craft: Craft, clock: Clock) -> None:
-    """A challenge is tried four times, 2, 3 and 5 s apart; then the webhook is ERROR, and probed a minute later."""
+    """A challenge is tried four times, 2, 3 and 5 s apart; then the webhook is ERROR, and probed
+    a minute later (greenlake.md 2.3, D.3)."""
     webhook = await registered(craft)
     waits = []
     for _ in range(4):
@@ -202,7 +205,7 @@ async def test_an_answered_challenge_is_no_delivery_that_arrived(craft: Craft, c
 
 
 async def test_killed_while_it_challenges(craft: Craft, database: Database, clock: Clock) -> None:
-    """A challenge whose process died is taken over when its lease has lapsed, and not before."""
+    """A challenge whose process died is taken over when its lease has lapsed, and not before (protocol.md 3.6)."""
     webhook = await registered(craft)
     gate = Gate()
     victim = Craft(database, clock)
@@ -319,7 +322,8 @@ async def test_halt_parks(craft: Craft, clock: Clock) -> None:
 
 
 async def test_gone(craft: Craft) -> None:
-    """410 disables the webhook at once, in a new epoch: claims made before it say nothing any more."""
+    """410 disables the webhook at once, in a new epoch: claims made before it say
+    nothing any more (cloudevents.md W4, greenlake.md D.7)."""
     webhook = await craft.hook()
     await craft.owe(webhook, 2)
     one, other = await craft.drain()
@@ -333,7 +337,8 @@ async def test_gone(craft: Craft) -> None:
 
 
 async def test_verifications_take_turns(craft: Craft, database: Database, clock: Clock) -> None:
-    """One at a time per webhook, over all processes; whoever asks meanwhile is told when, and another webhook is not held up."""
+    """One at a time per webhook, over all processes; whoever asks meanwhile is told when, and another webhook is
+    not held up (protocol.md 6.9, greenlake.md D.13)."""
     webhook, other = await registered(craft), await craft.hook(status="PENDING")
     gate = Gate()
     craft.wire.answering = gate

@@ -273,7 +273,8 @@ async def test_killed_while_it_asks(craft: Craft, database: Database, clock: Clo
 
 
 async def test_a_heartbeat_does_not_stand_for_a_challenge(craft: Craft) -> None:
-    """A webhook that waits for a challenge and has nothing but a heartbeat is given its challenge by the slow sweep."""
+    """A webhook that waits for a challenge and has nothing but a heartbeat is given its challenge by
+    the slow sweep (protocol.md 6.3)."""
     webhook = await craft.hook(status="PENDING", epoch=2)
     await craft.sql(
         "INSERT INTO challenges (webhook, epoch, purpose, tries, due_at, fence) VALUES ($1, 1, 'heartbeat', 0, $2, 0)",

@@ -1,4 +1,4 @@
-"""Intake: what one transaction for many publishers keeps, refuses and answers (protocol.md, Intake)."""
+"""Intake: what one transaction for many publishers keeps, refuses and answers (protocol.md 2)."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,8 @@ from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
 
 
 async def test_group_with_a_refused_array(craft: Craft) -> None:
-    """The sender of a duplicate of a refused array's first item is told `duplicate: false`, and it is delivered."""
+    """The sender of a duplicate of a refused array's first item is told `duplicate: false`, and
+    it is delivered (protocol.md 2.2)."""
     webhook = await craft.hook()
     await craft.intake.publish([craft.event(1, id="taken")])
     array = [craft.event(2, id="first"), craft.event(3, id="taken")]
@@ -97,7 +98,7 @@ async def test_array_that_contradicts_itself(craft: Craft) -> None:
 
 
 async def test_window_passes(craft: Craft, clock: Clock) -> None:
-    """An id is remembered for the idempotency window, and free again after it, pruned or not."""
+    """An id is remembered for the idempotency window, and free again after it, pruned or not (protocol.md 1.6)."""
     [first] = await craft.intake.publish([craft.event(1, id="x")])
     clock.advance(REMEMBERED - 1)
     [within] = await craft.intake.publish([craft.event(1, id="x")])
@@ -111,7 +112,7 @@ async def test_window_passes(craft: Craft, clock: Clock) -> None:
 
 
 async def test_rerun_after_a_lost_answer(craft: Craft) -> None:
-    """A rerun that finds its own receipt has found its own commit: `duplicate: false`, and one delivery."""
+    """A rerun that finds its own receipt has found its own commit: `duplicate: false`, and one delivery (protocol.md 2.5)."""
     await craft.hook()
     event = craft.event(1, id="x")
     first = await craft.intake.publish([event])
@@ -125,7 +126,7 @@ async def test_rerun_after_a_lost_answer(craft: Craft) -> None:
 
 
 async def test_one_bad_request_among_good_ones(craft: Craft) -> None:
-    """A request that cannot be stored fails alone; its neighbours are accepted with the ids they had."""
+    """A request that cannot be stored fails alone; its neighbours are accepted with the ids they had (protocol.md 2.5)."""
     webhook = await craft.hook()
     good = [craft.event(number, id=f"good-{number}") for number in range(3)]
     # PostgreSQL has no text with a zero character; the API refuses such ids, so this stands for a fault of ours.
@@ -144,7 +145,7 @@ async def test_one_bad_request_among_good_ones(craft: Craft) -> None:
 
 
 async def test_missing_partition(craft: Craft, clock: Clock) -> None:
-    """A writer that hits a missing partition makes it and goes on."""
+    """A writer that hits a missing partition makes it and goes on (protocol.md 1.8)."""
     webhook = await craft.hook()
     clock.advance(40 * 86400)
     event = craft.event()
@@ -160,7 +161,8 @@ async def test_missing_partition(craft: Craft, clock: Clock) -> None:
 
 
 async def test_what_intake_announces(craft: Craft, clock: Clock) -> None:
-    """Rows are due 2 s after acceptance and announced at once; those of a webhook that may not be sent to are neither."""
+    """Rows are due 2 s after acceptance and announced at once; those of a webhook that may not be sent
+    to are neither (protocol.md 2.4)."""
     active = await craft.hook()
     pending = await craft.hook(status="PENDING")
     deleted = await craft.hook(deleted_at=clock())
@@ -176,7 +178,8 @@ async def test_what_intake_announces(craft: Craft, clock: Clock) -> None:
 
 
 async def test_at_the_threshold(database: Database, clock: Clock) -> None:
-    """With 500 matches an event is owed in its transaction; with the 501st a spread row stands in their place."""
+    """With 500 matches an event is owed in its transaction; with the 501st a spread row stands
+    in their place (protocol.md 2.6)."""
     craft = Craft(database, clock)
     await craft.hooks(500)
     [owed] = await craft.publish()
@@ -219,7 +222,8 @@ async def test_many_groups(craft: Craft) -> None:
 
 
 async def test_a_flood_and_another_workspace(craft: Craft) -> None:
-    """A publication waits for one transaction of another workspace's flood, and for none of what waits behind it."""
+    """A publication waits for one transaction of another workspace's flood, and for none of what
+    waits behind it (protocol.md 2.7)."""
     flood = [asyncio.create_task(craft.intake.publish([craft.event() for _ in range(400)])) for _ in range(12)]
     await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
     before = sum(task.done() for task in flood)

@@ -58,7 +58,8 @@ async def test_a_host_that_is_nothing_but_an_sdk(craft: Craft, mode: str, status
 
 
 async def test_the_captured_form_is_the_default(craft: Craft) -> None:
-    """Without a content mode the challenge is what GreenLake's live service sends: application/json, the envelope as the body."""
+    """Without a content mode the challenge is what GreenLake's live service sends: application/json, the envelope
+    as the body (greenlake.md 2.1)."""
     webhook = (await craft.greeting.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)).id
 
     await craft.greet(webhook)

@@ -1,4 +1,4 @@
-"""Slots of a granted rate: evenly spaced, over all processes, with nothing dropped (protocol.md, Pace)."""
+"""Slots of a granted rate: evenly spaced, over all processes, with nothing dropped (protocol.md 4.7)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -84,7 +84,8 @@ async def test_lease_counts_from_the_slot(craft: Craft) -> None:
 
 @pytest.mark.parametrize("rate", [1, 7, 60, 120, 1000, 6000])
 async def test_never_above_the_rate(craft: Craft, database: Database, clock: Clock, rate: int) -> None:
-    """Two processes that claim in turn, at odd times, stay within the rate over any minute, evenly, and lose nothing."""
+    """Two processes that claim in turn, at odd times, stay within the rate over any minute, evenly,
+    and lose nothing (cloudevents.md W14)."""
     webhook = await craft.hook(endpoint_rate_limit=rate)
     processes = [craft, Craft(database, clock, chance=0.9)]
     count = min(3 * rate, 600) + 1
@@ -237,7 +238,7 @@ async def test_tickets_give_no_slots(craft: Craft) -> None:
 
 
 async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
-    """What is held looks again at its slot: not sent, given back, and there after the webhook is enabled."""
+    """What is held looks again at its slot: not sent, given back, and there after the webhook is enabled (protocol.md 4.8)."""
     webhook = await craft.hook(endpoint_rate_limit=6000, challenge_request_enabled=False)
     await craft.owe(webhook, 1)
     await deliver(craft, await craft.drain())

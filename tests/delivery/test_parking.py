@@ -55,7 +55,8 @@ class _Overtaken:
 async def test_published_while_its_webhook_is_activated(
     craft: Craft, database: Database, clock: Clock, given: str | None
 ) -> None:
-    """The first event after a registration goes out when its webhook is activated between the match and the writing."""
+    """The first event after a registration goes out when its webhook is activated between the match
+    and the writing (protocol.md 6.5)."""
     webhook = await craft.hook(status="PENDING")
     await craft.upkeep.mend()
 

@@ -1,4 +1,4 @@
-"""Probes of a webhook in ERROR: one of its own deliveries at a time, behind its challenge if it has any (protocol.md, Probe)."""
+"""Probes of a webhook in ERROR: one of its own deliveries at a time, behind its challenge if it has any (protocol.md 6.6)."""
 
 import asyncio
 from datetime import timedelta

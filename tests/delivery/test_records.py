@@ -1,4 +1,4 @@
-"""Records: outcomes of many tries, under the fence of the claim that made each (protocol.md, Record)."""
+"""Records: outcomes of many tries, under the fence of the claim that made each (protocol.md 5)."""
 
 import asyncio
 from datetime import timedelta
@@ -79,7 +79,7 @@ async def test_both_in_one_batch(craft: Craft, clock: Clock, success_first: bool
     ],
 )
 async def test_late_success_over(craft: Craft, before: str, after: str) -> None:
-    """A success is kept whatever its fence, over a row given up too; what ended otherwise stays ended."""
+    """A success is kept whatever its fence, over a row given up too; what ended otherwise stays ended (protocol.md 1.3)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -93,7 +93,7 @@ async def test_late_success_over(craft: Craft, before: str, after: str) -> None:
 
 
 async def test_late_failure(craft: Craft, clock: Clock) -> None:
-    """A failure under an old fence changes nothing of the row, and is kept as an attempt."""
+    """A failure under an old fence changes nothing of the row, and is kept as an attempt (protocol.md 1.3, 5.6)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [old] = await craft.drain()
@@ -125,7 +125,8 @@ async def test_record_told_twice(craft: Craft, clock: Clock) -> None:
 
 @pytest.mark.parametrize("cause", ["odd \0 byte", "half a pair \ud800"], ids=["by the server", "by the driver"])
 async def test_one_that_cannot_be_stored(craft: Craft, cause: str) -> None:
-    """Of a hundred outcomes one cannot be stored: 99 are stored, that one bare, and its row goes on all the same."""
+    """Of a hundred outcomes one cannot be stored: 99 are stored, that one bare, and its row goes on
+    all the same (protocol.md 5.1)."""
     webhook = await craft.hook()
     keys = await craft.owe(webhook, 100)
     held = await craft.drain(wanted=100, share=100)
@@ -166,7 +167,7 @@ async def test_hundred_together(craft: Craft) -> None:
 
 
 async def test_window_stands_still(craft: Craft, clock: Clock) -> None:
-    """The 12 hours stand still while the webhook is halted: an hour of it adds an hour."""
+    """The 12 hours stand still while the webhook is halted: an hour of it adds an hour (protocol.md 5.5)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -202,7 +203,8 @@ async def test_halt_before_the_first_try(craft: Craft, clock: Clock) -> None:
 
 
 async def test_weekend_without_workers(craft: Craft, clock: Clock) -> None:
-    """A try once scheduled is made, however late: a weekend without workers gives nothing up before its first try."""
+    """A try once scheduled is made, however late: a weekend without workers gives nothing up before
+    its first try (protocol.md 5.5)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     clock.advance(3 * 86400)
@@ -215,7 +217,7 @@ async def test_weekend_without_workers(craft: Craft, clock: Clock) -> None:
 
 
 async def test_given_up(craft: Craft, clock: Clock) -> None:
-    """A delivery given up owes one notice, in the transaction that gives it up; told twice it is one event."""
+    """A delivery given up owes one notice, in the transaction that gives it up; told twice it is one event (protocol.md 5.7)."""
     webhook = await craft.hook()
     listener = await craft.hook(subscribed="com.hpe.greenlake.events.v1beta1.webhooks.delivery-failed")
     [event] = await craft.owe(webhook)
@@ -232,7 +234,7 @@ async def test_given_up(craft: Craft, clock: Clock) -> None:
 
 
 async def test_notice_of_a_notice(craft: Craft) -> None:
-    """A notice that cannot be delivered is given up without a notice of its own."""
+    """A notice that cannot be delivered is given up without a notice of its own (protocol.md 5.7)."""
     told = "com.hpe.greenlake.events.v1beta1.webhooks.delivery-failed"
     webhook = await craft.hook(subscribed=told)
     [receipt] = await craft.intake.publish([craft.event(kind=told)])
@@ -245,7 +247,7 @@ async def test_notice_of_a_notice(craft: Craft) -> None:
 
 
 async def test_faults_of_ours(craft: Craft) -> None:
-    """A secret that cannot be unsealed is an outcome, retried, and says nothing of the webhook's health."""
+    """A secret that cannot be unsealed is an outcome, retried, and says nothing of the webhook's health (protocol.md 5.4)."""
     webhook = await craft.hook(secret=b"\x04gone" + b"0" * 40)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()

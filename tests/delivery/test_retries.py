@@ -59,7 +59,8 @@ async def set_status(database: Database, hook: UUID, status: str) -> None:
 async def test_a_waiting_retry_is_made_now(
     database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
 ) -> None:
-    """A row with a retry scheduled is due now, under a new fence, its attempts kept: the ticket claims it once."""
+    """A row with a retry scheduled is due now, under a new fence, its attempts kept: the ticket
+    claims it once (protocol.md 8.2)."""
     event = builders.event(clock)
     later = clock() + timedelta(hours=1)
     await builders.tried(database, clock, event, hook, replace(AGAIN, due_at=later))
@@ -79,7 +80,7 @@ async def test_a_waiting_retry_is_made_now(
 async def test_a_try_under_way_is_left_alone(
     database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
 ) -> None:
-    """With a live lease nothing changes, and the caller is told so; once it has lapsed, the retry is made."""
+    """With a live lease nothing changes, and the caller is told so; once it has lapsed, the retry is made (protocol.md 8.1)."""
     event = builders.event(clock)
     await builders.tried(database, clock, event, hook, AGAIN)
     await builders.claim(database, clock, Ticket(event.key, hook, 0, await builders.fence(database, event.key, hook)))
@@ -146,7 +147,7 @@ async def test_a_failed_delivery_is_owed_again_as_the_next_round(
 async def test_many_retries_at_once_make_one_round(
     database: Database, clock: Clock, history: History, hook: UUID
 ) -> None:
-    """Eight clicks on Retry at the same moment owe the event once more, not eight times."""
+    """Eight clicks on Retry at the same moment owe the event once more, not eight times (protocol.md 8.3)."""
     event = builders.event(clock)
     await builders.tried(database, clock, event, hook, FAILED)
 
@@ -178,7 +179,7 @@ async def test_rounds_are_items_and_the_newest_decides(
 async def test_what_arrived_is_not_sent_again(
     database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
 ) -> None:
-    """A retry of what was delivered meanwhile is refused, and changes nothing."""
+    """A retry of what was delivered meanwhile is refused, and changes nothing (protocol.md 8.3)."""
     event = builders.event(clock)
     await builders.tried(database, clock, event, hook, AGAIN, DELIVERED)
 

@@ -1,4 +1,4 @@
-"""The runbook's query for stuck rows names what is stuck, and nothing that only waits."""
+"""The runbook's query for stuck rows names what is stuck, and nothing that only waits (protocol.md 10.1)."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Spreads: an event with many webhooks is owed in chunks, exactly once whoever dies meanwhile (protocol.md, Intake 5)."""
+"""Spreads: an event with many webhooks is owed in chunks, exactly once whoever dies meanwhile (protocol.md 2.6)."""
 
 import asyncio
 import itertools
@@ -126,7 +126,8 @@ async def test_others_are_not_held_up(craft: Craft) -> None:
 
 
 async def test_burst_of_fan_outs(craft: Craft, clock: Clock) -> None:
-    """One transaction writes at most 5,000 rows: of a burst of events with 400 webhooks each, the rest is spread."""
+    """One transaction writes at most 5,000 rows: of a burst of events with 400 webhooks each, the
+    rest is spread (protocol.md 2.6)."""
     await craft.hooks(400)
 
     await craft.publish(20)

@@ -1,4 +1,4 @@
-"""The clock's work: what races left behind, what leaves with age, and work in chunks (protocol.md, Nudges and Webhooks)."""
+"""The clock's work: what races left behind, what leaves with age, and work in chunks (protocol.md 3.4, 6)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def due_order(craft: Craft) -> list[UUID]:
 
 
 async def test_wake(craft: Craft, clock: Clock) -> None:
-    """On activation parked rows become owed in order of arrival, their fences as they were."""
+    """On activation parked rows become owed in order of arrival, their fences as they were (protocol.md 6.4)."""
     webhook = await craft.hook(status="DISABLED", paused=True, challenge_request_enabled=False)
     arrived: list[UUID] = []
     for _ in range(3):
@@ -70,7 +70,7 @@ async def test_wake_of_a_webhook_paused_again(craft: Craft) -> None:
 
 
 async def test_delete(craft: Craft, clock: Clock) -> None:
-    """A delete cancels what waits in chunks; a try under way is left to end, and its outcome to be recorded."""
+    """A delete cancels what waits in chunks; a try under way is left to end, and its outcome to be recorded (protocol.md 6.7)."""
     webhook = await craft.hook(subscribed=None)
     await craft.owe(webhook, 3)
     [flying, _, _] = await craft.drain()
@@ -90,7 +90,7 @@ async def test_delete(craft: Craft, clock: Clock) -> None:
 
 
 async def test_killed_between_chunks(craft: Craft, database: Database, clock: Clock) -> None:
-    """Work in chunks whose process died goes on after its lease, and is done once."""
+    """Work in chunks whose process died goes on after its lease, and is done once (protocol.md 3.6)."""
     webhook = await craft.hook()
     await craft.owe(webhook, 50, state="parked")
     await craft.upkeep.mend()
@@ -112,7 +112,8 @@ async def test_killed_between_chunks(craft: Craft, database: Database, clock: Cl
 
 
 async def test_slow_sweep_wakes_once(craft: Craft) -> None:
-    """Rows parked under a sendable webhook are woken by one job, however often the sweep comes by; others are left."""
+    """Rows parked under a sendable webhook are woken by one job, however often the sweep comes by;
+    others are left (protocol.md 3.4)."""
     webhook, paused = await craft.hook(), await craft.hook(status="DISABLED", paused=True)
     await craft.owe(webhook, 2, state="parked")
     await craft.owe(paused, 2, state="parked")
@@ -128,7 +129,8 @@ async def test_slow_sweep_wakes_once(craft: Craft) -> None:
 
 @pytest.mark.parametrize(("status", "purpose"), [("PENDING", "greet"), ("ERROR", "probe")])
 async def test_slow_sweep_restarts_challenges(craft: Craft, clock: Clock, status: str, purpose: str) -> None:
-    """A webhook that waits for a challenge or a probe that no row stands for gets one, due at once, in its own epoch."""
+    """A webhook that waits for a challenge or a probe that no row stands for gets one, due at once, in
+    its own epoch (protocol.md 3.4)."""
     webhook = await craft.hook(status=status, epoch=7)
     await craft.hook(status="DISABLED")
     await craft.hook(status=status, deleted_at=clock())
@@ -199,7 +201,8 @@ async def test_slow_sweep_calms_what_is_well_again(craft: Craft, clock: Clock) -
 
 
 async def test_parked_too_long(craft: Craft, clock: Clock) -> None:
-    """Rows parked past the retention time end expired; younger ones, and those of a sendable webhook, do not."""
+    """Rows parked past the retention time end expired; younger ones, and those of a sendable
+    webhook, do not (protocol.md 6.8)."""
     paused, active = await craft.hook(status="DISABLED"), await craft.hook()
     old = await craft.owe(paused, 3, state="parked")
     await craft.owe(active, 1, state="parked")
@@ -250,7 +253,7 @@ async def there(craft: Craft, clock: Clock) -> int:
 
 @pytest.mark.parametrize("state", ["owed", "parked", "collecting", "bundled"])
 async def test_unfinished_day(craft: Craft, database: Database, past: Clock, state: str) -> None:
-    """A day past retention is dropped from all tables together, but not while a row of it is unfinished."""
+    """A day past retention is dropped from all tables together, but not while a row of it is unfinished (protocol.md 1.9)."""
     webhook = await craft.hook()
     await Craft(database, past).owe(webhook, state=state, due_at=craft.clock() + timedelta(days=1))
     await craft.upkeep.prune(remembered=REMEMBERED)
@@ -296,7 +299,7 @@ async def test_day_in_use(craft: Craft, database: Database, past: Clock) -> None
 
 
 async def test_partitions_ahead(craft: Craft, database: Database, clock: Clock) -> None:
-    """Partitions are made a week ahead, by any number of processes at once."""
+    """Partitions are made a week ahead, by any number of processes at once (protocol.md 1.8)."""
     # Those of a week from now were there before.
     clock.advance(2 * 86400)
     await asyncio.gather(*(Craft(database, clock).upkeep.make_partitions() for _ in range(3)))

@@ -21,7 +21,8 @@ def carried(requests: list[Request], path: str) -> list[tuple[bool, str]]:
 
 
 async def test_api_key(workspace: Workspace, receiver: Receiver) -> None:
-    """authType APIKey: `Authorization: <apiKey>` verbatim on the delivery, on the challenge not; recorded as `***`."""
+    """authType APIKey: `Authorization: <apiKey>` verbatim on the delivery, on the challenge not;
+    recorded as `***` (greenlake.md 4.1)."""
     hook = await workspace.hook(authType="APIKey", apiKey=API_KEY)
 
     await workspace.publish()

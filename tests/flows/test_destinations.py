@@ -20,7 +20,7 @@ from tests.receiver import Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-#: All forms of case 26; of a network one address.
+#: All forms of an address that leads inside; of a network one address.
 INSIDE = (
     *("127.0.0.1", "[::1]", "0.0.0.0", "10.0.0.1", "169.254.169.254", "100.64.0.1", "[::ffff:127.0.0.1]"),
     *("[64:ff9b::7f00:1]", "2130706433", "0x7f000001", "017700000001"),

@@ -1,4 +1,4 @@
-"""What a publisher is told: receipts for what is kept, refusals for what is not, and never both."""
+"""What a publisher is told: receipts for what is kept, refusals for what is not, and never both (protocol.md 2.1)."""
 
 import httpx
 import pytest

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_one_occurrence_one_request(workspace: Workspace, receiver: Receiver) -> None:
-    """One occurrence, one webhook: exactly one request; body, type, id and signatures as specified."""
+    """One occurrence, one webhook: exactly one request; body, type, id and signatures as specified (cloudevents.md B2)."""
     hook = await workspace.hook()
     data = '{"id":"server-1","uptime":1.0,"serial":123456789012345678901234567890,"name":"Grüße"}'
     given = json.dumps(occurrence(time="2026-05-04T12:30:00.5Z", data="DATA")).replace('"DATA"', data)

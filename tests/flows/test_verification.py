@@ -114,7 +114,7 @@ def _proves(request: Request, secret: str) -> tuple[bool, bool]:
 
 
 def _hpe(request: Request, secret: str) -> bool:
-    """Either header may be the secret's (greenlake.md 3)."""
+    """Either header may be the secret's (greenlake.md 3.1)."""
     expected = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
     given = (request.header(name) for name in ("HPE-Webhook-Signature", "HPE-Webhook-Signature2"))
     return any(hmac.compare_digest(expected, value) for value in given)

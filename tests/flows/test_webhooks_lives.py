@@ -37,13 +37,14 @@ async def test_paused_and_resumed(workspace: Workspace, stage: Stage, receiver: 
     assert (resumed["status"], resumed["paused"]) == ("PENDING", False)
     assert len(challenges) == 2
     assert sorted(arrived) == sorted(receipt["id"] for receipt in kept + new)
-    # Started in order and side by side, one overtakes no more than are in flight with it (greenlake.md D.8).
+    # Started in order and side by side, one overtakes no more than are in flight with it (greenlake.md 5.4).
     assert max(_overtaken([receipt["id"] for receipt in kept], arrived)) < SHARE * len(stage.workers())
     assert len(receiver.deliveries(witness.path)) == len(kept + new)
 
 
 async def test_deleted_while_retries_wait(workspace: Workspace, stage: Stage, receiver: Receiver) -> None:
-    """A webhook deleted while retries wait: no further request; its attempts stay readable to operators until retention."""
+    """A webhook deleted while retries wait: no further request; its attempts stay readable to
+    operators until retention (protocol.md 6.7)."""
     hook, witness = await workspace.hook(), await workspace.hook()
     # The same failures for both: once the witness has been tried to the end, the deleted one's retries would be over too.
     for path in (hook.path, witness.path):

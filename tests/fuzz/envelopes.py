@@ -45,7 +45,7 @@ def _there_and_back(relayed: Relayed) -> str:
     if not any(name == "Content-Type" for name, _ in headers):
         return "data of no type"
     if headers[0][1].lower().startswith("application/cloudevents"):
-        # Its receiver would take the payload for an event, as H8 has it.
+        # Its receiver would take the payload for an event, as cloudevents.md H8 has it.
         return "an event in an event"
     (back,) = codec.decode(headers, payload)
     assert _canonical(back) == _canonical(relayed)

@@ -45,7 +45,8 @@ def entrance(origins: str) -> Settings:
 )
 @pytest.mark.parametrize("path", PATHS)
 async def test_consent(api: httpx.AsyncClient, path: str, consent: tuple[str | None, str | None]) -> None:
-    """Whom the operator allows is told so, with a rate; whom he does not, or who does not say who it is, only what there is."""
+    """Whom the operator allows is told so, with a rate; whom he does not, or who does not say who it is, only
+    what there is (cloudevents.md W11)."""
     asked = await api.options(path, headers=ASKING)
     anonymous = await api.options(path)
     elsewhere = await api.options(f"{EVENTS}/webhooks", headers=ASKING)
@@ -57,7 +58,8 @@ async def test_consent(api: httpx.AsyncClient, path: str, consent: tuple[str | N
 
 
 async def test_a_token_in_the_url(api: httpx.AsyncClient, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
-    """It opens a publication and nothing else, tells caches so, and stands in no line of the log, whatever becomes of it."""
+    """It opens a publication and nothing else, tells caches so, and stands in no line of the log, whatever
+    becomes of it (cloudevents.md W7)."""
     caplog.set_level(logging.DEBUG)
     publisher = await callers.headers(Role.PUBLISHER)
     token = publisher["Authorization"].removeprefix("Bearer ")

@@ -111,7 +111,7 @@ async def test_permission(name: str, api: httpx.AsyncClient, world: World, calle
 
 @pytest.mark.parametrize(("name", "status"), REFUSALS)
 async def test_refusal(name: str, status: int, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
-    """Each declared refusal has its status, its code and GreenLake's body."""
+    """Each declared refusal has its status, its code and GreenLake's body (greenlake.md 1.8)."""
     row = ROWS[name]
     response = await ask(api, row, world, await callers.headers(row.roles[0]), **row.refused[status])
 

@@ -1,4 +1,4 @@
-"""Destinations that lead inside, over HTTP (case 26), and what a webhook's own TLS says and shows."""
+"""Destinations that lead inside, over HTTP, and what a webhook's own TLS says and shows."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +33,7 @@ UNFIT: tuple[tuple[object, int, str], ...] = (
     ({"caBundle": 5}, 422, "tls.caBundle"),
     ("x", 422, "tls"),
 )
-#: Case 26; the same rules by address and by spelling are a table in test_guard.
+#: The same rules by address and by spelling are a table in test_guard.
 INSIDE = (
     *("127.0.0.1", "[::1]", "0.0.0.0", "10.1.2.3", "169.254.169.254", "100.64.0.1", "[::ffff:127.0.0.1]", "[fe80::1]"),
     *("[64:ff9b::7f00:1]", "[fd00::1]", "2130706433", "0x7f000001", "017700000001", "127.1", "localhost"),
@@ -79,7 +79,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def test_what_leads_inside_is_not_registered(subscriber: httpx.AsyncClient) -> None:
-    """Case 26: a clear 400 that names the field, for a destination and for a token endpoint, and in a change."""
+    """A clear 400 that names the field, for a destination and for a token endpoint, and in a change."""
     made = (await subscriber.post(PATH, json=registration())).json()
     open_ones = []
     for host in INSIDE:
@@ -103,7 +103,7 @@ async def test_what_leads_inside_is_not_registered(subscriber: httpx.AsyncClient
 async def test_a_name_that_leads_inside_is_never_dialled(
     subscriber: httpx.AsyncClient, receiver: Receiver, oauth: bool
 ) -> None:
-    """Case 26: the name was registered; what it resolves to is refused before any connection, and the owner is told."""
+    """The name was registered; what it resolves to is refused before any connection, and the owner is told."""
     inside = receiver.url("/inside", host="inside.example")
     asked = registration(destination=inside)
     if oauth:

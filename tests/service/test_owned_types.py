@@ -134,7 +134,8 @@ async def test_a_workspace_has_so_many_types(api: httpx.AsyncClient, callers: Ca
     "name", [VERIFICATION, FAILED, "com.hpe.greenlake.events.v2.things.made", "a.webhooks.verification"]
 )
 async def test_what_we_send_ourselves(api: httpx.AsyncClient, callers: Callers, name: str) -> None:
-    """Nobody registers it, changes it, or publishes under its name: a handler would sign any text as if we had asked."""
+    """Nobody registers it, changes it, or publishes under its name: a handler would sign any text as if
+    we had asked (greenlake.md 7.2)."""
     operator = await callers.headers(Role.OPERATOR)
     both = await callers.headers(Role.OPERATOR, Role.PUBLISHER)
     *front, collection, event = name.split(".")

@@ -45,7 +45,8 @@ async def bodies(doors: Doors) -> list[dict[str, Any]]:
 
 
 async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
-    """An occurrence is answered with 202 and a receipt, and stands in the journal as a CloudEvent."""
+    """An occurrence is answered with 202 and a receipt, and stands in the journal
+    as a CloudEvent (greenlake.md 1.11, cloudevents.md W3)."""
     publisher = await callers.headers(Role.PUBLISHER)
 
     response = await api.post(OCCURRENCES, json=rebooted(), headers=publisher)
@@ -213,7 +214,7 @@ STRUCTURED = {
 
 
 async def test_structured(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
-    """A structured CloudEvent is kept as received: source, nanoseconds, no subject made up."""
+    """A structured CloudEvent is kept as received: source, nanoseconds, no subject made up (cloudevents.md J1)."""
     headers = await callers.headers(Role.PUBLISHER) | {"Content-Type": "application/cloudevents+json"}
 
     response = await api.post(CLOUDEVENTS, json=STRUCTURED, headers=headers)

@@ -131,7 +131,7 @@ def test_a_share_of_nothing(limit: str) -> None:
 
 
 async def test_one_too_many(api: httpx.AsyncClient, callers: Callers, clock: Clock) -> None:
-    """429 with GreenLake's body, `Retry-After` and both families of headers, which agree."""
+    """429 with GreenLake's body, `Retry-After` and both families of headers, which agree (greenlake.md 1.8)."""
     headers = await exhausted(api, callers)
     reset = (clock() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     # Within the token's quarter of an hour.

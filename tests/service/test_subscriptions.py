@@ -204,7 +204,7 @@ async def test_filters_are_shown(subscriber: httpx.AsyncClient, webhook: str) ->
 
 
 async def test_a_filter_that_cannot_be_read(subscriber: httpx.AsyncClient, webhook: str) -> None:
-    """The 400 explains which token failed to parse, where it stands, and what would be right."""
+    """The 400 explains which token failed to parse, where it stands, and what would be right (greenlake.md 6.2)."""
     response = await subscriber.post(PATH, json=[order(webhook, eventFilter="salary gte 50000")])
 
     body = response.json()

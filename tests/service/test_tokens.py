@@ -38,7 +38,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 
 async def test_form(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
-    """Client id and secret in the form become a bearer token for 15 minutes, which no cache may keep."""
+    """Client id and secret in the form become a bearer token for 15 minutes, which no cache may keep (greenlake.md 1.12)."""
     response = await api.post(TOKEN, data=form(*credentials))
 
     assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")

@@ -161,7 +161,8 @@ async def test_limit_and_name(subscriber: httpx.AsyncClient) -> None:
 
 
 async def test_lists(subscriber: httpx.AsyncClient, clock: Clock) -> None:
-    """The envelope has items, count, offset and total, newest first; a limit beyond the most is clamped."""
+    """The envelope has items, count, offset and total, newest first; a limit beyond the
+    most is clamped (greenlake.md 1.7, D.2)."""
     for number in range(3):
         await subscriber.post(PATH, json=registration(name=f"Hook {number}"))
         clock.advance(1)

@@ -145,7 +145,8 @@ OAUTH = {
 async def test_a_new_origin_brings_its_credential(
     subscriber: httpx.AsyncClient, credentials: dict[str, str], moved: dict[str, Any], named: str
 ) -> None:
-    """A stored key or secret is sent to no other origin than it was given for: without it the change is a 400."""
+    """A stored key or secret is sent to no other origin than it was given for: without it the change
+    is a 400 (greenlake.md 4.3)."""
     made = (await subscriber.post(PATH, json=registration(**credentials))).json()
 
     refused = await subscriber.patch(f"{PATH}/{made['id']}", json=moved)

@@ -101,7 +101,7 @@ def test_foreign_types_are_entries_too(event_type: str) -> None:
 
 @pytest.mark.parametrize("event_type", ["", "a\x00b", "x" * 257, "a\ud800"])
 def test_foreign_types_are_cloudevents_strings(event_type: str) -> None:
-    """C5, C9: what no CloudEvent could carry is no type."""
+    """cloudevents.md C5, C9: what no CloudEvent could carry is no type."""
     with pytest.raises(Refused):
         catalogue.entry(event_type)
 

@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP, by rule number of cloudevents.md: modes, headers, binary bodies, batches."""
+"""CloudEvents over HTTP, by the rules of cloudevents.md 3: modes, headers, binary bodies, batches."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def subjects(error: Refused) -> list[str]:
 
 @pytest.mark.parametrize("missing", list(EVENT))
 def test_c1_required_attributes_are_refused_not_invented(missing: str) -> None:
-    """C1, 6.2 fault 1: a missing id, source, specversion or type is named, in all three modes."""
+    """cloudevents.md C1, S1: a missing id, source, specversion or type is named, in all three modes."""
     less = {name: value for name, value in EVENT.items() if name != missing}
     for headers, body, subject in [
         (STRUCTURED, json.dumps(less).encode(), missing),
@@ -53,7 +53,7 @@ def test_c1_required_attributes_are_refused_not_invented(missing: str) -> None:
 
 @pytest.mark.parametrize("name", ["Ext", "my-ext", "my_ext", "é", "x\n", ""])
 def test_c2_names_in_json(name: str) -> None:
-    """C2, 6.2 fault 9: attribute names are lower-case letters and digits."""
+    """cloudevents.md C2, S9: attribute names are lower-case letters and digits."""
     with pytest.raises(Unprocessable) as caught:
         structured(**{name: "x"})
     assert subjects(caught.value) == [name]
@@ -61,14 +61,14 @@ def test_c2_names_in_json(name: str) -> None:
 
 @pytest.mark.parametrize("header", ["ce-my-ext", "ce-my_ext", "ce-data", "ce-", "ce-data_base64"])
 def test_c2_names_in_headers(header: str) -> None:
-    """C2: the same in headers; `ce-data` is no attribute."""
+    """cloudevents.md C2: the same in headers; `ce-data` is no attribute."""
     with pytest.raises(Unprocessable) as caught:
         binary((header, "x"))
     assert subjects(caught.value) == [header]
 
 
 def test_c2_an_attribute_stands_once() -> None:
-    """C2, 6.2 fault 16: duplicate headers and duplicate keys are refused."""
+    """cloudevents.md C2, S16: duplicate headers and duplicate keys are refused."""
     with pytest.raises(Malformed, match="ce-id"):
         binary(("CE-ID", "2"))
     with pytest.raises(Malformed, match="twice"):
@@ -87,7 +87,7 @@ def test_c2_an_attribute_stands_once() -> None:
     ],
 )
 def test_h2_the_content_type_alone_tells_the_mode(content_type: str, mode: str) -> None:
-    """H2, 6.2 faults 3 to 5: batch first, then structured, else binary; headers and body do not matter."""
+    """cloudevents.md H1, H2, S3, S4, S5: batch first, then structured, else binary; headers and body do not matter."""
     body = json.dumps([EVENT | {"id": "b"}] if mode == "batch" else EVENT | {"id": "s"}).encode()
     (relayed,) = codec.decode([*CE, ("content-type", content_type)], body)
 
@@ -96,7 +96,7 @@ def test_h2_the_content_type_alone_tells_the_mode(content_type: str, mode: str) 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", None])
 def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | None) -> None:
-    """H2, 6.2 fault 4: without ce- headers that is an event with nothing in it."""
+    """cloudevents.md H2, S4: without ce- headers that is an event with nothing in it."""
     headers = [("content-type", content_type)] if content_type else []
     with pytest.raises(Unprocessable) as caught:
         codec.decode(headers, json.dumps(EVENT).encode())
@@ -114,13 +114,13 @@ def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | 
     ],
 )
 def test_w6_other_formats_are_said_to_be_unknown(content_type: str) -> None:
-    """W6: an event format or an encoding that is not understood is no Malformed body."""
+    """cloudevents.md W6: an event format or an encoding that is not understood is no Malformed body."""
     with pytest.raises(codec.FormatUnknown, match="Content-Type"):
         codec.decode([("content-type", content_type)], b"{}")
 
 
 def test_h8_an_unknown_format_with_ce_headers_is_opaque() -> None:
-    """H8: what cannot be read is forwarded as bytes, under its own type."""
+    """cloudevents.md H8: what cannot be read is forwarded as bytes, under its own type."""
     relayed = binary(("content-type", "application/cloudevents+avro"), body=b"\x00\x01")
 
     assert json.loads(body_of(relayed)) == EVENT | {
@@ -145,7 +145,7 @@ def test_h8_an_unknown_format_with_ce_headers_is_opaque() -> None:
     ],
 )
 def test_h3_j4_j5_j6_binary_bodies(content_type: str | None, body: bytes, member: str, value: bytes) -> None:
-    """H3, J4 to J6: JSON becomes a value, text a string, all else base64; no type is invented. And back again."""
+    """cloudevents.md H3, J4, J5, J6: JSON becomes a value, text a string, all else base64, no type is invented; and back."""
     relayed = binary(*([("Content-Type", content_type)] if content_type else []), body=body)
     text = body_of(relayed)
     headers, sent = codec.encode_binary(text)
@@ -157,14 +157,14 @@ def test_h3_j4_j5_j6_binary_bodies(content_type: str | None, body: bytes, member
 
 
 def test_h3_an_empty_body_is_no_data() -> None:
-    """H3: the type may stay without data."""
+    """cloudevents.md H3: the type may stay without data."""
     assert json.loads(body_of(binary(("Content-Type", "application/json")))) == EVENT | {
         "datacontenttype": "application/json"
     }
 
 
 def test_h3_no_header_for_datacontenttype_and_no_second_content_type() -> None:
-    """H3: `ce-datacontenttype` must not be present, and one Content-Type is enough."""
+    """cloudevents.md H3: `ce-datacontenttype` must not be present, and one Content-Type is enough."""
     with pytest.raises(Unprocessable, match="ce-datacontenttype"):
         binary(("ce-datacontenttype", "text/plain"))
     with pytest.raises(Malformed, match="Content-Type"):
@@ -175,14 +175,14 @@ def test_h3_no_header_for_datacontenttype_and_no_second_content_type() -> None:
 
 
 def test_h3_broken_json_is_refused() -> None:
-    """H3, J5, 6.2 fault 14: broken JSON of a JSON type never silently becomes a string."""
+    """cloudevents.md H3, J5, S14: broken JSON of a JSON type never silently becomes a string."""
     with pytest.raises(Malformed) as caught:
         binary(("content-type", "application/json"), body=b'[{"a":01}]')
     assert subjects(caught.value) == ["data[0].a"]
 
 
 def test_h4_other_headers_are_not_attributes() -> None:
-    """H4: only ce- headers are; traceparent beside ce-traceparent is transport."""
+    """cloudevents.md H4: only ce- headers are; traceparent beside ce-traceparent is transport."""
     relayed = binary(("traceparent", "x"), ("CE-TraceParent", "y"), ("x-ce-a", "z"))
 
     assert dict(relayed.attributes) == EVENT | {"traceparent": "y"}
@@ -190,21 +190,21 @@ def test_h4_other_headers_are_not_attributes() -> None:
 
 @pytest.mark.parametrize("header", ["%C0%A0", "%ED%A0%80", "%FF", "100%", "%4", "%zz", "é", "€"])
 def test_h6_refused(header: str) -> None:
-    """H6, 6.2 fault 7: invalid UTF-8 and broken escapes are rejected, naming the header."""
+    """cloudevents.md H6, S7: invalid UTF-8 and broken escapes are rejected, naming the header."""
     with pytest.raises(Malformed) as caught:
         binary(("ce-ext", header))
     assert subjects(caught.value) == ["ce-ext"]
 
 
 def test_h7_repeated_headers_do_not_matter() -> None:
-    """H7, 6.2 fault 3: a structured event with ce- headers is the body's event."""
+    """cloudevents.md H7, S3: a structured event with ce- headers is the body's event."""
     (relayed,) = codec.decode([("ce-id", "other"), ("ce-x", "%FF"), *STRUCTURED], json.dumps(EVENT).encode())
 
     assert dict(relayed.attributes) == EVENT
 
 
 def test_b1_batches() -> None:
-    """B1, 6.2 fault 5: an array, also an empty one, up to the limit; a fault names its index."""
+    """cloudevents.md B1, S5: an array, also an empty one, up to the limit; a fault names its index."""
     assert [e.id for e in codec.decode(BATCH, json.dumps([EVENT, EVENT | {"id": "2"}]).encode())] == ["1", "2"]
     assert codec.decode(BATCH, b" [ ] ") == []
     with pytest.raises(TooLarge):
@@ -223,7 +223,7 @@ def test_b1_batches() -> None:
     [([{"a": True}], b'[{"a":true}]'), (True, b"true"), (5, b"5"), ("x", b'"x"'), ('{"a":1}', b'"{\\"a\\":1}"')],
 )
 def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
-    """H3, J5, 6.2 faults 2, 13 and 15: JSON data travel as JSON, with the type that was implied said (J10)."""
+    """cloudevents.md H3, J5, J10, S2, S13, S15: JSON data travel as JSON, with the type that was implied said."""
     headers, sent = codec.encode_binary(body_of(structured(data=data)))
 
     assert sent == body
@@ -231,7 +231,7 @@ def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
 
 
 def test_h4_c4_binary_headers() -> None:
-    """H3 to H5, C4, 6.2 fault 10: every attribute in its own header, `true` not `True`, no ce-datacontenttype."""
+    """cloudevents.md H3, H4, H5, C4, S10: every attribute in its own header, `true` not `True`, no ce-datacontenttype."""
     event = EVENT | {"datacontenttype": "text/plain", "subject": EURO, "flag": True, "n": -5, "data": "é"}
     headers, body = codec.encode_binary(json.dumps(event).encode())
 
@@ -249,7 +249,7 @@ def test_h4_c4_binary_headers() -> None:
 
 
 def test_j6_text_goes_out_in_its_own_charset() -> None:
-    """J6: a string is in the encoding that its type names; one that cannot be is refused, not garbled."""
+    """cloudevents.md J6: a string is in the encoding that its type names; one that cannot be is refused, not garbled."""
     event = EVENT | {"datacontenttype": "text/plain; charset=iso-8859-1", "data": "é"}
 
     assert codec.encode_binary(json.dumps(event).encode())[1] == b"\xe9"

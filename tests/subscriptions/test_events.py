@@ -152,7 +152,7 @@ def test_deleted_keeps_type_and_id_alone() -> None:
 
 @pytest.mark.parametrize("collection", [None, "servers"])
 def test_custom_and_non_resource_data_may_be_an_array(collection: str | None) -> None:
-    """Only resource events need an object (greenlake.md section 3)."""
+    """Only resource events need an object (greenlake.md 3.3)."""
     assert typed(resource_collection=collection, data=b"[1,2]").body.endswith(b'"data":[1,2]}')
 
 
@@ -164,7 +164,7 @@ def test_an_event_of_no_resource_called_created_has_no_resource_rules() -> None:
 
 
 def test_the_limit_counts_the_whole_envelope() -> None:
-    """Structured JSON of exactly the limit passes, one byte more is too large (greenlake.md D.9)."""
+    """Structured JSON of exactly the limit passes, one byte more is too large (greenlake.md D.9, cloudevents.md C17)."""
     size = len(typed().body)
 
     assert typed(limit=size).body == typed().body
@@ -192,7 +192,7 @@ def test_the_sdk_reads_what_is_written() -> None:
 
 @given(st.timedeltas(timedelta(0), timedelta(days=180_000)), st.timezones())
 def test_keys_carry_their_time(since: timedelta, zone: tzinfo) -> None:
-    """A key is a uuid7 of the told millisecond, not below that millisecond's floor and below the next one's."""
+    """A key is a uuid7 of the told millisecond, not below that millisecond's floor and below the next one's (protocol.md 1.1)."""
     moment = (datetime(1970, 1, 2, tzinfo=UTC) + since).astimezone(zone)
     key = event_keys.new(moment)
 
@@ -209,7 +209,7 @@ def test_keys_differ() -> None:
 
 
 def test_a_captured_event_comes_out_as_it_was_captured() -> None:
-    """The audit-log event of greenlake.md section 7, but for the subject, which is always there (greenlake.md D.10)."""
+    """The audit-log event of greenlake.md 7.1, but for the subject, which is always there (greenlake.md D.10)."""
     schema = "https://developer.greenlake.hpe.com/docs/catalog/audit-log-event-latest/paths/Audit%20Log%20Created/post/"
     data = '{"id":"uJoQ5JMB_HAPiq2sSllt","workspace":{"workspace_name":null},"created_at":1734698093161,"has_details":false}'
     body = (
@@ -229,7 +229,7 @@ def test_a_captured_event_comes_out_as_it_was_captured() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 1000, 5000])
 def test_keys_of_one_publication_rise_in_its_order(count: int) -> None:
-    """What was published together starts in the order given, and every key is a uuid7 of its own (D.8)."""
+    """What was published together starts in the order given, and every key is a uuid7 of its own (greenlake.md 5.4)."""
     now = datetime(2026, 5, 4, tzinfo=UTC)
     keys = event_keys.rising(now, count)
 

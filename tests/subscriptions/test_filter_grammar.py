@@ -75,7 +75,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.items())
 def test_what_is_refused(text: str, said: str) -> None:
-    """The refusal names the token and its column, and what would be right."""
+    """The refusal names the token and its column, and what would be right (greenlake.md 6.2)."""
     with pytest.raises(Refused) as raised:
         filters.compile(text)
 

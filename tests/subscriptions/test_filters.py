@@ -1,4 +1,4 @@
-"""What filters say of an event's data (greenlake.md section 6, deploy/decisions/0009-filters.md)."""
+"""What filters say of an event's data (greenlake.md 6.1, deploy/decisions/0009-filters.md)."""
 
 import json
 
@@ -16,7 +16,7 @@ DATA = b"""{
 }"""
 
 TABLE = {
-    # The examples of greenlake.md section 6.
+    # The examples of greenlake.md 6.1.
     "status eq 'active'": True,
     "cpu gt 4": False,
     "quantity lt 10": False,
@@ -147,7 +147,7 @@ TABLE = {
 
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())
 def test_what_passes(text: str, expected: bool) -> None:
-    """Each filter lets the event through or holds it back, as section 6 says."""
+    """Each filter lets the event through or holds it back, as greenlake.md 6.1 says."""
     data = filters.data_of(b'{"specversion":"1.0","load":9,"data":' + DATA + b"}")
 
     assert filters.compile(text).passes(data) is expected

@@ -1,4 +1,4 @@
-"""Attribute values in headers, by rule number of cloudevents.md."""
+"""Attribute values in headers, by the rules of cloudevents.md 3."""
 
 import pytest
 
@@ -8,7 +8,7 @@ EURO = "Euro € 😀"
 
 
 def test_h5_h9_the_vector() -> None:
-    """H5, H9: Euro and emoji are percent-encoded in upper case, and nothing else is."""
+    """cloudevents.md H5, H9: Euro and emoji are percent-encoded in upper case, and nothing else is."""
     assert header_text.encode(EURO) == "Euro%20%E2%82%AC%20%F0%9F%98%80"
     assert header_text.encode("a:b/c,d'e\\~") == "a:b/c,d'e\\~"
     assert header_text.encode('"100%"') == "%22100%25%22"
@@ -29,5 +29,5 @@ def test_h5_h9_the_vector() -> None:
     ],
 )
 def test_h6_decoding(header: str, value: str) -> None:
-    """H6, 6.2 fault 6: quoting goes first, then exactly one round of percent-decoding."""
+    """cloudevents.md H6, S6: quoting goes first, then exactly one round of percent-decoding."""
     assert header_text.decode(header) == value

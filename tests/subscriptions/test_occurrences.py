@@ -65,7 +65,7 @@ def test_data_and_digest_are_of_the_text_as_given() -> None:
 
 @pytest.mark.parametrize("data", [[], [1, {"a": None}], {"a": {}}])
 def test_data_is_an_object_or_an_array(data: object) -> None:
-    """Both shapes of greenlake.md section 3."""
+    """Both shapes of greenlake.md 3.2."""
     assert json.loads(read(MINIMAL | {"data": data})[0].data) == data
 
 

@@ -195,5 +195,5 @@ def test_a_change_keeps_the_rules_of_a_registration(fields: dict[str, Any]) -> N
     ],
 )
 def test_what_a_challenge_proved_is_stale_after_some_changes(change: Change, expected: bool) -> None:
-    """protocol.md, Epoch: destination, secrets, credentials and `challengeRequestEnabled`, where they change."""
+    """protocol.md 6.1: destination, secrets, credentials and `challengeRequestEnabled`, where they change."""
     assert webhooks.raises_epoch(KEPT, change) is expected

@@ -260,7 +260,8 @@ async def test_leaving_an_auth_type_forgets_its_credential(
 async def test_a_query_string_is_refused_where_the_policy_says_so(
     database: Database, vault: Vault, clock: Clock
 ) -> None:
-    """Under the greenlake policy a destination with a query string is refused, at registration and at a change."""
+    """Under the greenlake policy a destination with a query string is refused, at registration and
+    at a change (greenlake.md D.15)."""
     strict = Registry(vault, query_strings=False)
     made = await insert(database, strict, clock)
 

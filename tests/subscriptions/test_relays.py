@@ -1,4 +1,4 @@
-"""CloudEvents made elsewhere, by rule number of cloudevents.md: what is refused, and that the rest stays as it is."""
+"""CloudEvents made elsewhere, by the rules of cloudevents.md 1, 2: what is refused, and that the rest stays as it is."""
 
 import json
 from typing import Any
@@ -53,7 +53,7 @@ def test_what_could_never_be_written_is_refused(media_type: str, data: str, said
 
 
 def test_c1_no_time_is_invented() -> None:
-    """C1, 6.2 fault 1: an event without time stays without one."""
+    """cloudevents.md C1, S1: an event without time stays without one."""
     event = relays.event_of(structured(), key=KEY, workspace_id=WORKSPACE)
 
     assert json.loads(event.body) == EVENT
@@ -82,14 +82,14 @@ def test_c1_no_time_is_invented() -> None:
     ],
 )
 def test_c3_to_c14_values(name: str, value: object, kind: type[Refused]) -> None:
-    """C3 to C14, 6.2 faults 9 and 11: what is no value of its type is refused by name, never by a crash."""
+    """cloudevents.md C3, C4, C14, S9, S11: what is no value of its type is refused by name, never by a crash."""
     with pytest.raises(kind) as caught:
         structured(**{name: value})
     assert subjects(caught.value) == [name]
 
 
 def test_relayed_as_received() -> None:
-    """Source, subject, nanoseconds, extensions and literals stay; only the order of attributes is D.5's."""
+    """Source, subject, nanoseconds, extensions and literals stay (cloudevents.md C14, C15), in the order of greenlake.md D.5."""
     body = (
         b'{"data":{"b":1.0, "a":1e30},"zz":true,"time":"2024-10-30T21:09:16.127443806+01:00","subject":"s/1",'
         b'"type":"t","source":"//x/y","aa":5,"id":"i","specversion":"1.0","dataschema":"urn:x:y",'
@@ -131,12 +131,12 @@ def test_too_large_a_relay_is_refused() -> None:
 
 
 def test_j3_null_attributes_are_absent() -> None:
-    """J3, 6.2 fault 8: null core and extension attributes are not there."""
+    """cloudevents.md J3, S8: null core and extension attributes are not there."""
     assert json.loads(body_of(structured(time=None, subject=None, ext=None))) == EVENT
 
 
 def test_j8_null_data_is_data() -> None:
-    """J8: an explicit null is kept, and is not the same as none."""
+    """cloudevents.md J8: an explicit null is kept, and is not the same as none."""
     assert body_of(structured(data=None)).endswith(b',"data":null}')
     assert structured().data is None
 
@@ -153,7 +153,7 @@ def test_j8_null_data_is_data() -> None:
     ],
 )
 def test_j5_j6_j9_data_stays_as_it_is(content_type: str | None, data: object) -> None:
-    """J5, J6, J9, 6.2 faults 14 and 15: JSON stays a value, a string of a JSON type stays a string."""
+    """cloudevents.md J5, J6, J9, S14, S15: JSON stays a value, a string of a JSON type stays a string."""
     body = json.loads(body_of(structured(datacontenttype=content_type, data=data)))
 
     assert body["data"] == data
@@ -162,20 +162,20 @@ def test_j5_j6_j9_data_stays_as_it_is(content_type: str | None, data: object) ->
 
 @pytest.mark.parametrize("data", [{}, [], 1, None, True])
 def test_j6_other_types_need_a_string(data: object) -> None:
-    """J6: text that is not JSON cannot be an object."""
+    """cloudevents.md J6: text that is not JSON cannot be an object."""
     with pytest.raises(Unprocessable, match="data"):
         structured(datacontenttype="text/xml", data=data)
 
 
 @pytest.mark.parametrize("data", [None, 1, "x"])
 def test_j7_data_or_data_base64(data: object) -> None:
-    """J7: never both."""
+    """cloudevents.md J7: never both."""
     with pytest.raises(Unprocessable, match="data_base64"):
         structured(data=data, data_base64="eA==")
 
 
 @pytest.mark.parametrize("encoded", ["e", "eA", "e A==", "eA==\n", "e$==", "____", 5, {}])
 def test_j9_base64_is_strict(encoded: object) -> None:
-    """J9, 6.2 fault 16: bad base64 is refused."""
+    """cloudevents.md J9, S16: bad base64 is refused."""
     with pytest.raises(Unprocessable, match="data_base64"):
         structured(data_base64=encoded)

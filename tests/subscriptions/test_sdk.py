@@ -43,7 +43,7 @@ def test_there_and_back(members: dict[str, Any], data: object) -> None:
 
 
 def test_no_time_is_invented() -> None:
-    """C1, 6.2 fault 1: the SDK would fill in the present moment."""
+    """cloudevents.md C1, S1: the SDK would fill in the present moment."""
     assert "time" not in sdk.to_sdk(json.dumps(EVENT).encode()).get_attributes()
 
 
@@ -55,12 +55,12 @@ def test_no_time_is_invented() -> None:
     ],
 )
 def test_times_that_datetime_cannot_hold(text: str, moment: datetime) -> None:
-    """6.2 fault 11: decimals beyond microseconds and leap seconds are cut, without an error."""
+    """cloudevents.md S11: decimals beyond microseconds and leap seconds are cut, without an error."""
     assert sdk.to_sdk(json.dumps(EVENT | {"time": text}).encode()).get_time() == moment
 
 
 def test_bytes_of_a_json_type_are_json() -> None:
-    """J5: as a value, not as base64; and broken ones are refused."""
+    """cloudevents.md J5: as a value, not as base64; and broken ones are refused."""
     attributes = EVENT | {"datacontenttype": "application/json"}
 
     assert body_of(CloudEvent(dict(attributes), b'{"a": 1}'))["data"] == {"a": 1}
@@ -80,11 +80,11 @@ def test_bytes_of_a_json_type_are_json() -> None:
     ],
 )
 def test_what_the_sdk_lets_pass(attributes: dict[str, Any], data: Any, kind: type[Refused]) -> None:
-    """6.2 fault 9: the SDK's checks are not ours."""
+    """cloudevents.md S9: the SDK's checks are not ours."""
     with pytest.raises(kind):
         sdk.from_sdk(CloudEvent(EVENT | attributes, data))
 
 
 def test_binary_extensions_are_base64() -> None:
-    """C4: bytes have a canonical string."""
+    """cloudevents.md C4: bytes have a canonical string."""
     assert body_of(CloudEvent(EVENT | {"dssematerial": b"\x00"}, None))["dssematerial"] == "AA=="

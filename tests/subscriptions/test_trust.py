@@ -212,5 +212,5 @@ async def test_what_is_taken_away_is_gone(database: Database, clock: Clock) -> N
     ],
 )
 def test_a_change_asks_for_a_new_challenge(change: Change, decisive: bool) -> None:
-    """As any other change of credentials does (protocol.md, Epoch)."""
+    """As any other change of credentials does (protocol.md 6.1)."""
     assert webhooks.raises_epoch(KEPT, change) is decisive

@@ -49,7 +49,8 @@ def test_coalesced(broker_url: str, redis: Any) -> None:
 
 
 def test_broker_that_holds_enough(broker_url: str, redis: Any) -> None:
-    """While the broker holds more than 2,000 tickets none are sent, for the sweep finds their rows; errands are."""
+    """While the broker holds more than 2,000 tickets none are sent, for the sweep finds their
+    rows; errands are (protocol.md 3.1)."""
     redis.rpush(schedule.TICKETS, *["a message"] * 2001)
     announcing = announcer(broker_url)
     announcing.announce([*tickets(1000), *errands(1)])
@@ -73,7 +74,8 @@ def test_broker_away() -> None:
 
 
 def test_payload(broker_url: str, redis: Any) -> None:
-    """A ticket's message carries its keys and its fence, nothing else of the delivery, and no time for clocks to disagree on."""
+    """A ticket's message carries its keys and its fence, nothing else of the delivery, and no time for clocks
+    to disagree on (protocol.md 3.1, 3.5)."""
     announcing = announcer(broker_url)
     [ticket] = given = tickets(1)
     announcing.announce(given)

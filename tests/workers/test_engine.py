@@ -13,7 +13,8 @@ from workers.engine import Engine
 
 
 async def test_all_slots_taken(craft: Craft) -> None:
-    """With every slot taken nothing is claimed, for a lease never runs in a queue; slots that come free are used at once."""
+    """With every slot taken nothing is claimed, for a lease never runs in a queue; slots that come free are
+    used at once (protocol.md 4.1)."""
     engine = engine_of(craft, in_flight=8)
     hanging, other = await craft.hook(), await craft.hook()
     [slow], waiting = await craft.owe(hanging), await craft.owe(other, 5)

@@ -51,7 +51,8 @@ async def counted(client: Redis, messages: Counter[str], begun: asyncio.Event) -
 
 
 async def test_flushall(database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path) -> None:
-    """FLUSHALL with 1,000 rows owed: all are delivered, each once, by a bounded number of drains and no ticket."""
+    """FLUSHALL with 1,000 rows owed: all are delivered, each once, by a bounded number of drains
+    and no ticket (protocol.md 3.5)."""
     settings = Settings(broker_url=broker_url)
     app = broker.make(settings)
     app.serve(await schema.identity(database))

@@ -29,7 +29,8 @@ class Outage:
 
 
 async def test_records_come_first(craft: Craft) -> None:
-    """While outcomes are kept for a database that is away a process claims nothing and offers no slot; then it goes on."""
+    """While outcomes are kept for a database that is away a process claims nothing and offers no slot; then
+    it goes on (protocol.md 5.2)."""
     outage = Outage(craft)
     engine = engine_of(craft)
     engine.recorder._write = outage

@@ -50,7 +50,7 @@ def answering(lanes: Booked, webhook: UUID, now: float = 0.0) -> None:
 
 
 def test_limits() -> None:
-    """A webhook has at most its share in flight, a process at most its slots."""
+    """A webhook has at most its share in flight, a process at most its slots (protocol.md 4.6)."""
     lanes = Booked(slots=20, share=4)
     for webhook in (some := [uuid4() for _ in range(30)]):
         answering(lanes, webhook)

@@ -44,7 +44,8 @@ async def until(fact: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def test_a_webhook_that_is_locked(craft: Craft, database: Database) -> None:
-    """What was sent is recorded, and its slots are free, while a webhook's row is locked; then the webhook is judged by it."""
+    """What was sent is recorded, and its slots are free, while a webhook's row is locked; then the webhook is
+    judged by it (protocol.md 6.2)."""
     gate = Gate(reply(503))
     craft.wire.answering = gate
     engine = engine_of(craft)
@@ -68,7 +69,8 @@ async def test_a_webhook_that_is_locked(craft: Craft, database: Database) -> Non
 
 
 async def test_deliveries_that_are_locked(craft: Craft, database: Database) -> None:
-    """Outcomes whose rows are locked wait for them, beyond their lease, and are not sent again; others are recorded meanwhile."""
+    """Outcomes whose rows are locked wait for them, beyond their lease, and are not sent again; others
+    are recorded meanwhile (protocol.md 5.3)."""
     gate = Gate(reply())
     craft.wire.answering = gate
     engine, another = engine_of(craft), engine_of(craft)

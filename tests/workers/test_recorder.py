@@ -1,4 +1,4 @@
-"""The recorder: outcomes wait for one another, and for the database (protocol.md, Record)."""
+"""The recorder: outcomes wait for one another, and for the database (protocol.md 5.1, 5.2)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -38,7 +38,8 @@ def hook_of(url: str, webhook: UUID | None = None, *, challenged: bool = False) 
 
 
 def test_a_stranger_is_tried_at_a_crawl() -> None:
-    """Five at once, then one for each interval, over all webhooks and ports of the host; other hosts have their own."""
+    """Five at once, then one for each interval, over all webhooks and ports of the host; other hosts
+    have their own (cloudevents.md W13)."""
     strangers = Strangers(1.0)
     at_once = [strangers.begin(hook_of(url), 100.0) for url in (ONE, OTHER) * 5]
     later = [strangers.begin(hook_of(ONE), 100.0 + seconds) for seconds in (0.5, 1.0, 1.5, 2.0, 3.0)]

@@ -1,4 +1,4 @@
-"""What a subscriber receives, for the document's `webhooks` section (greenlake.md 2, 3 and D.5 to D.7).
+"""What a subscriber receives, for the document's `webhooks` section (greenlake.md 2, 3, D.5, D.6, D.7).
 
 The bytes are made in `delivery/wire`; tests hold the two together.
 """

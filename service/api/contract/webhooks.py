@@ -1,4 +1,4 @@
-"""The contract of webhooks and their deliveries (greenlake.md 1.1 to 1.5).
+"""The contract of webhooks and their deliveries (greenlake.md 1.1, 1.2, 1.3, 1.4, 1.5).
 
 What is done with them is left to `service/api/webhooks.py` and `deliveries.py`.
 """

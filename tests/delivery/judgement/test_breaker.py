@@ -126,7 +126,8 @@ def test_a_success_of_a_healthy_webhook_changes_nothing() -> None:
     ],
 )
 def test_a_webhook_that_only_fails_is_halted(results: list[Result], status: Status) -> None:
-    """ERROR needs more than 20 failures since the last success, within 12 hours, first and last 15 minutes apart."""
+    """ERROR needs more than 20 failures since the last success, within 12 hours, first and last
+    15 minutes apart (greenlake.md D.8)."""
     assert (status, REFUSED) == (one_by_one(results).status, one_by_one(results).state_reason)
 
 
@@ -219,7 +220,7 @@ def test_a_warning_calms_after_the_window(status: Status, now: float, calmed: St
 
 @pytest.mark.parametrize(("now", "calmed"), [(60 + 299, Status.WARNING), (60 + 300, Status.ACTIVE)])
 def test_a_webhook_that_is_well_again_calms_soon(now: float, calmed: Status) -> None:
-    """A success since the last failure, and minutes without another: it does not say WARNING for 12 hours."""
+    """A success since the last failure, and minutes without another: it does not say WARNING for 12 hours (greenlake.md D.8)."""
     before = after(health(Status.WARNING, failures=2, first=0, last=60), good(61))
 
     calm = breaker.calm(before, rules=RULES, now=at(now))
@@ -259,7 +260,7 @@ def test_probes_grow_apart(failed: int, seconds: float) -> None:
     ],
 )
 def test_only_active_and_warning_are_sent_to(status: Status, sendable: bool) -> None:
-    """Deliveries go out under these two, and are kept under the others."""
+    """Deliveries go out under these two, and are kept under the others (greenlake.md 5.3)."""
     assert sendable == breaker.sendable(status)
 
 

@@ -8,7 +8,7 @@ from subscriptions.errors import Misconfigured
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    """With nothing set, greenlake.md D.7 and D.8 hold: 20 attempts, 10.3 hours of waits within 12."""
+    """With nothing set, greenlake.md 5.2, D.8 hold: 20 attempts, 10.3 hours of waits within 12."""
     read = settings.read(Settings, {})
 
     assert Settings() == read

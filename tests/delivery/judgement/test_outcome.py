@@ -12,7 +12,7 @@ from delivery.judgement.outcome import Kind, Policy
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
-#: (kind, disables) by runs of statuses, first to last: greenlake.md D.7 and 5.1.
+#: (kind, disables) by runs of statuses, first to last: greenlake.md D.7, 5.1.
 Table = list[tuple[range, Kind, bool]]
 TABLES: dict[Policy, Table] = {
     "standard": [

@@ -56,7 +56,7 @@ def end(judged: Outcome, *, attempts: int = 1, elapsed: float = 0.0, halted: flo
     ),
 )
 def test_the_waits_are_the_documented_ones(attempts: int, seconds: float) -> None:
-    """After n attempts the next waits as greenlake.md D.7 lists, 10 % shorter to 10 % longer."""
+    """After n attempts the next waits as greenlake.md 5.2 lists, 10 % shorter to 10 % longer."""
     waits = [wait(reply(503), attempts=attempts, chance=chance) for chance in (0.0, QUARTER, MIDDLE)]
 
     assert pytest.approx([seconds * 0.9, seconds * 0.95, seconds]) == waits
@@ -129,7 +129,8 @@ def test_both_policies_share_the_schedule(policy: Policy, status: int) -> None:
 def test_retry_after_is_honoured_between_slot_and_window(
     status: int, asked: str, attempts: int, elapsed: float, seconds: float
 ) -> None:
-    """A Retry-After puts the next try off, never before its regular slot and never past the window."""
+    """A Retry-After puts the next try off, never before its regular slot and never
+    past the window (cloudevents.md W5, greenlake.md 5.2)."""
     assert pytest.approx(seconds) == wait(reply(status, asked), attempts=attempts, elapsed=elapsed)
 
 

@@ -1,6 +1,6 @@
 """How an example begins and ends: webhooks of all kinds, and a calm in which everything due is carried out.
 
-After the calm nothing is lost and nothing is stuck (protocol.md, Stuck). What is asked in between is `watch.py`'s.
+After the calm nothing is lost and nothing is stuck (protocol.md 10.1). What is asked in between is `watch.py`'s.
 """
 
 from collections.abc import Awaitable, Sequence

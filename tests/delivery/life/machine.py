@@ -1,4 +1,4 @@
-"""The machine: what may happen to deliveries, in any order, against the real database (protocol.md as a whole).
+"""The machine: what may happen to deliveries, in any order, against the real database (all of deploy/spec/protocol.md).
 
 How each operation is carried out is left to `world.py`, what must hold to `watch.py` and `promises.py`.
 """

@@ -1,4 +1,4 @@
-"""What is stuck, as one statement (protocol.md, Stuck): unfinished, and nothing will ever finish it.
+"""What is stuck, as one statement (protocol.md 10.1): unfinished, and nothing will ever finish it.
 
 How long to wait after the last fault before asking is left to who asks.
 """

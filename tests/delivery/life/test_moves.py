@@ -1,4 +1,4 @@
-"""The statements that write a delivery's state make the moves of the table, all of them and no others (protocol.md, Rows).
+"""The statements that write a delivery's state make the moves of the table, all of them and no others (protocol.md 1.2).
 
 That each row keeps to it in use is held by the machine.
 """

@@ -1,6 +1,6 @@
 """What has to hold whatever happens: each step's rows are compared with those before it, each request with what was promised.
 
-The rules are those of protocol.md. What has to hold in the end is asked in `ending.py`.
+The rules are those of deploy/spec/protocol.md. What has to hold in the end is asked in `ending.py`.
 """
 
 from collections.abc import Mapping
@@ -233,7 +233,7 @@ def _reach(state: State) -> set[State]:
 
 
 def _shape(key: Key, row: Any) -> None:
-    """The columns that a state brings with it (protocol.md, Rows)."""
+    """The columns that a state brings with it (protocol.md 1.2)."""
     state = State(row["state"])
     assert (row["ended_at"] is not None) == (state in FINAL), f"{key} is {state}, ended {row['ended_at']}"
     assert (row["due_at"] is not None) == (state in (State.OWED, State.COLLECTING)), (

@@ -14,7 +14,7 @@ from tests.receiver import Answer, Receiver
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_not_followed(receiver: Receiver, status: int) -> None:
-    """Case 19: the redirect is the answer, and its target is never asked."""
+    """The redirect is the answer, and its target is never asked (cloudevents.md W2)."""
     answer = Answer(status=status, headers=(("Location", receiver.url("/elsewhere")),))
     result = await once(receiver, answer)
 
@@ -34,7 +34,7 @@ async def test_cookies_are_not_kept(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("tls", [True, False])
 async def test_a_huge_body_is_cut_at_the_cap(tls: bool) -> None:
-    """Case 18: of a gigabyte 64 KiB are kept, memory hardly grows, and the receiver is hung up on."""
+    """Of a gigabyte 64 KiB are kept, memory hardly grows, and the receiver is hung up on."""
     async with Receiver(tls=tls) as receiver, opened(receiver.ca) as sender:
         await attempt(sender, receiver.url())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -47,7 +47,7 @@ async def test_a_huge_body_is_cut_at_the_cap(tls: bool) -> None:
 
 
 async def test_a_gzip_bomb_is_cut_at_the_cap(receiver: Receiver) -> None:
-    """Case 18: 256 MB packed a thousandfold unpack to the cap and no further."""
+    """256 MB packed a thousandfold unpack to the cap and no further."""
     result = await once(receiver, Answer(act="bomb"))
 
     assert (replied(result).body, replied(result).truncated) == (bytes(65536), True)

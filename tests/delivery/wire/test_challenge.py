@@ -19,7 +19,7 @@ def reply(body: bytes, status: int = 200) -> Reply:
 
 
 def test_the_question_is_the_captured_one() -> None:
-    """Byte for byte the body that greenlake.md 2 captured from the live service."""
+    """Byte for byte the body that was captured from the live service (greenlake.md 2, D.1)."""
     body = challenge.event(
         challenge=CHALLENGE,
         event_id="9d2698f2-0dd4-4870-b026-7e18c755e121",
@@ -36,7 +36,7 @@ def test_the_question_is_the_captured_one() -> None:
 
 
 def test_prefix_and_host_are_settings() -> None:
-    """Another deployment asks in its own name (D.10)."""
+    """Another deployment asks in its own name (greenlake.md D.10)."""
     origin = challenge.Origin(prefix="org.example", host="api.example.org")
 
     body = challenge.event(challenge="c", event_id="i", workspace_id="w", now=datetime.now(UTC), origin=origin)

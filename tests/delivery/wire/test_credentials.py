@@ -80,7 +80,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def test_a_token_is_asked_for_and_carried(receiver: Receiver, clock: Clock) -> None:
-    """greenlake.md 4: the client credentials grant in a form; `Authorization: Bearer <token>`, signed as ever."""
+    """greenlake.md 4.2: the client credentials grant in a form; `Authorization: Bearer <token>`, signed as ever."""
     receiver.plan("/token", granted())
     async with scene(receiver, clock) as here:
         result = await here.send()

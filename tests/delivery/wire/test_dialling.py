@@ -39,7 +39,7 @@ async def dialled(dialler: Dialler, origin: Origin, dial: Dial | None = None) ->
 
 
 async def test_a_name_that_moves_inside_is_refused_before_any_connection(receiver: Receiver) -> None:
-    """Case 26, rebinding: the name was fine at its first look-up, and leads to this machine at the next dial."""
+    """Rebinding: the name was fine at its first look-up, and leads to this machine at the next dial."""
     answers = iter([["127.0.0.1"], ["10.0.0.1"], ["127.0.0.1", "10.0.0.1"]])
     asked: list[str] = []
 
@@ -71,7 +71,7 @@ async def test_a_destination_that_is_no_longer_allowed_is_blocked(receiver: Rece
 
 @pytest.mark.parametrize("what", ["delivery", "OPTIONS", "token"])
 async def test_a_name_that_leads_inside_is_never_dialled(clock: Clock, what: str) -> None:
-    """Case 26: not for a delivery (a challenge is sent as one), nor for OPTIONS, nor at a token endpoint."""
+    """Not for a delivery (a challenge is sent as one), nor for OPTIONS, nor at a token endpoint."""
     causes = {}
     async with Receiver({}, tls=False) as receiver:
         transport = await open_transport(Guard(allow_http=True), lookup=lambda host, _: [INSIDE[host]])

@@ -61,7 +61,7 @@ async def test_plain_http_behind_https_is_a_tls_failure() -> None:
 
 
 async def test_a_refused_connection_names_the_address() -> None:
-    """Case 20: nobody listens."""
+    """Nobody listens."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -82,7 +82,7 @@ async def test_a_refused_connection_names_the_address() -> None:
 )
 @pytest.mark.parametrize("tls", [True, False])
 async def test_a_connection_that_breaks_is_a_reset(answer: Answer, says: str, tls: bool) -> None:
-    """Case 20: before the answer or within it, over TLS or not."""
+    """Before the answer or within it, over TLS or not."""
     async with Receiver(tls=tls) as receiver:
         result = await once(receiver, answer)
 
@@ -91,7 +91,7 @@ async def test_a_connection_that_breaks_is_a_reset(answer: Answer, says: str, tl
 
 
 async def test_an_unknown_name_is_said_so(receiver: Receiver) -> None:
-    """Case 20: the name has no address."""
+    """The name has no address."""
 
     def nowhere(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -103,7 +103,7 @@ async def test_an_unknown_name_is_said_so(receiver: Receiver) -> None:
 
 
 async def test_the_deadline_covers_headers_and_body(receiver: Receiver) -> None:
-    """Case 17: late headers and a body that drips end alike; of the second its status counts."""
+    """Late headers and a body that drips end alike; of the second its status counts."""
     late = await once(receiver, Answer(act="hang", delay=0.02), deadline=0.5)
     dripping = replied(await once(receiver, Answer(act="drip", delay=0.02), deadline=0.5))
 

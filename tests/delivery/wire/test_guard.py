@@ -84,7 +84,7 @@ def opens(guard: Guard, address: str, host: str = "api.example.com") -> bool:
 
 @pytest.mark.parametrize("address", CLOSED)
 def test_addresses_that_are_not_public_are_blocked(address: str) -> None:
-    """Case 26: every form of an address that leads inside, or nowhere."""
+    """Every form of an address that leads inside, or nowhere."""
     with pytest.raises(Blocked) as caught:
         Guard().check_address(address, "api.example.com")
 

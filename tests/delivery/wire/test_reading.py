@@ -286,7 +286,7 @@ async def test_after_an_answer_that_was_cut_the_connection_is_closed() -> None:
     ids=["a gigabyte", "a length beyond any", "without a length"],
 )
 async def test_of_a_huge_body_the_cap_is_read(begins: bytes) -> None:
-    """Case 18: the rest stays where it is; what the server could send is what sockets hold, a few megabytes."""
+    """The rest stays where it is; what the server could send is what sockets hold, a few megabytes."""
     poured: list[int] = []
 
     async def meet(client: Client) -> None:

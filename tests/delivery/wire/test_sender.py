@@ -20,7 +20,7 @@ from tests.receiver import Answer, Receiver
 
 
 async def test_a_good_delivery_arrives_to_the_letter(receiver: Receiver) -> None:
-    """Case 1: body, order and spelling of headers and both signatures arrive as recorded, and verify."""
+    """Body, order and spelling of headers and both signatures arrive as recorded, and verify."""
     receiver.plan("/hook", Answer(status=202, headers=(("X-A", "1"), ("x-b", "2"), ("X-A", "3")), body=b"thanks"))
     async with opened(receiver.ca) as sender:
         result = await attempt(sender, receiver.url())
@@ -53,7 +53,7 @@ async def test_a_good_delivery_arrives_to_the_letter(receiver: Receiver) -> None
 
 
 async def test_any_of_the_live_secrets_verifies_and_no_other() -> None:
-    """Case 27: a receiver that knows either secret is content, one that knows another is not."""
+    """A receiver that knows either secret is content, one that knows another is not."""
     knows: dict[str, tuple[str, ...]] = {"/1": ("first",), "/2": ("second",), "/3": ("third",)}
     async with Receiver(knows) as receiver, opened(receiver.ca) as sender:
         for path in knows:
@@ -96,7 +96,7 @@ async def test_connections_are_kept_for_the_next_request(receiver: Receiver) -> 
 
 
 async def test_credentials_are_sent_and_never_recorded(receiver: Receiver) -> None:
-    """D.14: `***` in the recorded request, and wherever the answer echoes the value, with or without its scheme."""
+    """greenlake.md 4.4: `***` in the recorded request, and wherever the answer echoes the value, with or without its scheme."""
     echo = Answer(
         headers=(("X-Echo", "Bearer t0p-s3cret"),), body=b'{"token":"t0p-s3cret","header":"Bearer t0p-s3cret"}'
     )

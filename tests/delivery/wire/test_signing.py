@@ -18,14 +18,14 @@ EVENT = UUID("019ab3c1-0000-7000-8000-000000000001")
 
 
 def test_the_challenge_vector_of_the_specification_is_answered() -> None:
-    """greenlake.md 2 prints secret, challenge and answer."""
+    """greenlake.md 2.2 prints secret, challenge and answer."""
     proof = signing.answer("s3cr3tKey", "8cbecfea-d708-4706-bba3-669225084a10")
 
     assert proof == "085b6a2ea9034fa67de9bba59e667a0bf63c341e7d50ab8015567205cf736e3d"
 
 
 def test_headers_carry_both_families_for_two_secrets() -> None:
-    """HPE's pair over the body, then the Standard Webhooks triple with one entry per secret (D.6)."""
+    """HPE's pair over the body, then the Standard Webhooks triple with one entry per secret (greenlake.md D.6)."""
     now = datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)
 
     headers = signing.sign(b'{"a":1}', parcel_id="p-1", secrets=["first", "sécond"], now=now)
@@ -96,7 +96,7 @@ def test_the_reference_verifier_accepts_a_whole_delivery() -> None:
     ("mode", "media_type"), [("json", "application/json"), ("structured", "application/cloudevents+json")]
 )
 def test_a_parcel_carries_the_bytes_it_was_given(mode: str, media_type: str) -> None:
-    """The mode decides the media type alone (D.5)."""
+    """The mode decides the media type alone (greenlake.md D.5)."""
     parcel = parcels.single(event=EVENT, body=b'{ "n": 1e30 }', content_mode=mode)
 
     assert parcel == parcels.Parcel(id=str(EVENT), body=b'{ "n": 1e30 }', headers=(("Content-Type", media_type),))
@@ -109,7 +109,7 @@ def test_an_unknown_mode_is_refused() -> None:
 
 
 def test_binary_mode_puts_attributes_into_headers_and_the_data_into_the_body() -> None:
-    """H3 to H5: `ce-` headers, percent-encoded, and the data's own bytes under its own media type."""
+    """cloudevents.md H3, H4, H5: `ce-` headers, percent-encoded, and the data's own bytes under its own media type."""
     event = b'{"specversion":"1.0","id":"a b","source":"//x","type":"t","datacontenttype":"application/json","data":{"n":1e30}}'
     parcel = parcels.single(event=EVENT, body=event, content_mode="binary")
 
@@ -121,7 +121,7 @@ def test_binary_mode_puts_attributes_into_headers_and_the_data_into_the_body() -
 
 
 def test_an_event_without_data_is_sent_structured_in_binary_mode() -> None:
-    """W1: a webhook's request has a payload."""
+    """cloudevents.md W1: a webhook's request has a payload."""
     event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t"}'
     parcel = parcels.single(event=EVENT, body=event, content_mode="binary")
 
@@ -139,7 +139,7 @@ def test_an_event_without_data_is_sent_structured_in_binary_mode() -> None:
     ],
 )
 def test_a_batch_is_announced_by_its_mode(mode: str, media_type: str) -> None:
-    """The array goes as it was closed; the mode decides the media type alone (D.5)."""
+    """The array goes as it was closed; the mode decides the media type alone (greenlake.md D.5)."""
     parcel = parcels.batch(EVENT, b"[{},{}]", content_mode=mode)
 
     assert parcel == parcels.Parcel(id=str(EVENT), body=b"[{},{}]", headers=(("Content-Type", media_type),))
