@@ -13,6 +13,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from delivery import addresses
 from delivery.judgement import pace
@@ -116,7 +117,7 @@ class Handshake:
         body = challenge.event(
             challenge=question, event_id=str(key), workspace_id=hook.workspace_id, now=now, origin=self._origin
         )
-        parcel = parcels.single(key, body, content_mode=hook.content_mode)
+        parcel = replace(parcels.single(key, body, content_mode=hook.content_mode), question=True)
         deadline = self._settings.challenge_timeout
         attempt = await _attempt(
             self._introduced(hook, functools.partial(self._sender.send, parcel), deadline), started_at=now

@@ -46,8 +46,10 @@ class Origin(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Dial:
-    """Notes on how far one exchange came, for the sentence that explains its failure."""
+    """Notes on how far one exchange came, for the sentence that explains its failure; and whether it may be made again."""
 
+    #: What is asked may be asked twice: where a kept connection was dead, it is asked again over a new one.
+    repeatable: bool = False
     #: Name or address as the URL has it.
     host: str = ""
     port: int = 0

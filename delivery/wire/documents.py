@@ -30,7 +30,7 @@ class Documents:
 
     async def read(self, url: str) -> bytes:
         """The document's bytes, within 5 s (`DEADLINE`); raises Unavailable unless it was answered with 200 and whole."""
-        dial = Dial()
+        dial = Dial(repeatable=True)
         try:
             request = httpx.Request(
                 "GET",

@@ -25,6 +25,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     #: Those that describe the body, `Content-Type` among them.
     headers: tuple[tuple[str, str], ...]
+    #: It asks the destination something, and may come twice in one attempt; an event may not.
+    question: bool = False
 
 
 def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:

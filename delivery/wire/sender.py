@@ -67,6 +67,17 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     answer: Reply | Failure
 
 
+class _Request(NamedTuple):
+    """What one exchange sends."""
+
+    method: str
+    #: Of this method, at the time of the attempt.
+    headers: Callable[[datetime], Pairs]
+    body: bytes
+    #: Over a new connection, where a kept one turns out to be dead.
+    repeatable: bool
+
+
 class _Opening(NamedTuple):
     """How every request of one method to one webhook's URL begins."""
 
@@ -106,7 +117,8 @@ class Sender:
                 *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
             )
 
-        return await self._exchange("POST", destination, headers, parcel.body, deadline)
+        request = _Request("POST", headers, parcel.body, parcel.question)
+        return await self._exchange(request, destination, deadline)
 
     async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
         """One OPTIONS to the same URL, which asks what the destination allows (greenlake.md 5.5, cloudevents.md W8).
@@ -117,26 +129,23 @@ class Sender:
         def headers(_: datetime) -> Pairs:
             return (("Content-Type", "application/json"), ("WebHook-Request-Origin", origin))
 
-        return await self._exchange("OPTIONS", destination, headers, b"", deadline)
+        return await self._exchange(_Request("OPTIONS", headers, b"", repeatable=True), destination, deadline)
 
-    async def _exchange(
-        self, method: str, destination: Destination, own: Callable[[datetime], Pairs], body: bytes, deadline: float
-    ) -> Attempt:
-        """One request; `own` gives the headers of its method at the time of the attempt."""
-        started_at, began, dial = self._clock(), time.monotonic(), Dial()
+    async def _exchange(self, asked: _Request, destination: Destination, deadline: float) -> Attempt:
+        started_at, began, dial = self._clock(), time.monotonic(), Dial(repeatable=asked.repeatable)
         sent: Pairs = ()
         answer: Reply | Failure
         authorization = destination.authorization
         try:
-            origin, start, constant = self._opening((method, destination.url, destination.webhook.int))
+            origin, start, constant = self._opening((asked.method, destination.url, destination.webhook.int))
             if destination.trust is not None:
                 origin = origin._replace(trust=destination.trust)
-            headers = own(started_at)
+            headers = asked.headers(started_at)
             sent = constant + headers
             if authorization:
                 headers += (("Authorization", authorization),)
                 sent += (("Authorization", masking.MASK),)
-            request = exchange.head(start, headers) + body
+            request = exchange.head(start, headers) + asked.body
             answered = await self._transport.exchange(origin, request, deadline=deadline, dial=dial)
             answer = self._reply(answered, masking.hidden(destination.secrets, authorization))
         except Exception as error:

@@ -95,7 +95,7 @@ class Tokens:
             return kept
         flight = self._flights.get(key)
         if flight is None:
-            dial = Dial()
+            dial = Dial(repeatable=True)
             flight = self._flights[key] = _Flight(task=asyncio.create_task(self._fly(key, dial)), dial=dial)
         flight.waiting += 1
         try:

@@ -85,26 +85,32 @@ class Transport(httpx.AsyncBaseTransport):
     ) -> Answer:
         """One exchange, within `deadline` seconds from the look-up to the last byte; `dial` is filled in.
 
-        Nothing is ever sent twice: a kept connection that closes while it is asked may have been heard. Raises what the
+        Nothing is ever sent twice but what `dial` says to be repeatable: a kept connection that closes while it is asked may
+        have been heard. That is sent once more, over a new one, if nothing of an answer had come. Raises what the
         dialler raises, and TimeoutError, Unacknowledged, HungUp, NotHttp and OSError, for `causes.explain` to word.
         """
         began = self._loop.time()
+        until, cap = began + deadline, self.limits.body_bytes if body_bytes is None else body_bytes
         dial.host, dial.port = origin.host, origin.port
         connection = self._pool.take(origin)
-        dial.kept = connection is not None
-        if connection is None:
-            async with asyncio.timeout_at(began + min(deadline, self.limits.connect_timeout)):
-                connection = await self._pool.dial(origin, dial)
-        dial.peer, dial.proxy = connection.way
-        dial.connected_after = self._loop.time() - began
-        cap = self.limits.body_bytes if body_bytes is None else body_bytes
-        patience = self.limits.acknowledge_timeout
-        try:
-            answer = await connection.exchange(request, deadline=began + deadline, cap=cap, patience=patience)
-        except (Unacknowledged, HungUp, ConnectionError) as error:
-            if dial.kept or isinstance(error, Unacknowledged):
-                self._pool.forget(origin)
-            raise
+        while True:
+            dial.kept = connection is not None
+            if connection is None:
+                async with asyncio.timeout_at(min(until, self._loop.time() + self.limits.connect_timeout)):
+                    connection = await self._pool.dial(origin, dial)
+            dial.peer, dial.proxy = connection.way
+            dial.connected_after = self._loop.time() - began
+            patience = self.limits.acknowledge_timeout
+            try:
+                answer = await connection.exchange(request, deadline=until, cap=cap, patience=patience)
+                break
+            except (Unacknowledged, HungUp, ConnectionError) as error:
+                if dial.kept or isinstance(error, Unacknowledged):
+                    self._pool.forget(origin)
+                begun = isinstance(error, HungUp) and error.begun
+                if not (dial.kept and dial.repeatable) or begun or self._loop.time() >= until:
+                    raise
+                connection, dial.connected_after = None, None
         if connection.open:
             self._pool.keep(origin, connection)
         return answer

@@ -67,6 +67,8 @@ async def test_registration_asks(craft: Craft) -> None:
     assert await craft.status(webhook) == "ACTIVE"
     assert (await terms(craft, webhook))[:2] == (120, ORIGIN)
     assert [to.request_origin for _, to in craft.wire.sent] == ["", ORIGIN]
+    # What may come twice over a kept connection that was dead.
+    assert [parcel.question for parcel, _ in craft.wire.sent] == [True, False]
 
 
 async def test_registration_without_challenge_asks_too(craft: Craft) -> None:

@@ -3,20 +3,29 @@
 import asyncio
 import socket
 import struct
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
-from delivery.wire import kernel
+from delivery.wire import kernel, parcels
+from delivery.wire.documents import Documents
+from delivery.wire.parcels import Failure
 from delivery.wire.pool import RESTED
-from delivery.wire.sender import FailureKind
-from delivery.wire.transport import Limits
-from tests.delivery.wire.attempts import attempt, failed, replied
+from delivery.wire.sender import Destination, FailureKind, Sender
+from delivery.wire.tokens import Tokens
+from delivery.wire.transport import Limits, Transport
+from subscriptions.errors import Unavailable
+from subscriptions.webhooks import Grant
+from tests.delivery.wire.attempts import BODY, EVENT, WEBHOOK, attempt, failed, replied
 from tests.delivery.wire.scripted import OK, SECOND, Client, Meet, Scripted, plainly, saying, then_closing
 
 ON_BOTH_LOOPS = True
 
 RUDE = struct.pack("ii", 1, 0)
+#: A token, and a document.
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"access_token": "t1"}'
 FORGED = b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -155,6 +164,88 @@ async def test_nothing_is_sent_twice(says: bytes, rudely: bool, kind: FailureKin
 
     assert (result.kind, result.cause) == (kind, cause.format(peer=f"127.0.0.1:{server.port}"))
     assert (len(requests), server.connections, left) == (3, 2, 0)
+
+
+@pytest.mark.parametrize("rudely", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("asking", ["challenge", "options", "token", "document"])
+async def test_a_question_is_asked_again(asking: str, rudely: bool) -> None:
+    """What is no event may be heard twice: where a kept connection is dead it is asked over a new one, once, and the answer
+    to that counts. Where that ends as well, it is a failure of a new connection."""
+    requests: list[bytes] = []
+
+    async def meet(client: Client) -> None:
+        requests.append(await client.request())
+        if len(requests) > 4:
+            return
+        client.writer.write(ANSWER)
+        requests.append(await client.request())
+        if rudely:
+            client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RUDE)
+            client.writer.transport.abort()
+
+    async with Scripted(meet) as server, plainly() as sender:
+        ask = Asking(sender._transport, server.url)
+        answered = [await ask(asking) for _ in range(2)]
+        given_up = await ask(asking)
+
+    # Of the third time both connections ended: the kept one, and the new one before its answer.
+    assert answered == ["200"] * 2
+    assert given_up.endswith(f"connection closed by 127.0.0.1:{server.port} before an answer")
+    assert "kept" not in given_up
+    assert (len(requests), len(set(map(_first_line, requests))), server.connections) == (5, 1, 3)
+
+
+async def test_what_has_begun_is_not_asked_again() -> None:
+    """A question that was answered in part has its answer."""
+
+    async def meet(client: Client) -> None:
+        await client.request()
+        client.writer.write(OK)
+        await client.request()
+        client.writer.write(b"HTTP/1.1 2")
+
+    async with Scripted(meet) as server, plainly() as sender:
+        ask = Asking(sender._transport, server.url)
+        answered = [await ask("options") for _ in range(2)]
+
+    assert (answered[0], server.connections) == ("200", 1)
+    assert answered[1].endswith("in the middle of the answer")
+
+
+class Asking:
+    """What goes out that is no event: "200", or why there was no answer."""
+
+    def __init__(self, transport: Transport, url: str) -> None:
+        self._url = url
+        self._sender = Sender(transport, lambda: datetime.now(UTC))
+        self._tokens = Tokens(transport, lambda: datetime.now(UTC), agent="Hooklake/test")
+        self._documents = Documents(transport)
+
+    async def __call__(self, what: str) -> str:
+        destination = Destination(webhook=WEBHOOK, url=self._url, secrets=("first",))
+        if what == "document":
+            try:
+                await self._documents.read(self._url)
+            except Unavailable as error:
+                return error.cause
+            return "200"
+        if what == "token":
+            key = WEBHOOK, Grant(issuer_url=self._url, client_id="a client", client_secret="a secret")
+            token = await self._tokens.token(key, within=5)
+            if isinstance(token, Failure):
+                return token.cause
+            self._tokens.drop(key, token)
+            return "200"
+        if what == "options":
+            answer = (await self._sender.options(destination, origin="https://here", deadline=5)).answer
+        else:
+            parcel = replace(parcels.single(EVENT, BODY, content_mode="json"), question=True)
+            answer = (await self._sender.send(parcel, destination, deadline=5)).answer
+        return answer.cause if isinstance(answer, Failure) else str(answer.status)
+
+
+def _first_line(request: bytes) -> bytes:
+    return request.partition(b"\r\n")[0]
 
 
 async def test_a_connection_that_ended_while_it_rested() -> None:
