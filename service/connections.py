@@ -14,6 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service import refusals
+from service.cycles import EXTENSIONS, Cycle
 from service.limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, Limits
 from service.places import Household
 from service.refusals import Over
@@ -178,6 +179,9 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._at_work = cycle
+        # uvicorn makes them of a class that it names itself.
+        cycle.__class__ = Cycle
+        cycle.scope["extensions"] = EXTENSIONS
         super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
