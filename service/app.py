@@ -39,7 +39,7 @@ from service.doors import Doors
 from service.pulse import Pulse
 from service.quota import Quota
 from service.settings import Settings
-from service.throttle import Throttle
+from service.throttle import TOKEN_FORGOTTEN, Throttle
 from subscriptions.access import Access
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
@@ -212,7 +212,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         ground=ground,
         clock=clock,
         database=database,
-        access=Access(database, base.vault, issuer=configuration.service.issuer, outside=base.outside),
+        access=_access(configuration, base),
         types=Types(database, most=ground.max_event_types_per_workspace),
         workspaces=Workspaces(database, elsewhere=bool(configuration.service.oidc_issuer)),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
@@ -231,6 +231,12 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         allowance=Allowance(database, clock, per_minute=per_minute) if per_minute else None,
         debts=Debts(database, most=delivery.owed_per_workspace) if delivery.owed_per_workspace else None,
     )
+
+
+def _access(configuration: Configuration, base: Base) -> Access:
+    # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
+    issuer, brake = configuration.service.issuer, Throttle(forgotten=TOKEN_FORGOTTEN)
+    return Access(base.database, base.vault, issuer=issuer, outside=base.outside, brake=brake)
 
 
 def _bodies(settings: Settings) -> Bodies:

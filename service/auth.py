@@ -85,7 +85,8 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             told = PRIVATE
         else:
             token = bearer(request)
-        known = await doors.access.verify(token, doors.clock())
+        client = request.scope["client"]
+        known = await doors.access.verify(token, doors.clock(), client[0] if client else "")
         request.scope[CALLER] = known
         if counted and doors.quota is not None:
             standing = doors.quota.take((known.issuer, known.client_id), doors.clock())

@@ -15,6 +15,7 @@ import jwt
 from subscriptions import clients
 from subscriptions.clients import Client, Role
 from subscriptions.database import Database
+from subscriptions.doubts import EXPIRED, KEY, Brake, Doubts, Hopeless, invalid, why
 from subscriptions.errors import Unauthorized
 from subscriptions.keyring import Keyring
 from subscriptions.vault import Vault
@@ -63,7 +64,16 @@ class Outside(Protocol):
 class Access:
     """Issues and verifies tokens: JWTs that any process, and anybody with the JWKS document, can check."""
 
-    def __init__(self, database: Database, vault: Vault, *, issuer: str, outside: Outside | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        issuer: str,
+        outside: Outside | None = None,
+        brake: Brake | None = None,
+    ) -> None:
+        self.doubts = Doubts(brake)
         self._database = database
         self._issuer = issuer
         self._outside = outside
@@ -105,21 +115,28 @@ class Access:
         }
         return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"kid": kid})
 
-    async def verify(self, token: str, now: datetime) -> Caller:
+    async def verify(self, token: str, now: datetime, address: str = "") -> Caller:
         """The caller that a token names; raises Unauthorized unless it is still good, and made here or by the outside issuer.
 
-        Of the outside issuer's also Forbidden and Unavailable.
+        Raises TooSoon where too many forged ones came from this address; of the outside issuer's also Forbidden and Unavailable.
         """
         if self.keyring.stale(now):
             await self.keyring.look(now)
         if self.keyring.losses != self._losses:
             self._verified, self._losses = {}, self.keyring.losses
+            self.doubts.clear()
         known = self._verified.get(token)
         if known is None or now.timestamp() >= known[1]:
             self._verified.pop(token, None)
-            known = await self._of_outside(token, now) or await self._checked(token, now)
-            if now.timestamp() >= known[1]:
-                raise invalid("it has expired")
+            self.doubts.vet(token, address, now)
+            try:
+                known = await self._of_outside(token, now) or await self._checked(token, now)
+                if now.timestamp() >= known[1]:
+                    raise Hopeless(EXPIRED)
+            except Hopeless as found:
+                self.doubts.wrong(token, address, found, now)
+                raise
+            self.doubts.right(known[0].client_id, address)
             self._remember(token, known, now)
         return known[0]
 
@@ -143,10 +160,10 @@ class Access:
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
-            raise invalid(str(error)) from None
+            raise why(error) from None
         public = await self.keyring.verifying(kid, now) if isinstance(kid, str) else None
         if public is None:
-            raise invalid("it is signed with a key that is not known")
+            raise invalid(KEY)
         try:
             claims = jwt.decode(
                 token,
@@ -158,7 +175,7 @@ class Access:
                 options={"require": list(CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
         except jwt.InvalidTokenError as error:
-            raise invalid(str(error)) from None
+            raise why(error) from None
         return _caller(claims), float(claims["exp"]) + LEEWAY
 
     def _remember(self, token: str, known: tuple[Caller, float], now: datetime) -> None:
@@ -181,8 +198,3 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         roles=frozenset(Role(role) for role in claims["roles"]),
         any_workspace=bool(claims.get("any_workspace", False)),
     )
-
-
-def invalid(why: str) -> Unauthorized:
-    """The refusal of a token, in GreenLake's words (greenlake.md 1.8)."""
-    return Unauthorized(f"Invalid JWT token in Request: {why}")

@@ -14,8 +14,9 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from subscriptions.access import LEEWAY, Caller, invalid
+from subscriptions.access import LEEWAY, Caller
 from subscriptions.clients import LONGEST_NAME, WORKSPACE, Role
+from subscriptions.doubts import EXPIRED, Hopeless, invalid, why
 from subscriptions.errors import Forbidden, Issue, Unavailable
 
 log = logging.getLogger("hooklake.access")
@@ -110,10 +111,10 @@ class OpenID:
                 options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
         except jwt.InvalidTokenError as error:
-            raise invalid(str(error)) from None
+            raise why(error) from None
         expires = _instant(claims, "exp") + LEEWAY
         if now.timestamp() >= expires:
-            raise invalid("it has expired")
+            raise Hopeless(EXPIRED)
         if "nbf" in claims and now.timestamp() < _instant(claims, "nbf") - LEEWAY:
             raise invalid("it is not good yet")
         return self._caller(claims), min(expires, now.timestamp() + BELIEVED)

@@ -84,6 +84,7 @@ async def _granted(request: Request) -> dict[str, object]:
     if client.workspace_id != request.path_params["workspaceId"]:
         raise _unknown("the client is not one of this workspace")
     issued = await doors.access.issue(client, doors.clock())
+    doors.access.doubts.right(str(client.id), address)
     return {
         "access_token": issued,
         "token_type": "Bearer",

@@ -215,7 +215,7 @@ async def test_issuers_apart(doors: Doors, callers: Callers) -> None:
     class Two(Access):
         """Takes the token for the issuer's name."""
 
-        async def verify(self, token: str, now: datetime) -> Caller:
+        async def verify(self, token: str, now: datetime, address: str = "") -> Caller:
             roles = frozenset({Role.VIEWER})
             return Caller(
                 issuer=token, client_id=NOBODY, name="x", workspace_id=WORKSPACE, roles=roles, any_workspace=False

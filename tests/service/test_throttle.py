@@ -1,15 +1,17 @@
-"""Failed logins: how they are counted, as tables, and what the token endpoint makes of it."""
+"""Failed logins and forged tokens: how they are counted, as tables, and what the token endpoint and the entrance make of it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.app import build
 from service.doors import Doors
-from service.throttle import Throttle
+from service.throttle import OF_A_CLIENT, OF_AN_ADDRESS, Throttle
 from subscriptions import clients
 from subscriptions.clients import Client, Draft, Role
 from tests.clock import Clock
@@ -154,3 +156,68 @@ async def test_failures_are_counted_by_whom_they_name(api: httpx.AsyncClient, do
 
     assert [each.status_code for each in answers] == [401] * 10 + [429, 401]
     assert len(doors.throttle) == 3
+
+
+TYPES = "/events/v1beta1/event-types"
+
+
+def forged(good: str, subject: str, n: int) -> str:
+    """A token like the good one, of this client, with a signature that is made up."""
+    claims = {**jwt.decode(good, options={"verify_signature": False}), "sub": subject, "n": n}
+    return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers=jwt.get_unverified_header(good))
+
+
+async def test_forged_tokens(doors: Doors, known: tuple[Client, str], clock: Clock) -> None:
+    """An address that sends one forged token after the other waits (429) after fifty signatures, whoever they claim to be.
+    Clients that get their tokens there go on, others do from elsewhere, and ten a second from there."""
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.doors = doors
+    client, secret = known
+
+    async def asked(token: str, address: str = HERE) -> httpx.Response:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as caller:
+            return await caller.get(TYPES, headers={"Authorization": f"Bearer {token}"})
+
+    async def given(address: str) -> str:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as caller:
+            token = (await caller.post(TOKEN, data=form(str(client.id), secret))).json()["access_token"]
+        assert isinstance(token, str)
+        return token
+
+    there = await given(THERE)
+    answers = [await asked(forged(there, str(uuid4()), n)) for n in range(OF_AN_ADDRESS + 30)]
+    last = answers[-1]
+    stranger, elsewhere = await asked(there), await asked(there, THERE)
+    clock.advance(0.1)
+    again = [(await asked(forged(there, str(uuid4()), -n))).status_code for n in (1, 2)]
+    home = await asked(await given(HERE))
+
+    assert [each.status_code for each in answers] == [401] * OF_AN_ADDRESS + [429] * 30
+    assert len(doors.access.doubts) == OF_AN_ADDRESS + 1
+    assert (last.headers["retry-after"], last.json()["errorCode"]) == ("1", "HPE_GL_ERROR_TOO_MANY_REQUESTS")
+    assert [each.status_code for each in (stranger, elsewhere, home)] == [429, 200, 200]
+    assert again == [401, 429]
+
+
+async def test_a_forged_token_again(
+    api: httpx.AsyncClient, doors: Doors, known: tuple[Client, str], clock: Clock
+) -> None:
+    """The same wrong token is answered 401 for as long as it is sent, and its signature is tried once, as is that of one that has
+    expired; ten different ones in a client's name make that name wait at that address."""
+    good = (await api.post(TOKEN, data=form(str(known[0].id), known[1]))).json()["access_token"]
+    wrong = [forged(good, str(uuid4()), n) for n in range(2)]
+    names = [forged(good, "one", n) for n in range(OF_A_CLIENT + 1)]
+
+    again = [(await api.get(TYPES, headers={"Authorization": f"Bearer {token}"})).status_code for token in wrong * 60]
+    named = [(await api.get(TYPES, headers={"Authorization": f"Bearer {token}"})).status_code for token in names]
+    clock.advance(3600)
+    late = [await api.get(TYPES, headers={"Authorization": f"Bearer {good}"}) for _ in range(60)]
+
+    assert again == [401] * 120
+    assert named == [401] * OF_A_CLIENT + [429]
+    assert {each.json()["message"] for each in late} == {
+        "Invalid JWT token in Request: it has expired: ask for a new one"
+    }
+    assert len(doors.access.doubts) == 2 + OF_A_CLIENT + 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from subscriptions import access, clients
 from subscriptions.access import Access
 from subscriptions.clients import Client, Draft, Role
 from subscriptions.database import Database
+from subscriptions.doubts import WRONG, Doubts, Hopeless
 from subscriptions.errors import Absent, Refused, Unauthorized, Unavailable
 from subscriptions.keyring import OVERLAP
 from subscriptions.vault import Vault
@@ -175,6 +177,11 @@ async def test_expiry(database: Database, clock: Clock) -> None:
             await verifier.verify(token, clock())
 
 
+LIBRARYS = re.compile(
+    "segments|verification failed|padding|Invalid (header|payload|crypto)|alg value|doesn't match", re.I
+)
+
+
 def forged(claims: dict[str, Any], **header: Any) -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers=header)
 
@@ -204,8 +211,45 @@ async def test_forgeries(database: Database, clock: Clock) -> None:
     )
 
     for token in tokens:
-        with pytest.raises(Unauthorized):
+        with pytest.raises(Unauthorized) as refused:
             await process.verify(token, clock())
+        assert not LIBRARYS.search(str(refused.value)), token
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"aud": "elsewhere"}, "its claim aud does not name this service"),
+        ({"iss": "elsewhere"}, "its claim iss names nobody who is believed here"),
+        ({"workspace_id": None}, "its claim workspace_id is missing"),
+    ],
+)
+async def test_what_is_wrong_is_told(database: Database, clock: Clock, changed: dict[str, Any], said: str) -> None:
+    """A refused token is told why, and what to do, in our words; what is checked once is remembered."""
+    client, _ = await made(database, clock())
+    process = door(database)
+    good = await process.issue(client, clock())
+    kid, private = await process.keyring.signing(clock())
+    claims = {**jwt.decode(good, options={"verify_signature": False}), **changed}
+    token = jwt.encode(
+        {name: value for name, value in claims.items() if value is not None}, private, "ES256", {"kid": kid}
+    )
+
+    for _ in range(2):
+        with pytest.raises(Unauthorized, match=said):
+            await process.verify(token, clock())
+
+
+def test_memory_of_wrong_tokens_is_bounded(clock: Clock) -> None:
+    """However many wrong tokens are sent, and however long each is, a bounded number of digests is remembered."""
+    doubts = Doubts()
+    for n in range(WRONG + 100):
+        doubts.wrong(f"{n}" * 500, "", Hopeless("x"), clock())
+
+    assert len(doubts) == WRONG
+    with pytest.raises(Hopeless):
+        doubts.vet(f"{WRONG}" * 500, "", clock())
+    assert {len(each) for each in doubts._wrong} == {16}
 
 
 async def test_one_first_key(database: Database, clock: Clock) -> None:
