@@ -15,6 +15,10 @@ from subscriptions.errors import Conflicting, HooklakeError
 from tests.clock import Clock
 from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
 
+#: An advisory lock, and whether somebody waits for it.
+HELD = 4711
+WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted)"
+
 
 async def test_group_with_a_refused_array(craft: Craft) -> None:
     """The sender of a duplicate of a refused array's first item is told `duplicate: false`, and
@@ -158,6 +162,33 @@ async def test_missing_partition(craft: Craft, clock: Clock) -> None:
     assert await craft.value("SELECT count(*) FROM pg_class WHERE relname LIKE '%' || $1", f"_{day}") == 4
     for table in ("events", "deliveries", "attempts"):
         await craft.sql(f'DROP TABLE "{table}_{day}"')
+
+
+async def test_answered_after_the_commit(craft: Craft, database: Database) -> None:
+    """Nobody is answered, and nothing is announced, while the commit is under way (protocol.md 2.1)."""
+    await craft.hook()
+    await craft.sql(
+        "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$BEGIN PERFORM pg_advisory_xact_lock_shared({HELD}); RETURN NULL; END$$"
+    )
+    # Deferred: it waits within COMMIT, behind all that the publication has written.
+    await craft.sql(
+        "CREATE CONSTRAINT TRIGGER held AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION held()"
+    )
+    try:
+        async with database.raw() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", HELD)
+            publishing = asyncio.create_task(craft.intake.publish([craft.event()]))
+            while not await connection.fetchval(WAITS, HELD):  # noqa: ASYNC110  the server sets no event
+                await asyncio.sleep(0.005)
+            meanwhile = publishing.done(), list(craft.announced)
+        [receipt] = await publishing
+    finally:
+        await craft.sql("DROP FUNCTION held() CASCADE")
+
+    assert meanwhile == (False, [])
+    assert [ticket.event for ticket in craft.announced if isinstance(ticket, Ticket)] == [receipt.key]
 
 
 async def test_what_intake_announces(craft: Craft, clock: Clock) -> None:

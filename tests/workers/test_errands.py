@@ -122,7 +122,8 @@ async def test_hanging_challenges_hold_up_nobody() -> None:
 
 
 async def test_workspaces_leave_places(craft: Craft) -> None:
-    """As many challenges of one workspace as there are places hang: another's is begun all the same, by a word without owner."""
+    """As many challenges of one workspace as there are places hang: another's is begun all the same, by a
+    word without owner (protocol.md 3.7)."""
     carrier = Blocked()
     engine = engine_of(craft, carrier)
     hanging = await craft.hooks(NEW * 2)
@@ -140,7 +141,8 @@ async def test_workspaces_leave_places(craft: Craft) -> None:
 
 
 async def test_turns() -> None:
-    """Workspaces take turns, however many of one came first; nobody asks whose they are while there is room for all."""
+    """Workspaces take turns, however many of one came first; nobody asks whose they are while there is
+    room for all (protocol.md 3.7)."""
     carrier, owners = Blocked(), Owners()
     errands = Errands(carrier, owners)
     for key in range(ONES):
