@@ -63,6 +63,7 @@ class Reader:
         self.begun = False
         #: Whether it is over: nothing can be read from this connection any more.
         self.spent = False
+        #: It holds this reader in turn, until that is closed.
         self._parser = _parser(self)
         self.begin(0)
 
@@ -120,6 +121,10 @@ class Reader:
         """What was read, once it is there."""
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         return Answer(self._status, self._headers, body[: self._cap], self._cut or self._size > self._cap)
+
+    def close(self) -> None:
+        """Nothing is read any more; what has been can be asked for. Unclosed, it would be left to who seeks garbage."""
+        del self._parser
 
     def _read(self, data: bytes) -> None:
         self._room -= len(data)

@@ -130,7 +130,11 @@ class Dialler:
                 if kernel.short_of(error):
                     raise
                 failures[address] = error
-        raise _failure(origin, failures)
+        try:
+            raise _failure(origin, failures)
+        finally:
+            # What is raised holds this frame, and whose it is called by: it would hold itself.
+            failures.clear()
 
     async def aclose(self) -> None:
         """Ends its look-ups; connections are the caller's."""
@@ -199,7 +203,10 @@ class Dialler:
                 return await _connected(address, proxy.port)
             except OSError as error:
                 failure = error
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
 
 
 async def _connected(address: str, port: int) -> socket.socket:

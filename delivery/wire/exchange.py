@@ -69,7 +69,6 @@ class Connection(asyncio.Protocol):
         self.way: tuple[tuple[Any, ...] | None, str] = (None, "")
         #: Why it ended, where that was before it was asked anything.
         self._error: Exception | None = None
-        self._reader = Reader()
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = self._look_at = self._rings_at = math.inf
         self._patience = 0.0
@@ -83,7 +82,7 @@ class Connection(asyncio.Protocol):
         NotHttp and OSError as well; the connection is closed then, and when it is cancelled.
         """
         if not self.open:
-            raise self._error or HungUp(begun=False)
+            raise self._ended()
         self._reader.begin(cap)
         waiter = self._waiter = self._loop.create_future()
         self._deadline, self._patience = deadline, patience
@@ -97,6 +96,9 @@ class Connection(asyncio.Protocol):
             self._waiter = None
             self.abort()
             raise
+        finally:
+            # An error that it holds would hold this frame by its traceback, and with it the request until garbage is sought.
+            del waiter
         return self._reader.answer()
 
     def quiet(self) -> bool:
@@ -122,6 +124,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._reader = Reader()
         self.open = True
 
     def data_received(self, data: bytes) -> None:
@@ -144,7 +147,13 @@ class Connection(asyncio.Protocol):
         self._end(exc)
         if self._timer is not None:
             self._timer.cancel()
+        self._reader.close()
         self._lost(self)
+
+    def _ended(self) -> Exception:
+        """Why it ended before it was asked; told once, for who raises it is held by it."""
+        error, self._error = self._error, None
+        return error or HungUp(begun=False)
 
     def _end(self, error: Exception | None) -> None:
         if self._waiter is not None and self._reader.end(closed=error is None):
@@ -162,10 +171,11 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        self._error = self._error or error
         waiter, self._waiter = self._waiter, None
         self.abort()
-        if waiter is not None and not waiter.done():
+        if waiter is None:
+            self._error = self._error or error
+        elif not waiter.done():
             waiter.set_exception(error)
 
     # One timer for a connection, not one for a request: it is set anew when it has rung too early.

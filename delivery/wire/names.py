@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 #: Gives the addresses of (host name, port); runs in a thread, raises OSError where there are none.
 Lookup = Callable[[str, int], Sequence[str]]
@@ -49,17 +50,25 @@ class Names:
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """All addresses of a name, perhaps some seconds old; raises what the look-up raises."""
+        # Whoever gives up does not end it for the others. No variable holds it: its error would hold this frame, and so itself.
+        return await asyncio.shield(self._asking(host, port))
+
+    def _asking(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
         kept = self._asked.get(host)
         if kept is None or _stale(*kept):
             answer = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
-            # Retrieved here too: all who wait for it may have gone by then.
-            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+            answer.add_done_callback(partial(self._answered, host))
             kept = self._asked[host] = answer, time.monotonic() + REMEMBERED
             self._asked.move_to_end(host)
             if len(self._asked) > MOST:
                 self._asked.popitem(last=False)
-        # Whoever gives up does not end it for the others.
-        return await asyncio.shield(kept[0])
+        return kept[0]
+
+    def _answered(self, host: str, answer: asyncio.Future[Sequence[str]]) -> None:
+        # Retrieved here too: all who wait for it may have gone by then. An error is not kept, for it holds whoever it was
+        # raised in, and what they were about to send.
+        if (answer.cancelled() or answer.exception() is not None) and self._asked.get(host, (None,))[0] is answer:
+            del self._asked[host]
 
     def close(self) -> None:
         """Ends the look-ups that wait for a thread."""
@@ -67,6 +76,4 @@ class Names:
 
 
 def _stale(answer: asyncio.Future[Sequence[str]], until: float) -> bool:
-    if not answer.done():
-        return False
-    return answer.cancelled() or answer.exception() is not None or time.monotonic() > until
+    return answer.done() and time.monotonic() > until

@@ -78,14 +78,15 @@ class Connect(asyncio.Protocol):
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
         self._head = bytearray()
-        self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Retrieved here too: who waits may have gone by then.
-        self._answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        #: What the proxy did in place of connecting, empty where it has connected. No error: it would hold whoever it is raised
+        #: in, and so itself.
+        self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def ask(self, transport: asyncio.Transport, address: str, port: int) -> None:
         """Makes the connection lead to the address; raises ProxyError where the proxy does not."""
         transport.write(self._proxy.request(address, port))
-        await self._answer
+        if said := await self._answer:
+            raise ProxyError(f"the proxy {said}")
 
     def data_received(self, data: bytes) -> None:
         """The answer's head, as it comes."""
@@ -106,7 +107,7 @@ class Connect(asyncio.Protocol):
             # Both TLS and HTTP wait for us to begin: this would be read as the destination's.
             self._fail("sent more than an answer")
         else:
-            self._answer.set_result(None)
+            self._answer.set_result("")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The proxy hung up."""
@@ -114,7 +115,7 @@ class Connect(asyncio.Protocol):
 
     def _fail(self, said: str) -> None:
         if not self._answer.done():
-            self._answer.set_exception(ProxyError(f"the proxy {said}"))
+            self._answer.set_result(said)
 
 
 def _refusal(status: int) -> str:
