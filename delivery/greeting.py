@@ -20,12 +20,13 @@ from delivery.ledger.health import Move, Standing
 from delivery.probing import Deliver, Probed
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge
-from delivery.wire.challenge import Origin, Unverified, Verified
+from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
 from subscriptions import database, webhooks
 from subscriptions.database import Clock, Connection, Database, Raw, repeating
 from subscriptions.errors import Issue, Refused
+from subscriptions.events import Naming
 from subscriptions.registry import Hook, Registry
 from subscriptions.webhooks import Change, Owner, Registration, Webhook
 
@@ -45,7 +46,7 @@ class Tools:
     registry: Registry
     sender: Sender
     guard: Guard
-    origin: Origin
+    naming: Naming
     announce: Callable[[Sequence[Nudge]], None]
 
 
@@ -55,7 +56,7 @@ class Greeting:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         settings = tools.settings
-        self._handshake = Handshake(tools.sender, tools.clock, settings, tools.origin)
+        self._handshake = Handshake(tools.sender, tools.clock, settings, tools.naming)
         self._rules = breaker.rules(settings)
         self._proof = settings.require_proof
 

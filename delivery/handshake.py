@@ -21,11 +21,12 @@ from delivery.judgement.pace import KEEP, SILENCE, Terms
 from delivery.ledger.tried import Tried
 from delivery.settings import Settings
 from delivery.wire import causes, challenge, parcels
-from delivery.wire.challenge import Origin, Unverified, Verified
+from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.credentials import LEAST, Exchange
 from delivery.wire.parcels import Failure, Reply
 from delivery.wire.sender import Attempt, Sender
 from subscriptions import event_keys
+from subscriptions.events import Naming
 from subscriptions.registry import Hook
 
 _json = msgspec.json.Encoder().encode
@@ -62,11 +63,11 @@ class Shaken:
 class Handshake:
     """Asks destinations, and judges what they answer; writes nothing down."""
 
-    def __init__(self, sender: Sender, clock: Callable[[], datetime], settings: Settings, origin: Origin) -> None:
+    def __init__(self, sender: Sender, clock: Callable[[], datetime], settings: Settings, naming: Naming) -> None:
         self._sender = sender
         self._clock = clock
         self._settings = settings
-        self._origin = origin
+        self._naming = naming
 
     async def shake(self, hook: Hook) -> Shaken:
         """One challenge and one OPTIONS at the same time, each within the challenge's time-out."""
@@ -115,7 +116,7 @@ class Handshake:
         now = self._clock()
         question, key = str(uuid4()), event_keys.new(now)
         body = challenge.event(
-            challenge=question, event_id=str(key), workspace_id=hook.workspace_id, now=now, origin=self._origin
+            challenge=question, event_id=str(key), workspace_id=hook.workspace_id, now=now, naming=self._naming
         )
         parcel = replace(parcels.single(key, body, content_mode=hook.content_mode), question=True)
         deadline = self._settings.challenge_timeout
@@ -128,8 +129,8 @@ class Handshake:
             webhook=hook.id,
             workspace_id=hook.workspace_id,
             key=key,
-            source=challenge.source_of(self._origin),
-            type=challenge.type_of(self._origin),
+            source=challenge.source_of(self._naming),
+            type=challenge.type_of(self._naming),
             body=body,
             started_at=attempt.started_at,
             milliseconds=attempt.milliseconds,

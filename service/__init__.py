@@ -1,1 +1,1 @@
-"""The entrance: Starlette API, dashboard and command line. Reading order: asgi, app, api.routes, auth, problems."""
+"""The entrance: Starlette API and command line. Reading order: asgi, app, api.routes, auth, problems."""

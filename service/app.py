@@ -24,7 +24,6 @@ from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
 from delivery.traces import Traces
 from delivery.upkeep import Upkeep
-from delivery.wire.challenge import Origin
 from delivery.wire.credentials import Authorised
 from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard
@@ -44,6 +43,7 @@ from subscriptions.access import Access
 from subscriptions.clock import DatabaseClock
 from subscriptions.database import Database
 from subscriptions.errors import Misconfigured
+from subscriptions.events import Naming
 from subscriptions.openid import OpenID, Trust
 from subscriptions.orders import Orders
 from subscriptions.outage import Outage
@@ -263,7 +263,7 @@ def _greeting(configuration: Configuration, base: Base) -> Greeting:
         registry=_registry(configuration, base.vault),
         sender=Authorised(base.transport, base.clock),
         guard=base.guard,
-        origin=Origin(prefix=ground.type_prefix, host=ground.source_host),
+        naming=Naming(prefix=ground.type_prefix, host=ground.source_host),
         announce=base.announce,
     )
     return Greeting(tools)

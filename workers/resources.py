@@ -22,7 +22,6 @@ from delivery.rounds import Rounds
 from delivery.settings import Settings as Craft
 from delivery.tickets import Nudge
 from delivery.upkeep import Upkeep
-from delivery.wire.challenge import Origin
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
@@ -111,16 +110,16 @@ async def open_resources(
     transport = await open_transport(guard, limits=limits, ca_bundle=craft.ca_bundle, proxy=craft.egress_proxy)
     sender = Authorised(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
-    notify = Notify(naming=Naming(prefix=ground.type_prefix, host=ground.source_host), publish=intake.publish)
+    naming = Naming(prefix=ground.type_prefix, host=ground.source_host)
+    notify = Notify(naming=naming, publish=intake.publish)
     shared: dict[str, Any] = {"database": database, "clock": clock, "settings": craft, "sender": sender}
-    origin = Origin(prefix=ground.type_prefix, host=ground.source_host)
     return Resources(
         database=database,
         clock=clock,
         transport=transport,
         intake=intake,
         rounds=Rounds(rounds.Tools(**shared, read_hooks=registry.hooks, chance=random.random)),
-        greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, origin=origin, announce=announce)),
+        greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, naming=naming, announce=announce)),
         jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
         vault=vault,

@@ -13,6 +13,7 @@ import msgspec
 
 from delivery.wire import signing
 from delivery.wire.parcels import Failure, Reply
+from subscriptions.events import Naming
 
 #: The literal forms of greenlake.md 1.3.
 WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."
@@ -21,16 +22,6 @@ UNREACHABLE = "Webhook URL unreachable. error: {error}"
 UNANSWERED = (
     'The challenge was answered {phrase} {what}; expected is {{"verification": "<HMAC of challengeRequest, in hex>"}}'
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Whom a challenge comes from; both are settings of a deployment (greenlake.md D.10)."""
-
-    #: What event types begin with.
-    prefix: str = "com.hpe.greenlake"
-    #: The API's host, without region.
-    host: str = "api.greenlake.hpe.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,33 +41,33 @@ class _Answer(msgspec.Struct):
     verification: str
 
 
-GREENLAKE = Origin()
+GREENLAKE = Naming()
 _decoder = msgspec.json.Decoder(_Answer)
 
 
-def event(*, challenge: str, event_id: str, workspace_id: str, now: datetime, origin: Origin = GREENLAKE) -> bytes:
+def event(*, challenge: str, event_id: str, workspace_id: str, now: datetime, naming: Naming = GREENLAKE) -> bytes:
     """The verification event as it is sent: keys sorted at both levels, whole seconds (greenlake.md 2.1, D.1)."""
     question = {
         "data": {"challengeRequest": challenge},
         "datacontenttype": "application/json",
         "id": event_id,
-        "source": source_of(origin),
+        "source": source_of(naming),
         "specversion": "1.0",
         "subject": workspace_id,
         "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "type": type_of(origin),
+        "type": type_of(naming),
     }
     return msgspec.json.encode(question, order="sorted")
 
 
-def source_of(origin: Origin) -> str:
+def source_of(naming: Naming) -> str:
     """The `source` of a deployment's challenges."""
-    return f"https://global.{origin.host}/events"
+    return f"https://global.{naming.host}/events"
 
 
-def type_of(origin: Origin) -> str:
+def type_of(naming: Naming) -> str:
     """Their `type`."""
-    return f"{origin.prefix}.events.v1beta1.webhooks.verification"
+    return f"{naming.prefix}.events.v1beta1.webhooks.verification"
 
 
 def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) -> Verified | Unverified:

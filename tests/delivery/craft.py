@@ -23,7 +23,6 @@ from delivery.rounds import Rounds
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket
 from delivery.upkeep import Upkeep
-from delivery.wire.challenge import Origin
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
 from subscriptions import event_keys, events, tables
@@ -118,7 +117,7 @@ class Craft:
                 registry=registry,
                 sender=self.wire,
                 guard=Guard(self.settings.allow_destinations, allow_http=True),
-                origin=Origin(),
+                naming=Naming(),
                 announce=announce,
             )
         )

@@ -7,6 +7,7 @@ import pytest
 from delivery.wire import challenge
 from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.sender import Failure, FailureKind, Reply
+from subscriptions.events import Naming
 
 CHALLENGE = "8cbecfea-d708-4706-bba3-669225084a10"
 PROOF = "085b6a2ea9034fa67de9bba59e667a0bf63c341e7d50ab8015567205cf736e3d"
@@ -37,9 +38,9 @@ def test_the_question_is_the_captured_one() -> None:
 
 def test_prefix_and_host_are_settings() -> None:
     """Another deployment asks in its own name (greenlake.md D.10)."""
-    origin = challenge.Origin(prefix="org.example", host="api.example.org")
+    naming = Naming(prefix="org.example", host="api.example.org")
 
-    body = challenge.event(challenge="c", event_id="i", workspace_id="w", now=datetime.now(UTC), origin=origin)
+    body = challenge.event(challenge="c", event_id="i", workspace_id="w", now=datetime.now(UTC), naming=naming)
 
     assert b'"source":"https://global.api.example.org/events"' in body
     assert b'"type":"org.example.events.v1beta1.webhooks.verification"' in body

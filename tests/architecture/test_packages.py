@@ -1,0 +1,56 @@
+"""What is imported is declared in pyproject.toml."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+from tests.architecture.sources import ROOMS, ROOT, every, read
+
+
+def test_every_package_imported_is_declared() -> None:
+    """A package that comes along with another one may go with it: who imports it says so."""
+    project = _project()
+    run = _names(project["dependencies"])
+    tried = run | _names(project["optional-dependencies"]["dev"])
+    wrong = [
+        f"{path} imports {package}"
+        for rooms, declared in ((ROOMS, run), (("deploy", "tests"), tried))
+        for path in every(*rooms)
+        for package in _imported(path)
+        if package not in declared
+    ]
+
+    assert wrong == []
+
+
+def _project() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {_plain(re.split(r"[\[<>=;~! ]", requirement)[0]) for requirement in requirements}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _imported(path: Path) -> set[str]:
+    """The packages that a file imports, by the names that they are installed under."""
+    known = packages_distributions()
+    tops = set()
+    for node in ast.walk(read(path)):
+        if isinstance(node, ast.Import):
+            tops |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            tops.add(node.module.partition(".")[0])
+    ours = {*ROOMS, "deploy", "tests"}
+    return {
+        _plain(package)
+        for top in tops - ours - sys.stdlib_module_names
+        for package in known.get(top, [f"{top} (not installed)"])
+    }
