@@ -1,4 +1,4 @@
-"""Choosing: to whom the events of one transaction are owed at once, and which of them are spread.
+"""Choosing: to whom the events of one transaction are owed at once, and which of them are spread (protocol.md 2.6).
 
 What filters say is left to `subscriptions/matching.py`, writing what is owed to `ledger/owing.py`.
 """

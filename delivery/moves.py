@@ -1,4 +1,4 @@
-"""The status move that a change of a webhook asks for.
+"""The status move that a change of a webhook asks for (greenlake.md D.8).
 
 Writing it, and all that follows from it, is left to `ledger/health.py`; what a destination's answers make of it to `greeting.py`.
 """

@@ -1,4 +1,4 @@
-"""What the broker carries: keys and fences, never a payload.
+"""What the broker carries: keys and fences, never a payload (protocol.md 3.1).
 
 How they are packed into messages is left to `workers`; what claims do with them, to the ledger.
 """

@@ -1,4 +1,5 @@
-"""Turns: which of the publications that wait make up the next transaction, so that no workspace waits for another's flood."""
+"""Turns: which of the publications that wait make up the next transaction, so that no workspace waits
+for another's flood (protocol.md 2.7)."""
 
 from collections import deque
 from collections.abc import Collection, Sequence

@@ -1,6 +1,6 @@
 """The keys of events: uuid7 of the followed clock's moment, made when an event is accepted, and what they say of it.
 
-Which columns hold keys is left to those who own the tables.
+Which columns hold keys is left to those who own the tables. The rule is protocol.md 1.1.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The journal: which events were accepted, and the receipts that make a publication idempotent.
+"""The journal: which events were accepted, and the receipts that make a publication idempotent (protocol.md 1.6).
 
 Statements only; which requests share a transaction, and what happens when it fails, is left to `delivery/intake.py`.
 """

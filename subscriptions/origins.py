@@ -1,6 +1,7 @@
 """Origins: the scheme, host and port that a URL leads to; a credential is given for some, and goes to no other.
 
 Sealing for them is left to `registry.py`, whether a destination has proved itself to `delivery/handshake.py`.
+The rule is greenlake.md 4.3.
 """
 
 from collections.abc import Mapping

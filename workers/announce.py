@@ -1,6 +1,7 @@
 """Announcing: nudges go to the broker from a thread of their own, at once when none is under way, else coalesced.
 
 A nudge may be lost: the rows stay due, and the sweep finds them. So nothing here waits long, retries, or fails a request.
+The rule is protocol.md 3.1.
 """
 
 import threading

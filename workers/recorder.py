@@ -1,6 +1,6 @@
 """Recording: outcomes wait a few tens of milliseconds for one another, and are kept while the database is away.
 
-What is written is left to `delivery/recording.py`.
+What is written is left to `delivery/recording.py`. The rules are protocol.md 5.1, 5.2.
 """
 
 import asyncio

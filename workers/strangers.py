@@ -2,6 +2,7 @@
 
 Pure bookkeeping on one event loop. Whoever has passed a challenge is none. Of the others each process learns for itself, at
 the cost of one answer: nothing has to be stored. What a webhook may hold in flight is left to `lanes.py`.
+The rule is cloudevents.md W13.
 """
 
 from collections.abc import Mapping

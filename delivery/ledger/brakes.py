@@ -1,4 +1,4 @@
-"""Brakes on what a workspace makes us send to strangers: one verification at a time, and so many of a minute.
+"""Brakes on what a workspace makes us send to strangers: one verification at a time, and so many of a minute (protocol.md 6.9).
 
 What counts is left to `greeting.py`, the wording of a 429 to the API.
 """

@@ -1,6 +1,6 @@
 """What has collected is found day by day: webhooks whose batch is ripe, what races left behind, and what waited too long.
 
-Closing is left to `bundles.py`.
+Closing is left to `bundles.py`. The rules are protocol.md 7.2, 6.8.
 """
 
 from collections.abc import Sequence

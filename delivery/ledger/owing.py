@@ -1,4 +1,4 @@
-"""Deliveries come into being: rows for matched webhooks, and spreads for events with too many of them.
+"""Deliveries come into being: rows for matched webhooks, and spreads for events with too many of them (protocol.md 2.4).
 
 Who subscribed is read here, after the publication began; who of them wants the event is left to `subscriptions/matching.py`,
 when to do it to `intake.py`.

@@ -1,6 +1,6 @@
 """Secrets that destinations say back: what is recorded of their answers has `***` in the place of each, however it is spelled.
 
-What is sent is left to `sender`, which records its own Authorization masked.
+What is sent is left to `sender`, which records its own Authorization masked. The rule is greenlake.md 4.4.
 """
 
 import base64

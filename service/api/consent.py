@@ -1,6 +1,7 @@
 """Consent to CloudEvents senders that deliver to the publishing paths as to any webhook (CloudEvents http-webhook 1.0).
 
 Who may publish is left to tokens: consent opens nothing, it keeps such a sender from refusing to send.
+The rule is cloudevents.md W11.
 """
 
 from starlette.requests import Request

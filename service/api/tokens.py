@@ -1,4 +1,4 @@
-"""Tokens for clients (RFC 6749 4.4, client credentials), and the keys that they can be checked with.
+"""Tokens for clients (RFC 6749 4.4, client credentials), and the keys that they can be checked with (greenlake.md 1.12).
 
 What a token says is left to `subscriptions/access.py`.
 """

@@ -64,7 +64,8 @@ async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:
 
 
 async def test_a_backlog_that_takes_long(craft: Craft, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain goes on while it finds rows, also those of a day that began meanwhile: the next message may take seconds."""
+    """A drain goes on while it finds rows, also those of a day that began meanwhile: the next message
+    may take seconds (protocol.md 3.3)."""
     monkeypatch.setattr("workers.engine.DAYS_ANEW", 0.05)
     engine = engine_of(craft, in_flight=4)
     webhook = await craft.hook()

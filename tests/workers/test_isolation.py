@@ -48,7 +48,7 @@ async def recorded(craft: Craft, webhook: UUID) -> int:
 
 
 async def test_yesterdays_backlog(database: Database, clock: Clock, craft: Craft, engine: Engine) -> None:
-    """Rows of yesterday that wait for a webhook that hangs do not hold up what is due of today."""
+    """Rows of yesterday that wait for a webhook that hangs do not hold up what is due of today (protocol.md 3.3)."""
     hanging, healthy = await craft.hook(), await craft.hook(workspace=OTHER)
     yesterday = Clock()
     yesterday.now = clock() - timedelta(days=1)
