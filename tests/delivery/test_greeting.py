@@ -143,7 +143,8 @@ async def test_challenge_that_fails(craft: Craft, clock: Clock) -> None:
 
 
 async def test_pending_says_how_it_stands(craft: Craft, clock: Clock) -> None:
-    """Which try it was, what came of it, and when the next is; ACTIVE says nothing, and no generation is counted for it."""
+    """Which try it was, what came of it, and when the next is; ACTIVE says nothing, and no generation is
+    counted for it (greenlake.md D.3)."""
     webhook = await registered(craft)
     said = []
     for answer in (REFUSED, reply(302), reply(200)):
@@ -290,7 +291,8 @@ async def test_pause_while_in_flight(craft: Craft) -> None:
     "succeeded_before", [None, 3600, 12 * 3600 + 1], ids=["never", "an hour ago", "before the window"]
 )
 async def test_halt(craft: Craft, clock: Clock, succeeded_before: int | None) -> None:
-    """More than 20 failures over 15 minutes halt a webhook only if no attempt succeeded within the failure window."""
+    """More than 20 failures over 15 minutes halt a webhook only if no attempt succeeded within
+    the failure window (greenlake.md D.8)."""
     webhook = await craft.hook(challenge_request_enabled=False)
     await craft.owe(webhook, 1)
     [held] = await craft.drain()

@@ -197,7 +197,8 @@ async def test_a_workspace_sees_its_own_webhooks_alone(
 async def test_attempts_of_a_deleted_webhook_stay_readable_to_operators(
     database: Database, clock: Clock, history: History, hook: UUID
 ) -> None:
-    """After a deletion the workspace gets nothing, an operator the attempts; there is nothing left to retry."""
+    """After a deletion the workspace gets nothing, an operator the attempts; there is nothing
+    left to retry (greenlake.md D.14)."""
     event = builders.event(clock)
     await builders.tried(database, clock, event, hook, FAILED)
     async with database.raw() as connection:

@@ -102,7 +102,8 @@ async def test_dropping_while_everybody_works(craft: Craft, database: Database, 
 
 
 async def test_what_never_ends(database: Database, past: Clock) -> None:
-    """What is sent again by hand for ever holds its day up as long as undelivered events are kept; then it ends expired."""
+    """What is sent again by hand for ever holds its day up as long as undelivered events are kept; then
+    it ends expired (protocol.md 1.9)."""
     craft = Craft(database, past)
     webhook = await craft.hook(status="DISABLED", batching=True)
     await craft.owe(webhook, state="collecting")

@@ -17,7 +17,8 @@ async def breaking(parcel: Parcel, destination: Destination) -> Reply | Failure:
 
 
 async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """As an attempt with its reason, which says nothing of the webhook's health; the next one is due as after any failure."""
+    """As an attempt with its reason, which says nothing of the webhook's health; the next one is due as
+    after any failure (protocol.md 5.4)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()

@@ -184,7 +184,7 @@ async def test_slow_sweep_calms(craft: Craft, clock: Clock) -> None:
 
 
 async def test_slow_sweep_calms_what_is_well_again(craft: Craft, clock: Clock) -> None:
-    """With a success since its last failure a webhook is ACTIVE minutes later, and in WARNING until then."""
+    """With a success since its last failure a webhook is ACTIVE minutes later, and in WARNING until then (greenlake.md D.8)."""
     webhook = await craft.hook(challenge_request_enabled=False)
     await craft.owe(webhook, 2)
     for held, answer in zip(await craft.drain(), (reply(503), reply(200)), strict=True):

@@ -60,7 +60,7 @@ async def test_failing_for_ever(workspace: Workspace, stage: Stage, receiver: Re
 
 
 async def test_too_many_requests(workspace: Workspace, receiver: Receiver) -> None:
-    """429 without Retry-After: at least the floor."""
+    """429 without Retry-After: at least the floor (greenlake.md 5.2)."""
     hook = await workspace.hook()
     receiver.plan(hook.path, Answer(status=429))
 
@@ -103,7 +103,7 @@ async def test_huge_answers(workspace: Workspace, stage: Stage, receiver: Receiv
 
 
 async def test_redirects(workspace: Workspace, receiver: Receiver) -> None:
-    """301, 302, 307, 308: never followed."""
+    """301, 302, 307, 308: never followed (cloudevents.md W2)."""
     statuses = (301, 302, 307, 308)
     hooks = [await workspace.hook() for _ in statuses]
     elsewhere = f"/elsewhere-{workspace.id}"

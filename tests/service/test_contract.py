@@ -92,7 +92,7 @@ async def test_success(name: str, api: httpx.AsyncClient, world: World, callers:
 
 @pytest.mark.parametrize("name", ROWS)
 async def test_permission(name: str, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
-    """Nobody without a token; with one, who may and nobody else."""
+    """Nobody without a token; with one, who may and nobody else (greenlake.md 1.1, D.16)."""
     row = ROWS[name]
     strangers = [role for role in Role if role not in row.roles]
 

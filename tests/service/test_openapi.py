@@ -222,7 +222,8 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def test_every_list_gives_what_hpes_module_steps_by() -> None:
-    """Its clients ask for a hundred and step by a hundred: a list that gave fewer would hide the rest from them."""
+    """Its clients ask for a hundred and step by a hundred: a list that gave fewer would hide the
+    rest from them (greenlake.md 1.6)."""
     most = {
         one.id: int(re.search(r"more than (\d+)", parameter["description"])[1])  # type: ignore[index]
         for one in openapi.OPERATIONS

@@ -169,7 +169,8 @@ async def test_what_we_send_ourselves(api: httpx.AsyncClient, callers: Callers, 
     ],
 )
 async def test_what_looks_like_ours(api: httpx.AsyncClient, callers: Callers, database: Database, name: str) -> None:
-    """What is ours once a handler has lowered or stripped it nobody registers, nor publishes where it stands."""
+    """What is ours once a handler has lowered or stripped it nobody registers, nor publishes
+    where it stands (greenlake.md 7.2)."""
     both = await callers.headers(Role.OPERATOR, Role.PUBLISHER)
     relayed = {"specversion": "1.0", "id": "1", "source": "/x", "type": name, "data": {"challengeRequest": "pay"}}
     media = {"Content-Type": "application/cloudevents+json"}

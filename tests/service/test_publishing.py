@@ -74,7 +74,7 @@ async def test_receipts_of_an_array(api: httpx.AsyncClient, callers: Callers) ->
 
 
 async def test_again(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
-    """The same occurrence under the same id is the same receipt, and no second event."""
+    """The same occurrence under the same id is the same receipt, and no second event (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     first = (await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)).json()
 
@@ -86,7 +86,7 @@ async def test_again(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> 
 
 @pytest.mark.parametrize(("wrap", "subject"), [(lambda one: one, "id"), (lambda one: [rebooted(), one], "[1].id")])
 async def test_conflict(api: httpx.AsyncClient, callers: Callers, doors: Doors, wrap: Any, subject: str) -> None:
-    """Another occurrence under a used id is 409; the first stays, and an array with it stores nothing."""
+    """Another occurrence under a used id is 409; the first stays, and an array with it stores nothing (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)
 
@@ -194,7 +194,7 @@ async def test_too_large(api: httpx.AsyncClient, callers: Callers, doors: Doors)
 
 
 async def test_another_workspace(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
-    """A client with anyWorkspace publishes for the workspace it names, else for its own."""
+    """A client with anyWorkspace publishes for the workspace it names, else for its own (greenlake.md D.16)."""
     publisher = await callers.headers(Role.PUBLISHER, any_workspace=True)
     await callers.known(OTHER_WORKSPACE)
 

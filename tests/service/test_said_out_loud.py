@@ -49,7 +49,7 @@ def wrong(response: httpx.Response) -> list[tuple[str, str, str]]:
 async def test_a_query_that_would_be_ignored(
     api: httpx.AsyncClient, callers: Callers, method: str, path: str, subject: str
 ) -> None:
-    """A parameter that nothing reads, or that is given twice, is refused by its name."""
+    """A parameter that nothing reads, or that is given twice, is refused by its name (greenlake.md 1.1)."""
     response = await api.request(method, EVENTS + path, headers=await callers.headers(*Role), json=None)
 
     assert response.status_code == 400, response.text
@@ -57,7 +57,7 @@ async def test_a_query_that_would_be_ignored(
 
 
 async def test_what_greenlakes_clients_send(api: httpx.AsyncClient, callers: Callers) -> None:
-    """HPE's PowerShell module asks every GET for a page; ids are repeated where several are meant."""
+    """HPE's PowerShell module asks every GET for a page; ids are repeated where several are meant (greenlake.md 1.1)."""
     headers = await callers.headers(*Role)
 
     one = await api.get(f"{EVENTS}/webhooks/{UUID(int=7)}?limit=100&offset=0", headers=headers)

@@ -125,7 +125,7 @@ async def test_unknown_and_repeated_types(subscriber: httpx.AsyncClient, webhook
 
 
 async def test_the_sixth_subscription(subscriber: httpx.AsyncClient, webhook: str) -> None:
-    """Over the limit: 403 with GreenLake's code, and a message that names the limit."""
+    """Over the limit: 403 with GreenLake's code, and a message that names the limit (greenlake.md D.9)."""
     for event_type in [AUDIT, *SAMPLES]:
         assert (await subscriber.post(PATH, json=order(webhook, event_type))).status_code == 201
 

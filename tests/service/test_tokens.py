@@ -59,7 +59,7 @@ async def test_basic(api: httpx.AsyncClient, credentials: tuple[Client, str]) ->
 
 
 async def test_refusals(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
-    """What is refused is told in the words of RFC 6749 5.2."""
+    """What is refused is told in the words of RFC 6749 5.2 (greenlake.md 1.12)."""
     client, secret = credentials
     good = form(client, secret)
     grant = {"grant_type": "client_credentials"}
@@ -145,7 +145,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("role", Role)
 async def test_roles(api: httpx.AsyncClient, callers: Callers, role: Role) -> None:
-    """A role opens the routes of its permissions and no other."""
+    """A role opens the routes of its permissions and no other (greenlake.md D.16)."""
     headers = await callers.headers(role)
 
     for method, path, _, permission in GUARDED:

@@ -47,7 +47,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def test_registration(subscriber: httpx.AsyncClient, announced: list[Nudge], clock: Clock) -> None:
-    """201 with Location and every required field; the challenge is announced; no secret comes back."""
+    """201 with Location and every required field; the challenge is announced; no secret comes back (greenlake.md 1.3)."""
     response = await subscriber.post(PATH, json=registration(description="For licences", secondarySecret="zweites"))
 
     body = response.json()
@@ -144,7 +144,8 @@ async def test_a_body_that_is_no_json(subscriber: httpx.AsyncClient) -> None:
 
 
 async def test_limit_and_name(subscriber: httpx.AsyncClient) -> None:
-    """A name in use is a 400; the sixth webhook is a 403 with GreenLake's code and a message that names the limit."""
+    """A name in use is a 400; the sixth webhook is a 403 with GreenLake's code and a message that
+    names the limit (greenlake.md 1.2, D.9)."""
     for number in range(5):
         assert (await subscriber.post(PATH, json=registration(name=f"Hook {number}"))).status_code == 201
     removed = (await subscriber.get(PATH)).json()["items"][0]

@@ -79,7 +79,7 @@ async def test_refused_changes(subscriber: httpx.AsyncClient, change: dict[str, 
 
 
 async def test_pausing_names_who_did_it(subscriber: httpx.AsyncClient) -> None:
-    """`paused: true` shows as DISABLED with its literal stateReason; `false` asks for a new challenge."""
+    """`paused: true` shows as DISABLED with its literal stateReason; `false` asks for a new challenge (greenlake.md 1.3, D.8)."""
     made = (await subscriber.post(PATH, json=registration())).json()
 
     paused = (await subscriber.patch(f"{PATH}/{made['id']}", json={"paused": True})).json()

@@ -50,7 +50,8 @@ def test_late_answers() -> None:
 
 
 def test_before_the_first_answer() -> None:
-    """Until the database has told its time there is none: what was stamped by the machine's would be wrong for good."""
+    """Until the database has told its time there is none: what was stamped by the machine's would be
+    wrong for good (protocol.md 1.7)."""
     world = World()
 
     with pytest.raises(Unavailable, match="PostgreSQL"):

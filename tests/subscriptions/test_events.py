@@ -113,7 +113,8 @@ ACCEPTED = "2026-05-04T12:30:00.123Z"
     ],
 )
 def test_the_time_of_an_event(event: str, given: str | None, data: dict[str, Any], time: str) -> None:
-    """created: createdAt = updatedAt; updated: updatedAt; where the data have none, the given time, or acceptance."""
+    """created: createdAt = updatedAt; updated: updatedAt; where the data have none, the given
+    time, or acceptance (greenlake.md 3.3)."""
     assert typed(event=event, time=given, data=json.dumps(data).encode()).time == time
 
 
@@ -144,7 +145,7 @@ def test_what_a_category_refuses(event: str, given: str | None, data: object, su
 
 
 def test_deleted_keeps_type_and_id_alone() -> None:
-    """Anything more in the data of a deleted event is dropped; order and spelling stay."""
+    """Anything more in the data of a deleted event is dropped; order and spelling stay (greenlake.md 3.3)."""
     event = typed(event="deleted", data=b'{"x":1,"id":"a","y":{"type":2},"type":"\\n"}')
 
     assert event.body.endswith(b',"data":{"id":"a","type":"\\n"}}')

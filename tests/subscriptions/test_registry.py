@@ -177,7 +177,7 @@ async def test_a_deleted_webhook_is_gone_with_its_secrets(database: Database, re
 
 
 async def test_hooks_carry_the_unsealed_credentials(database: Database, registry: Registry, clock: Clock) -> None:
-    """A worker gets both secrets, primary first, and an API key verbatim; at rest none of them can be read."""
+    """A worker gets both secrets, primary first, and an API key verbatim; at rest none of them can be read (greenlake.md 4.4)."""
     asked = replace(
         PLAIN, secondary_secret="zweites", auth_type="APIKEY", api_key="Token abc", content_mode="structured"
     )
@@ -228,7 +228,7 @@ async def test_one_that_cannot_be_unsealed_spoils_no_other(
 async def test_a_secret_moved_to_another_webhook_does_not_unseal(
     database: Database, registry: Registry, clock: Clock
 ) -> None:
-    """A seal is bound to its webhook and column: copied elsewhere it is worthless."""
+    """A seal is bound to its webhook and column: copied elsewhere it is worthless (greenlake.md 4.4)."""
     first = await insert(database, registry, clock)
     second = await insert(database, registry, clock, replace(PLAIN, name="Other"))
 

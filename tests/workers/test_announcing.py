@@ -63,7 +63,7 @@ def test_broker_that_holds_enough(broker_url: str, redis: Any) -> None:
 
 
 def test_broker_away() -> None:
-    """While the broker is away nudges are dropped, and whoever announces neither waits nor hears of it."""
+    """While the broker is away nudges are dropped, and whoever announces neither waits nor hears of it (protocol.md 3.1)."""
     announcing = announcer(f"redis://127.0.0.1:{free_port()}/0", broker_wait=0.2)
     announcing.start()
 

@@ -150,7 +150,8 @@ async def test_one_that_gives_up_takes_nothing_from_the_others(receiver: Receive
 
 
 async def test_a_401_renews_once_and_repeats(receiver: Receiver, clock: Clock) -> None:
-    """The destination refuses a token: a new one, and the try again, in one attempt; the next tries use the new one."""
+    """The destination refuses a token: a new one, and the try again, in one attempt; the next tries use
+    the new one (greenlake.md 4.2)."""
     receiver.plan("/token", granted("t-1"), granted("t-2"))
     receiver.plan("/hook", Answer(), Answer(status=401))
     async with scene(receiver, clock) as here:
