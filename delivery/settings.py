@@ -1,6 +1,6 @@
 """What can be set about delivery: policy, schedule, deadlines, health, retention and the guard's allow-list.
 
-Reading them is left to process roots (`subscriptions.settings.read`), what they decide to those who are handed them.
+Reading them is left to process roots (`subscriptions.ground.settings.read`), what they decide to those who are handed them.
 """
 
 import re
@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from subscriptions.discreet import Discreet
-from subscriptions.errors import Misconfigured
-from subscriptions.settings import SHARE
+from subscriptions.ground.discreet import Discreet
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import SHARE
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 ORIGIN = re.compile(r"[!-+\--~]+")

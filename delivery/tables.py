@@ -7,7 +7,7 @@ are not foreign keys here: a check per delivery would lock the event's row for e
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from subscriptions.tables import Moment, metadata
+from subscriptions.ground.tables import Moment, metadata
 
 #: Partitioned by day on `event`.
 deliveries = Table(

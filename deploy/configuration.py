@@ -11,11 +11,11 @@ from deploy.home import CannotStart
 from service.app import Configuration
 from service.cli import known
 from service.settings import Settings as Service
-from subscriptions import database_url, logs
-from subscriptions.errors import HooklakeError
-from subscriptions.settings import Settings as Ground
-from subscriptions.settings import read, unknown
-from subscriptions.vault import Vault
+from subscriptions.ground import database_url, logs
+from subscriptions.ground.errors import HooklakeError
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import read, unknown
+from subscriptions.ground.vault import Vault
 from workers import app as broker
 from workers.settings import Settings as Workers
 

@@ -22,8 +22,8 @@ import asyncpg
 from deploy import home, orphans
 from deploy.home import CannotStart
 from deploy.supervisor import Part
-from subscriptions.database_url import parse
-from subscriptions.sessions import Dialler, Session
+from subscriptions.ground.database_url import parse
+from subscriptions.ground.sessions import Dialler, Session
 
 #: The role that owns everything, and the database.
 NAME = "hooklake"

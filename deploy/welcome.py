@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import home
-from subscriptions.settings import PREFIX
+from subscriptions.ground.settings import PREFIX
 
 #: Begins the line of a shell's file that names what the start has drawn.
 DRAWN = "# Drawn by it: "

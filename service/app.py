@@ -14,44 +14,44 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delivery.backlogs import Backlogs
-from delivery.debts import Debts
-from delivery.erasure import Erasure
-from delivery.greeting import Greeting, Tools
-from delivery.history import History
-from delivery.intake import Intake
+from delivery.publishing.debts import Debts
+from delivery.publishing.intake import Intake
+from delivery.reports.backlogs import Backlogs
+from delivery.reports.recent_deliveries import History
+from delivery.reports.traces import Traces
 from delivery.settings import Settings as Delivery
 from delivery.tickets import Nudge
-from delivery.traces import Traces
-from delivery.upkeep import Upkeep
+from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.sweeping import Upkeep
+from delivery.verification.webhook_lifecycle import Greeting, Tools
 from delivery.wire.credentials import Authorised
 from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
 from service import problems
-from service.allowance import Allowance
 from service.api import reading
 from service.api.routes import nowhere, routes
-from service.bodies import Bodies
-from service.carriers import Carriers, Waiting
-from service.doors import Doors
-from service.pulse import Pulse
-from service.quota import Quota
+from service.health.carriers import Carriers, Waiting
+from service.health.readiness import Pulse
+from service.limits.publish_quota import Allowance
+from service.limits.request_quota import Quota
+from service.limits.throttle import TOKEN_FORGOTTEN, Throttle
+from service.server.bodies import Bodies
+from service.services import Doors
 from service.settings import Settings
-from service.throttle import TOKEN_FORGOTTEN, Throttle
-from subscriptions.access import Access
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured
-from subscriptions.events import Naming
-from subscriptions.openid import OpenID, Trust
-from subscriptions.orders import Orders
-from subscriptions.outage import Outage
-from subscriptions.registry import Registry
-from subscriptions.settings import Settings as Ground
-from subscriptions.types import Types
-from subscriptions.vault import Vault
-from subscriptions.workspaces import Workspaces
+from subscriptions.access.access_tokens import Access
+from subscriptions.access.openid import OpenID, Trust
+from subscriptions.access.workspaces import Workspaces
+from subscriptions.events.event import Naming
+from subscriptions.events.event_types import Types
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.subscription_store import Orders
+from subscriptions.webhooks.webhook_store import Registry
 
 DAY = 86400.0
 

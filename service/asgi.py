@@ -15,12 +15,12 @@ from delivery.wire import names
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import Settings
-from subscriptions import process, schema
-from subscriptions.settings import Settings as Ground
-from subscriptions.settings import read
-from subscriptions.vault import Vault
+from subscriptions.ground import process, schema
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import read
+from subscriptions.ground.vault import Vault
 from workers import app as broker
-from workers.announce import Announcer
+from workers.announcer import Announcer
 from workers.settings import Settings as Workers
 
 

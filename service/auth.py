@@ -1,7 +1,7 @@
 """Who calls, and what they may do: bearer tokens, and the one table from roles to permissions.
 
-How tokens are made and checked is left to `subscriptions/access.py`, how requests are counted to `quota.py`; what a route
-asks for, to `api/routes.py`.
+How tokens are made and checked is left to `subscriptions/access/access_tokens.py`, how requests are counted to
+`limits/request_quota.py`; what a route asks for, to `api/routes.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,12 +10,12 @@ from enum import StrEnum
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.doors import doors_of
-from service.quota import TooMany
-from subscriptions.access import Caller
-from subscriptions.clients import Role
-from subscriptions.database import asked_by
-from subscriptions.errors import Forbidden, Issue, Refused, Unauthorized
+from service.limits.request_quota import TooMany
+from service.services import doors_of
+from subscriptions.access.access_tokens import Caller
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import asked_by
+from subscriptions.ground.errors import Forbidden, Issue, Refused, Unauthorized
 
 Handler = Callable[[Request], Awaitable[Response]]
 

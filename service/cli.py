@@ -21,19 +21,19 @@ from alembic import command
 from alembic.config import Config
 
 from delivery.settings import Settings as Delivery
-from delivery.upkeep import PARTITIONED
+from delivery.upkeep.sweeping import PARTITIONED
 from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
-from service import credentials, erasing, vaulting
 from service.api import reading
-from service.connections import Connection
-from service.limits import KEEP_ALIVE, Limits
+from service.commands import clients, erasure, vault
+from service.server.connection_limits import KEEP_ALIVE, Limits
+from service.server.connections import Connection
 from service.settings import Settings
-from subscriptions import logs, partitions, process, schema
-from subscriptions.database import Database
-from subscriptions.errors import HooklakeError, Misconfigured
-from subscriptions.settings import Settings as Ground
-from subscriptions.settings import names, read, unknown
+from subscriptions.ground import logs, partitions, process, schema
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import HooklakeError, Misconfigured
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import names, read, unknown
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
@@ -81,13 +81,13 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="hooklake", description="Settings are HOOKLAKE_* environment variables.")
     root.add_argument("--version", action="version", version=f"hooklake {metadata.version('hooklake')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    credentials.command(commands, "api", api, "serve the HTTP API")
-    credentials.command(commands, "worker", worker, "carry deliveries")
-    credentials.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
-    credentials.command(commands, "migrate", migrate, "bring the database to the newest revision")
-    credentials.declare(commands)
-    vaulting.declare(commands)
-    erasing.declare(commands)
+    clients.command(commands, "api", api, "serve the HTTP API")
+    clients.command(commands, "worker", worker, "carry deliveries")
+    clients.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
+    clients.command(commands, "migrate", migrate, "bring the database to the newest revision")
+    clients.declare(commands)
+    vault.declare(commands)
+    erasure.declare(commands)
     return root
 
 
@@ -98,7 +98,7 @@ def api(_arguments: Any, environ: Environ) -> None:
     import service.asgi  # noqa: F401, PLC0415  a process root: importing it reads the environment
 
     asyncio.run(_dialled(read(Delivery, environ)))
-    asyncio.run(vaulting.check(read(Ground, environ)))
+    asyncio.run(vault.check(read(Ground, environ)))
     _vacant(settings.host, settings.port)
     process.room(settings.connections + OWN_FILES)
     uvicorn.run(
@@ -180,7 +180,7 @@ def migrate(_arguments: Any, environ: Environ) -> None:
         async with database.raw() as connection:
             await partitions.ahead(connection, PARTITIONED, now)
 
-    credentials.with_database(environ, ahead)
+    clients.with_database(environ, ahead)
 
 
 async def _asked(settings: Ground) -> None:

@@ -1,7 +1,7 @@
 """Answers that are whole when they begin, as nearly all are: written in one piece.
 
 uvicorn writes head and body apart, and with uvloop each is a system call, a packet, and a wakening of whoever reads it: a sixth
-of what a publication costs. What is answered is left to `answers.py`, when a connection may go on to `connections.py`.
+of what a publication costs. What is answered is left to `answers.py`, when a connection may go on to `server/connections.py`.
 """
 
 from typing import Any

@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.answers import Answer
-from service.quota import Standing, TooMany
-from subscriptions import codec, database, errors
+from service.limits.request_quota import Standing, TooMany
+from subscriptions.events import http_binding
+from subscriptions.ground import database, errors
 
 log = logging.getLogger("hooklake.service")
 
@@ -26,7 +27,7 @@ Answering = Callable[[Request, Exception], Awaitable[Response]]
 
 #: The first that fits, so the special before the general.
 TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
-    (codec.FormatUnknown, 415, "HPE_GL_EVENTS_UNSUPPORTED_MEDIA_TYPE"),
+    (http_binding.FormatUnknown, 415, "HPE_GL_EVENTS_UNSUPPORTED_MEDIA_TYPE"),
     (errors.Unprocessable, 422, "HPE_GL_EVENTS_INVALID_REQUEST_BODY"),
     (errors.TooLarge, 413, "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE"),
     (errors.Conflicting, 409, "HPE_GL_EVENTS_CONFLICT"),

@@ -1,11 +1,11 @@
 """What can be set about the entrance: where it listens, what it calls itself, and how much a publication may hold.
 
-Reading them is left to process roots (`subscriptions.settings.read`), what the other rooms need to their own settings.
+Reading them is left to process roots (`subscriptions.ground.settings.read`), what the other rooms need to their own settings.
 """
 
 import msgspec
 
-from subscriptions.errors import Misconfigured
+from subscriptions.ground.errors import Misconfigured
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

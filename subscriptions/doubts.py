@@ -1,7 +1,7 @@
 """Tokens that are not believed: why, in words of ours, and how often their signatures may be tried.
 
 To check a signature costs a fifth of a millisecond, and whoever forges one pays nothing. What a token says is left to
-`access.py` and `openid.py`.
+`access/access_tokens.py` and `access/openid.py`.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import jwt
 
-from subscriptions.errors import TooSoon, Unauthorized
+from subscriptions.ground.errors import TooSoon, Unauthorized
 
 #: Tokens that are known to be wrong, at some 200 bytes each: a digest, and one of a few reasons.
 WRONG = 5000

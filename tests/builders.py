@@ -11,17 +11,19 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from delivery.ledger import claims, owing, records
-from delivery.ledger.owing import Candidate, Times, Way
-from delivery.ledger.records import Record
+from delivery.ledger.claims import claiming
+from delivery.ledger.owing import deliveries
+from delivery.ledger.owing.deliveries import Candidate, Times, Way
+from delivery.ledger.records import outcomes
+from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
-from subscriptions import event_keys
-from subscriptions.database import Database
-from subscriptions.events import Event
-from subscriptions.registry import Registry
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Owner, Registration, Webhook
+from subscriptions.events.event import Event
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook import Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_store import Registry
 from tests.clock import Clock
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
@@ -83,13 +85,13 @@ async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendab
     async with database.raw() as connection:
         way = Way.SEND if sendable else Way.PARK
         times = Times(now=clock(), first_due=clock(), batch_due=clock())
-        await owing.accept(connection, [made], [(made.key, Candidate(webhook=to, way=way))], [], times)
+        await deliveries.accept(connection, [made], [(made.key, Candidate(webhook=to, way=way))], [], times)
 
 
 async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:
     """Claims the delivery that the ticket names, with a lease of 20 s, and answers the fence of the claim."""
     async with database.raw() as connection:
-        claim = await claims.by_ticket(connection, [ticket], now=clock(), lease=20)
+        claim = await claiming.by_ticket(connection, [ticket], now=clock(), lease=20)
     [taken] = claim.taken
     return taken.fence
 
@@ -114,7 +116,7 @@ async def end(database: Database, clock: Clock, ticket: Ticket, result: Result) 
         response_body=result.response_body,
     )
     async with database.raw() as connection:
-        await records.write(connection, [record], now=clock())
+        await outcomes.write(connection, [record], now=clock())
 
 
 async def tried(database: Database, clock: Clock, made: Event, to: UUID, *results: Result) -> None:

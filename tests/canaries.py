@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Table
 
-from subscriptions import tables
-from subscriptions.database import Database
+from subscriptions.ground import tables
+from subscriptions.ground.database import Database
 
 #: What every planted secret holds: letters and digits, so that neither JSON nor a URL nor base64 spells it in another way.
 MARK = "cAnArYsInG"

@@ -16,12 +16,12 @@ from redis import Redis
 from xdist.scheduler import LoadFileScheduling
 
 import delivery.tables  # noqa: F401  registers its tables with the metadata
-from delivery.ledger import owing
+from delivery.ledger.owing import deliveries
 from deploy import stores
 from deploy.stores import Stores
-from subscriptions import partitions, tables
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.ground import partitions, tables
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 from tests import canaries
 from tests.clock import Clock
 
@@ -145,7 +145,7 @@ async def make_tables(url: str) -> None:
         async with door.transaction() as connection:
             await connection.run_sync(tables.metadata.create_all)
         async with door.raw() as connection:
-            await partitions.ahead(connection, owing.PARTITIONED, datetime.now(UTC))
+            await partitions.ahead(connection, deliveries.PARTITIONED, datetime.now(UTC))
     finally:
         await door.close()
 

@@ -28,7 +28,7 @@ import service
 import subscriptions
 import workers
 from service import problems
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests import canaries
 from tests.canaries import MARK, MASK
 
@@ -42,9 +42,9 @@ TELLING = re.compile(
 )
 #: Values that hold what their name tells of in a harmless form: sealed, public, or a name.
 HARMLESS = {
-    "subscriptions.keyring.Key.private",
-    "subscriptions.settings.Settings.least_secret",
-    "subscriptions.webhooks.Webhook.dual_secret",
+    "subscriptions.access.keyring.Key.private",
+    "subscriptions.ground.settings.Settings.least_secret",
+    "subscriptions.webhooks.webhook.Webhook.dual_secret",
 }
 
 

@@ -13,8 +13,8 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import AuthenticationError, ResponseError
 
-from subscriptions.errors import Misconfigured
-from subscriptions.outage import Outage
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.outage import Outage
 from workers import schedule
 from workers.malformed import Dropped
 from workers.settings import Settings

@@ -12,7 +12,7 @@ from celery.beat import Scheduler
 
 from workers import schedule
 from workers.app import words
-from workers.line import Line
+from workers.broker_connection import Line
 
 log = logging.getLogger("hooklake.workers")
 

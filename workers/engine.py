@@ -1,6 +1,6 @@
 """The engine: one event loop per worker process, on which claimed deliveries are tried side by side.
 
-What a round does is left to `delivery/rounds.py`; who hands in tickets and drains, to `tasks.py`.
+What a round does is left to `delivery/attempts/rounds.py`; who hands in tickets and drains, to `tasks.py`.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from delivery.endings import Held
-from delivery.rounds import Rounds
+from delivery.attempts.endings import Held
+from delivery.attempts.rounds import Rounds
 from delivery.tickets import Errand, Kind, Ticket
-from subscriptions.errors import Unavailable
-from workers.errands import Errands
-from workers.lanes import Lane, Lanes
+from subscriptions.ground.errors import Unavailable
+from workers.jobs import Errands
 from workers.recorder import Recorder
 from workers.settings import Settings
+from workers.slots import Lane, Lanes
 from workers.strangers import Strangers
 
 log = logging.getLogger("hooklake.workers")

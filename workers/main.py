@@ -18,22 +18,22 @@ from celery.bin.celery import celery as command
 
 from delivery.settings import Settings as Craft
 from delivery.tickets import Errand, Kind
-from delivery.upkeep import Upkeep
+from delivery.upkeep.sweeping import Upkeep
 from delivery.wire import names
-from subscriptions import logs, schema
-from subscriptions import process as python
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
-from subscriptions.errors import HooklakeError, Misconfigured, Unavailable
-from subscriptions.outage import Outage
-from subscriptions.settings import Settings as Ground
-from subscriptions.settings import read
+from subscriptions.ground import logs, schema
+from subscriptions.ground import process as python
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailable
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import read
 from workers import app as broker
 from workers import consumer, schedule, tasks
-from workers.announce import Announcer
+from workers.announcer import Announcer
+from workers.broker_connection import Line
 from workers.engine import Engine
-from workers.errands import Errands
-from workers.line import Line
+from workers.jobs import Errands
 from workers.presence import Presence
 from workers.resources import DAY, Loop, Resources, open_resources
 from workers.settings import Settings

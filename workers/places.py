@@ -1,6 +1,6 @@
 """Places for errands: of each workspace only a share, so that one whose errands hang holds up nobody else's; and by turns.
 
-What is carried in a place is left to `errands.py`, whose an errand is to `delivery/jobs.py`. The rule is protocol.md 3.7.
+What is carried in a place is left to `jobs.py`, whose an errand is to `delivery/upkeep/jobs.py`. The rule is protocol.md 3.7.
 """
 
 import asyncio

@@ -1,13 +1,13 @@
 """How beat says that it lives, and tells where its machine's clock differs: it needs no time of the database's otherwise.
 
-What a worker says of itself is left to `main.py`, what an API process does to `service/pulse.py`.
+What a worker says of itself is left to `main.py`, what an API process does to `service/health/readiness.py`.
 """
 
 import asyncio
 import logging
 
-from delivery.upkeep import Upkeep
-from subscriptions.errors import Unavailable
+from delivery.upkeep.sweeping import Upkeep
+from subscriptions.ground.errors import Unavailable
 from workers.resources import Loop
 
 log = logging.getLogger("hooklake.workers")

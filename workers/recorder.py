@@ -1,6 +1,6 @@
 """Recording: outcomes wait a few tens of milliseconds for one another, and are kept while the database is away.
 
-What is written is left to `delivery/recording.py`. The rules are protocol.md 5.1, 5.2.
+What is written is left to `delivery/attempts/recording.py`. The rules are protocol.md 5.1, 5.2.
 """
 
 import asyncio
@@ -8,10 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from delivery.endings import Ended
-from delivery.recording import HeldUp
+from delivery.attempts.endings import Ended
+from delivery.attempts.recording import HeldUp
 from delivery.tickets import Errand
-from subscriptions.errors import Contended, Unavailable
+from subscriptions.ground.errors import Contended, Unavailable
 
 log = logging.getLogger("hooklake.workers")
 

@@ -14,25 +14,25 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from delivery import greeting, rounds
-from delivery.greeting import Greeting
-from delivery.intake import Intake
-from delivery.jobs import Jobs, Notify
-from delivery.rounds import Rounds
+from delivery.attempts import rounds
+from delivery.attempts.rounds import Rounds
+from delivery.publishing.intake import Intake
 from delivery.settings import Settings as Craft
 from delivery.tickets import Nudge
-from delivery.upkeep import Upkeep
+from delivery.upkeep.jobs import Jobs, Notify
+from delivery.upkeep.sweeping import Upkeep
+from delivery.verification.webhook_lifecycle import Greeting, Tools
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Limits, Transport, open_transport
-from subscriptions import seals
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
-from subscriptions.events import Naming
-from subscriptions.outage import Outage
-from subscriptions.registry import Registry
-from subscriptions.settings import Settings as Ground
-from subscriptions.vault import Vault
+from subscriptions import key_rotation
+from subscriptions.events.event import Naming
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook_store import Registry
 
 log = logging.getLogger("hooklake.workers")
 
@@ -83,7 +83,7 @@ class Resources:
     async def missing_keys(self) -> list[str]:
         """The ids of vault keys that are used and not here; raises Unavailable."""
         async with self.database.raw() as connection:
-            return await seals.missing_keys(connection, self.vault, seals.WEBHOOKS)
+            return await key_rotation.missing_keys(connection, self.vault, key_rotation.WEBHOOKS)
 
     async def close(self) -> None:
         """Closes what was opened."""
@@ -119,7 +119,7 @@ async def open_resources(
         transport=transport,
         intake=intake,
         rounds=Rounds(rounds.Tools(**shared, read_hooks=registry.hooks, chance=random.random)),
-        greeting=Greeting(greeting.Tools(**shared, registry=registry, guard=guard, naming=naming, announce=announce)),
+        greeting=Greeting(Tools(**shared, registry=registry, guard=guard, naming=naming, announce=announce)),
         jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
         vault=vault,

@@ -1,11 +1,11 @@
 """What can be set about the carriers: the broker, how much one process holds at once, and the clock's beats.
 
-Reading them is left to process roots (`subscriptions.settings.read`).
+Reading them is left to process roots (`subscriptions.ground.settings.read`).
 """
 
 import msgspec
 
-from subscriptions.discreet import Discreet
+from subscriptions.ground.discreet import Discreet
 
 
 class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Strangers: destination hosts that have not answered 2xx yet, as far as this process knows, and how seldom they are tried.
 
 Pure bookkeeping on one event loop. Whoever has passed a challenge is none. Of the others each process learns for itself, at
-the cost of one answer: nothing has to be stored. What a webhook may hold in flight is left to `lanes.py`.
+the cost of one answer: nothing has to be stored. What a webhook may hold in flight is left to `slots.py`.
 The rule is cloudevents.md W13.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
-from subscriptions import origins
-from subscriptions.registry import Hook
+from subscriptions.webhooks import origins
+from subscriptions.webhooks.webhook_store import Hook
 
 #: Tries that a stranger gets at once, before it is one at a time.
 BURST = 5

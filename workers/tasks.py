@@ -1,6 +1,6 @@
 """The tasks, by the names in `schedule.py`: each hands its message to the engine's loop and returns soon.
 
-What is done with tickets is left to `engine.py`, what the clock's jobs do to `delivery/upkeep.py`.
+What is done with tickets is left to `engine.py`, what the clock's jobs do to `delivery/upkeep/sweeping.py`.
 """
 
 import inspect
@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from delivery.tickets import Errand, Kind, Ticket
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 from workers import app as broker
 from workers import schedule
-from workers.announce import Announcer
+from workers.announcer import Announcer
+from workers.broker_connection import Line
 from workers.engine import Engine
-from workers.line import Line
 from workers.malformed import Malformed
 from workers.resources import Loop, Resources
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-from subscriptions import partitions
+from subscriptions.ground import partitions
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from delivery.wire.exchange import HungUp, Unacknowledged
 from delivery.wire.guard import Blocked
 from delivery.wire.parcels import Failure, FailureKind
 from delivery.wire.proxy import ProxyError
-from subscriptions.errors import Refused
+from subscriptions.ground.errors import Refused
 
 _BROKEN = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
 #: OpenSSL's codes of certificates that no known authority signed: by themselves, within the chain, and by one that is missing.

@@ -1,6 +1,6 @@
 """The handshake: the question a destination is asked, and whether its answer proves that it knows a secret.
 
-Sending, repeating and what becomes of the webhook are left to `delivery.greeting`.
+Sending, repeating and what becomes of the webhook are left to `delivery.verification.webhook_lifecycle`.
 """
 
 import codecs
@@ -13,7 +13,7 @@ import msgspec
 
 from delivery.wire import signing
 from delivery.wire.parcels import Failure, Reply
-from subscriptions.events import Naming
+from subscriptions.events.event import Naming
 
 #: The literal forms of greenlake.md 1.3.
 WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."

@@ -20,7 +20,7 @@ from delivery.wire.guard import Guard, public
 from delivery.wire.names import Lookup, Names, look_up
 from delivery.wire.proxy import Connect, ProxyError
 from delivery.wire.tls import Contexts
-from subscriptions.trust import Trust
+from subscriptions.webhooks.certificates import Trust
 
 #: Addresses of one name that are dialled at most; all of them are vetted.
 TRIED = 4

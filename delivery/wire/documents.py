@@ -12,7 +12,7 @@ from delivery.wire.dialling import Dial
 from delivery.wire.guard import Guard
 from delivery.wire.sender import inflated
 from delivery.wire.transport import Limits, Transport, open_transport
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 
 #: Bytes of one document, and seconds for it.
 DOCUMENT_BYTES = 262_144

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import httpx
 import idna
 
-from subscriptions.errors import HooklakeError, Issue, Misconfigured, Refused
+from subscriptions.ground.errors import HooklakeError, Issue, Misconfigured, Refused
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

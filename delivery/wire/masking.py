@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
-from subscriptions.kept import Kept
+from subscriptions.ground.kept import Kept
 
 Pairs = tuple[tuple[str, str], ...]
 

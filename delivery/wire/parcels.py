@@ -1,6 +1,6 @@
 """What crosses the wire, as values: the parcel that goes, and the reply or the failure that comes of it.
 
-What the bytes say is left to `subscriptions.codec`; signatures, which change with each attempt, to `signing`.
+What the bytes say is left to `subscriptions.events.http_binding`; signatures, which change with each attempt, to `signing`.
 """
 
 from enum import StrEnum
@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from subscriptions import codec
-from subscriptions.errors import Issue, Refused
+from subscriptions.events import http_binding
+from subscriptions.ground.errors import Issue, Refused
 
 #: How each content mode that sends the envelope as its body is announced (greenlake.md D.5).
 MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents+json"}
@@ -36,7 +36,7 @@ def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:
     structured: a webhook's request has a payload and says of what type (cloudevents.md W1).
     """
     if content_mode == "binary":
-        headers, payload = codec.encode_binary(body)
+        headers, payload = http_binding.encode_binary(body)
         if payload and any(name == "Content-Type" for name, _ in headers):
             return Parcel(id=str(event), body=payload, headers=tuple(headers))
         content_mode = "structured"

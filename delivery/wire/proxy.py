@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from subscriptions.errors import Misconfigured
+from subscriptions.ground.errors import Misconfigured
 
 SETTING = "HOOKLAKE_EGRESS_PROXY"
 #: Bytes of its answer's head.

@@ -20,10 +20,10 @@ from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial, Origin
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Transport
-from subscriptions.discreet import Discreet
-from subscriptions.kept import Kept
-from subscriptions.trust import Trust
-from subscriptions.webhooks import Grant
+from subscriptions.ground.discreet import Discreet
+from subscriptions.ground.kept import Kept
+from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.webhook import Grant
 
 __all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "inflated"]
 

@@ -1,6 +1,7 @@
 """TLS towards destinations: always verified, 1.2 at least, by the public authorities and those that were added.
 
-Which name a certificate has to carry is said by who connects; what a webhook may add is left to `subscriptions.trust`.
+Which name a certificate has to carry is said by who connects; what a webhook may add is left to
+`subscriptions.webhooks.certificates`.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ from collections import OrderedDict
 import httpx
 from cryptography.hazmat.primitives import serialization
 
-from subscriptions.errors import Misconfigured
-from subscriptions.trust import Trust
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.webhooks.certificates import Trust
 
 #: Contexts of webhooks that are kept; each holds a megabyte of authorities, and takes 50 ms to make.
 CONTEXTS = 128

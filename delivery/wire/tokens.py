@@ -24,8 +24,8 @@ from delivery.wire.dialling import Dial
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import inflated
 from delivery.wire.transport import Transport
-from subscriptions.discreet import Discreet
-from subscriptions.webhooks import Grant
+from subscriptions.ground.discreet import Discreet
+from subscriptions.webhooks.webhook import Grant
 
 #: Bytes of tokens that one process keeps, those that were used longest ago leaving first: some 10,000 of 1 KB.
 TOKENS = 32 << 20

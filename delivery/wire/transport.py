@@ -19,7 +19,7 @@ from delivery.wire.exchange import HungUp, Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
-from subscriptions.kept import Kept
+from subscriptions.ground.kept import Kept
 
 # What stands in a request target as it is; the rest has no place in a URI (RFC 3986 2), and some servers answer it with 400.
 _STANDS = "".join(set(map(chr, range(0x21, 0x7F))) - set('"<>\\^`{|}'))

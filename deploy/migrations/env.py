@@ -9,9 +9,9 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 import delivery.tables  # noqa: F401  stands beside the ground's tables once it is imported
-from subscriptions import tables
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.ground import tables
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 
 #: Two migrations started at once: the second waits here and finds nothing left to do.
 ONE_AT_A_TIME = 0x6C616B6D

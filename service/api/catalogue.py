@@ -1,6 +1,6 @@
 """The catalogue over HTTP: which event types there are, how they are grouped, and how one is added, changed and retired.
 
-How a type is spelled is left to `subscriptions/catalogue.py`.
+How a type is spelled is left to `subscriptions/events/catalogue.py`.
 """
 
 import logging
@@ -14,12 +14,12 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, workspaces, writing
-from service.doors import doors_of
-from subscriptions import attributes, catalogue, directory
-from subscriptions.catalogue import EventType
-from subscriptions.directory import Shelf
-from subscriptions.errors import Absent, Issue, Refused
-from subscriptions.types import DETAILS, Entry
+from service.services import doors_of
+from subscriptions.events import attributes, catalogue, directory
+from subscriptions.events.catalogue import EventType
+from subscriptions.events.directory import Shelf
+from subscriptions.events.event_types import DETAILS, Entry
+from subscriptions.ground.errors import Absent, Issue, Refused
 
 log = logging.getLogger("hooklake.service")
 

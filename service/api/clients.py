@@ -1,6 +1,6 @@
 """Clients over HTTP, for operators: programs that may call are made, listed, given a new secret, and revoked.
 
-GreenLake has no such paths; how a client is kept is left to `subscriptions/clients.py`.
+GreenLake has no such paths; how a client is kept is left to `subscriptions/access/clients.py`.
 """
 
 import logging
@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, workspaces, writing
-from service.doors import doors_of
-from subscriptions import clients
-from subscriptions.clients import Client, Draft, Role
+from service.services import doors_of
+from subscriptions.access import clients
+from subscriptions.access.clients import Client, Draft, Role
 
 log = logging.getLogger("hooklake.access")
 

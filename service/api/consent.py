@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import reading
-from service.doors import doors_of
+from service.services import doors_of
 
 ALLOW = "OPTIONS, POST"
 #: For senders that cannot send a header of their own; `auth.py` reads it.

@@ -1,6 +1,6 @@
 """Recent deliveries of a webhook, and the retry of one, in GreenLake's forms (greenlake.md 1.5).
 
-Which deliveries are covered, and what a retry does, is left to `delivery/history.py`.
+Which deliveries are covered, and what a retry does, is left to `delivery/reports/recent_deliveries.py`.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery.history import LISTED, Item, Pairs, Retried
-from delivery.tries import Try
+from delivery.reports.attempt_history import Try
+from delivery.reports.recent_deliveries import LISTED, Item, Pairs, Retried
 from service import auth
 from service.api import reading, redaction, writing
 from service.auth import Permission
-from service.doors import doors_of
+from service.services import doors_of
 
 LIMIT = 200
 

@@ -1,6 +1,6 @@
 """Erasing payloads on request, for operators: one event's at once, a workspace's by a job.
 
-What is erased is left to `delivery/erasure.py`.
+What is erased is left to `delivery/upkeep/erasure.py`.
 """
 
 import logging
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import events, writing
-from service.doors import doors_of
+from service.services import doors_of
 
 log = logging.getLogger("hooklake.service")
 

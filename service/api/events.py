@@ -14,18 +14,21 @@ from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery.receipts import Receipt
-from delivery.traces import Line, Trace
-from service import auth, pieces
+from delivery.publishing.receipts import Receipt
+from delivery.reports.traces import Line, Trace
+from service import auth
 from service.api import deliveries, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
-from service.doors import Doors, doors_of
-from subscriptions import catalogue, codec, event_keys, events, occurrences, relays
-from subscriptions.access import Caller
-from subscriptions.errors import Absent, Forbidden, Issue, Refused
-from subscriptions.events import Event, Occurrence
-from subscriptions.relays import Relayed
+from service.server import pieces
+from service.services import Doors, doors_of
+from subscriptions.access.access_tokens import Caller
+from subscriptions.events import catalogue, cloudevent, http_binding, occurrences
+from subscriptions.events import event as events
+from subscriptions.events.cloudevent import Relayed
+from subscriptions.events.event import Event, Occurrence
+from subscriptions.ground import event_keys
+from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
 
 #: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
 SPREAD = 500
@@ -59,7 +62,7 @@ async def publish_cloudevents(request: Request) -> Response:
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
     limit, longest = doors.settings.publish_items, _longest(doors)
-    relayed = await pieces.taken(codec.each(request.headers.items(), body, limit=limit, longest=longest))
+    relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest))
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
     makes = (
@@ -141,7 +144,7 @@ def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now:
 
 
 def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event:
-    return relays.event_of(
+    return cloudevent.event_of(
         relayed,
         key=key,
         workspace_id=caller.workspace_id,

@@ -1,13 +1,13 @@
 """Whether this process lives, and whether it can serve: what a load balancer and the embedded stack ask.
 
-What serving takes is known to `service/pulse.py`, what carrying deliveries takes to `service/carriers.py`.
+What serving takes is known to `service/health/readiness.py`, what carrying deliveries takes to `service/health/carriers.py`.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import writing
-from service.doors import doors_of
+from service.services import doors_of
 
 FRESH = {"Cache-Control": "no-store"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from subscriptions.errors import Issue
+from subscriptions.ground.errors import Issue
 
 #: Faults that one answer names, and characters of a name: a body may have any number of any length.
 MOST, LONGEST = 20, 100

@@ -26,7 +26,7 @@ from service.api.contract import (
 from service.api.contract.operation import REFUSALS, Operation, refusal
 from service.api.contract.shapes import Json
 from service.api.documents import Document
-from service.doors import doors_of
+from service.services import doors_of
 
 #: In the order of the page.
 AREAS = (webhooks, subscriptions, catalogue, publishing, erasures, system, access, clients)

@@ -12,14 +12,14 @@ from uuid import UUID
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from service import unpacking
-from service.addresses import household
 from service.api import misfits
 from service.auth import CALLER
-from service.bodies import SMALL, Hold
-from service.doors import doors_of
-from subscriptions.codec import FormatUnknown
-from subscriptions.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
+from service.limits.addresses import household
+from service.server import unpacking
+from service.server.bodies import SMALL, Hold
+from service.services import doors_of
+from subscriptions.events.http_binding import FormatUnknown
+from subscriptions.ground.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
 
 T = TypeVar("T")
 

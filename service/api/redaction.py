@@ -7,7 +7,7 @@ With one of them they could speak to the receiver as if they were Hooklake. The 
 import re
 from dataclasses import replace
 
-from delivery.history import Item, Pairs
+from delivery.reports.recent_deliveries import Item, Pairs
 from delivery.wire import masking
 from delivery.wire.masking import MASK
 

@@ -20,7 +20,7 @@ from service.api import command, openapi
 from service.api.contract import prose
 from service.api.contract.shapes import Json
 from service.api.documents import Document
-from service.doors import doors_of
+from service.services import doors_of
 
 HEADERS = {
     "Referrer-Policy": "no-referrer",

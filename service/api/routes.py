@@ -32,8 +32,8 @@ from service.api import (
     webhooks,
 )
 from service.auth import CALLER, Handler, Permission, guarded
-from subscriptions import logs
-from subscriptions.database import repeating
+from subscriptions.ground import logs
+from subscriptions.ground.database import repeating
 
 #: One line per request.
 access = logs.Frequent("hooklake.access")

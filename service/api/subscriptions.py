@@ -1,6 +1,6 @@
 """Subscriptions over HTTP, in GreenLake's forms (greenlake.md 1.6).
 
-Which orders stand, and what they may ask for, is left to `subscriptions/orders.py`.
+Which orders stand, and what they may ask for, is left to `subscriptions/webhooks/subscription_store.py`.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, webhooks, workspaces, writing
-from service.doors import doors_of
-from subscriptions import filter_grammar, filter_tokens
-from subscriptions.errors import Issue, Refused, TooLarge
-from subscriptions.orders import Order, Replacement, Subscription
+from service.services import doors_of
+from subscriptions.ground.errors import Issue, Refused, TooLarge
+from subscriptions.webhooks.filters import grammar, lexer
+from subscriptions.webhooks.subscription_store import Order, Replacement, Subscription
 
 log = logging.getLogger("hooklake.service")
 
@@ -160,7 +160,7 @@ def _issues(given: Input, at: str, conditions: int) -> Iterator[Issue]:
     try:
         if text := _filter(given):
             # Not compiled: what is not kept yet may take no room from filters that are.
-            filter_grammar.parse(text, conditions=conditions)
+            grammar.parse(text, conditions=conditions)
     except Refused as refused:
         yield from (but(issue, subject=f"{at}{issue.subject}") for issue in refused.issues)
 
@@ -188,7 +188,7 @@ def filtered(request: Request) -> UUID | None:
     if not text.strip():
         return None
     try:
-        found = filter_tokens.read(text)
+        found = lexer.read(text)
     except Refused as refused:
         _refuse(refused.issues[0].description)
     # The end, which is after the last, is none of these.

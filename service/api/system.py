@@ -17,12 +17,12 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, subscriptions, webhooks, writing
-from service.doors import doors_of
-from subscriptions import system_webhooks
-from subscriptions.errors import Absent, Issue, Refused
-from subscriptions.orders import Order, Replacement, Subscription
-from subscriptions.system_webhooks import SystemSubscription, SystemWebhook
-from subscriptions.webhooks import Change, Registration
+from service.services import doors_of
+from subscriptions.ground.errors import Absent, Issue, Refused
+from subscriptions.webhooks import system_webhooks
+from subscriptions.webhooks.subscription_store import Order, Replacement, Subscription
+from subscriptions.webhooks.system_webhooks import SystemSubscription, SystemWebhook
+from subscriptions.webhooks.webhook import Change, Registration
 
 log = logging.getLogger("hooklake.service")
 

@@ -1,6 +1,6 @@
 """Tokens for clients (RFC 6749 4.4, client credentials), and the keys that they can be checked with (greenlake.md 1.12).
 
-What a token says is left to `subscriptions/access.py`.
+What a token says is left to `subscriptions/access/access_tokens.py`.
 """
 
 import base64
@@ -14,12 +14,12 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.addresses import household
 from service.api import reading, writing
-from service.doors import doors_of
-from subscriptions import access
-from subscriptions.database import asked_by
-from subscriptions.errors import HooklakeError, TooSoon, Unauthorized
+from service.limits.addresses import household
+from service.services import doors_of
+from subscriptions.access import access_tokens
+from subscriptions.ground.database import asked_by
+from subscriptions.ground.errors import HooklakeError, TooSoon, Unauthorized
 
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 16384
@@ -88,7 +88,7 @@ async def _granted(request: Request) -> dict[str, object]:
     return {
         "access_token": issued,
         "token_type": "Bearer",
-        "expires_in": int(access.LIFETIME.total_seconds()),
+        "expires_in": int(access_tokens.LIFETIME.total_seconds()),
     }
 
 

@@ -1,6 +1,7 @@
 """Webhooks over HTTP, in GreenLake's forms (greenlake.md 1.1, 1.2, 1.3, 1.4).
 
-What a registration may say is left to `subscriptions/webhooks.py`, what follows from it to `delivery/greeting.py`.
+What a registration may say is left to `subscriptions/webhooks/webhook.py`, what follows from it to
+`delivery/verification/webhook_lifecycle.py`.
 """
 
 import logging
@@ -12,16 +13,16 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery import backlogs
-from delivery.backlogs import Backlog
 from delivery.judgement.breaker import Status
+from delivery.reports import backlogs
+from delivery.reports.backlogs import Backlog
 from service import auth
 from service.api import reading, workspaces, writing
-from service.doors import Doors, doors_of
-from subscriptions import trust
-from subscriptions.access import Caller
-from subscriptions.discreet import Discreet
-from subscriptions.webhooks import TRUST, Change, Owner, Registration, Webhook
+from service.services import Doors, doors_of
+from subscriptions.access.access_tokens import Caller
+from subscriptions.ground.discreet import Discreet
+from subscriptions.webhooks import certificates
+from subscriptions.webhooks.webhook import TRUST, Change, Owner, Registration, Webhook
 
 log = logging.getLogger("hooklake.service")
 
@@ -214,9 +215,9 @@ def _shown(webhook: Webhook) -> dict[str, object]:
     if webhook.state_reason:
         body["stateReason"] = webhook.state_reason
     if webhook.ca_bundle or webhook.client_certificate:
-        certificate = next(iter(trust.shown(webhook.client_certificate)), None)
+        certificate = next(iter(certificates.shown(webhook.client_certificate)), None)
         body["tls"] = {
-            "caBundle": [_certificate(each) for each in trust.shown(webhook.ca_bundle)],
+            "caBundle": [_certificate(each) for each in certificates.shown(webhook.ca_bundle)],
             "clientCertificate": _certificate(certificate) if certificate else None,
         }
     return body
@@ -234,7 +235,7 @@ def _backlog(waiting: Backlog) -> dict[str, object]:
     return {"backlog": body | since}
 
 
-def _certificate(shown: trust.Shown) -> dict[str, str]:
+def _certificate(shown: certificates.Shown) -> dict[str, str]:
     return {
         "subject": shown.subject,
         "notAfter": writing.moment(shown.not_after),

@@ -1,14 +1,14 @@
 """Workspaces that a request names: who may, and whether there is one.
 
-Which there are is known to `subscriptions/workspaces.py`.
+Which there are is known to `subscriptions/access/workspaces.py`.
 """
 
 from starlette.requests import Request
 
 from service import auth
-from service.doors import doors_of
-from subscriptions.clients import WORKSPACE
-from subscriptions.errors import Forbidden, Issue, Refused
+from service.services import doors_of
+from subscriptions.access.clients import WORKSPACE
+from subscriptions.ground.errors import Forbidden, Issue, Refused
 
 NAME = "workspaceId"
 UNKNOWN = "there is no such workspace: it has neither a client nor a webhook"

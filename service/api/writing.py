@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from service.answers import Answer
-from subscriptions import attributes
+from subscriptions.events import attributes
 
 #: Bytes of a list that are encoded before others get a turn, and what one item counts for beside its own.
 TURN, ITEM = 64 * 1024, 4096

@@ -7,9 +7,9 @@ import pytest
 
 from delivery.settings import Settings as Delivery
 from service.settings import Settings as Service
-from subscriptions.logs import Settings as Logs
-from subscriptions.settings import PREFIX, read
-from subscriptions.settings import Settings as Ground
+from subscriptions.ground.logs import Settings as Logs
+from subscriptions.ground.settings import PREFIX, read
+from subscriptions.ground.settings import Settings as Ground
 from tests.architecture.sources import ROOT
 from workers.settings import Settings as Workers
 

@@ -5,7 +5,7 @@ They are written as SQL, copies of a webhook that was registered; how long that 
 
 import asyncpg
 
-from subscriptions.database import Raw
+from subscriptions.ground.database import Raw
 
 #: Ordinary filters, as greenlake.md 6.1 has them, that are false of what loads publish.
 REFUSING = (

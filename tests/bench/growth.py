@@ -22,11 +22,13 @@ from urllib.parse import urlsplit
 import asyncpg
 
 import delivery.tables  # noqa: F401  registers its tables with the metadata
-from delivery.ledger import claims, owing, retention
+from delivery.ledger.claims import claiming
+from delivery.ledger.owing import deliveries
+from delivery.ledger.upkeep import retention
 from deploy import stores
-from subscriptions import partitions
-from subscriptions.database import Database, Raw
-from subscriptions.settings import Settings as Ground
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.settings import Settings as Ground
 from tests.bench import rig, seeding
 from tests.bench.measures import BENCH, CROWDED, FEW, HOOKS, LEASE, MANY, MEASURES, SMALL, TYPE, Side, owed, settle
 from tests.clock import Clock
@@ -83,7 +85,7 @@ async def _side(url: str, name: str) -> Side:
     hooks = await craft.hooks(HOOKS, workspace=BENCH, subscribed=None)
     async with database.raw() as connection:
         # Both have as many days: it is rows that one of them has more of.
-        await partitions.make(connection, owing.PARTITIONED, seeding.days(clock()))
+        await partitions.make(connection, deliveries.PARTITIONED, seeding.days(clock()))
     for workspace, count in ((CROWDED, MANY), (SMALL, FEW)):
         for first in range(0, count, 1000):
             batch = await craft.hooks(min(1000, count - first), workspace=workspace, subscribed=OTHER)
@@ -94,7 +96,7 @@ async def _side(url: str, name: str) -> Side:
         one = replace(side, hooks=[reader])
         tickets = await owed(one, 200, due=False)
         async with database.raw() as connection:
-            claim = await claims.by_ticket(connection, tickets, now=clock(), lease=LEASE)
+            claim = await claiming.by_ticket(connection, tickets, now=clock(), lease=LEASE)
         await settle(one, claim.taken)
     # A drain walks from webhook to webhook: in both databases all of them have something that waits for a later retry.
     await owed(side, HOOKS, due=False)
@@ -143,7 +145,7 @@ async def _age(side: Side) -> None:
         oldest, second, *_ = await partitions.kept(connection, "deliveries")
         await _left("payloads of a day written off", connection, partial(retention.strip, connection, oldest))
         for day in (oldest, second):
-            await _left("drop of a day", connection, partial(retention.drop, connection, owing.PARTITIONED, day))
+            await _left("drop of a day", connection, partial(retention.drop, connection, deliveries.PARTITIONED, day))
 
 
 async def _left(what: str, connection: Raw, leave: Callable[[], Awaitable[bool]]) -> None:

@@ -11,20 +11,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from delivery.history import History
-from delivery.intake import Intake
-from delivery.ledger import claims, drains, owing, records, sweeps
-from delivery.ledger.claims import Claimed
-from delivery.ledger.drains import Room
-from delivery.ledger.owing import Candidate, Way
-from delivery.ledger.records import Record
+from delivery.ledger.claims import claiming, drains
+from delivery.ledger.claims.claiming import Claimed
+from delivery.ledger.claims.drains import Room
+from delivery.ledger.owing import deliveries
+from delivery.ledger.owing.deliveries import Candidate, Way
+from delivery.ledger.records import outcomes
+from delivery.ledger.records.outcomes import Record
+from delivery.ledger.upkeep import sweeps
 from delivery.lifecycle import State
+from delivery.publishing.intake import Intake
+from delivery.reports.recent_deliveries import History
+from delivery.reports.traces import Traces
 from delivery.settings import Settings
 from delivery.tickets import Ticket
-from delivery.traces import Traces
-from subscriptions import event_keys, events
-from subscriptions.database import Database
-from subscriptions.events import Event
+from subscriptions.events import event as events
+from subscriptions.events.event import Event
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 
 #: Webhooks that deliveries are owed to, and those of two workspaces of which one each matches.
@@ -62,14 +66,14 @@ async def owed(side: Side, count: int, *, due: bool) -> list[Ticket]:
     """New events of today, each owed to a webhook of its own: due by now, or only with its ticket."""
     made = [side.event() for _ in range(count)]
     now = side.clock()
-    times = owing.Times(now=now, first_due=now + timedelta(seconds=0 if due else 2), batch_due=now)
+    times = deliveries.Times(now=now, first_due=now + timedelta(seconds=0 if due else 2), batch_due=now)
     first = next(side.numbers)
     pairs = [
         (event.key, Candidate(webhook=side.hooks[(first + n) % len(side.hooks)], way=Way.SEND))
         for n, event in enumerate(made)
     ]
     async with side.database.raw() as connection:
-        owed = await owing.accept(connection, made, pairs, [], times)
+        owed = await deliveries.accept(connection, made, pairs, [], times)
         return [nudge for nudge in owed.nudges if isinstance(nudge, Ticket)]
 
 
@@ -79,7 +83,7 @@ async def settle(side: Side, taken: Sequence[Claimed]) -> float:
     ended = [_record(claimed, now) for claimed in taken]
     async with side.database.raw() as connection:
         began = time.perf_counter()
-        await records.write(connection, ended, now=now)
+        await outcomes.write(connection, ended, now=now)
         return (time.perf_counter() - began) * 1000
 
 
@@ -111,7 +115,7 @@ def by_ticket(count: int, *, record: bool = False) -> Measure:
         tickets = await owed(side, count, due=False)
         async with side.database.raw() as connection:
             began = time.perf_counter()
-            claim = await claims.by_ticket(connection, tickets, now=side.clock(), lease=LEASE)
+            claim = await claiming.by_ticket(connection, tickets, now=side.clock(), lease=LEASE)
             took = (time.perf_counter() - began) * 1000
         assert len(claim.taken) == count
         recorded = await settle(side, claim.taken)

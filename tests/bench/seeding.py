@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from delivery.ledger import owing
 from delivery.ledger.days import on_day
-from subscriptions import partitions
-from subscriptions.database import Raw
+from delivery.ledger.owing import deliveries
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Raw
 
 #: Seconds that a statement here may take.
 PATIENCE = 3600.0
@@ -81,7 +81,7 @@ async def grow(connection: Raw, rows: int, hooks: Sequence[UUID], *, workspace: 
     waiting = Crowd(day=today, rows=rows // (DAYS + 1), padding=950, due_from=now + timedelta(hours=3))
     await _write(connection, waiting, hooks, workspace)
     await connection.execute("RESET synchronous_commit")
-    for table in (*owing.PARTITIONED, "webhooks", "subscriptions"):
+    for table in (*deliveries.PARTITIONED, "webhooks", "subscriptions"):
         await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=PATIENCE)
 
 

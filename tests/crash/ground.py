@@ -17,10 +17,10 @@ from typing import Any
 from uuid import uuid4
 
 from deploy.local import Stack
-from subscriptions import clients
-from subscriptions.clients import Draft, Role
-from subscriptions.database import Database
-from subscriptions.settings import Settings, read
+from subscriptions.access import clients
+from subscriptions.access.clients import Draft, Role
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings, read
 from tests import canaries
 from tests.crash import tenant
 from tests.crash.blows import Striker

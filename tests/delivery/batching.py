@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.endings import Held
+from delivery.attempts.endings import Held
+from delivery.reports.traces import Traces
 from delivery.tickets import Errand, Kind, Ticket
-from delivery.traces import Traces
 from delivery.wire.parcels import Failure, Reply
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply

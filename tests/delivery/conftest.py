@@ -2,7 +2,7 @@
 
 import pytest
 
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 

@@ -13,25 +13,26 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import insert
 
-from delivery import greeting, rounds
-from delivery.endings import Ended, Held
-from delivery.greeting import Greeting
-from delivery.intake import Intake
-from delivery.jobs import Jobs, Notify
-from delivery.receipts import Receipt
-from delivery.rounds import Rounds
+from delivery.attempts import rounds
+from delivery.attempts.endings import Ended, Held
+from delivery.attempts.rounds import Rounds
+from delivery.publishing.intake import Intake
+from delivery.publishing.receipts import Receipt
 from delivery.settings import Settings
 from delivery.tickets import Errand, Kind, Nudge, Ticket
-from delivery.upkeep import Upkeep
+from delivery.upkeep.jobs import Jobs, Notify
+from delivery.upkeep.sweeping import Upkeep
+from delivery.verification import webhook_lifecycle
+from delivery.verification.webhook_lifecycle import Greeting
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
-from subscriptions import event_keys, events, tables
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
-from subscriptions.events import Event, Naming
-from subscriptions.registry import Registry
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Owner
+from subscriptions.events.event import Event, Naming, digest
+from subscriptions.ground import event_keys, tables
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook import Owner
+from subscriptions.webhooks.webhook_store import Registry
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.destinations import SECRET, Wire
@@ -110,7 +111,7 @@ class Craft:
             )
         )
         self.greeting = Greeting(
-            greeting.Tools(
+            webhook_lifecycle.Tools(
                 database=database,
                 clock=clock,
                 settings=self.settings,
@@ -177,7 +178,7 @@ class Craft:
             workspace_id=WORKSPACE,
             time=None,
             body=body,
-            digest=events.digest(b"%d" % number),
+            digest=digest(b"%d" % number),
             given_id=id is not None,
         )
 

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from delivery.endings import NOTICE
-from delivery.traces import Traces
-from delivery.upkeep import PARTITIONED
-from subscriptions import partitions
-from subscriptions.database import Database
-from subscriptions.events import Naming
+from delivery.attempts.endings import NOTICE
+from delivery.reports.traces import Traces
+from delivery.upkeep.sweeping import PARTITIONED
+from subscriptions.events.event import Naming
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.batching import closed, counted, given_up, members, sent, swept
 from tests.delivery.craft import REMEMBERED, TYPE, WORKSPACE, Craft

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from delivery.history import History, Retried
 from delivery.lifecycle import State
+from delivery.reports.recent_deliveries import History, Retried
+from delivery.reports.traces import Traces
 from delivery.tickets import Ticket
-from delivery.traces import Traces
 from delivery.wire.parcels import Reply
-from subscriptions.database import Database
-from subscriptions.errors import Absent, Refused
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Refused
 from tests.clock import Clock
 from tests.delivery.batching import closed, counted, given_up, members, nudged, sent, swept
 from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from delivery.tickets import Kind, Ticket
-from delivery.upkeep import PARTITIONED
-from subscriptions import partitions
-from subscriptions.database import Database
-from subscriptions.webhooks import Change
+from delivery.upkeep.sweeping import PARTITIONED
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
 from tests.delivery.batching import closed, members, nudged, numbers, parcels, sent, swept
 from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft

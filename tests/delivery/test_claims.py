@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from delivery.tickets import Ticket
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply

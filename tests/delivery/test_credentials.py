@@ -7,7 +7,7 @@ import pytest
 
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.webhooks import Change, Grant, Registration
+from subscriptions.webhooks.webhook import Change, Grant, Registration
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import SECRET, Answering, obliging, reply
 

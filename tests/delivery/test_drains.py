@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from delivery.ledger import drains
+from delivery.ledger.claims import drains
 from delivery.tickets import Kind
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 

@@ -6,15 +6,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from delivery.endings import Held
-from delivery.erasure import Erasure
-from delivery.history import History
-from delivery.jobs import LEASE
-from delivery.ledger import erasures, errands
+from delivery.attempts.endings import Held
+from delivery.ledger.jobs import erasures, job_rows
+from delivery.reports.recent_deliveries import History
 from delivery.tickets import Errand, Kind, Ticket
-from subscriptions import event_keys
-from subscriptions.database import Database
-from subscriptions.errors import Absent, Refused
+from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.jobs import LEASE
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Refused
 from tests.clock import Clock
 from tests.delivery.batching import closed, members, numbers, sent
 from tests.delivery.craft import TYPE, WORKSPACE, Craft
@@ -320,7 +320,7 @@ async def test_workspace_after_a_crash(craft: Craft, erasure: Erasure, database:
     clock.advance(1)
     job = await erasure.workspace(WORKSPACE)
     async with database.raw() as connection:
-        carried = await errands.claim(connection, Errand(kind=Kind.JOB, key=job, fence=0), now=clock(), lease=LEASE)
+        carried = await job_rows.claim(connection, Errand(kind=Kind.JOB, key=job, fence=0), now=clock(), lease=LEASE)
         assert carried is not None
         chunk = await erasures.proceed(connection, carried, now=clock(), lease=LEASE)
     early = await craft.errands()

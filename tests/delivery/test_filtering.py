@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from delivery import intake
-from delivery.jobs import LEASE
+from delivery.publishing import intake
 from delivery.tickets import Errand, Nudge, Ticket
+from delivery.upkeep.jobs import LEASE
 from deploy.stores import Stores
-from subscriptions.database import Database
-from subscriptions.errors import Unavailable
-from subscriptions.events import Event
-from subscriptions.orders import Order, Orders, Replacement
-from subscriptions.outage import Outage
-from subscriptions.settings import Settings as Ground
+from subscriptions.events.event import Event
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Unavailable
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.webhooks.subscription_store import Order, Orders, Replacement
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, Craft
 

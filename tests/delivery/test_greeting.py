@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from delivery.history import History
+from delivery.reports.recent_deliveries import History
 from delivery.tickets import Errand, Kind
 from delivery.wire.parcels import Failure, FailureKind
-from subscriptions.database import Database
-from subscriptions.errors import Absent, TooSoon
-from subscriptions.webhooks import Change, Registration
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, TooSoon
+from subscriptions.webhooks.webhook import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, WORKSPACE, Craft
 from tests.delivery.destinations import NEW, OLD, SECRET, Gate, obliging, reply

@@ -10,8 +10,8 @@ import pytest
 from delivery.judgement import pace
 from delivery.tickets import Errand, Kind
 from delivery.wire.parcels import Failure, FailureKind, Reply
-from subscriptions.database import Database
-from subscriptions.webhooks import Change, Registration
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import NEW, OLD, SECRET, TIMED_OUT, Gate, reply

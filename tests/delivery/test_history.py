@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from delivery.history import COVERED, History, Item
 from delivery.lifecycle import State
+from delivery.reports.recent_deliveries import COVERED, History, Item
 from delivery.tickets import Nudge, Ticket
-from subscriptions.database import Database
-from subscriptions.errors import Absent
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent
 from tests import builders
 from tests.builders import WORKSPACE, Result
 from tests.clock import Clock

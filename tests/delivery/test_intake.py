@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from delivery.receipts import Receipt
+from delivery.publishing.receipts import Receipt
+from delivery.publishing.turns import turn
 from delivery.tickets import Errand, Kind, Ticket
-from delivery.turns import turn
-from subscriptions import event_keys
-from subscriptions.database import Database
-from subscriptions.errors import Conflicting, HooklakeError
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Conflicting, HooklakeError
 from tests.clock import Clock
 from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
 

@@ -11,7 +11,7 @@ from cloudevents.core.formats.json import JSONFormat
 
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.webhooks import Registration
+from subscriptions.webhooks.webhook import Registration
 from tests.delivery.craft import OWNER, TYPE, Craft
 from tests.delivery.destinations import OLD, SECRET, reply
 

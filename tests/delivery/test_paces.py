@@ -8,14 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from delivery.endings import Held
+from delivery.attempts.endings import Held
 from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
-from delivery.ledger import grants, paces
-from delivery.ledger.drains import Room
-from delivery.ledger.paces import AHEAD, MOVED
+from delivery.ledger.claims import paces
+from delivery.ledger.claims.drains import Room
+from delivery.ledger.claims.paces import AHEAD, MOVED
+from delivery.ledger.webhooks import rate_limits
 from delivery.tickets import Kind, Ticket
-from subscriptions.database import Database
-from subscriptions.webhooks import Change
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply
@@ -41,7 +42,7 @@ async def allow(craft: Craft, webhook: UUID, rate: int | None) -> None:
     """The destination says so now."""
     epoch = await craft.value("SELECT epoch FROM webhooks WHERE id = $1", webhook)
     async with craft.database.raw() as connection, connection.transaction():
-        await grants.grant(connection, (webhook, epoch), Terms(rate=rate, origin=KEEP), now=craft.clock())
+        await rate_limits.grant(connection, (webhook, epoch), Terms(rate=rate, origin=KEEP), now=craft.clock())
 
 
 async def due_in(craft: Craft, webhook: UUID) -> list[float]:
@@ -383,7 +384,7 @@ async def test_terms_of_an_epoch_that_is_over(craft: Craft) -> None:
     webhook = await craft.hook(endpoint_rate_limit=60, epoch=2)
     async with craft.database.raw() as connection, connection.transaction():
         told = [
-            await grants.grant(connection, (webhook, epoch), terms, now=craft.clock())
+            await rate_limits.grant(connection, (webhook, epoch), terms, now=craft.clock())
             for epoch, terms in ((1, UNASKED), (2, SILENCE))
         ]
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from delivery.history import History
-from delivery.ledger import owing, replays
+from delivery.ledger.owing import deliveries
+from delivery.ledger.records import replays
+from delivery.reports.recent_deliveries import History
 from delivery.tickets import Errand, Kind, Ticket
-from subscriptions.database import Database, Raw
-from subscriptions.webhooks import Change
+from subscriptions.ground.database import Database, Raw
+from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply
@@ -64,7 +65,7 @@ async def test_published_while_its_webhook_is_activated(
         await craft.greet(webhook)
         await craft.run_jobs()
 
-    publisher = Craft(Overtaken(database, before=owing.ACCEPT, meanwhile=activate), clock)
+    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT, meanwhile=activate), clock)
     await publisher.intake.publish([publisher.event(id=given)])
     announced = list(publisher.announced)
     await craft.run_jobs()
@@ -83,7 +84,7 @@ async def test_published_while_its_webhook_is_deleted(craft: Craft, database: Da
         await craft.greeting.remove(WORKSPACE, webhook, force=True)
         await craft.run_jobs()
 
-    publisher = Craft(Overtaken(database, before=owing.ACCEPT, meanwhile=delete), clock)
+    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT, meanwhile=delete), clock)
     await publisher.publish()
     await craft.run_jobs()
 
@@ -110,7 +111,7 @@ async def test_spread_while_its_webhook_is_activated(craft: Craft, database: Dat
         await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
 
-    door = Overtaken(database, before=owing.OWE, meanwhile=activate)
+    door = Overtaken(database, before=deliveries.OWE, meanwhile=activate)
     publisher = Craft(door, clock, spread_threshold=1, spread_chunk=10)
     await publisher.publish()
     [spread] = [nudge for nudge in publisher.announced if isinstance(nudge, Errand)]

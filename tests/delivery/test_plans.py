@@ -12,25 +12,16 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from delivery.ledger import (
-    bundles,
-    claims,
-    drains,
-    erasures,
-    errands,
-    gathered,
-    grants,
-    members,
-    paces,
-    records,
-    retention,
-    sweeps,
-    tallies,
-)
+from delivery.ledger.claims import claiming, drains, paces
 from delivery.ledger.days import on_day
-from subscriptions import event_keys, partitions, tables
-from subscriptions.database import Database, Raw
-from subscriptions.settings import Settings
+from delivery.ledger.jobs import erasures, job_rows
+from delivery.ledger.owing import batches, ripe_batches
+from delivery.ledger.records import batch_members, health_counts, outcomes
+from delivery.ledger.upkeep import retention, sweeps
+from delivery.ledger.webhooks import rate_limits
+from subscriptions.ground import event_keys, partitions, tables
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.settings import Settings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -141,32 +132,32 @@ ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, f'{{"{HOOK}": 
 
 #: Statements that name today's partitions: a batch is of one day.
 OF_A_DAY = {
-    "claim by ticket": (claims.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
+    "claim by ticket": (claiming.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
     "drain": (drains.TAKE_DUE, ROOM),
     "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3], [1])),
-    "record": (records.WRITE, OUTCOMES),
-    "give back": (records.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
-    "ripe batches": (gathered.RIPE, (NOW, 200)),
-    "left collecting": (gathered.LEFT, ()),
-    "expire collecting": (gathered.EXPIRE, (NOW, NOW, 1000)),
+    "record": (outcomes.WRITE, OUTCOMES),
+    "give back": (outcomes.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
+    "ripe batches": (ripe_batches.RIPE, (NOW, 200)),
+    "left collecting": (ripe_batches.LEFT, ()),
+    "expire collecting": (ripe_batches.EXPIRE, (NOW, NOW, 1000)),
     "end members": (
-        members.FOLLOW,
+        batch_members.FOLLOW,
         (KEYS, *OF_KEYS[:2], ["failed"] * 200, [503] * 200, ["503"] * 200, [NOW] * 200, [1] * 200),
     ),
 }
 #: Statements over all days, which look into one index of each.
 OF_ALL_DAYS = {
-    "probe": (claims.BY_PROBE, (NOW, UNTIL, HOOK, claims.PROBED)),
-    "wake": (errands.WAKE, (HOOK, NOW, 1000)),
-    "cancel owed": (errands.CANCEL.format(waiting=errands.WAITING[0]), (HOOK, NOW, 1000)),
-    "cancel parked": (errands.CANCEL.format(waiting=errands.WAITING[1]), (HOOK, NOW, 1000)),
-    "cancel collecting": (errands.CANCEL.format(waiting=errands.WAITING[2]), (HOOK, NOW, 1000)),
-    "look for a batch": (bundles.LOOK, (HOOK,)),
-    "collected": (bundles.COLLECTED, (HOOK,)),
-    "close a batch": (bundles.CLOSE, (KEYS[0], HOOK, "w", b"[]", KEYS[:10], "owed", NOW)),
-    "unsettled batches": (members.UNSETTLED, (1000,)),
-    "replay of a batch": (members.REPLAY, (KEYS[0], 1)),
-    "hasten": (grants.HASTEN, (HOOK, NOW, None, 1000)),
+    "probe": (claiming.BY_PROBE, (NOW, UNTIL, HOOK, claiming.PROBED)),
+    "wake": (job_rows.WAKE, (HOOK, NOW, 1000)),
+    "cancel owed": (job_rows.CANCEL.format(waiting=job_rows.WAITING[0]), (HOOK, NOW, 1000)),
+    "cancel parked": (job_rows.CANCEL.format(waiting=job_rows.WAITING[1]), (HOOK, NOW, 1000)),
+    "cancel collecting": (job_rows.CANCEL.format(waiting=job_rows.WAITING[2]), (HOOK, NOW, 1000)),
+    "look for a batch": (batches.LOOK, (HOOK,)),
+    "collected": (batches.COLLECTED, (HOOK,)),
+    "close a batch": (batches.CLOSE, (KEYS[0], HOOK, "w", b"[]", KEYS[:10], "owed", NOW)),
+    "unsettled batches": (batch_members.UNSETTLED, (1000,)),
+    "replay of a batch": (batch_members.REPLAY, (KEYS[0], 1)),
+    "hasten": (rate_limits.HASTEN, (HOOK, NOW, None, 1000)),
     "count due": (sweeps.DUE, (NOW, 2000)),
     "left parked": (sweeps.LEFT_PARKED, ()),
     "expire": (sweeps.EXPIRE, (event_keys.floor(NOW), NOW, 1000)),
@@ -175,7 +166,7 @@ OF_ALL_DAYS = {
     "next to erase": (on_day(erasures.NEXT, TODAY), ("w", KEYS[0], event_keys.floor(NOW), 500)),
     "batches of events": (erasures.PARCELS, ([HOOK], KEYS[0], KEYS)),
     "unfinished day": (on_day(retention.UNFINISHED, TODAY), partitions.bounds(TODAY)),
-    "halt": (tallies.SUCCEEDED, (HOOK, NOW, event_keys.floor(NOW - timedelta(hours=12)))),
+    "halt": (health_counts.SUCCEEDED, (HOOK, NOW, event_keys.floor(NOW - timedelta(hours=12)))),
 }
 
 
@@ -221,7 +212,7 @@ async def test_statement_of_all_days(grown: Raw, name: str, planner: Planner) ->
 
 
 @pytest.mark.parametrize("planner", [custom, generic])
-@pytest.mark.parametrize("statement", [members.ENDED, members.SETTLED])
+@pytest.mark.parametrize("statement", [batch_members.ENDED, batch_members.SETTLED])
 async def test_rounds_of_batches(grown: Raw, statement: str, planner: Planner) -> None:
     """Whether batches have ended is asked of all rounds of each, by event and webhook, in the day they closed on."""
     plan = await planner(grown, on_day(statement, TODAY), (KEYS,))

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from delivery.tickets import Errand, Kind
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import OLD, Gate, choosy, reply

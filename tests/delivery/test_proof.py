@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from delivery.wire.parcels import Reply
-from subscriptions.database import Database
-from subscriptions.errors import Refused
-from subscriptions.webhooks import Change, Registration
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Refused
+from subscriptions.webhooks.webhook import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import NEW, OLD, SECRET, reply

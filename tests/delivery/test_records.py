@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivery.endings import Ended
+from delivery.attempts.endings import Ended
 from delivery.wire.parcels import Failure, FailureKind
 from tests.clock import Clock
 from tests.delivery.craft import Craft

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from delivery.ledger import owing, retention
-from subscriptions import partitions
-from subscriptions.database import Database
+from delivery.ledger.owing import deliveries
+from delivery.ledger.upkeep import retention
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.batching import given_up, members
 from tests.delivery.craft import REMEMBERED, Craft
@@ -27,10 +28,10 @@ async def past(craft: Craft) -> AsyncIterator[Clock]:
     clock.now = datetime.now(UTC).replace(hour=12, microsecond=0) - timedelta(days=40)
     days = [clock().date(), clock().date() + timedelta(days=1)]
     async with craft.database.raw() as connection:
-        await partitions.make(connection, owing.PARTITIONED, days)
+        await partitions.make(connection, deliveries.PARTITIONED, days)
     yield clock
     for day in days:
-        for table in owing.PARTITIONED:
+        for table in deliveries.PARTITIONED:
             await craft.sql(f'DROP TABLE IF EXISTS "{partitions.name_of(table, day)}"')
 
 
@@ -44,7 +45,7 @@ def aged(database: Database, seconds: float, *, payloads: float = 0.0) -> Craft:
 
 async def there(craft: Craft, day: date) -> int:
     """How many of the day's tables there are."""
-    names = [partitions.name_of(table, day) for table in owing.PARTITIONED]
+    names = [partitions.name_of(table, day) for table in deliveries.PARTITIONED]
     return int(await craft.value("SELECT count(*) FROM pg_class WHERE relname = ANY($1)", names))
 
 

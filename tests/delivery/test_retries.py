@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from delivery.history import History, Retried
 from delivery.lifecycle import State
+from delivery.reports.recent_deliveries import History, Retried
 from delivery.tickets import Nudge, Ticket
-from subscriptions.database import Database
-from subscriptions.errors import Absent, Refused
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Refused
 from tests import builders
 from tests.builders import WORKSPACE, Result
 from tests.clock import Clock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from subscriptions.webhooks import Registration
+from subscriptions.webhooks.webhook import Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, Craft
 from tests.delivery.destinations import OLD, SECRET

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from delivery.jobs import LEASE
 from delivery.tickets import Errand, Nudge, Ticket
-from subscriptions.database import Database
+from delivery.upkeep.jobs import LEASE
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Announce, Craft
 

@@ -4,7 +4,7 @@ import pytest
 
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.webhooks import Registration
+from subscriptions.webhooks.webhook import Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, WORKSPACE, Craft
 from tests.delivery.destinations import OLD, SECRET

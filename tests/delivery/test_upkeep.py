@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from delivery.jobs import CHUNK, LEASE
 from delivery.tickets import Errand, Kind
-from delivery.upkeep import ERRANDS
-from subscriptions import partitions
-from subscriptions.database import Database
-from subscriptions.webhooks import Change
+from delivery.upkeep.jobs import CHUNK, LEASE
+from delivery.upkeep.sweeping import ERRANDS
+from subscriptions.ground import partitions
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
 from tests.delivery.craft import REMEMBERED, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import reply

@@ -14,10 +14,10 @@ import httpx
 import psutil
 
 from deploy.local import Program, Stack, hooklake
-from subscriptions import clients
-from subscriptions.clients import Draft, Role
-from subscriptions.database import Database
-from subscriptions.settings import Settings, read
+from subscriptions.access import clients
+from subscriptions.access.clients import Draft, Role
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings, read
 from tests import canaries
 from tests.flows.workspaces import Workspace
 from tests.receiver import Receiver

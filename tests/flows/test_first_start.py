@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 from deploy.stores import free_port
-from subscriptions import clients, schema
-from subscriptions.clients import Draft, Role
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.access import clients
+from subscriptions.access.clients import Draft, Role
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.flows.workspaces import EVENTS, occurrence, until
 

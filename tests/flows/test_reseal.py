@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from subscriptions import seals
-from subscriptions.database import Database
-from subscriptions.settings import Settings, read
-from subscriptions.vault import Vault
+from subscriptions import key_rotation
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.vault import Vault
 from tests.flows.conftest import VAULT_KEYS
 from tests.flows.stage import Stage
 from tests.flows.workspaces import Json, Workspace
@@ -34,10 +34,10 @@ async def test_rotation_under_load(stage: Stage, workspace: Workspace, receiver:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(publish())
         for vault in (THERE, BACK, THERE, BACK):
-            await seals.reseal(database, vault)
+            await key_rotation.reseal(database, vault)
             await receiver.wait_for(len(receiver.deliveries(hook.path)) + 10, path=hook.path)
         changed = await workspace.http.patch(hook.uri, json={"apiKey": "Token, a new one"})
-        done = await seals.reseal(database, THERE)
+        done = await key_rotation.reseal(database, THERE)
         enough.set()
     # After a change of credentials it is challenged again.
     await workspace.status(hook, "ACTIVE")
@@ -51,5 +51,5 @@ async def test_rotation_under_load(stage: Stage, workspace: Workspace, receiver:
     assert {found.header("authorization") for found in requests[-5:]} == {"Token, a new one"}
     assert (done.resealed > 0, set(done.in_use), done.shut) == (True, {"second"}, ())
     async with database.raw() as connection:
-        assert await seals.missing_keys(connection, Vault.parse(SECOND), *seals.SHELVES) == []
+        assert await key_rotation.missing_keys(connection, Vault.parse(SECOND), *key_rotation.SHELVES) == []
     await database.close()

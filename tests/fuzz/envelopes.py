@@ -6,9 +6,9 @@ The check answers in a word or two what became of the input; the words tell inpu
 import re
 from uuid import UUID
 
-from subscriptions import attributes, codec, json_text, relays
-from subscriptions.errors import Refused
-from subscriptions.relays import Relayed
+from subscriptions.events import attributes, cloudevent, http_binding, json_text
+from subscriptions.events.cloudevent import Relayed
+from subscriptions.ground.errors import Refused
 from tests.fuzz.texts import sentence
 
 KEY = UUID("0196a0b4-0000-7000-8000-000000000000")
@@ -20,7 +20,7 @@ def any_request(raw: bytes) -> str:
     lines = (line.partition(":") for line in head.decode("latin-1").split("\n") if ":" in line)
     headers = [(name.strip(), value.strip()) for name, _, value in lines]
     try:
-        found = codec.decode(headers, body, limit=20)
+        found = http_binding.decode(headers, body, limit=20)
     except Refused as error:
         return sentence(error)
     modes = [_there_and_back(relayed) for relayed in found]
@@ -29,14 +29,17 @@ def any_request(raw: bytes) -> str:
 
 def _there_and_back(relayed: Relayed) -> str:
     try:
-        event = relays.event_of(relayed, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20)
+        event = cloudevent.event_of(relayed, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20)
     except Refused as error:
         return sentence(error)
     assert json_text.compact(event.body) == event.body
-    assert codec.decode([("Content-Type", codec.STRUCTURED)], event.body) == [relayed]
-    assert codec.decode([("Content-Type", codec.BATCH)], b"[%b,%b]" % (event.body, event.body)) == [relayed] * 2
+    assert http_binding.decode([("Content-Type", http_binding.STRUCTURED)], event.body) == [relayed]
+    assert (
+        http_binding.decode([("Content-Type", http_binding.BATCH)], b"[%b,%b]" % (event.body, event.body))
+        == [relayed] * 2
+    )
     # What is taken can be written.
-    headers, payload = codec.encode_binary(event.body)
+    headers, payload = http_binding.encode_binary(event.body)
     for name, value in headers:
         assert re.fullmatch(r"[A-Za-z0-9-]+", name), name
         assert not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value), value
@@ -47,9 +50,9 @@ def _there_and_back(relayed: Relayed) -> str:
     if headers[0][1].lower().startswith("application/cloudevents"):
         # Its receiver would take the payload for an event, as cloudevents.md H8 has it.
         return "an event in an event"
-    (back,) = codec.decode(headers, payload)
+    (back,) = http_binding.decode(headers, payload)
     assert _canonical(back) == _canonical(relayed)
-    assert relays.payload(back) == payload
+    assert cloudevent.payload(back) == payload
     return "binary"
 
 

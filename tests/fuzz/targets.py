@@ -9,7 +9,8 @@ from types import ModuleType
 
 from delivery.judgement import outcome, pace, retry
 from delivery.wire import challenge, guard, sender, signing, tokens
-from subscriptions import attributes, codec, filter_grammar, filter_tokens, filters, header_text, json_text, relays
+from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text
+from subscriptions.webhooks.filters import event_filter, grammar, lexer
 from tests.fuzz import envelopes, texts, wires
 
 
@@ -205,9 +206,7 @@ _TOKEN = (
 )
 
 TARGETS = {
-    "filters": Target(
-        check=texts.any_filter, watched=(filter_grammar, filter_tokens, filters, attributes), words=_FILTER
-    ),
+    "filters": Target(check=texts.any_filter, watched=(grammar, lexer, event_filter, attributes), words=_FILTER),
     "json": Target(check=texts.any_json, watched=(json_text,), words=_JSON),
     "header_values": Target(
         check=texts.any_header_value,
@@ -215,7 +214,9 @@ TARGETS = {
         words=(b"%41", b"%", b"%C3%A9", b'"', b'\\"', b"\\", b"%25"),
     ),
     "requests": Target(
-        check=envelopes.any_request, watched=(codec, relays, attributes, header_text), words=(*_REQUEST, *_JSON)
+        check=envelopes.any_request,
+        watched=(http_binding, cloudevent, attributes, header_text),
+        words=(*_REQUEST, *_JSON),
     ),
     "urls": Target(check=wires.any_url, watched=(guard,), words=_URL),
     "retry_after": Target(check=wires.any_retry_after, watched=(outcome, retry), words=_WAIT),

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from subscriptions import filter_grammar, filter_tokens, filters, header_text, json_bounds, json_text
-from subscriptions.attributes import Instant
-from subscriptions.errors import Malformed, Refused
-from subscriptions.filter_grammar import Both, Call, Comparison, Either, Holds, Not, OneOf, Tree
+from subscriptions.events import header_text, json_bounds, json_text
+from subscriptions.events.attributes import Instant
+from subscriptions.ground.errors import Malformed, Refused
+from subscriptions.webhooks.filters import event_filter, grammar, lexer
+from subscriptions.webhooks.filters.grammar import Both, Call, Comparison, Either, Holds, Not, OneOf, Tree
 
 #: Asked of every filter, beside the data that stand below it in the input.
 DATA: tuple[Any, ...] = (
@@ -58,7 +59,7 @@ def any_filter(raw: bytes) -> str:
 
 
 def _answers(text: str, asked: list[Any]) -> None:
-    compiled = filters.compile(text)
+    compiled = event_filter.compile(text)
     answers = [compiled.passes(data) for data in asked]
     assert {type(answer) for answer in answers} == {bool}
     opposite = f"not ({text})"
@@ -66,19 +67,19 @@ def _answers(text: str, asked: list[Any]) -> None:
     if isinstance(tree, Refused):
         assert re.search("levels deep|at most", str(tree))
         return
-    assert [filters.compile(opposite).passes(data) for data in asked] == [not answer for answer in answers]
+    assert [event_filter.compile(opposite).passes(data) for data in asked] == [not answer for answer in answers]
 
 
 def _parsed(text: str) -> Tree | Refused:
     try:
-        return filter_grammar.parse(text)
+        return grammar.parse(text)
     except Refused as error:
         return error
 
 
 def _data(below: bytes) -> Any:
     try:
-        return filters.data_of(b'{"data":%b}' % json_text.compact(below))
+        return event_filter.data_of(b'{"data":%b}' % json_text.compact(below))
     except Malformed:
         return None
 
@@ -106,7 +107,7 @@ def _within(tree: Tree) -> str:
     return f"({spelled(tree)})" if isinstance(tree, Both | Either) else spelled(tree)
 
 
-def _literal(value: filter_tokens.Literal) -> str:
+def _literal(value: lexer.Literal) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):

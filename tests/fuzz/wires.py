@@ -21,7 +21,7 @@ from delivery.judgement.retry import GiveUp, Progress, RetryAt, Schedule
 from delivery.wire import challenge, sender, signing, tokens
 from delivery.wire.guard import MAX_URL, Blocked, Guard
 from delivery.wire.parcels import Failure, FailureKind, Reply
-from subscriptions.errors import Refused
+from subscriptions.ground.errors import Refused
 from tests.fuzz.texts import sentence
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)

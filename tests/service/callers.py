@@ -5,9 +5,9 @@ What roles permit is left to `service/auth.py`.
 
 from uuid import uuid4
 
-from service.doors import Doors
-from subscriptions import clients
-from subscriptions.clients import Client, Draft, Role
+from service.services import Doors
+from subscriptions.access import clients
+from subscriptions.access.clients import Client, Draft, Role
 
 WORKSPACE = "3009de2825f211ec8a84fedebcb4a754"
 OTHER_WORKSPACE = "485d4628bb5911eeb355f27748645044"

@@ -19,14 +19,14 @@ from delivery.wire.tls import Contexts
 from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
 from service.app import Base, Configuration, assemble, build
-from service.doors import Doors
-from service.limits import Limits
+from service.server.connection_limits import Limits
+from service.services import Doors
 from service.settings import Settings
-from subscriptions import catalogue
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database
-from subscriptions.settings import Settings as Ground
-from subscriptions.vault import Vault
+from subscriptions.events import catalogue
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.vault import Vault
 from tests import canaries
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS

@@ -6,7 +6,7 @@ Sending is left to `test_contract.py`; `{webhook}` and the like in paths and bod
 from dataclasses import dataclass, field
 from typing import Any
 
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 
 EVENTS = "/events/v1beta1"
 NOBODY = "3fa85f64-5717-4562-b3fc-2c963f66afa6"

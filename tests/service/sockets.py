@@ -21,9 +21,9 @@ from uvicorn.server import ServerState
 from service import problems
 from service.answers import Answer
 from service.api import reading
-from service.bodies import Bodies
-from service.connections import Connection
-from service.limits import Limits
+from service.server.bodies import Bodies
+from service.server.connection_limits import Limits
+from service.server.connections import Connection
 
 #: More than the buffers of both sides hold.
 LARGE = b"x" * (32 << 20)

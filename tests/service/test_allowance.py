@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from service.allowance import Allowance
-from service.doors import Doors
-from service.quota import TooMany
+from service.limits.publish_quota import Allowance
+from service.limits.request_quota import TooMany
+from service.services import Doors
 from service.settings import Settings
-from subscriptions.clients import Role
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured
-from subscriptions.settings import read
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import read
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 from tests.service.test_quota import told

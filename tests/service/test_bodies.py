@@ -7,17 +7,17 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from delivery import history
 from delivery.lifecycle import State
+from delivery.reports import recent_deliveries
 from service.answers import LONG
 from service.api.writing import TURN
 from service.app import build
-from service.bodies import SMALL, Bodies, Crowded, Hold
-from service.doors import Doors
-from service.limits import Limits
+from service.server.bodies import SMALL, Bodies, Crowded, Hold
+from service.server.connection_limits import Limits
+from service.services import Doors
 from service.settings import Settings
-from subscriptions.clients import Role
-from subscriptions.database import Database
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock
@@ -164,8 +164,8 @@ async def test_a_page_has_an_end(recent: tuple[httpx.AsyncClient, str]) -> None:
     assert len(items) == 40
     assert 25 < len(cut) < 40
     assert items[-len(cut) :] == cut
-    assert len(page.content) < history.WHOLE + 40 * (history.CUT + 2 * history.HEADERS)
-    assert {(len(each["responseBody"]), str(each["requestBody"])) for each in cut} == {(history.CUT, "{}")}
+    assert len(page.content) < recent_deliveries.WHOLE + 40 * (recent_deliveries.CUT + 2 * recent_deliveries.HEADERS)
+    assert {(len(each["responseBody"]), str(each["requestBody"])) for each in cut} == {(recent_deliveries.CUT, "{}")}
     assert not any("erased" in each for each in cut)
     assert [len(each["requestBody"]["text"]) for each in alone] == [50_000] * 3
     assert [(len(each["responseBody"]), "truncated" in each) for each in alone] == [(60_000, False)] * 3

@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 
 from service import cli
-from subscriptions import schema
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
+from subscriptions.ground import schema
 from tests import canaries
 from tests.conftest import VAULT_KEYS
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests.clock import Clock
 from tests.service.callers import WORKSPACE, Callers
 

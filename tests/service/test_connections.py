@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.connections import Connection
-from service.limits import AHEAD, Limits
+from service.server.connection_limits import AHEAD, Limits
+from service.server.connections import Connection
 from tests.service.sockets import LARGE, Opened, rest, said, until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02)

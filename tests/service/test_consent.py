@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.settings import Settings
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
 EVENTS = "/events/v1beta1"

@@ -6,10 +6,10 @@ import asyncpg
 import httpx
 import pytest
 
-from service.doors import Doors
-from subscriptions.clients import Role
-from subscriptions.database import Database, repeating
-from subscriptions.errors import Contended
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database, repeating
+from subscriptions.ground.errors import Contended
 from tests import canaries
 from tests.service.callers import Callers
 

@@ -9,9 +9,9 @@ import pytest
 
 from delivery.lifecycle import State
 from service.api import openapi
-from subscriptions import catalogue, directory
-from subscriptions.clients import Role
-from subscriptions.database import Database
+from subscriptions.access.clients import Role
+from subscriptions.events import catalogue, directory
+from subscriptions.ground.database import Database
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock

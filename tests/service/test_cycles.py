@@ -10,8 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.answers import LONG, Answer
-from service.connections import Connection
-from service.limits import Limits
+from service.server.connection_limits import Limits
+from service.server.connections import Connection
 from tests.service.sockets import until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000)

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from delivery.debts import Debts
+from delivery.publishing.debts import Debts
 from delivery.settings import Settings as Delivery
-from service.doors import Doors
-from subscriptions.clients import Role
-from subscriptions.database import Database, Raw
-from subscriptions.errors import TooSoon
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.errors import TooSoon
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE as ITS
 from tests.delivery.craft import Craft

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
-from subscriptions.clients import Role
-from subscriptions.database import Database
-from subscriptions.webhooks import Webhook
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Webhook
 from tests import builders
 from tests.builders import WORKSPACE, Result
 from tests.clock import Clock

@@ -9,7 +9,7 @@ import pytest
 
 from delivery.settings import Settings as Delivery
 from delivery.wire.names import Lookup
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests.clock import Clock
 from tests.delivery.wire.authorities import Gate, issued
 from tests.receiver import Answer, Receiver

@@ -17,9 +17,9 @@ from service import problems
 from service.api import events, openapi
 from service.api.reading import BODY_BYTES
 from service.app import build
-from service.doors import Doors
-from subscriptions.clients import Role
-from subscriptions.errors import Unavailable
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.ground.errors import Unavailable
 from tests.service.callers import Callers
 from tests.service.rows import NOBODY
 

@@ -7,8 +7,8 @@ import pytest
 
 from delivery.lifecycle import State
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions.clients import Role
-from subscriptions.database import Database
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock

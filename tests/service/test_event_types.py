@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from subscriptions import catalogue
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
+from subscriptions.events import catalogue
 from tests.service.callers import Callers
 
 PATH = "/events/v1beta1/event-types"

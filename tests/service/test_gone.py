@@ -5,7 +5,7 @@ import logging
 import pytest
 import uvloop
 
-from service.limits import AHEAD, Limits
+from service.server.connection_limits import AHEAD, Limits
 from tests.service.sockets import Door, until
 
 #: Cut off with the second look or the third.

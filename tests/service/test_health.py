@@ -12,20 +12,20 @@ import httpx
 import pytest
 
 from delivery.settings import Settings as Delivery
-from delivery.upkeep import Upkeep
+from delivery.upkeep.sweeping import Upkeep
 from deploy.stores import free_port
 from service.app import build
-from service.carriers import Carriers
-from service.doors import Doors
-from service.pulse import Pulse
-from subscriptions import schema
-from subscriptions.clock import DatabaseClock
-from subscriptions.database import Database, Raw
-from subscriptions.settings import Settings
+from service.health.carriers import Carriers
+from service.health.readiness import Pulse
+from service.services import Doors
+from subscriptions.ground import schema
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.service.conftest import waiting
 from workers import app as broker
-from workers.announce import Announcer
+from workers.announcer import Announcer
 from workers.settings import Settings as Workers
 
 

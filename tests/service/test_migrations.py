@@ -15,9 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 import delivery.tables  # noqa: F401  registers its tables with the metadata
-from subscriptions import catalogue, schema, tables
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.events import catalogue
+from subscriptions.ground import schema, tables
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.service.test_cli import hooklake
 

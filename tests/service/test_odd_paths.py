@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.api import openapi
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
 

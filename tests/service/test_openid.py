@@ -13,11 +13,11 @@ from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import Settings
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured
-from subscriptions.openid import CONFIGURATION
-from subscriptions.settings import Settings as Ground
-from subscriptions.vault import Vault
+from subscriptions.access.openid import CONFIGURATION
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.receiver import Answer, Receiver

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from service.app import Configuration
-from service.doors import Doors
-from subscriptions.clients import Role
-from subscriptions.database import Database
-from subscriptions.types import Types
-from subscriptions.webhooks import Webhook
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.events.event_types import Types
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Webhook
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock

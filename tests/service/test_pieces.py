@@ -6,11 +6,11 @@ import json
 import httpx
 import pytest
 
-from service import pieces
-from service.pieces import TURN
+from service.server import pieces
+from service.server.pieces import TURN
 from service.settings import Settings
-from subscriptions.clients import Role
-from subscriptions.codec import BATCH
+from subscriptions.access.clients import Role
+from subscriptions.events.http_binding import BATCH
 from tests.service.callers import Callers
 
 DEEP: object = [json.loads("[" * 60 + "]" * 60)] * (TURN // 120)

@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from service.addresses import Proxies, household
-from service.connections import Connection
-from service.limits import Limits
-from service.places import BRISK, LOOKED, WAITING, Household, Places
+from service.limits.addresses import Proxies, household
+from service.server.connection_limits import Limits
+from service.server.connections import Connection
+from service.server.places import BRISK, LOOKED, WAITING, Household, Places
 from tests.service.sockets import Door, Opened, rest, said, until
 
 LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02, share=1.0)

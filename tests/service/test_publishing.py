@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from service.app import build
-from service.doors import Doors
-from subscriptions import event_keys
-from subscriptions.clients import Role
-from subscriptions.database import Database
-from subscriptions.settings import Settings as Ground
-from subscriptions.types import HINTS, Types
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.events.event_types import HINTS, Types
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings as Ground
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 
-from service.doors import Doors
-from subscriptions.clients import Role
+from service.services import Doors
+from subscriptions.access.clients import Role
 from tests.clock import Clock
 from tests.service.callers import Callers
 from tests.service.test_publishing import CLOUDEVENTS, OCCURRENCES, REBOOTED, bodies, issues, rebooted

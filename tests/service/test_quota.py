@@ -17,13 +17,13 @@ from service import auth, problems
 from service.api import openapi
 from service.api.contract.operation import Operation
 from service.app import build
-from service.doors import Doors
-from service.quota import Quota
+from service.limits.request_quota import Quota
+from service.services import Doors
 from service.settings import Settings
-from subscriptions.access import Access, Caller
-from subscriptions.clients import Client, Role
-from subscriptions.errors import Misconfigured
-from subscriptions.settings import read
+from subscriptions.access.access_tokens import Access, Caller
+from subscriptions.access.clients import Client, Role
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import read
 from tests.clock import Clock
 from tests.service.callers import WORKSPACE, Callers
 

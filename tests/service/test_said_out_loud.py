@@ -7,9 +7,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from service.doors import Doors
+from service.services import Doors
 from service.settings import Settings
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests import builders
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, Callers

@@ -35,12 +35,13 @@ from delivery.wire.guard import Guard
 from service.api import openapi
 from service.app import Configuration, build, opened
 from service.settings import Settings
-from subscriptions import catalogue, clients
-from subscriptions.clients import Draft, Role
-from subscriptions.database import Database
-from subscriptions.settings import Settings as Ground
-from subscriptions.types import DETAILS, Types
-from subscriptions.vault import Vault
+from subscriptions.access import clients
+from subscriptions.access.clients import Draft, Role
+from subscriptions.events import catalogue
+from subscriptions.events.event_types import DETAILS, Types
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.vault import Vault
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import WORKSPACE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.conftest import VAULT_KEYS
 
 ROOT = Path(__file__).parents[2]

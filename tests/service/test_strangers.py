@@ -10,8 +10,8 @@ import pytest
 from delivery.lifecycle import State
 from service.api.routes import EVENT_TYPE, EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
 from service.auth import PERMISSIONS
-from subscriptions.clients import Role
-from subscriptions.database import Database
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock

@@ -6,8 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from subscriptions import filters
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
+from subscriptions.webhooks.filters import event_filter
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, Callers
 
@@ -226,7 +226,7 @@ async def test_a_filter_with_too_many_conditions(subscriber: httpx.AsyncClient, 
 
 async def test_filters_of_a_refused_request(subscriber: httpx.AsyncClient, webhook: str) -> None:
     """More subscriptions than a request holds are refused unseen; none that is seen takes room where filters are kept."""
-    filters.compiled.clear()
+    event_filter.compiled.clear()
     wrong = [order(webhook, eventFilter=f"p{number} eq 1 or") for number in range(30)]
 
     many = await subscriber.post(PATH, json=[order(webhook, eventFilter="a eq 1")] * 101)
@@ -237,7 +237,7 @@ async def test_filters_of_a_refused_request(subscriber: httpx.AsyncClient, webho
         "body: holds 101 subscriptions; at most 100 are taken at once",
     )
     assert (faulty.status_code, len(faulty.json()["errorDetails"][0]["issues"])) == (400, 10)
-    assert len(filters.compiled) == 0
+    assert len(event_filter.compiled) == 0
 
 
 async def test_replacing(

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from subscriptions import catalogue
-from subscriptions.clients import Role
-from subscriptions.database import Database
+from subscriptions.access.clients import Role
+from subscriptions.events import catalogue
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, Callers
 

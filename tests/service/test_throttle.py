@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.app import build
-from service.doors import Doors
-from service.throttle import OF_A_CLIENT, OF_AN_ADDRESS, Throttle
-from subscriptions import clients
-from subscriptions.clients import Client, Draft, Role
+from service.limits.throttle import OF_A_CLIENT, OF_AN_ADDRESS, Throttle
+from service.services import Doors
+from subscriptions.access import clients
+from subscriptions.access.clients import Client, Draft, Role
 from tests.clock import Clock
 from tests.service.callers import WORKSPACE
 

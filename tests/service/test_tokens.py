@@ -12,9 +12,9 @@ from starlette.routing import Route
 from service import auth
 from service.api.routes import GUARDED, routes
 from service.auth import Permission
-from service.doors import Doors
-from subscriptions import clients
-from subscriptions.clients import Client, Draft, Role
+from service.services import Doors
+from subscriptions.access import clients
+from subscriptions.access.clients import Client, Draft, Role
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
 TOKEN = f"/authorization/v2/oauth2/{WORKSPACE}/token"

@@ -9,10 +9,10 @@ from uuid import UUID
 import httpx
 
 from service.app import Configuration
-from service.doors import Doors
-from subscriptions.clients import Role
-from subscriptions.database import Database, Raw
-from subscriptions.turns import WAITING
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.turns import WAITING
 from tests.service.callers import WORKSPACE, Callers
 
 EVENTS = "/events/v1beta1"

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from service.bodies import SMALL
-from service.doors import Doors
+from service.server.bodies import SMALL
+from service.server.unpacking import MAX_MEMBERS, TURN, Gone, gunzip
+from service.services import Doors
 from service.settings import Settings
-from service.unpacking import MAX_MEMBERS, TURN, Gone, gunzip
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
 MEGABYTE = 1 << 20

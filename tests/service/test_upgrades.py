@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.app import build
-from service.doors import Doors
-from service.limits import Limits
-from subscriptions.clients import Role
+from service.server.connection_limits import Limits
+from service.services import Doors
+from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 from tests.service.sockets import Opened, rest, said, until
 

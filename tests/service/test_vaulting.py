@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from service import cli, vaulting
-from subscriptions import schema, seals
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured
-from subscriptions.keyring import Keyring
-from subscriptions.settings import Settings
-from subscriptions.vault import Vault
+from service import cli
+from service.commands import vault
+from subscriptions import key_rotation
+from subscriptions.access.keyring import Keyring
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import Settings
+from subscriptions.ground.vault import Vault
 from tests import canaries
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -96,7 +98,7 @@ async def test_a_lost_key(migrated: Database, database_url: str, clock: Clock) -
     assert nobodys == (1, "", "hooklake: no secret is sealed with a key abc; in use: test.\n")
     assert gone == (0, "emptied: 1\n", "")
     async with migrated.raw() as connection:
-        assert await seals.in_use(connection) == {}
+        assert await key_rotation.in_use(connection) == {}
 
 
 ABSENT = "HOOKLAKE_VAULT_KEYS holds no key: it is `id:base64(32 bytes)`, comma-separated; `openssl rand -base64 32` makes one."
@@ -122,9 +124,9 @@ async def test_a_key_that_opens_nothing(migrated: Database, database_url: str, c
 
     for keys in (NEW, OTHER):
         with pytest.raises(Misconfigured, match="lacks, or has others of, the keys that secrets are sealed with: test"):
-            await vaulting.check(Settings(database_url=database_url, vault_keys=keys))
-    await vaulting.check(Settings(database_url=database_url, vault_keys=f"{NEW},{VAULT_KEYS}"))
-    await vaulting.check(Settings(database_url=NOWHERE, vault_keys=NEW))
+            await vault.check(Settings(database_url=database_url, vault_keys=keys))
+    await vault.check(Settings(database_url=database_url, vault_keys=f"{NEW},{VAULT_KEYS}"))
+    await vault.check(Settings(database_url=NOWHERE, vault_keys=NEW))
 
 
 async def test_what_needs_no_key(migrated: Database, database_url: str) -> None:

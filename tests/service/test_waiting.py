@@ -8,15 +8,15 @@ from uuid import UUID
 import httpx
 import pytest
 
-from delivery import backlogs
-from delivery.backlogs import Backlogs
 from delivery.lifecycle import State
+from delivery.reports import backlogs
+from delivery.reports.backlogs import Backlogs
 from delivery.tickets import Ticket
-from service.doors import Doors
-from subscriptions import event_keys
-from subscriptions.clients import Role
-from subscriptions.database import Database
-from subscriptions.webhooks import Owner, Webhook
+from service.services import Doors
+from subscriptions.access.clients import Role
+from subscriptions.ground import event_keys
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Owner, Webhook
 from tests import builders
 from tests.builders import Result
 from tests.clock import Clock

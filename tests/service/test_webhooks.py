@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from delivery.tickets import Errand, Kind, Nudge
-from subscriptions.clients import Role
+from subscriptions.access.clients import Role
 from tests import canaries
 from tests.clock import Clock
 from tests.receiver import Answer, Receiver

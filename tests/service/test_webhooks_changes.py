@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.doors import Doors
-from subscriptions.clients import Role
+from service.services import Doors
+from subscriptions.access.clients import Role
 from tests import canaries
 from tests.clock import Clock
 from tests.service.callers import Callers

@@ -13,14 +13,14 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from subscriptions import access, clients
-from subscriptions.access import Access
-from subscriptions.clients import Client, Draft, Role
-from subscriptions.database import Database
+from subscriptions.access import access_tokens, clients
+from subscriptions.access.access_tokens import Access
+from subscriptions.access.clients import Client, Draft, Role
+from subscriptions.access.keyring import OVERLAP
 from subscriptions.doubts import WRONG, Doubts, Hopeless
-from subscriptions.errors import Absent, Refused, Unauthorized, Unavailable
-from subscriptions.keyring import OVERLAP
-from subscriptions.vault import Vault
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Refused, Unauthorized, Unavailable
+from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 
@@ -134,7 +134,7 @@ async def test_a_token_names_its_caller(database: Database, clock: Clock) -> Non
     token = await door(database).issue(client, clock())
     caller = await door(database).verify(token, clock())
 
-    assert caller == access.Caller(
+    assert caller == access_tokens.Caller(
         issuer=ISSUER,
         client_id=str(client.id),
         name="audit log",
@@ -168,9 +168,9 @@ async def test_expiry(database: Database, clock: Clock) -> None:
     token = await process.issue(client, clock())
     await process.verify(token, clock())
 
-    clock.advance(access.LIFETIME.total_seconds())
+    clock.advance(access_tokens.LIFETIME.total_seconds())
     await process.verify(token, clock())
-    clock.advance(access.LEEWAY)
+    clock.advance(access_tokens.LEEWAY)
 
     for verifier in (process, door(database)):
         with pytest.raises(Unauthorized, match="expired"):
@@ -316,8 +316,8 @@ async def test_memory_of_tokens_is_bounded(database: Database, clock: Clock) -> 
     first = await process.issue(client, clock())
     await process.verify(first, clock())
 
-    for number in range(access.REMEMBERED + 10):
+    for number in range(access_tokens.REMEMBERED + 10):
         await process.verify(await process.issue(replace(client, name=str(number)), clock()), clock())
 
-    assert process.remembered == access.REMEMBERED
+    assert process.remembered == access_tokens.REMEMBERED
     assert (await process.verify(first, clock())).name == client.name

@@ -2,8 +2,8 @@
 
 import pytest
 
-from subscriptions import attributes
-from subscriptions.attributes import Instant
+from subscriptions.events import attributes
+from subscriptions.events.attributes import Instant
 
 URIS = [
     "https://a.example/x?y=1",

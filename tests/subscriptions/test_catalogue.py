@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions import catalogue
-from subscriptions.catalogue import Category, Parts
-from subscriptions.errors import Refused
+from subscriptions.events import catalogue
+from subscriptions.events.catalogue import Category, Parts
+from subscriptions.ground.errors import Refused
 
 TOKEN = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 VERSION = st.from_regex(r"v[1-9][0-9]?((alpha|beta)[1-9])?", fullmatch=True)

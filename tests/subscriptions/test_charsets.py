@@ -4,7 +4,7 @@ import encodings
 
 import pytest
 
-from subscriptions import charsets
+from subscriptions.events import charsets
 from tests.work import work
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from subscriptions.clock import SPAN, DatabaseClock
-from subscriptions.errors import Unavailable
+from subscriptions.ground.clock import SPAN, DatabaseClock
+from subscriptions.ground.errors import Unavailable
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 

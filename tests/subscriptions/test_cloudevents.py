@@ -10,9 +10,9 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions import codec, relays
-from subscriptions.errors import Refused
-from subscriptions.relays import Relayed
+from subscriptions.events import cloudevent, http_binding
+from subscriptions.events.cloudevent import Relayed
+from subscriptions.ground.errors import Refused
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
 WORKSPACE = "485d4628bb5911eeb355f27748645044"
@@ -22,12 +22,12 @@ CE = [(f"ce-{name}", value) for name, value in EVENT.items()]
 
 
 def binary(*headers: tuple[str, str], body: bytes = b"") -> Relayed:
-    (relayed,) = codec.decode([*CE, *headers], body)
+    (relayed,) = http_binding.decode([*CE, *headers], body)
     return relayed
 
 
 def body_of(relayed: Relayed) -> bytes:
-    return relays.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
+    return cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
 
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=10)
@@ -47,9 +47,9 @@ EVENTS = st.fixed_dictionaries(
 @given(EVENTS)
 def test_round_trip_through_binary(event: dict[str, Any]) -> None:
     """Structured to binary and back is the same event, but for the content type that is now said."""
-    (relayed,) = codec.decode(STRUCTURED, json.dumps(event).encode())
-    headers, body = codec.encode_binary(body_of(relayed))
-    (again,) = codec.decode(headers, body)
+    (relayed,) = http_binding.decode(STRUCTURED, json.dumps(event).encode())
+    headers, body = http_binding.encode_binary(body_of(relayed))
+    (again,) = http_binding.decode(headers, body)
     said = {"datacontenttype": "application/json"} if "data" in event else {}
 
     assert json.loads(body_of(again)) == event | said
@@ -59,8 +59,8 @@ def test_round_trip_through_binary(event: dict[str, Any]) -> None:
 def test_the_sdk_reads_what_is_written(event: dict[str, Any], data: dict[str, Any]) -> None:
     """The SDK, as an oracle, finds the same event in both modes, where it is right."""
     event |= {"time": "2024-10-30T21:09:16Z", "data": data}
-    (relayed,) = codec.decode(STRUCTURED, json.dumps(event).encode())
-    headers, body = codec.encode_binary(body_of(relayed))
+    (relayed,) = http_binding.decode(STRUCTURED, json.dumps(event).encode())
+    headers, body = http_binding.encode_binary(body_of(relayed))
     structured_read = JSONFormat().read(None, body_of(relayed))
     binary_read = http.from_binary_event(http.HTTPMessage({k.lower(): v for k, v in headers}, body))
 
@@ -82,7 +82,7 @@ def test_what_the_sdk_writes_is_read(event: dict[str, Any], data: dict[str, Any]
     attributes = {name: value for name, value in event.items() if name not in ("data", "time")}
 
     for message in (http.to_structured_event(sdk), http.to_binary_event(sdk)):
-        (relayed,) = codec.decode(list(message.headers.items()), message.body)
+        (relayed,) = http_binding.decode(list(message.headers.items()), message.body)
         assert {n: v for n, v in relayed.attributes.items() if n not in ("time", "datacontenttype")} == attributes
 
 
@@ -95,7 +95,7 @@ def test_any_body_is_read_or_refused(body: bytes, content_type: str | None) -> N
     except Refused:
         return
 
-    assert relays.payload(relayed) == body or content_type == "application/json"
+    assert cloudevent.payload(relayed) == body or content_type == "application/json"
     assert base64.b64encode(body).decode() in body_of(relayed).decode() or content_type in (
         "application/json",
         "text/plain",

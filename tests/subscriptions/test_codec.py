@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions import codec, relays
-from subscriptions.errors import Malformed, Refused, TooLarge, Unprocessable
-from subscriptions.relays import Relayed
+from subscriptions.events import cloudevent, http_binding
+from subscriptions.events.cloudevent import Relayed
+from subscriptions.ground.errors import Malformed, Refused, TooLarge, Unprocessable
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
 WORKSPACE = "485d4628bb5911eeb355f27748645044"
@@ -20,17 +20,17 @@ EURO = "Euro € 😀"
 
 
 def structured(**changes: Any) -> Relayed:
-    (relayed,) = codec.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
+    (relayed,) = http_binding.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
     return relayed
 
 
 def binary(*headers: tuple[str, str], body: bytes = b"") -> Relayed:
-    (relayed,) = codec.decode([*CE, *headers], body)
+    (relayed,) = http_binding.decode([*CE, *headers], body)
     return relayed
 
 
 def body_of(relayed: Relayed) -> bytes:
-    return relays.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
+    return cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
 
 
 def subjects(error: Refused) -> list[str]:
@@ -47,7 +47,7 @@ def test_c1_required_attributes_are_refused_not_invented(missing: str) -> None:
         ([(f"ce-{name}", value) for name, value in less.items()], b"", f"ce-{missing}"),
     ]:
         with pytest.raises(Unprocessable) as caught:
-            codec.decode(headers, body)
+            http_binding.decode(headers, body)
         assert subjects(caught.value) == [subject]
 
 
@@ -72,7 +72,7 @@ def test_c2_an_attribute_stands_once() -> None:
     with pytest.raises(Malformed, match="ce-id"):
         binary(("CE-ID", "2"))
     with pytest.raises(Malformed, match="twice"):
-        codec.decode(STRUCTURED, b'{"id":"1","id":"1"}')
+        http_binding.decode(STRUCTURED, b'{"id":"1","id":"1"}')
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_c2_an_attribute_stands_once() -> None:
 def test_h2_the_content_type_alone_tells_the_mode(content_type: str, mode: str) -> None:
     """cloudevents.md H1, H2, S3, S4, S5: batch first, then structured, else binary; headers and body do not matter."""
     body = json.dumps([EVENT | {"id": "b"}] if mode == "batch" else EVENT | {"id": "s"}).encode()
-    (relayed,) = codec.decode([*CE, ("content-type", content_type)], body)
+    (relayed,) = http_binding.decode([*CE, ("content-type", content_type)], body)
 
     assert relayed.id == {"batch": "b", "structured": "s", "binary": "1"}[mode]
 
@@ -99,7 +99,7 @@ def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | 
     """cloudevents.md H2, S4: without ce- headers that is an event with nothing in it."""
     headers = [("content-type", content_type)] if content_type else []
     with pytest.raises(Unprocessable) as caught:
-        codec.decode(headers, json.dumps(EVENT).encode())
+        http_binding.decode(headers, json.dumps(EVENT).encode())
     assert set(subjects(caught.value)) == {"ce-id", "ce-source", "ce-specversion", "ce-type"}
 
 
@@ -115,8 +115,8 @@ def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | 
 )
 def test_w6_other_formats_are_said_to_be_unknown(content_type: str) -> None:
     """cloudevents.md W6: an event format or an encoding that is not understood is no Malformed body."""
-    with pytest.raises(codec.FormatUnknown, match="Content-Type"):
-        codec.decode([("content-type", content_type)], b"{}")
+    with pytest.raises(http_binding.FormatUnknown, match="Content-Type"):
+        http_binding.decode([("content-type", content_type)], b"{}")
 
 
 def test_h8_an_unknown_format_with_ce_headers_is_opaque() -> None:
@@ -148,7 +148,7 @@ def test_h3_j4_j5_j6_binary_bodies(content_type: str | None, body: bytes, member
     """cloudevents.md H3, J4, J5, J6: JSON becomes a value, text a string, all else base64, no type is invented; and back."""
     relayed = binary(*([("Content-Type", content_type)] if content_type else []), body=body)
     text = body_of(relayed)
-    headers, sent = codec.encode_binary(text)
+    headers, sent = http_binding.encode_binary(text)
 
     assert relayed.datacontenttype == content_type
     assert text.endswith(b',"%b":%b}' % (member.encode(), value))
@@ -198,24 +198,24 @@ def test_h6_refused(header: str) -> None:
 
 def test_h7_repeated_headers_do_not_matter() -> None:
     """cloudevents.md H7, S3: a structured event with ce- headers is the body's event."""
-    (relayed,) = codec.decode([("ce-id", "other"), ("ce-x", "%FF"), *STRUCTURED], json.dumps(EVENT).encode())
+    (relayed,) = http_binding.decode([("ce-id", "other"), ("ce-x", "%FF"), *STRUCTURED], json.dumps(EVENT).encode())
 
     assert dict(relayed.attributes) == EVENT
 
 
 def test_b1_batches() -> None:
     """cloudevents.md B1, S5: an array, also an empty one, up to the limit; a fault names its index."""
-    assert [e.id for e in codec.decode(BATCH, json.dumps([EVENT, EVENT | {"id": "2"}]).encode())] == ["1", "2"]
-    assert codec.decode(BATCH, b" [ ] ") == []
+    assert [e.id for e in http_binding.decode(BATCH, json.dumps([EVENT, EVENT | {"id": "2"}]).encode())] == ["1", "2"]
+    assert http_binding.decode(BATCH, b" [ ] ") == []
     with pytest.raises(TooLarge):
-        codec.decode(BATCH, json.dumps([EVENT] * 3).encode(), limit=2)
+        http_binding.decode(BATCH, json.dumps([EVENT] * 3).encode(), limit=2)
     for body in (b"{}", json.dumps(EVENT).encode(), b"1"):
         with pytest.raises(Unprocessable, match="body"):
-            codec.decode(BATCH, body)
+            http_binding.decode(BATCH, body)
     with pytest.raises(Unprocessable, match=r"^\[1\]: "):
-        codec.decode(BATCH, json.dumps([EVENT, 5]).encode())
+        http_binding.decode(BATCH, json.dumps([EVENT, 5]).encode())
     with pytest.raises(Refused, match=r"\[1\]\.specversion"):
-        codec.decode(BATCH, json.dumps([EVENT, EVENT | {"specversion": "0.3"}]).encode())
+        http_binding.decode(BATCH, json.dumps([EVENT, EVENT | {"specversion": "0.3"}]).encode())
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_b1_batches() -> None:
 )
 def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
     """cloudevents.md H3, J5, J10, S2, S13, S15: JSON data travel as JSON, with the type that was implied said."""
-    headers, sent = codec.encode_binary(body_of(structured(data=data)))
+    headers, sent = http_binding.encode_binary(body_of(structured(data=data)))
 
     assert sent == body
     assert dict(headers)["Content-Type"] == "application/json"
@@ -233,7 +233,7 @@ def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
 def test_h4_c4_binary_headers() -> None:
     """cloudevents.md H3, H4, H5, C4, S10: every attribute in its own header, `true` not `True`, no ce-datacontenttype."""
     event = EVENT | {"datacontenttype": "text/plain", "subject": EURO, "flag": True, "n": -5, "data": "é"}
-    headers, body = codec.encode_binary(json.dumps(event).encode())
+    headers, body = http_binding.encode_binary(json.dumps(event).encode())
 
     assert headers == [
         ("Content-Type", "text/plain"),
@@ -252,7 +252,7 @@ def test_j6_text_goes_out_in_its_own_charset() -> None:
     """cloudevents.md J6: a string is in the encoding that its type names; one that cannot be is refused, not garbled."""
     event = EVENT | {"datacontenttype": "text/plain; charset=iso-8859-1", "data": "é"}
 
-    assert codec.encode_binary(json.dumps(event).encode())[1] == b"\xe9"
+    assert http_binding.encode_binary(json.dumps(event).encode())[1] == b"\xe9"
     for wrong in ({"data": "€"}, {"datacontenttype": "text/plain; charset=klingon"}):
         with pytest.raises(Refused, match="charset"):
-            codec.encode_binary(json.dumps(event | wrong).encode())
+            http_binding.encode_binary(json.dumps(event | wrong).encode())

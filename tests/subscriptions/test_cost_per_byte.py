@@ -10,12 +10,13 @@ from collections.abc import Callable
 import pytest
 
 from delivery.wire import masking
-from subscriptions import attributes, codec, filter_grammar, filters, header_text, json_text, occurrences, relays
-from subscriptions.errors import Refused
-from subscriptions.relays import Place
+from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text, occurrences
+from subscriptions.events.cloudevent import Place
+from subscriptions.ground.errors import Refused
+from subscriptions.webhooks.filters import event_filter, grammar
 from tests.work import work
 
-STRUCTURED = [("Content-Type", codec.STRUCTURED)]
+STRUCTURED = [("Content-Type", http_binding.STRUCTURED)]
 EVENT = {"specversion": "1.0", "id": "1", "source": "/acm", "type": "org.acm.x"}
 OCCURRENCE = {"apiGroup": "a", "apiVersion": "v1", "event": "happened"}
 
@@ -42,19 +43,20 @@ DONE: dict[str, Callable[[int], object]] = {
     "a header not closed": lambda n: header_text.decode('"' + '\\"a' * n),
     "a header refused": lambda n: refused(lambda: header_text.decode("a%20" * n + "%")),
     "a header written": lambda n: header_text.encode('é "%' * n),
-    "a batch": lambda n: codec.decode([("Content-Type", codec.BATCH)], b"[%b]" % b",".join([envelope()] * n), limit=n),
-    "wrong members": lambda n: refused(lambda: codec.decode(STRUCTURED, envelope(**{f"A{k}": 1 for k in range(n)}))),
+    "a batch": lambda n: http_binding.decode([("Content-Type", http_binding.BATCH)], b"[%b]" % b",".join([envelope()] *
+    n), limit=n),
+    "wrong members": lambda n: refused(lambda: http_binding.decode(STRUCTURED, envelope(**{f"A{k}": 1 for k in range(n)}))),
     "wrong fields": lambda n: refused(
         lambda: occurrences.read(json.dumps(OCCURRENCE | {f"A{k}": 1 for k in range(n)}).encode())
     ),
-    "base64": lambda n: relays.payload(
-        relays.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=Place())
+    "base64": lambda n: cloudevent.payload(
+        cloudevent.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=Place())
     ),
-    "text in binary mode": lambda n: codec.encode_binary(envelope(datacontenttype="text/plain;charset=gbk", data="a" * n)),
+    "text in binary mode": lambda n: http_binding.encode_binary(envelope(datacontenttype="text/plain;charset=gbk", data="a" * n)),
     "a media type": lambda n: attributes.charset("text/plain" + ';a="\\""' * n + ";"),
-    "a filter": lambda n: filter_grammar.parse(" or ".join(["a/b eq 'x'"] * (n // 4))),
-    "a filter not closed": lambda n: refused(lambda: filter_grammar.parse("a eq 'x" + "''" * n)),
-    "a filter's list": lambda n: filters.compile(f"a in ({','.join(map(str, range(n)))})").passes({"a": 1.5}),
+    "a filter": lambda n: grammar.parse(" or ".join(["a/b eq 'x'"] * (n // 4))),
+    "a filter not closed": lambda n: refused(lambda: grammar.parse("a eq 'x" + "''" * n)),
+    "a filter's list": lambda n: event_filter.compile(f"a in ({','.join(map(str, range(n)))})").passes({"a": 1.5}),
     "masking": lambda n: masking.in_body(b"a" * 40 * n, ["a" * n + "b", "a" * 9 + "b"], truncated=True),
     "masking what begins": lambda n: masking.in_body(b"c" + b"ab" * n, ["ab" * n + "c"], truncated=True),
     "masking headers": lambda n: masking.in_headers((("a", "a" * 40 * n), ("b", "b")), ["a" * n + "b"]),
@@ -95,7 +97,7 @@ def test_json_is_read_by_c(piece: str) -> None:
     assert work(lambda: json_text.compact(raw)) < 100
 
 
-@pytest.mark.parametrize("read", [occurrences.read, lambda raw: codec.decode(STRUCTURED, raw)])
+@pytest.mark.parametrize("read", [occurrences.read, lambda raw: http_binding.decode(STRUCTURED, raw)])
 def test_too_many_extensions_are_not_looked_at(read: Callable[[bytes], object]) -> None:
     """One event has 64 extension attributes at most; of more no value is read (cloudevents.md C20)."""
     event: dict[str, object] = {**OCCURRENCE, "data": {}} if read is occurrences.read else {**EVENT}

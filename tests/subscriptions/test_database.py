@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import make_url, text
 
 from deploy.stores import free_port
-from subscriptions.database import Database, asked_by
-from subscriptions.errors import Unavailable
-from subscriptions.outage import Outage
-from subscriptions.settings import Settings
+from subscriptions.ground.database import Database, asked_by
+from subscriptions.ground.errors import Unavailable
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS
 
 

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from subscriptions import event_keys, events, occurrences
-from subscriptions.errors import Refused, TooLarge
-from subscriptions.events import Event, Naming, Occurrence
+from subscriptions.events import event as events
+from subscriptions.events import occurrences
+from subscriptions.events.event import Event, Naming, Occurrence
+from subscriptions.ground import event_keys
+from subscriptions.ground.errors import Refused, TooLarge
 
 NOW = datetime(2026, 5, 4, 12, 30, 0, 123456, UTC)
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")

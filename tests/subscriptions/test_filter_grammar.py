@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions import filter_grammar, filters
-from subscriptions.errors import Refused
+from subscriptions.ground.errors import Refused
+from subscriptions.webhooks.filters import event_filter, grammar
 
 OPERATOR = "an operator (eq, ne, gt, ge, lt, le or in)"
 LITERAL = "a number, a timestamp, text in single quotes{}, `true`, `false` or `null`"
@@ -77,7 +77,7 @@ REFUSED = {
 def test_what_is_refused(text: str, said: str) -> None:
     """The refusal names the token and its column, and what would be right (greenlake.md 6.2)."""
     with pytest.raises(Refused) as raised:
-        filters.compile(text)
+        event_filter.compile(text)
 
     assert [(issue.subject, issue.description) for issue in raised.value.issues] == [("eventFilter", said)]
 
@@ -96,7 +96,7 @@ def test_what_is_refused(text: str, said: str) -> None:
 )
 def test_what_is_just_right(text: str) -> None:
     """A filter at a limit is taken."""
-    assert filters.compile(text).text == text
+    assert event_filter.compile(text).text == text
 
 
 def test_conditions_are_counted() -> None:
@@ -105,9 +105,9 @@ def test_conditions_are_counted() -> None:
     just_right = f"not ({listed} or contains(a,'x') and (b eq 1 or 1 in b))"
 
     with pytest.raises(Refused) as raised:
-        filter_grammar.parse(f"{just_right} or c eq 1", conditions=4)
+        grammar.parse(f"{just_right} or c eq 1", conditions=4)
 
-    assert isinstance(filter_grammar.parse(just_right, conditions=4), filter_grammar.Not)
+    assert isinstance(grammar.parse(just_right, conditions=4), grammar.Not)
     assert "begins one condition more than the 4 that a filter may have" in raised.value.issues[0].description
 
 
@@ -124,7 +124,7 @@ def test_any_text(pieces: list[str], between: str) -> None:
     """Whatever is written is either a filter that answers, or refused in a column of the text."""
     text = between.join(pieces)
     try:
-        answer: object = filters.compile(text).passes({"a": "x", "b": {"c": [1]}})
+        answer: object = event_filter.compile(text).passes({"a": "x", "b": {"c": [1]}})
         column = 1
     except Refused as refused:
         answer = None
@@ -141,6 +141,6 @@ def test_a_refusal_is_short() -> None:
     """However long the word that is wrong, the sentence about it is not."""
     for text in ("a" * 4000, f"a eq {'b' * 4000}"):
         with pytest.raises(Refused) as caught:
-            filters.compile(text)
+            event_filter.compile(text)
 
         assert len(str(caught.value)) < 300

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from subscriptions import filters, matching
-from subscriptions.matching import Asking, Steps
+from subscriptions.webhooks import matching
+from subscriptions.webhooks.filters.event_filter import compile, data_of
+from subscriptions.webhooks.matching import Asking, Steps
 from tests.work import work
 
 #: What one filter may take, as a deployment has it that sets nothing.
@@ -35,8 +36,8 @@ def asked(data: object, *texts: str, room: float = 10**9) -> tuple[Asking[Candid
 def test_conditions_on_one_array_share_a_walk() -> None:
     """Thirty-two conditions on an array cost about what one does: it is walked through once."""
     data = {"a": list(range(100, 2100))}
-    one = filters.compile("0.5 in a")
-    many = filters.compile(" or ".join(f"{number}.5 in a" for number in range(32)))
+    one = compile("0.5 in a")
+    many = compile(" or ".join(f"{number}.5 in a" for number in range(32)))
 
     assert work(lambda: many.passes(data)) < 3 * work(lambda: one.passes(data))
 
@@ -46,12 +47,12 @@ def test_a_shared_walk_answers_each_condition() -> None:
     data = {"a": ["x", 1, True, None, 2.50, "2021-05-12T07:20:00Z", {"b": 1}, [3]]}
     held = ("'x'", "1", "1.0", "true", "null", "2.5", "'2021-05-12T07:20:00Z'", "2021-05-12T09:20:00+02:00")
     absent = ("'y'", "0", "false", "3", "'2021-05-12T09:20:00+02:00'", "2021-05-12T07:20:01Z")
-    decoded = filters.data_of(body(data))
+    decoded = data_of(body(data))
 
     for literal, expected in (*((each, True) for each in held), *((each, False) for each in absent)):
         others = " or ".join(f"'z{number}' in a" for number in range(3))
         shared = f"{literal} in a or {others}"
-        assert filters.compile(shared).passes(decoded) is expected, literal
+        assert compile(shared).passes(decoded) is expected, literal
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_others_get_their_turn() -> None:
 def test_a_long_text_is_sought() -> None:
     """A text of a hundred characters and more is found, and not found, wherever it stands."""
     text = "ab" * 60 + "c"
-    contains = filters.compile(f"contains(a,'{text}')")
+    contains = compile(f"contains(a,'{text}')")
 
     assert [contains.passes({"a": data}) for data in (text, f"ab{text}", f"{text}ab", f"{'ab' * 200}{text}", text[1:])] == [
         True, True, True, True, False,

@@ -1,6 +1,7 @@
 """Filters beside an evaluator that is slow and obviously right: same answer for whatever is asked of whatever data.
 
-Its conditions are written down and evaluated here without a line of `subscriptions/filters.py` or its grammar.
+Its conditions are written down and evaluated here without a line of `subscriptions/webhooks/filters/event_filter.py`
+or its grammar.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscriptions import filters
+from subscriptions.webhooks.filters import event_filter
 
 #: A condition: (operator, operands ...), of which literals are (text in a filter, value).
 Condition = tuple[Any, ...]
@@ -176,6 +177,6 @@ def test_many_conditions(condition: Condition, given_data: str, spaced: bool) ->
 
 def answers(condition: Condition, given_data: str, *, spaced: bool) -> tuple[bool, bool]:
     """What the filter says that is compiled from the condition's text, and what the condition itself says."""
-    compiled = filters.compile(written(condition, spaced=spaced))
-    kept = filters.data_of(b'{"data":%b}' % given_data.encode())
+    compiled = event_filter.compile(written(condition, spaced=spaced))
+    kept = event_filter.data_of(b'{"data":%b}' % given_data.encode())
     return compiled.passes(kept), holds(condition, json.loads(given_data, parse_int=Fraction, parse_float=Fraction))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from subscriptions import header_text
+from subscriptions.events import header_text
 
 EURO = "Euro € 😀"
 

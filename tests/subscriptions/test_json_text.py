@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from subscriptions import json_text
-from subscriptions.errors import Malformed, TooLarge
+from subscriptions.events import json_text
+from subscriptions.ground.errors import Malformed, TooLarge
 from tests.work import work
 
 VALUES = st.recursive(

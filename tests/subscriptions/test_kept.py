@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from delivery.wire import masking
-from subscriptions import filters
-from subscriptions.kept import Kept
+from subscriptions.ground.kept import Kept
+from subscriptions.webhooks.filters import event_filter
 
 MB = 1 << 20
 
@@ -67,7 +67,7 @@ def taken_by(kept: Kept[Any, Any], keys: Iterable[Any]) -> int:
 @pytest.mark.parametrize("what", FILTERS)
 def test_filters_are_bounded_in_bytes(what: str) -> None:
     """However many come, and however they are written, they take no more than they may."""
-    kept = Kept(filters.compiled._make, size=filters.size, most=MB)
+    kept = Kept(event_filter.compiled._make, size=event_filter.size, most=MB)
 
     assert taken_by(kept, (FILTERS[what](number) for number in range(30 if what != "small" else 1500))) <= MB
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from subscriptions import keyring
-from subscriptions.access import ALGORITHM, AUDIENCE, Access
-from subscriptions.clients import Client, Role
-from subscriptions.database import Database
-from subscriptions.errors import Unauthorized
-from subscriptions.vault import Vault
+from subscriptions.access import keyring
+from subscriptions.access.access_tokens import ALGORITHM, AUDIENCE, Access
+from subscriptions.access.clients import Client, Role
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Unauthorized
+from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions import logs
+from subscriptions.ground import logs
 
 KEY = UUID(int=7)
 

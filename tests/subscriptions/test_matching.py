@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from subscriptions.matching import Asking, Steps
+from subscriptions.webhooks.matching import Asking, Steps
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from subscriptions import occurrences
-from subscriptions.errors import Malformed, Refused, TooLarge, Unprocessable
-from subscriptions.events import Occurrence
+from subscriptions.events import occurrences
+from subscriptions.events.event import Occurrence
+from subscriptions.ground.errors import Malformed, Refused, TooLarge, Unprocessable
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MINIMAL: dict[str, Any] = {"apiGroup": "compute-ops", "apiVersion": "v1", "event": "service-offline", "data": {}}

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from subscriptions.access import Access, Caller
-from subscriptions.clients import Client, Role
-from subscriptions.database import Database
-from subscriptions.errors import Forbidden, Unauthorized, Unavailable
-from subscriptions.openid import CONFIGURATION, OpenID, Trust
-from subscriptions.vault import Vault
+from subscriptions.access.access_tokens import Access, Caller
+from subscriptions.access.clients import Client, Role
+from subscriptions.access.openid import CONFIGURATION, OpenID, Trust
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Forbidden, Unauthorized, Unavailable
+from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 

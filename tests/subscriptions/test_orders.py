@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import insert
 
-from subscriptions import tables
-from subscriptions.database import Database
-from subscriptions.errors import Absent, LimitReached, Refused
-from subscriptions.orders import Order, Orders, Replacement, Subscription
-from subscriptions.registry import Registry
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Owner, Registration
+from subscriptions.ground import tables
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, LimitReached, Refused
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.subscription_store import Order, Orders, Replacement, Subscription
+from subscriptions.webhooks.webhook import Owner, Registration
+from subscriptions.webhooks.webhook_store import Registry
 from tests.clock import Clock
 
 ANNA = Owner(workspace_id="a" * 32, principal="user:anna", created_by="Anna's client")

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from subscriptions.outage import LONGEST_QUIET, QUIET, UNDERWAY, Outage
+from subscriptions.ground.outage import LONGEST_QUIET, QUIET, UNDERWAY, Outage
 
 
 class Told:

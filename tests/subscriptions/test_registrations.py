@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions import webhooks
-from subscriptions.errors import Refused
-from subscriptions.webhooks import Change, Registration, Webhook
+from subscriptions.ground.errors import Refused
+from subscriptions.webhooks import webhook
+from subscriptions.webhooks.webhook import Change, Registration, Webhook
 
 PLAIN: dict[str, Any] = {"name": "Licences", "destination": "https://example.com/", "secret": "s3cr3tKey"}
 WHEN = datetime(2026, 5, 4, tzinfo=UTC)
@@ -145,7 +145,7 @@ def test_oauth_is_read_in_any_case(given: str) -> None:
 )
 def test_a_change_writes_the_columns_it_names(current: Webhook, change: Change, columns: dict[str, Any]) -> None:
     """Columns follow from what is given; the credential of an authType that is left is emptied."""
-    assert webhooks.columns(current, change) == columns
+    assert webhook.columns(current, change) == columns
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_change_writes_the_columns_it_names(current: Webhook, change: Change, 
 def test_credentials_have_to_fit_the_auth_type_that_results(current: Webhook, change: Change, subject: str) -> None:
     """A change that would leave an authType without its credential, or with another's, is refused."""
     with pytest.raises(Refused) as raised:
-        webhooks.columns(current, change)
+        webhook.columns(current, change)
 
     assert [issue.subject for issue in raised.value.issues] == [subject]
 
@@ -196,4 +196,4 @@ def test_a_change_keeps_the_rules_of_a_registration(fields: dict[str, Any]) -> N
 )
 def test_what_a_challenge_proved_is_stale_after_some_changes(change: Change, expected: bool) -> None:
     """protocol.md 6.1: destination, secrets, credentials and `challengeRequestEnabled`, where they change."""
-    assert webhooks.raises_epoch(KEPT, change) is expected
+    assert webhook.raises_epoch(KEPT, change) is expected

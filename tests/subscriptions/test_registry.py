@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from subscriptions.database import Database
-from subscriptions.errors import Absent, LimitReached, Refused
-from subscriptions.registry import Registry
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Grant, Owner, Registration, Webhook
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, LimitReached, Refused
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook import Change, Grant, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_store import Registry
 from tests.clock import Clock
 
 ANNA = Owner(workspace_id="a" * 32, principal="user:anna", created_by="Anna's client")

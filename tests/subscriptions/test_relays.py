@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions import codec, relays
-from subscriptions.errors import Refused, TooLarge, Unprocessable
-from subscriptions.relays import Relayed
+from subscriptions.events import cloudevent, http_binding
+from subscriptions.events.cloudevent import Relayed
+from subscriptions.ground.errors import Refused, TooLarge, Unprocessable
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
 WORKSPACE = "485d4628bb5911eeb355f27748645044"
@@ -18,17 +18,17 @@ CE = [(f"ce-{name}", value) for name, value in EVENT.items()]
 
 
 def structured(**changes: Any) -> Relayed:
-    (relayed,) = codec.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
+    (relayed,) = http_binding.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
     return relayed
 
 
 def binary(*headers: tuple[str, str], body: bytes = b"") -> Relayed:
-    (relayed,) = codec.decode([*CE, *headers], body)
+    (relayed,) = http_binding.decode([*CE, *headers], body)
     return relayed
 
 
 def body_of(relayed: Relayed) -> bytes:
-    return relays.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
+    return cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
 
 
 def subjects(error: Refused) -> list[str]:
@@ -54,7 +54,7 @@ def test_what_could_never_be_written_is_refused(media_type: str, data: str, said
 
 def test_c1_no_time_is_invented() -> None:
     """cloudevents.md C1, S1: an event without time stays without one."""
-    event = relays.event_of(structured(), key=KEY, workspace_id=WORKSPACE)
+    event = cloudevent.event_of(structured(), key=KEY, workspace_id=WORKSPACE)
 
     assert json.loads(event.body) == EVENT
     assert event.time is None
@@ -95,8 +95,8 @@ def test_relayed_as_received() -> None:
         b'"type":"t","source":"//x/y","aa":5,"id":"i","specversion":"1.0","dataschema":"urn:x:y",'
         b'"datacontenttype":"Application/JSON; charset=utf-8"}'
     )
-    (relayed,) = codec.decode(STRUCTURED, body)
-    event = relays.event_of(relayed, key=KEY, workspace_id=WORKSPACE)
+    (relayed,) = http_binding.decode(STRUCTURED, body)
+    event = cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE)
 
     assert event.body == (
         b'{"specversion":"1.0","id":"i","source":"//x/y","type":"t","subject":"s/1",'
@@ -116,8 +116,10 @@ def test_relayed_deleted_keeps_its_data() -> None:
 
 def test_the_same_event_in_two_modes_has_one_digest() -> None:
     """A resend in another mode is no other event."""
-    one = relays.event_of(structured(datacontenttype="application/json", data=[1]), key=KEY, workspace_id=WORKSPACE)
-    two = relays.event_of(binary(("Content-Type", "application/json"), body=b" [1]"), key=KEY, workspace_id=WORKSPACE)
+    one = cloudevent.event_of(structured(datacontenttype="application/json", data=[1]), key=KEY, workspace_id=WORKSPACE)
+    two = cloudevent.event_of(
+        binary(("Content-Type", "application/json"), body=b" [1]"), key=KEY, workspace_id=WORKSPACE
+    )
 
     assert (one.body, one.digest) == (two.body, two.digest)
 
@@ -127,7 +129,7 @@ def test_too_large_a_relay_is_refused() -> None:
     relayed = structured(data="x" * 100)
 
     with pytest.raises(TooLarge):
-        relays.event_of(relayed, key=KEY, workspace_id=WORKSPACE, max_event_bytes=100)
+        cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE, max_event_bytes=100)
 
 
 def test_j3_null_attributes_are_absent() -> None:

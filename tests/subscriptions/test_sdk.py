@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from cloudevents.core.v1.event import CloudEvent
 
-from subscriptions import relays, sdk
-from subscriptions.errors import Malformed, Refused, Unprocessable
+from subscriptions.events import cloudevent, sdk
+from subscriptions.ground.errors import Malformed, Refused, Unprocessable
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
 WORKSPACE = "485d4628bb5911eeb355f27748645044"
@@ -17,7 +17,7 @@ EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/acm", "typ
 
 
 def body_of(event: CloudEvent) -> dict[str, Any]:
-    body = relays.event_of(sdk.from_sdk(event), key=KEY, workspace_id=WORKSPACE).body
+    body = cloudevent.event_of(sdk.from_sdk(event), key=KEY, workspace_id=WORKSPACE).body
     return json.loads(body)  # type: ignore[no-any-return]
 
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import LargeBinary
 
-from subscriptions import seals, tables
-from subscriptions.database import Database
-from subscriptions.keyring import Keyring
-from subscriptions.registry import Hook, Registry
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Owner, Registration, Webhook
+from subscriptions import key_rotation
+from subscriptions.access.keyring import Keyring
+from subscriptions.ground import tables
+from subscriptions.ground.database import Database
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_store import Hook, Registry
 from tests.clock import Clock
 
 OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
@@ -62,7 +63,7 @@ def test_every_sealed_column_is_known() -> None:
         table.name: {column.name for column in table.columns if isinstance(column.type, LargeBinary)}
         for table in tables.metadata.tables.values()
     }
-    sealed = {shelf.table: set(shelf.columns) for shelf in seals.SHELVES}
+    sealed = {shelf.table: set(shelf.columns) for shelf in key_rotation.SHELVES}
 
     assert {name: columns - CLEAR.get(name, set()) for name, columns in binary.items() if columns} == {
         name: sealed.get(name, set()) for name, columns in binary.items() if columns
@@ -75,8 +76,8 @@ async def test_everything_is_sealed_again(database: Database, clock: Clock) -> N
     kid, _ = await Keyring(database, BEFORE).signing(clock())
     before = await hooks(database, BEFORE, made)
 
-    first = await seals.reseal(database, ROTATING)
-    second = await seals.reseal(database, ROTATING)
+    first = await key_rotation.reseal(database, ROTATING)
+    second = await key_rotation.reseal(database, ROTATING)
 
     assert (first.resealed, first.in_use, first.shut) == (10, {"new": 10}, ())
     assert (second.resealed, second.in_use, second.shut) == (0, {"new": 10}, ())
@@ -90,7 +91,7 @@ async def test_many_chunks(database: Database, clock: Clock) -> None:
     async with database.transaction() as connection:
         await Registry(BEFORE).soft_delete(connection, made[0].id, now=clock())
 
-    done = await seals.reseal(database, ROTATING, chunk=2)
+    done = await key_rotation.reseal(database, ROTATING, chunk=2)
 
     assert (done.resealed, done.in_use) == (15, {"new": 15})
 
@@ -98,12 +99,12 @@ async def test_many_chunks(database: Database, clock: Clock) -> None:
 async def test_a_change_meanwhile_stays(database: Database, clock: Clock) -> None:
     """A secret that was replaced after it was found is not overwritten, whichever key sealed the new one."""
     made = await insert(database, clock, 2)
-    found = [text async for text in seals.texts(database, seals.WEBHOOKS) if text.column == "secret"]
+    found = [text async for text in key_rotation.texts(database, key_rotation.WEBHOOKS) if text.column == "secret"]
     await change(database, BEFORE, made[0], "by an old process", clock)
     await change(database, ROTATING, made[1], "by a new process", clock)
 
-    replaced = [await seals.replace(database, ROTATING, text) for text in found]
-    done = await seals.reseal(database, ROTATING)
+    replaced = [await key_rotation.replace(database, ROTATING, text) for text in found]
+    done = await key_rotation.reseal(database, ROTATING)
 
     assert replaced == [False, False]
     assert done.in_use == {"new": 6}
@@ -122,9 +123,9 @@ async def test_changes_under_way(database: Database, clock: Clock) -> None:
     async with asyncio.TaskGroup() as tasks:
         for webhook in made:
             tasks.create_task(give(webhook))
-        tasks.create_task(seals.reseal(database, ROTATING))
-        tasks.create_task(seals.reseal(database, ROTATING))
-    await seals.reseal(database, ROTATING)
+        tasks.create_task(key_rotation.reseal(database, ROTATING))
+        tasks.create_task(key_rotation.reseal(database, ROTATING))
+    await key_rotation.reseal(database, ROTATING)
 
     found = await hooks(database, AFTER, made)
     assert [hook.secrets for hook in found] == [("secret-4", "second")] * 8
@@ -138,7 +139,7 @@ async def test_what_stays_shut_is_told(database: Database, clock: Clock) -> None
         await connection.execute("UPDATE webhooks SET name = 'another'")
     await insert(database, clock)
 
-    done = await seals.reseal(database, ROTATING)
+    done = await key_rotation.reseal(database, ROTATING)
 
     assert (done.resealed, done.in_use) == (3, {"lost": 3, "new": 3})
     assert [text.split(":")[0] for text in done.shut] == [
@@ -164,7 +165,7 @@ async def test_missing_keys(database: Database, clock: Clock, vault: Vault, miss
     await Keyring(database, BEFORE).signing(clock())
 
     async with database.raw() as connection:
-        found = [await seals.missing_keys(connection, vault, shelf) for shelf in seals.SHELVES]
+        found = [await key_rotation.missing_keys(connection, vault, shelf) for shelf in key_rotation.SHELVES]
 
     assert found == [missing, missing]
 
@@ -180,7 +181,7 @@ async def test_what_asks_for_no_key(database: Database, clock: Clock) -> None:
     async with database.raw() as connection:
         await connection.execute("UPDATE webhooks SET secret = secondary_secret WHERE id = $1", damaged.id)
 
-        missing = await seals.missing_keys(connection, BEFORE, *seals.SHELVES)
+        missing = await key_rotation.missing_keys(connection, BEFORE, *key_rotation.SHELVES)
 
     assert missing == []
 
@@ -197,10 +198,10 @@ async def test_forgetting_a_lost_key(database: Database, clock: Clock) -> None:
     kept = await insert_renamed(database, clock)
     await Keyring(database, Vault([("lost", b"l" * 32)])).signing(clock())
 
-    forgotten = await seals.forget(database, "lost")
+    forgotten = await key_rotation.forget(database, "lost")
 
     async with database.raw() as connection:
-        assert await seals.missing_keys(connection, BEFORE, *seals.SHELVES) == []
+        assert await key_rotation.missing_keys(connection, BEFORE, *key_rotation.SHELVES) == []
     assert forgotten == 4
     assert [hook.sealed for hook in await hooks(database, BEFORE, kept)] == [None, None]
     assert (await hooks(database, BEFORE, [lost]))[0].secrets == ()
@@ -215,7 +216,7 @@ async def test_credentials_sealed_before_origins_were_bound(database: Database, 
         await connection.execute("UPDATE webhooks SET api_key = $1", sealed)
     (before,) = await hooks(database, BEFORE, [made])
 
-    done = [await seals.reseal(database, BEFORE) for _ in range(2)]
+    done = [await key_rotation.reseal(database, BEFORE) for _ in range(2)]
     (bound,) = await hooks(database, BEFORE, [made])
     async with database.raw() as connection:
         await connection.execute("UPDATE webhooks SET destination = 'https://example.org/hook'")

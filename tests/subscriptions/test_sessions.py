@@ -12,11 +12,11 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url, text
 
-from subscriptions import sessions
-from subscriptions.database import Database, Raw
-from subscriptions.database_url import parse
-from subscriptions.errors import Contended, Misconfigured, Unavailable
-from subscriptions.settings import Settings
+from subscriptions.ground import sessions
+from subscriptions.ground.database import Database, Raw
+from subscriptions.ground.database_url import parse
+from subscriptions.ground.errors import Contended, Misconfigured, Unavailable
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS, make_tables
 from tests.pgbouncer import PROGRAM, PgBouncer
 

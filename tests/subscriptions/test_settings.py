@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from subscriptions import settings
-from subscriptions.errors import Misconfigured
+from subscriptions.ground import settings
+from subscriptions.ground.errors import Misconfigured
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

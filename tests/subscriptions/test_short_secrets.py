@@ -2,12 +2,12 @@
 
 import pytest
 
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured, Refused
-from subscriptions.registry import Registry
-from subscriptions.settings import Settings, read
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Registration
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured, Refused
+from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks.webhook import Change, Registration
+from subscriptions.webhooks.webhook_store import Registry
 from tests import builders
 from tests.clock import Clock
 

@@ -10,13 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from subscriptions import origins, trust, webhooks
-from subscriptions.database import Database
-from subscriptions.errors import Refused
-from subscriptions.registry import Registry
-from subscriptions.trust import Trust
-from subscriptions.vault import Vault
-from subscriptions.webhooks import Change, Owner, Registration
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Refused
+from subscriptions.ground.vault import Vault
+from subscriptions.webhooks import certificates, origins, webhook
+from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.webhook import Change, Owner, Registration
+from subscriptions.webhooks.webhook_store import Registry
 from tests.clock import Clock
 from tests.delivery.wire.authorities import issued
 from tests.subscriptions.test_registrations import KEPT
@@ -91,7 +91,7 @@ def test_nothing_but_certificates_is_kept_of_a_text() -> None:
         PLAIN, ca_bundle=pasted, client_certificate=pasted, client_key=f"{ONE.key}\n{ONE.certificate}"
     )
 
-    assert registration.ca_bundle == registration.client_certificate == trust.certificates(ONE.certificate)
+    assert registration.ca_bundle == registration.client_certificate == certificates.certificates(ONE.certificate)
     assert "PRIVATE" not in registration.client_certificate
     assert registration.client_key.startswith("-----BEGIN PRIVATE KEY-----")
     assert registration.client_key.count("BEGIN") == 1
@@ -102,19 +102,19 @@ def test_a_pair_is_known(kind: trustme.KeyType) -> None:
     """RSA and elliptic curves; the first certificate of a chain is the one that counts."""
     made = issued("pair.example", key_type=kind)
 
-    assert trust.matches(made.certificate + made.authority, trust.key(made.key))
-    assert not trust.matches(made.authority + made.certificate, trust.key(made.key))
-    assert not trust.matches(made.certificate, text(ed25519.Ed25519PrivateKey.generate()))
+    assert certificates.matches(made.certificate + made.authority, certificates.key(made.key))
+    assert not certificates.matches(made.authority + made.certificate, certificates.key(made.key))
+    assert not certificates.matches(made.certificate, text(ed25519.Ed25519PrivateKey.generate()))
 
 
 def test_what_is_told_of_a_certificate() -> None:
     """Its subject, its dates and its fingerprint, as other tools show them."""
-    [shown] = trust.shown(ONE.certificate)
+    [shown] = certificates.shown(ONE.certificate)
     read = x509.load_pem_x509_certificate(ONE.certificate.encode())
 
     assert (shown.subject, shown.not_after) == (read.subject.rfc4514_string(), read.not_valid_after_utc)
     assert len(bytes.fromhex(shown.fingerprint)) == 32
-    assert trust.shown("") == []
+    assert certificates.shown("") == []
     assert "PRIVATE" not in repr(ONE.trust())
 
 
@@ -131,7 +131,7 @@ def test_certificates_have_to_hold_now(column: str, days: int, says: str | None)
     change = Change(ca_bundle=made.certificate) if column == "ca_bundle" else pair
 
     try:
-        webhooks.check_times(change, datetime.now(UTC))
+        webhook.check_times(change, datetime.now(UTC))
         told = None
     except Refused as error:
         [issue] = error.issues
@@ -139,7 +139,7 @@ def test_certificates_have_to_hold_now(column: str, days: int, says: str | None)
 
     assert (told is None) == (says is None)
     if told is not None and says is not None:
-        assert (told.subject, says in told.description) == (webhooks.wire_name(column), True)
+        assert (told.subject, says in told.description) == (webhook.wire_name(column), True)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_what_is_taken_away_is_gone(database: Database, clock: Clock) -> N
         hook = (await registry.hooks(connection, [made.id]))[made.id]
         sealed = await connection.fetchval("SELECT client_key FROM webhooks")
 
-    assert webhooks.raises_epoch(made, gone)
+    assert webhook.raises_epoch(made, gone)
     assert (after.client_certificate, sealed, hook.trust) == ("", None, None)
 
 
@@ -213,4 +213,4 @@ async def test_what_is_taken_away_is_gone(database: Database, clock: Clock) -> N
 )
 def test_a_change_asks_for_a_new_challenge(change: Change, decisive: bool) -> None:
     """As any other change of credentials does (protocol.md 6.1)."""
-    assert webhooks.raises_epoch(KEPT, change) is decisive
+    assert webhook.raises_epoch(KEPT, change) is decisive

@@ -5,8 +5,8 @@ from collections.abc import Hashable
 
 import pytest
 
-from subscriptions.errors import Busy, TooSoon
-from subscriptions.turns import Turns
+from subscriptions.ground.errors import Busy, TooSoon
+from subscriptions.ground.turns import Turns
 
 
 async def queued(turns: Turns, *callers: Hashable) -> list[asyncio.Task[None]]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.errors import Misconfigured, Sealed
-from subscriptions.vault import Vault
+from subscriptions.ground.errors import Misconfigured, Sealed
+from subscriptions.ground.vault import Vault
 
 OLD = bytes(range(32))
 NEW = bytes(range(32, 64))

@@ -14,7 +14,7 @@ from delivery.wire.sender import Destination
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from workers.engine import Engine
-from workers.errands import Errands
+from workers.jobs import Errands
 from workers.settings import Settings
 
 OTHER = "485d4628bb5911eeb355f27748645044"

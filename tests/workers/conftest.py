@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.workers.carrying import engine_of

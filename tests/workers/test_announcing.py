@@ -13,7 +13,7 @@ from delivery.tickets import Errand, Kind, Ticket
 from deploy.stores import free_port
 from workers import app as broker
 from workers import schedule
-from workers.announce import Announcer
+from workers.announcer import Announcer
 from workers.settings import Settings
 
 

@@ -21,14 +21,14 @@ from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
 from deploy import redis_store, stores
-from subscriptions import schema
-from subscriptions.database import Database
-from subscriptions.errors import Misconfigured
-from subscriptions.settings import Settings as Ground
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import Settings as Ground
 from tests.conftest import VAULT_KEYS
 from workers import app as broker
 from workers import schedule
-from workers.line import Line
+from workers.broker_connection import Line
 from workers.settings import Settings
 
 #: What is done to the server, how it is undone, and the error that it counts meanwhile.

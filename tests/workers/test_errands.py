@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from delivery.tickets import Errand, Kind
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 from tests.delivery.craft import Craft
 from tests.workers.carrying import OTHER, engine_of
-from workers.errands import AT_ONCE, NEW, TRIED, Errands
+from workers.jobs import AT_ONCE, NEW, TRIED, Errands
 from workers.places import KNOWN, SHARE, Key
 
 #: Of eight places what one workspace may have.

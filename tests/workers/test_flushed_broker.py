@@ -11,8 +11,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from subscriptions import schema
-from subscriptions.database import Database
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -20,7 +20,7 @@ from tests.delivery.destinations import SECRET
 from tests.receiver import Receiver
 from workers import app as broker
 from workers import schedule
-from workers.announce import Announcer
+from workers.announcer import Announcer
 from workers.settings import Settings
 
 ROWS = 1000

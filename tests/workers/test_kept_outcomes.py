@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from delivery.endings import Ended
+from delivery.attempts.endings import Ended
 from delivery.tickets import Errand, Ticket
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 from tests.delivery.craft import Craft
 from tests.workers.carrying import claims, engine_of
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workers.lanes import FORGET, SILENCE, Circuit, Lane, Lanes
+from workers.slots import FORGET, SILENCE, Circuit, Lane, Lanes
 
 A, B = uuid4(), uuid4()
 #: As many as a worker has by default, and a webhook of them.

@@ -8,8 +8,8 @@ import pytest
 from delivery.tickets import Ticket
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from subscriptions import schema
-from subscriptions.database import Database
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -21,7 +21,7 @@ from tests.delivery.destinations import SECRET
 from tests.receiver import Receiver
 from workers import app as broker
 from workers import schedule
-from workers.announce import Announcer
+from workers.announcer import Announcer
 from workers.settings import Settings
 
 

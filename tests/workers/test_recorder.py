@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from delivery.endings import Ended
+from delivery.attempts.endings import Ended
 from delivery.judgement.breaker import Result
-from delivery.ledger.records import Record
+from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.tickets import Errand, Kind
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 from workers.recorder import BATCH, Recorder
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from delivery.tickets import Ticket
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.registry import Hook
+from subscriptions.webhooks.webhook_store import Hook
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from tests.workers.carrying import engine_of

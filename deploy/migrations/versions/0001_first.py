@@ -1,7 +1,7 @@
 """The first tables, and the event types that GreenLake documents.
 
 Written out and frozen: later revisions change what stands here, and `tables.py` says what has become of it.
-Partitions are not made here but ahead of time, by every process (`subscriptions/partitions.py`).
+Partitions are not made here but ahead of time, by every process (`subscriptions/ground/partitions.py`).
 """
 
 from alembic import context, op

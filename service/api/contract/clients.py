@@ -20,7 +20,7 @@ from service.api.contract.shapes import (
     uuid,
 )
 from service.auth import Permission
-from subscriptions.clients import LONGEST_NAME, Role
+from subscriptions.access.clients import LONGEST_NAME, Role
 
 PATH = "/authorization/v2/clients"
 TAG = "Clients"

@@ -20,7 +20,7 @@ from service.api.contract.shapes import (
     whole,
 )
 from service.auth import Permission
-from subscriptions.codec import BATCH, STRUCTURED
+from subscriptions.events.http_binding import BATCH, STRUCTURED
 
 TAG = "Publishing"
 _ID = "01933b3e-6f00-7000-8000-000000000001"

@@ -4,7 +4,7 @@ Where it stands among a webhook's other fields is left to `webhooks.py`.
 """
 
 from service.api.contract.shapes import Json, array, either, given, moment, taken, text
-from subscriptions.trust import LONGEST
+from subscriptions.webhooks.certificates import LONGEST
 
 _PEM = f"In PEM, up to {LONGEST} characters; null or empty: there is none."
 

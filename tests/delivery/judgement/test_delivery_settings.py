@@ -3,8 +3,8 @@
 import pytest
 
 from delivery.settings import Settings
-from subscriptions import settings
-from subscriptions.errors import Misconfigured
+from subscriptions.ground import settings
+from subscriptions.ground.errors import Misconfigured
 
 
 def test_the_defaults_are_the_documented_ones() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from delivery.tickets import Errand
-from subscriptions.database import Database
-from subscriptions.errors import Absent, TooSoon
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, TooSoon
 from tests.delivery.craft import Craft
 from tests.delivery.life import stuck
 from tests.delivery.life.promises import Promises

@@ -13,8 +13,8 @@ from random import Random
 
 from sqlalchemy import make_url
 
-from subscriptions.database import Database
-from subscriptions.settings import Settings
+from subscriptions.ground.database import Database
+from subscriptions.ground.settings import Settings
 from tests.conftest import VAULT_KEYS
 from tests.delivery.life.life import Life
 from tests.delivery.life.machine import RULES, enabled

@@ -8,7 +8,7 @@ from random import Random
 from uuid import UUID
 
 from delivery.tickets import Errand
-from subscriptions.database import Database
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.life import ending
 from tests.delivery.life.promises import Promises

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from delivery.tickets import Errand, Kind, Ticket
-from subscriptions.webhooks import Change
+from subscriptions.webhooks.webhook import Change
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.destinations import TIMED_OUT, reply
 from tests.delivery.life import ending

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from delivery.history import Retried
 from delivery.lifecycle import FINAL
+from delivery.reports.recent_deliveries import Retried
 from delivery.wire.parcels import Failure, Reply
-from subscriptions.errors import Absent, Conflicting, Refused
-from subscriptions.events import Event
+from subscriptions.events.event import Event
+from subscriptions.ground.errors import Absent, Conflicting, Refused
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.life.marks import Mark
 from tests.delivery.life.watch import Picture, Watch

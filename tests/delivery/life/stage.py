@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from delivery.ledger import owing
-from subscriptions.database import Database, Raw
+from delivery.ledger.owing import deliveries
+from subscriptions.ground.database import Database, Raw
 from tests.clock import Clock
 
 
@@ -172,7 +172,7 @@ class _Stalling:
         return getattr(self._connection, name)
 
     async def execute(self, statement: str, *arguments: Any) -> Any:
-        if statement == owing.ACCEPT:
+        if statement == deliveries.ACCEPT:
             await self._stage.stand_still()
         return await self._connection.execute(statement, *arguments)
 

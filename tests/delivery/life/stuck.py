@@ -6,7 +6,7 @@ How long to wait after the last fault before asking is left to who asks.
 from datetime import datetime, timedelta
 from typing import Any
 
-from subscriptions.database import Raw
+from subscriptions.ground.database import Raw
 
 # `$1`: what was due before then, and is in nobody's hands, is due to nobody.
 STUCK = """

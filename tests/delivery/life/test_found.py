@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from delivery.erasure import Erasure
 from delivery.tickets import Errand, Kind
+from delivery.upkeep.erasure import Erasure
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.database import Database
-from subscriptions.webhooks import Change
+from subscriptions.ground.database import Database
+from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply

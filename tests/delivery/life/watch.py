@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.ledger.bundles import BATCH
+from delivery.attempts.rounds import GLANCE
+from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import FINAL, MOVES, State
-from delivery.rounds import GLANCE
-from subscriptions import partitions
+from subscriptions.ground import partitions
 from tests.delivery.life.marks import Mark
 from tests.delivery.life.world import Exchange, Key, Try, World
 

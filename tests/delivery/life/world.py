@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.endings import Ended, Held
-from delivery.erasure import Erasure
-from delivery.history import History
+from delivery.attempts.endings import Ended, Held
+from delivery.reports.recent_deliveries import History
 from delivery.tickets import Errand, Kind, Nudge, Ticket
+from delivery.upkeep.erasure import Erasure
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.database import Database
-from subscriptions.events import Event
+from subscriptions.events.event import Event
+from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import obliging, reply

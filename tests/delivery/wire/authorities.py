@@ -10,7 +10,7 @@ from typing import Self
 
 import trustme
 
-from subscriptions.trust import Trust
+from subscriptions.webhooks.certificates import Trust
 from tests.receiver import Receiver
 
 

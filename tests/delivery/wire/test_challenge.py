@@ -7,7 +7,7 @@ import pytest
 from delivery.wire import challenge
 from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.sender import Failure, FailureKind, Reply
-from subscriptions.events import Naming
+from subscriptions.events.event import Naming
 
 CHALLENGE = "8cbecfea-d708-4706-bba3-669225084a10"
 PROOF = "085b6a2ea9034fa67de9bba59e667a0bf63c341e7d50ab8015567205cf736e3d"

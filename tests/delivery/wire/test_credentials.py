@@ -21,7 +21,7 @@ from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, FailureKind
 from delivery.wire.sender import Attempt, Destination
 from delivery.wire.transport import Limits, open_transport
-from subscriptions.webhooks import Grant
+from subscriptions.webhooks.webhook import Grant
 from tests.clock import Clock
 from tests.delivery.wire.attempts import BODY, EVENT, LOCAL, WEBHOOK, failed, replied
 from tests.receiver import Answer, Receiver, Request

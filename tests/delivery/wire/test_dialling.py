@@ -14,7 +14,7 @@ from delivery.wire.guard import Blocked, Guard
 from delivery.wire.sender import Destination, FailureKind
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import open_transport
-from subscriptions.webhooks import Grant
+from subscriptions.webhooks.webhook import Grant
 from tests.clock import Clock
 from tests.delivery.wire.attempts import LOCAL, WEBHOOK, attempt, failed, opened
 from tests.receiver import Receiver

@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from delivery.wire.documents import DOCUMENT_BYTES, open_documents
-from subscriptions.errors import Unavailable
+from subscriptions.ground.errors import Unavailable
 from tests.receiver import Answer, Receiver
 
 

@@ -8,7 +8,7 @@ import pytest
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Failure, FailureKind
 from delivery.wire.transport import Limits, open_transport
-from subscriptions.errors import Misconfigured
+from subscriptions.ground.errors import Misconfigured
 from tests.delivery.wire.attempts import attempt, failed, once, opened, replied
 from tests.receiver import Answer, Receiver
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.wire.guard import Blocked, Guard
-from subscriptions.errors import Issue, Misconfigured, Refused
+from subscriptions.ground.errors import Issue, Misconfigured, Refused
 
 CLOSED = [
     "0.0.0.0",

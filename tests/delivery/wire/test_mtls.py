@@ -16,8 +16,8 @@ from delivery.wire.guard import Guard
 from delivery.wire.sender import Destination, Failure, FailureKind
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import open_transport
-from subscriptions.trust import Trust
-from subscriptions.webhooks import Grant
+from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.webhook import Grant
 from tests.clock import Clock
 from tests.delivery.wire.attempts import LOCAL, WEBHOOK, attempt, failed, opened, replied
 from tests.delivery.wire.authorities import Gate, issued

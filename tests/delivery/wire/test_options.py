@@ -11,7 +11,7 @@ from delivery.wire.guard import Guard
 from delivery.wire.parcels import FailureKind
 from delivery.wire.sender import Destination
 from delivery.wire.transport import open_transport
-from subscriptions.webhooks import Grant
+from subscriptions.webhooks.webhook import Grant
 from tests.delivery.wire.attempts import BODY, EVENT, LOCAL, WEBHOOK, failed, opened, replied
 from tests.receiver import Answer, Receiver
 

@@ -13,7 +13,7 @@ from delivery.wire import proxy
 from delivery.wire.proxy import HEAD_BYTES, Proxy
 from delivery.wire.sender import Failure, FailureKind
 from delivery.wire.transport import Limits
-from subscriptions.errors import Misconfigured
+from subscriptions.ground.errors import Misconfigured
 from tests.delivery.wire.attempts import attempt, failed, opened, replied
 from tests.delivery.wire.relaying import Relay
 from tests.receiver import Receiver

@@ -16,8 +16,8 @@ from delivery.wire.pool import RESTED
 from delivery.wire.sender import Destination, FailureKind, Sender
 from delivery.wire.tokens import Tokens
 from delivery.wire.transport import Limits, Transport
-from subscriptions.errors import Unavailable
-from subscriptions.webhooks import Grant
+from subscriptions.ground.errors import Unavailable
+from subscriptions.webhooks.webhook import Grant
 from tests.delivery.wire.attempts import BODY, EVENT, WEBHOOK, attempt, failed, replied
 from tests.delivery.wire.scripted import OK, SECOND, Client, Meet, Scripted, plainly, saying, then_closing
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from delivery.wire import parcels, signing
-from subscriptions.errors import Refused
+from subscriptions.ground.errors import Refused
 
 EVENT = UUID("019ab3c1-0000-7000-8000-000000000001")
 

@@ -1,0 +1,1 @@
+"""From what is due to what came of it: claim, send, judge, record. Reading order: rounds, endings, recording."""

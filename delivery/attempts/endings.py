@@ -1,0 +1,141 @@
+"""What is held while a try runs, and what is written down when it has ended.
+
+The judgement itself stands in `judgement`, the statement in `ledger/records/outcomes.py`.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
+from uuid import UUID
+
+import msgspec
+from msgspec import structs
+
+from delivery.judgement import retry
+from delivery.judgement.breaker import Result
+from delivery.judgement.outcome import Outcome
+from delivery.judgement.retry import RetryAt
+from delivery.ledger.claims.claiming import Claimed
+from delivery.ledger.records.outcomes import Record
+from delivery.lifecycle import State
+from delivery.wire.parcels import Reply
+from delivery.wire.sender import Attempt
+from subscriptions.webhooks.webhook_store import Hook
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Events of ours about deliveries given up: giving one of those up is told to nobody.
+NOTICE = ".events.v1beta1.webhooks.delivery-failed"
+
+Pairs = tuple[tuple[str, str], ...]
+
+_json = msgspec.json.Encoder().encode
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery in this process's hands, and where it goes."""
+
+    claimed: Claimed
+    hook: Hook
+    #: A probe of a webhook in ERROR: not one of the row's tries.
+    probe: bool = False
+
+    @property
+    def key(self) -> tuple[UUID, UUID, int, int]:
+        """(event, webhook, round, fence)."""
+        return self.claimed.event, self.claimed.webhook, self.claimed.round, self.claimed.fence
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """One try that ended, judged, and to be written down."""
+
+    record: Record
+    result: Result
+    epoch: int
+    #: It carried a batch, whose members end with it.
+    batch: bool
+    #: The webhook's health has to hear of it: it failed, or its success clears failures.
+    matters: bool
+    #: An exchange took place, whatever came of it: where there was none, the webhook's in-flight share shrinks.
+    answered: bool
+
+
+def record_of(held: Held, attempt: Attempt, came_to: Outcome, step: retry.Step, state: State | None = None) -> Record:
+    """The record of a try; `state` where it does not follow from the step."""
+    claimed, answer = held.claimed, attempt.answer
+    reply = answer if isinstance(answer, Reply) else None
+    if state is None:
+        state = _state(held, step)
+    return Record(
+        event=claimed.event,
+        webhook=claimed.webhook,
+        round=claimed.round,
+        fence=claimed.fence,
+        state=state,
+        due_at=step.when if isinstance(step, RetryAt) and state is State.OWED else None,
+        counts=0 if held.probe and state is State.PARKED else 1,
+        notice=state is State.FAILED and not claimed.type.endswith(NOTICE),
+        started_at=attempt.started_at,
+        milliseconds=attempt.milliseconds,
+        status=came_to.status,
+        reason=step.reason if isinstance(step, retry.GiveUp) else came_to.reason,
+        request_headers=_json(attempt.request_headers),
+        response_headers=None if reply is None else _json(reply.headers),
+        response_body=None if reply is None else reply.body,
+    )
+
+
+def cut(record: Record, claimed: Claimed, *, between: int) -> Record:
+    """The record with the answer that is kept of it: whole of a delivery's first try and of the one that ends it.
+
+    Of those between, as many bytes of the body as `between`, and headers up to as many: twenty whole answers to one small event
+    would be more than a megabyte.
+    """
+    if claimed.attempts == 0 or record.state not in (State.OWED, State.PARKED) or record.response_headers is None:
+        return record
+    body, headers = record.response_body or b"", record.response_headers
+    if len(body) <= between and len(headers) <= between:
+        return record
+    if len(headers) > between:
+        headers = _json(_fitting(msgspec.json.decode(headers, type=Pairs), between))
+    return structs.replace(record, response_headers=headers, response_body=body[:between])
+
+
+def _fitting(pairs: Pairs, most: int) -> Pairs:
+    """The first of them that take no more than so many bytes."""
+    sizes = accumulate(len(name.encode()) + len(value.encode()) for name, value in pairs)
+    return tuple(pair for pair, size in zip(pairs, sizes, strict=True) if size <= most)
+
+
+def _state(held: Held, step: retry.Step) -> State:
+    if isinstance(step, retry.Done):
+        return State.DELIVERED
+    if held.probe:
+        return State.PARKED
+    return State.OWED if isinstance(step, RetryAt) else State.FAILED
+
+
+def by_webhook(ended: Sequence[Ended]) -> dict[tuple[UUID, int], list[Result]]:
+    """The results that a webhook's health has to hear of, by (webhook, epoch)."""
+    found: dict[tuple[UUID, int], list[Result]] = defaultdict(list)
+    for each in ended:
+        if each.matters:
+            found[each.record.webhook, each.epoch].append(each.result)
+    # In order of id: two processes that record at once lock webhooks in the same order.
+    return dict(sorted(found.items()))
+
+
+def tell(held: Held, record: Record, step: retry.Step) -> None:
+    """The one log line of a try."""
+    log.info(
+        "delivery.attempted event=%s webhook=%s round=%d attempt=%d status=%s ms=%d step=%s reason=%r",
+        record.event,
+        record.webhook,
+        record.round,
+        held.claimed.attempts + 1,
+        record.status,
+        record.milliseconds,
+        f"retry at {step.when:%H:%M:%S}" if isinstance(step, RetryAt) else type(step).__name__.lower(),
+        record.reason,
+    )

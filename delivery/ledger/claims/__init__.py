@@ -1,0 +1,1 @@
+"""SQL of what is taken for sending. Reading order: claiming, drains, paces."""

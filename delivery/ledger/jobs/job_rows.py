@@ -1,0 +1,248 @@
+"""Errands: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
+
+What carrying one out means is left to `upkeep/jobs.py` and `verification/webhook_lifecycle.py`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.ledger.owing import deliveries, filtering, parking
+from delivery.ledger.records import batch_members
+from delivery.tickets import Errand, Kind, Nudge
+from subscriptions.ground.database import Raw
+from subscriptions.webhooks.matching import Steps
+
+#: kind -> (table, key column, the columns that carrying it out needs)
+ROWS = {
+    Kind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
+    Kind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
+    Kind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
+}
+
+#: kind -> whose a row `r` of its table is; null where it is none's, as the erasure of an event once more.
+OWNER = {
+    Kind.SPREAD: "r.workspace_id",
+    Kind.CHALLENGE: "(SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook)",
+    Kind.JOB: "coalesce(r.workspace_id, (SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook))",
+}
+
+#: Errands of a kind that are due among which workspaces take turns; those behind them come as these are claimed.
+OLDEST = 2000
+
+# Every workspace's oldest first, then everybody's second: one that has many due keeps nobody else's from being named.
+DUE = " UNION ALL ".join(
+    f"""(
+    SELECT '{kind}' AS kind, key, fence FROM (
+        SELECT key, fence, due_at, row_number() OVER (PARTITION BY owner ORDER BY due_at) AS turn FROM (
+            SELECT r.{key} AS key, r.fence, r.due_at, {OWNER[kind]} AS owner FROM {table} r
+            WHERE r.due_at <= $1 AND (r.leased_until IS NULL OR r.leased_until <= $1) ORDER BY r.due_at LIMIT {OLDEST}
+        ) AS oldest
+    ) AS ranked ORDER BY turn, due_at LIMIT $2
+)"""
+    for kind, (table, key, _) in ROWS.items()
+)
+
+# Of a batch the key is its webhook, as of a challenge.
+OWNERS = f"""
+SELECT kind, key, owner FROM (
+    SELECT a.kind, a.key, CASE a.kind
+        WHEN '{Kind.SPREAD}' THEN (SELECT {OWNER[Kind.SPREAD]} FROM spreads r WHERE r.event = a.key)
+        WHEN '{Kind.JOB}' THEN (SELECT {OWNER[Kind.JOB]} FROM jobs r WHERE r.id = a.key)
+        ELSE (SELECT w.workspace_id FROM webhooks w WHERE w.id = a.key)
+    END AS owner
+    FROM unnest($1::text[], $2::uuid[]) AS a (kind, key)
+) AS asked WHERE owner IS NOT NULL
+"""
+
+#: A challenge's fence begins anew where a pause took its row away; its epoch goes on.
+OF_EPOCH = "fence = $2 AND epoch = $3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """An errand in this process's hands until its lease ends."""
+
+    kind: Kind
+    key: UUID
+    #: Of this claim.
+    fence: int
+    #: The other columns of its row.
+    row: Raw
+
+
+async def claim(connection: Raw, errand: Errand, *, now: datetime, lease: float) -> Carried | None:
+    """Claims by name; None where somebody else has it, or it is done."""
+    table, key, columns = ROWS[errand.kind]
+    row = await connection.fetchrow(
+        f"UPDATE {table} SET fence = fence + 1, leased_until = $3 WHERE {key} = $1 AND fence = $2 "
+        f"AND (leased_until IS NULL OR leased_until <= $4) RETURNING fence, {columns}",
+        errand.key,
+        errand.fence,
+        now + timedelta(seconds=lease),
+        now,
+    )
+    return None if row is None else Carried(kind=errand.kind, key=errand.key, fence=row["fence"], row=row)
+
+
+async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
+    """The errands that are due and in nobody's hands, of each kind so many: workspaces in turn, of each the oldest first."""
+    return [
+        Errand(kind=Kind(row["kind"]), key=row["key"], fence=row["fence"])
+        for row in await connection.fetch(DUE, now, at_most)
+    ]
+
+
+async def owners(connection: Raw, of: Sequence[Errand]) -> dict[tuple[Kind, UUID], str]:
+    """The workspaces of errands, by kind and key; what is none's, or done, is absent."""
+    rows = await connection.fetch(OWNERS, [errand.kind for errand in of], [errand.key for errand in of])
+    return {(Kind(row["kind"]), row["key"]): row["owner"] for row in rows}
+
+
+async def end(connection: Raw, carried: Carried) -> bool:
+    """The errand is done: its row goes, if it is still this claim's."""
+    table, key, _ = ROWS[carried.kind]
+    own, of = "fence = $2", [carried.fence]
+    if carried.kind is Kind.CHALLENGE:
+        own, of = OF_EPOCH, [carried.fence, carried.row["epoch"]]
+    done: str = await connection.execute(f"DELETE FROM {table} WHERE {key} = $1 AND {own}", carried.key, *of)
+    return done.endswith(" 1")
+
+
+async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int, purpose: str | None = None) -> bool:
+    """A challenge is to be tried again, for the same purpose unless told; false where it was replaced meanwhile."""
+    done: str = await connection.execute(
+        "UPDATE challenges SET due_at = $4, tries = $5, purpose = coalesce($6, purpose), leased_until = NULL, fence = fence + 1 "
+        f"WHERE webhook = $1 AND {OF_EPOCH}",
+        carried.key,
+        carried.fence,
+        carried.row["epoch"],
+        due_at,
+        tries,
+        purpose,
+    )
+    return done.endswith(" 1")
+
+
+async def renew(connection: Raw, carried: Carried, *, now: datetime, lease: float) -> bool:
+    """Moves the end of the lease; false where the claim is no longer this one's."""
+    table, key, _ = ROWS[carried.kind]
+    done: str = await connection.execute(
+        f"UPDATE {table} SET leased_until = $3 WHERE {key} = $1 AND fence = $2",
+        carried.key,
+        carried.fence,
+        now + timedelta(seconds=lease),
+    )
+    return done.endswith(" 1")
+
+
+# Locked, so that a claim that takes it over waits for the chunk that is being written, and then sees its lease.
+HOLD = """
+SELECT e.body FROM spreads s JOIN events e ON e.key = $1 WHERE s.event = $1 AND s.fence = $2 FOR UPDATE OF s
+"""
+
+MOVE = "UPDATE spreads SET cursor = $3, leased_until = $4 WHERE event = $1 AND fence = $2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """The next part of a spread."""
+
+    #: The last webhook that was asked.
+    after: UUID
+    #: Webhooks at most.
+    size: int
+    #: Steps that each filter may take, and that all may before the rest is left to the next chunk.
+    each: int
+    room: int
+    #: When the new deliveries become due.
+    times: deliveries.Times
+    #: The new end of the spread's lease.
+    leased_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """What a chunk came to."""
+
+    #: For those of its webhooks that want the event, as `owing.owe` answers them.
+    nudges: Sequence[Nudge] = ()
+    #: Webhooks whose filter let the event pass undecided.
+    exhausted: Collection[UUID] = ()
+    #: Where to go on; None at the end, and for a spread that is another claim's by now.
+    after: UUID | None = None
+
+
+async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
+    """Owes the next webhooks: rows, cursor and lease move in one transaction (protocol.md 2.6)."""
+    topic = (carried.row["workspace_id"], carried.row["type"])
+    async with connection.transaction():
+        held = await connection.fetchrow(HOLD, carried.key, carried.fence)
+        if held is None:
+            return Spread()
+        found = await deliveries.candidates(connection, [topic], chunk.size, after=chunk.after)
+        if topic not in found:
+            return Spread()
+        there = found[topic]
+        # An erased event has nothing left that a filter could refuse.
+        wanted, many, exhausted = there, len(there), []
+        if held["body"] is not None:
+            asked = await filtering.asked(held["body"], there, Steps(chunk.each), room=chunk.room)
+            wanted, many, exhausted = asked.wanted, asked.asked, asked.exhausted
+        pairs = [(carried.key, candidate) for candidate in wanted]
+        nudges: list[Nudge] = await deliveries.owe(connection, pairs, chunk.times) if pairs else []
+        last = there[many - 1].webhook
+        await connection.execute(MOVE, carried.key, carried.fence, last, chunk.leased_until)
+    nudges += await parking.look_again(connection, deliveries.parked(pairs), now=chunk.times.now)
+    over = many == len(there) < chunk.size
+    return Spread(
+        nudges=nudges,
+        exhausted={candidate.webhook for candidate in exhausted},
+        after=None if over else last,
+    )
+
+
+# Parked rows wake in order of arrival; a row that races with this statement is found by the slow sweep.
+WAKE = """
+WITH next AS (
+    SELECT d.event, d.webhook, d.round FROM deliveries d JOIN webhooks w ON w.id = d.webhook
+    WHERE d.webhook = $1 AND d.state = 'parked' AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
+    ORDER BY d.event LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY event) AS rank FROM next
+)
+UPDATE deliveries d SET state = 'owed', due_at = $2::timestamptz + n.rank * interval '1 microsecond' FROM ranked n
+WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+"""
+
+# The state is part of the text, so that the statement walks the index made for that state. What is bundled ends with its
+# parcel, which may be under way.
+WAITING = ("state = 'owed'", "state = 'parked'", "state = 'collecting' AND due_at IS NOT NULL")
+CANCEL = """
+WITH next AS (
+    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND {waiting}
+        AND (leased_until IS NULL OR leased_until <= $2)
+    LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries d SET state = 'cancelled', due_at = NULL, leased_until = NULL, ended_at = $2,
+    reason = 'the webhook was deleted'
+FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
+RETURNING d.event
+"""
+
+
+async def wake(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
+    """Makes parked rows of a sendable webhook owed and due; answers how many."""
+    done: str = await connection.execute(WAKE, webhook, now, chunk)
+    return int(done.rpartition(" ")[2])
+
+
+async def cancel(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
+    """Cancels waiting rows of a deleted webhook; those in somebody's hands are cancelled by their next claim."""
+    changed = 0
+    for waiting in WAITING:
+        rows = await connection.fetch(CANCEL.format(waiting=waiting), webhook, now, chunk)
+        await batch_members.settle(connection, [row["event"] for row in rows])
+        changed += len(rows)
+    return changed

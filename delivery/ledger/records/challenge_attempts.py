@@ -1,0 +1,60 @@
+"""Challenges that were tried, kept beside attempts, so that recent deliveries show them to whoever looks for what went wrong.
+
+Each is an event and an attempt of its own, without a delivery: nothing is owed, claimed, counted or sent again.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from subscriptions.ground.database import Database
+
+#: The round of a challenge: no delivery has it.
+ROUND = -1
+
+KEEP = f"""
+WITH asked AS (
+    INSERT INTO events (key, id, source, type, workspace_id, body) VALUES ($2, $2::uuid::text, $3, $4, $5, $6)
+)
+INSERT INTO attempts (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
+    request_headers, response_headers, response_body)
+VALUES ($1, $2, {ROUND}, 0, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of a challenge."""
+
+    webhook: UUID
+    workspace_id: str
+    #: Of the question, a UUID that tells its time.
+    key: UUID
+    source: str
+    type: str
+    #: The question as structured JSON, in whatever form it went.
+    body: bytes
+    started_at: datetime
+    milliseconds: int
+    #: Whether it proved the destination.
+    success: bool
+    #: HTTP status, None where there was no answer.
+    status: int | None
+    reason: str
+    # JSON arrays of [name, value]; the body as far as it was read.
+    request_headers: bytes
+    response_headers: bytes | None
+    response_body: bytes | None
+
+
+async def keep(database: Database, tried: Tried | None) -> None:
+    """Writes it down; raises Unavailable. One whose day has no partition is left out: no challenge fails for its record."""
+    if tried is None:
+        return
+    values = msgspec.structs.astuple(tried)
+    webhook, workspace_id, key, source, kind, body = values[:6]
+    with suppress(asyncpg.CheckViolationError):
+        async with database.raw() as connection:
+            await connection.execute(KEEP, webhook, key, source, kind, workspace_id, body, *values[6:])

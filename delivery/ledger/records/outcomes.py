@@ -1,0 +1,169 @@
+"""Records: the outcomes of many tries are written together, each under the fence of its claim (protocol.md 5).
+
+What an outcome means, and what follows when a shared statement fails, is left to `attempts/rounds.py`.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec.structs import replace
+
+from delivery.ledger.days import by_day, on_day
+from delivery.lifecycle import State
+from subscriptions.ground.database import Raw
+from subscriptions.ground.partitions import name_of
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One ended try and where it leaves the delivery."""
+
+    event: UUID
+    webhook: UUID
+    round: int
+    #: Of the claim that made the try.
+    fence: int
+    #: `delivered`, `failed`, `expired` (its payload was erased), `owed` (again, at `due_at`) or `parked` (a probe that failed).
+    state: State
+    #: When the next try is due; None unless `owed`.
+    due_at: datetime | None
+    #: 1, or 0 for a probe, which is not one of the row's tries.
+    counts: int
+    #: The notice of a delivery given up is owed (not for the notices themselves).
+    notice: bool
+    started_at: datetime
+    milliseconds: int
+    #: HTTP status, None where there was no answer.
+    status: int | None
+    reason: str
+    # JSON arrays of [name, value]; the body as far as it was read.
+    request_headers: bytes
+    response_headers: bytes | None
+    response_body: bytes | None
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recording statement came to."""
+
+    #: (event, webhook, round, fence) of the records that applied to their row.
+    applied: set[tuple[UUID, UUID, int, int]]
+    #: The notices it wrote down, as job ids.
+    notices: list[UUID]
+    told: datetime | None
+
+
+# A record applies to an owed row under its own fence; a success also to one whose fence has moved on, or that
+# was parked or given up meanwhile. Every try is kept as an attempt, whether it applied or not.
+WRITE = """
+WITH o AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::text[], $6::timestamptz[], $7::smallint[],
+        $8::bool[], $9::timestamptz[], $10::int[], $11::smallint[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[])
+    AS o (event, webhook, round, fence, state, due_at, counts, notice, started_at, milliseconds, status, reason,
+        request_headers, response_headers, response_body)
+), applied AS (
+    UPDATE {deliveries} AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
+        fence = d.fence + CASE WHEN o.state <> 'owed' AND d.fence = o.fence THEN 0 ELSE 1 END,
+        attempts = d.attempts + o.counts, status = o.status, reason = o.reason,
+        ended_at = CASE WHEN o.state IN ('delivered', 'failed', 'expired') THEN $16::timestamptz END
+    FROM o
+    WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
+        AND ((d.fence = o.fence AND d.state = 'owed') OR (o.state = 'delivered' AND d.state IN ('owed', 'parked', 'failed')))
+    RETURNING d.event, d.webhook, d.round, o.fence, o.notice
+), noticed AS (
+    INSERT INTO jobs (id, kind, webhook, event, round, due_at, fence)
+    SELECT gen_random_uuid(), 'notice', webhook, event, round, $16, 0 FROM applied WHERE notice
+    RETURNING id
+), kept AS (
+    INSERT INTO {attempts} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
+        request_headers, response_headers, response_body)
+    SELECT webhook, event, round, fence, started_at, milliseconds, state = 'delivered', status, reason,
+        request_headers, response_headers, response_body FROM o
+    ON CONFLICT DO NOTHING
+)
+SELECT event, webhook, round, fence, NULL::uuid AS notice, clock_timestamp() AS told FROM applied
+UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed
+"""
+
+
+async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> Written:
+    """Writes the records, one statement per day of their events; all may be written again, and will change nothing then."""
+    rows: list[Raw] = []
+    for day, of_day in by_day(records, lambda record: record.event).items():
+        with suppress(asyncpg.UndefinedTableError):  # dropped by age since
+            rows += await _write(connection, day, of_day, now)
+    return Written(
+        applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
+        notices=[row["notice"] for row in rows if row["notice"] is not None],
+        told=rows[0]["told"] if rows else None,
+    )
+
+
+async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Raw]:
+    rows: list[Raw] = await connection.fetch(
+        on_day(WRITE, day),
+        [r.event for r in records],
+        [r.webhook for r in records],
+        [r.round for r in records],
+        [r.fence for r in records],
+        [r.state for r in records],
+        [r.due_at for r in records],
+        [r.counts for r in records],
+        [r.notice for r in records],
+        [r.started_at for r in records],
+        [r.milliseconds for r in records],
+        [r.status for r in records],
+        [r.reason for r in records],
+        [r.request_headers for r in records],
+        [r.response_headers for r in records],
+        [r.response_body for r in records],
+        now,
+    )
+    return rows
+
+
+def bare(record: Record, why: str) -> Record:
+    """The record without its answer, for one that could not be stored as it was: the state still moves."""
+    return replace(
+        record,
+        reason=f"{record.status or 'no answer'}; the record of it could not be stored: {why}",
+        request_headers=b"[]",
+        response_headers=None,
+        response_body=None,
+    )
+
+
+KEYS = "unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[]) AS o (event, webhook, round, fence)"
+THERE = f"""
+SELECT o.* FROM {KEYS} JOIN {{deliveries}} d ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
+"""
+FREE = THERE + "FOR UPDATE OF d SKIP LOCKED"
+
+
+async def locked(connection: Raw, keys: Sequence[tuple[UUID, UUID, int, int]]) -> set[tuple[UUID, UUID, int, int]]:
+    """Those of the keys whose rows others hold; the other rows are this transaction's from now on."""
+    held: set[tuple[UUID, UUID, int, int]] = set()
+    for day, of_day in by_day(keys, lambda key: key[0]).items():
+        columns = [list(column) for column in zip(*of_day, strict=True)]
+        if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name_of("deliveries", day)):
+            continue  # dropped by age since
+        there = {tuple(row) for row in await connection.fetch(on_day(THERE, day), *columns)}
+        free = {tuple(row) for row in await connection.fetch(on_day(FREE, day), *columns)}
+        held |= there - free
+    return held
+
+
+# The state is hidden from the planner, as in `ledger/claims/claiming.py`.
+GIVE_BACK = """
+UPDATE {deliveries} AS d SET leased_until = NULL, due_at = $5, fence = d.fence + 1
+FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[]) AS o (event, webhook, round, fence)
+WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round AND d.fence = o.fence AND d.state || '' = 'owed'
+"""
+
+
+async def give_back(connection: Raw, held: Sequence[tuple[UUID, UUID, int, int]], *, now: datetime) -> None:
+    """Returns claims (event, webhook, round, fence) that were not sent: due at once, for any process."""
+    for day, of_day in by_day(held, lambda each: each[0]).items():
+        await connection.execute(on_day(GIVE_BACK, day), *(list(column) for column in zip(*of_day, strict=True)), now)

@@ -1,0 +1,115 @@
+"""Manual retries: a delivery that waits is due at once, one that ended is owed again (protocol.md 8).
+
+Which of them may be retried, and what the caller is told, is left to `reports/recent_deliveries.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from delivery import lifecycle
+from delivery.ledger.owing.batches import BATCH
+from delivery.ledger.records import batch_members
+from delivery.lifecycle import State
+from delivery.tickets import Ticket
+from subscriptions.ground.database import Raw
+
+#: The last round that its column can count.
+ROUNDS = 32_767
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newest:
+    """The newest round of a delivery, its row locked."""
+
+    round: int
+    state: State
+    #: Of a claim that may still be sending.
+    leased: bool
+    #: Its webhook's status admits claims.
+    sendable: bool
+    #: There still is something to send.
+    payload: bool
+    #: It carries a batch, whose members are under way again with it.
+    batch: bool
+
+
+class Retried(StrEnum):
+    """What asking for a retry came to."""
+
+    #: It is due now.
+    SUBMITTED = "submitted"
+    #: A try is under way; nothing was changed.
+    UNDERWAY = "underway"
+    #: It goes out once its webhook may be sent to.
+    WAITING = "waiting"
+
+
+# Retries of one delivery take turns: two that find the same ended round must not both make the next one. A lock on the
+# row would not do: who waited for it would still see the round that was newest before.
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))"
+
+NEWEST = f"""
+SELECT d.round, d.state, coalesce(d.leased_until > $3, false) AS leased, w.status IN ('ACTIVE', 'WARNING') AS sendable,
+    e.body IS NOT NULL AS payload, e.type = '{BATCH}' AS batch
+FROM deliveries d JOIN webhooks w ON w.id = d.webhook AND w.deleted_at IS NULL JOIN events e ON e.key = d.event
+WHERE d.event = $1 AND d.webhook = $2
+ORDER BY d.round DESC LIMIT 1 FOR UPDATE OF d
+"""
+
+# A lapsed lease stays: the claim that finds it counts the lost try.
+HASTEN = """
+UPDATE deliveries SET due_at = $4, fence = fence + 1 WHERE event = $1 AND webhook = $2 AND round = $3 AND state = 'owed'
+RETURNING fence
+"""
+
+NEXT_ROUND = """
+INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)
+VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
+"""
+
+
+async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) -> Newest | None:
+    """Locks the newest round until the transaction ends; None where nothing was ever owed, or the webhook is deleted."""
+    await connection.execute(TAKE_TURNS, str(event), str(webhook))
+    row = await connection.fetchrow(NEWEST, event, webhook, now)
+    if row is None:
+        return None
+    return Newest(
+        round=row["round"],
+        state=State(row["state"]),
+        leased=row["leased"],
+        sendable=row["sendable"],
+        payload=row["payload"],
+        batch=row["batch"],
+    )
+
+
+async def retry(
+    connection: Raw, event: UUID, webhook: UUID, found: Newest, *, now: datetime
+) -> tuple[Retried, Ticket | None]:
+    """Sends what `newest` found again, in its transaction; the ticket is to be announced after the commit."""
+    if lifecycle.final(found.state):
+        return await _next_round(connection, event, webhook, found, now=now)
+    if found.state is not State.OWED:
+        return Retried.WAITING, None
+    if found.leased:
+        return Retried.UNDERWAY, None
+    fence = await connection.fetchval(HASTEN, event, webhook, found.round, now)
+    if not found.sendable:
+        return Retried.WAITING, None
+    return Retried.SUBMITTED, Ticket(event, webhook, found.round, fence)
+
+
+async def _next_round(
+    connection: Raw, event: UUID, webhook: UUID, found: Newest, *, now: datetime
+) -> tuple[Retried, Ticket | None]:
+    number = found.round + 1
+    state = State.OWED if found.sendable else State.PARKED
+    await connection.execute(NEXT_ROUND, event, webhook, number, state, now if found.sendable else None)
+    if found.batch:
+        await batch_members.replay(connection, event, number)
+    if not found.sendable:
+        return Retried.WAITING, None
+    return Retried.SUBMITTED, Ticket(event, webhook, number, 0)

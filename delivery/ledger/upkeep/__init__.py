@@ -1,0 +1,1 @@
+"""SQL of the clock's work. Reading order: sweeps, retention."""

@@ -1,0 +1,1 @@
+"""SQL of a webhook's status, pace and brakes. Reading order: status, rate_limits."""

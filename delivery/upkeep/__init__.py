@@ -1,0 +1,1 @@
+"""The clock's work, work in chunks, and erasure. Reading order: sweeping, jobs, erasure."""

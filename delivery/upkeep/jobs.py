@@ -1,0 +1,215 @@
+"""The door for work in chunks: spreads, wakes, cancellations, erasures and notices, each resumed by the next claim after a crash.
+
+How a row is claimed is left to `ledger/jobs/job_rows.py`; when, to the workers.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from delivery.attempts.endings import NOTICE
+from delivery.ledger.jobs import erasures, job_rows
+from delivery.ledger.jobs.job_rows import Carried, Chunk
+from delivery.ledger.owing import batches, deliveries, parking
+from delivery.ledger.owing.deliveries import Way
+from delivery.ledger.records import delivery_failed
+from delivery.ledger.records.delivery_failed import GivenUp
+from delivery.ledger.records.exhausted import Exhausted
+from delivery.ledger.webhooks import rate_limits
+from delivery.publishing import choosing
+from delivery.settings import Settings
+from delivery.tickets import Errand, Kind, Nudge
+from subscriptions.events import attributes, event
+from subscriptions.events.event import Event, Naming, Occurrence
+from subscriptions.ground import event_keys, partitions
+from subscriptions.ground.database import Clock, Database, repeating
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Seconds that a claim of a job may take before another process takes it over; renewed with each chunk of a spread.
+LEASE = 15.0
+#: Rows that one statement of a wake or a cancellation changes.
+CHUNK = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify:
+    """How a delivery given up is told of: as an event like any other."""
+
+    naming: Naming
+    publish: Callable[[Sequence[Event]], Awaitable[object]]
+
+
+class Jobs:
+    """Carries errands out, chunk by chunk."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        announce: Callable[[Sequence[Nudge]], None],
+        notify: Notify,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._announce = announce
+        self._notify = notify
+        self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
+
+    async def owners(self, of: Sequence[Errand]) -> Mapping[tuple[Kind, UUID], str]:
+        """The workspaces of errands, by kind and key; what is none's, or done, is absent. Raises Unavailable."""
+        async with self._database.raw() as connection:
+            return await job_rows.owners(connection, of)
+
+    async def run(self, errand: Errand) -> None:
+        """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
+        if errand.kind is Kind.BATCH:
+            await self._close_batches(errand.key)
+            return
+        async with self._database.raw() as connection:
+            carried = await job_rows.claim(connection, errand, now=self._clock(), lease=LEASE)
+        if carried is not None:
+            await self._carry(carried)
+
+    @repeating
+    async def _carry(self, carried: Carried) -> None:
+        """All of it may be done twice: what was done is found done."""
+        match carried.kind, carried.kind is Kind.JOB and carried.row["kind"]:
+            case Kind.SPREAD, _:
+                await self._spread(carried)
+            case _, "wake":
+                await self._in_chunks(carried, job_rows.wake)
+            case _, "hasten":
+                await self._hasten(carried)
+            case _, "cancel":
+                await self._in_chunks(carried, job_rows.cancel)
+            case _, "erase":
+                await self._erase(carried)
+            case _, "notice":
+                await self._notice(carried)
+            case _, "verify":
+                pass  # the process that had the turn has died (`ledger/webhooks/brakes.py`)
+            case _, kind:
+                log.error("job.unknown kind=%s id=%s", kind, carried.key)
+                return
+        async with self._database.raw() as connection:
+            await job_rows.end(connection, carried)
+
+    async def _spread(self, carried: Carried) -> None:
+        """Rows, cursor and lease move in one transaction per chunk; the announcement follows it."""
+        after = carried.row["cursor"] or deliveries.START
+        while after is not None:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                chunk = Chunk(
+                    after=after,
+                    size=self._settings.spread_chunk,
+                    each=self._settings.filter_steps,
+                    room=choosing.OF_ALL,
+                    times=deliveries.times(now, self._settings),
+                    leased_until=now + timedelta(seconds=LEASE),
+                )
+                spread = await job_rows.spread(connection, carried, chunk)
+            if spread.nudges:
+                self._announce(spread.nudges)
+            if spread.exhausted:
+                await self._exhausted.tell(spread.exhausted)
+            after = spread.after
+
+    @repeating
+    async def _close_batches(self, webhook: UUID) -> None:
+        """Closes parcel after parcel while there is one to close; each is announced as a delivery is."""
+        while True:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                try:
+                    closed = await batches.close(connection, webhook, deliveries.times(now, self._settings))
+                except asyncpg.CheckViolationError:  # nobody has made the day's partitions yet
+                    await partitions.make(connection, deliveries.PARTITIONED, [now.date()])
+                    continue
+                if closed is None:
+                    return
+                if closed.way is Way.PARK:
+                    await parking.look_again(connection, [webhook], now=now)
+            if closed.way is Way.SEND:
+                self._announce([closed.ticket])
+
+    async def _hasten(self, carried: Carried) -> None:
+        """One walk over what a slower pace has put off; drains may give it new slots meanwhile."""
+        now, until = self._clock(), None
+        while True:
+            async with self._database.raw() as connection:
+                if not await job_rows.renew(connection, carried, now=self._clock(), lease=LEASE):
+                    return
+                until = await rate_limits.hasten(connection, carried.row["webhook"], now=now, until=until, chunk=CHUNK)
+            if until is None:
+                return
+
+    async def _in_chunks(self, carried: Carried, change: Callable[..., Awaitable[int]]) -> None:
+        while True:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                if not await job_rows.renew(connection, carried, now=now, lease=LEASE):
+                    return
+                if await change(connection, carried.row["webhook"], now=now, chunk=CHUNK) == 0:
+                    return
+
+    async def _erase(self, carried: Carried) -> None:
+        """A workspace's events, page by page; or one event once more, after the tries that were under way."""
+        workspace, erased, over = carried.row["workspace_id"], 0, False
+        while not over:
+            now = self._clock()
+            async with self._database.raw() as connection:
+                if workspace is None:
+                    await erasures.again(connection, carried.row["event"], now=now)
+                    return
+                chunk = await erasures.proceed(connection, carried, now=now, lease=LEASE)
+            erased, over = erased + chunk.events, chunk.over
+        log.info("erasure.walked workspace=%s events=%d", workspace, erased)
+
+    async def _notice(self, carried: Carried) -> None:
+        """The event's id is made of the delivery's key, so that a notice that is told twice is one event."""
+        row = carried.row
+        async with self._database.raw() as connection:
+            given_up = await delivery_failed.given_up(connection, row["event"], row["webhook"], row["round"])
+        if given_up is None:
+            return
+        log.info("delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason)
+        if any(not told.type.endswith(NOTICE) for told in given_up.told):
+            await self._notify.publish([_event(given_up, self._notify.naming, self._clock())])
+
+
+def _event(given_up: GivenUp, naming: Naming, now: datetime) -> Event:
+    """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
+    identity = f"{given_up.event}.{given_up.webhook}.{given_up.round}"
+    told = [{"id": each.id, "type": each.type} for each in given_up.told]
+    what = {"batchId": str(given_up.event), "events": told} if given_up.batch else {"event": told[0]}
+    data = {
+        "id": str(given_up.webhook),
+        "type": "events/webhook",
+        "resourceUri": f"/events/v1beta1/webhooks/{given_up.webhook}",
+        "failureId": str(given_up.event),
+        **what,
+        "attempts": given_up.attempts,
+        "httpResponseCode": given_up.status,
+        "reason": given_up.reason,
+    }
+    occurrence = Occurrence(
+        api_group="events",
+        api_version="v1beta1",
+        resource_collection="webhooks",
+        event="delivery-failed",
+        data=msgspec.json.encode(data),
+        id=identity,
+        time=attributes.timestamp(given_up.ended_at),
+        workspace_id=given_up.workspace_id,
+        digest=event.digest(identity.encode()),
+    )
+    return event.typed(occurrence, key=event_keys.new(now), accepted_at=now, naming=naming)

@@ -1,0 +1,4 @@
+"""Webhooks from registration to removal, and how destinations prove themselves.
+
+Reading order: webhook_lifecycle, challenges, probes.
+"""

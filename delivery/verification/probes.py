@@ -1,0 +1,75 @@
+"""Probes of a webhook in ERROR: what heals it, and what a probe that did not heal it leaves (protocol.md 6.6).
+
+Where its challenge had failed, an answered one heals it. Where it was halted since its deliveries failed, it has to take a
+delivery: an answered challenge, if it has any, earns it one. What healing brings with it is left to `webhook_lifecycle.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.judgement import breaker
+from delivery.judgement.breaker import FAILING, Rules
+from delivery.judgement.pace import SILENCE, Terms
+from delivery.ledger.jobs import job_rows
+from delivery.ledger.jobs.job_rows import Carried
+from delivery.ledger.webhooks import status
+from delivery.verification.challenges import Handshake
+from delivery.wire.challenge import Unverified
+from subscriptions.ground.database import Raw
+from subscriptions.webhooks.webhook_store import Hook
+
+#: Tries an owed delivery: whether it was taken, or None where there was none to try, or no slot for it.
+Deliver = Callable[[UUID], Awaitable[bool | None]]
+
+ANSWERED = "The challenge was answered; "
+REFUSED = "the delivery that followed it as a probe failed"
+PROBE_REFUSED = "the last probe, a delivery, failed too"
+WAITS = "the next event is sent at once, as a probe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What a probe came to."""
+
+    #: Whether the webhook is well; None where there was nothing to try.
+    worked: bool | None
+    terms: Terms
+    #: What its `stateReason` is to say from now on; "" where that stays.
+    reason: str = ""
+
+
+async def probe(hook: Hook, handshake: Handshake, deliver: Deliver, *, halted: bool) -> Probed:
+    """A question where the webhook is asked any, and a delivery where it was halted, or is asked none."""
+    terms, asked = SILENCE, handshake.asks(hook)
+    if asked:
+        shaken = await handshake.shake(hook)
+        terms = shaken.terms
+        if isinstance(shaken.proof, Unverified):
+            reason = f"{FAILING}. The last challenge failed too: {shaken.proof.reason}" if halted else ""
+            return Probed(worked=False, terms=terms, reason=reason)
+        if not halted:
+            return Probed(worked=True, terms=terms)
+    worked = await deliver(hook.id)
+    if worked is None:
+        said = f"{ANSWERED}{WAITS}" if asked else WAITS[0].upper() + WAITS[1:]
+    else:
+        said = f"{ANSWERED}{REFUSED}" if asked else PROBE_REFUSED[0].upper() + PROBE_REFUSED[1:]
+    return Probed(worked=worked, terms=terms, reason=f"{FAILING}. {said}")
+
+
+async def again(connection: Raw, carried: Carried, probed: Probed, *, rules: Rules, now: datetime) -> None:
+    """The next probe, each that failed doubling the wait; one with nothing to try counts for none, and is marked as earned.
+
+    Under the webhook's lock.
+    """
+    tries, purpose, reason = carried.row["tries"] + 1, status.PROBE, probed.reason
+    if probed.worked is None:
+        tries, reason = carried.row["tries"], ""
+        if not await status.waiting(connection, carried.key):
+            purpose, reason = status.EARNED, probed.reason
+    due_at = now + timedelta(seconds=breaker.probe_after(tries, rules))
+    await job_rows.again(connection, carried, due_at=due_at, tries=tries, purpose=purpose)
+    if reason:
+        await status.explain(connection, carried.key, reason, now=now)

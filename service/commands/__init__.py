@@ -1,0 +1,1 @@
+"""What `hooklake` does beside starting processes. Reading order: clients, vault, erasure."""

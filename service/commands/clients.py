@@ -1,0 +1,172 @@
+"""Commands that look after clients and the keys of their tokens.
+
+How they are told apart from the other commands, and what becomes of errors, is left to `cli.py`.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from subscriptions.access import clients
+from subscriptions.access.clients import Client, Draft, Role
+from subscriptions.access.keyring import Keyring
+from subscriptions.ground import schema
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import read
+from subscriptions.ground.vault import Vault
+
+Environ = Mapping[str, str]
+
+
+def declare(commands: Any) -> None:
+    """Adds `keys` and `clients` to the commands of a parser."""
+    keys = commands.add_parser("keys", help="the keys that tokens are signed with").add_subparsers(required=True)
+    rotate = command(keys, "rotate", rotate_keys, "sign with a new key from now on")
+    rotate.add_argument("--now", action="store_true", help="a key was stolen: nothing that the old ones signed is good")
+    _clients(commands.add_parser("clients", help="programs that may call").add_subparsers(required=True))
+
+
+def command(commands: Any, name: str, run: Callable[[Any, Environ], None], words: str) -> argparse.ArgumentParser:
+    """Adds one command and what runs it."""
+    made: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    made.set_defaults(run=run)
+    return made
+
+
+def _clients(commands: Any) -> None:
+    create = command(commands, "create", create_client, "make a client; its secret is shown this once")
+    create.add_argument("--name", required=True, help="shown as createdBy")
+    create.add_argument("--workspace", default=uuid4().hex, help="32 hexadecimal digits; a new one if absent")
+    create.add_argument(
+        "--role", action="append", required=True, choices=[role.value for role in Role], help="may be given repeatedly"
+    )
+    create.add_argument("--any-workspace", action="store_true", help="may publish for other workspaces")
+    command(commands, "list", list_clients, "show all clients, also revoked ones")
+    for name, run, words in (
+        ("rotate", rotate_client, "replace a client's secret; the new one is shown this once"),
+        ("revoke", revoke_client, "give a client no more tokens"),
+    ):
+        command(commands, name, run, words).add_argument("client", type=UUID, help="its id")
+    first = command(commands, "first", first_clients, "make one client per role, if there is no client at all")
+    first.add_argument("--file", type=Path, required=True, help="written with mode 0600")
+    first.add_argument("--base-url", required=True, help="noted in the file")
+
+
+def rotate_keys(arguments: Any, environ: Environ) -> None:
+    """A new signing key; processes use it within ten seconds, the old one verifies for an hour more, or not at all."""
+    vault = Vault.parse(read(Ground, environ).vault_keys)
+
+    async def rotate(database: Database, now: datetime) -> None:
+        print(await Keyring(database, vault).rotate(now, at_once=arguments.now))
+
+    with_database(environ, rotate)
+
+
+def create_client(arguments: Any, environ: Environ) -> None:
+    """Prints the new client as JSON."""
+    draft = Draft(
+        workspace_id=arguments.workspace,
+        name=arguments.name,
+        roles=frozenset(Role(role) for role in arguments.role),
+        any_workspace=arguments.any_workspace,
+    )
+
+    async def create(database: Database, now: datetime) -> None:
+        async with database.transaction() as connection:
+            client, secret = await clients.create(connection, draft, now=now)
+        print(json.dumps({"workspaceId": client.workspace_id, **_credentials(client, secret)}))
+
+    with_database(environ, create)
+
+
+def list_clients(_arguments: Any, environ: Environ) -> None:
+    """Prints a line per client: id, workspace, roles, since when, name."""
+
+    async def every(database: Database, _now: datetime) -> None:
+        async with database.transaction() as connection:
+            found = await clients.every(connection)
+        for client in found:
+            roles = ",".join(sorted(client.roles)) + ("+any-workspace" if client.any_workspace else "")
+            state = "live" if client.revoked_at is None else f"revoked {client.revoked_at:%Y-%m-%d}"
+            print(client.id, client.workspace_id, roles, f"{client.created_at:%Y-%m-%d}", state, client.name, sep="  ")
+
+    with_database(environ, every)
+
+
+def rotate_client(arguments: Any, environ: Environ) -> None:
+    """Prints the new secret."""
+
+    async def rotate(database: Database, _now: datetime) -> None:
+        async with database.transaction() as connection:
+            secret = await clients.rotate(connection, arguments.client)
+        print(secret)
+
+    with_database(environ, rotate)
+
+
+def revoke_client(arguments: Any, environ: Environ) -> None:
+    """Says nothing where it went well."""
+
+    async def revoke(database: Database, now: datetime) -> None:
+        async with database.transaction() as connection:
+            await clients.revoke(connection, arguments.client, now=now)
+
+    with_database(environ, revoke)
+
+
+def first_clients(arguments: Any, environ: Environ) -> None:
+    """One client per role in a workspace of their own, written to the file; nothing where there are clients already."""
+    workspace = uuid4().hex
+    drafts = [
+        Draft(workspace_id=workspace, name=role, roles=frozenset({role}), any_workspace=role is Role.PUBLISHER)
+        for role in Role
+    ]
+
+    async def first(database: Database, now: datetime) -> None:
+        async with database.transaction() as connection:
+            made = await clients.first(connection, drafts, now=now)
+            if made:
+                # Before the commit: secrets that no file holds would be lost, a file too many is written over.
+                listed = [{"role": client.name, **_credentials(client, secret)} for client, secret in made]
+                content = {"baseUrl": arguments.base_url, "workspaceId": workspace, "clients": listed}
+                _write_private(arguments.file, json.dumps(content, indent=2) + "\n")
+
+    with_database(environ, first)
+
+
+def _credentials(client: Client, secret: str) -> dict[str, str]:
+    return {"clientId": str(client.id), "clientSecret": secret}
+
+
+def _write_private(path: Path, content: str) -> None:
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def with_database(environ: Environ, work: Callable[[Database, datetime], Awaitable[None]]) -> None:
+    """Runs the work on a migrated database, with the database's time."""
+
+    async def run() -> None:
+        database = Database(read(Ground, environ))
+        try:
+            look = await schema.look(database)
+            if not look.serves:
+                raise Misconfigured("the database is not migrated yet: run `hooklake migrate`")
+            await work(database, look.now)
+        finally:
+            await database.close()
+
+    asyncio.run(run())

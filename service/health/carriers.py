@@ -1,0 +1,89 @@
+"""Whether deliveries are carried: workers, beat, the broker, and how long ago the last sweep was; one look a second at most.
+
+What is said of it over HTTP is left to `api/health.py`; whether this process can serve, to `readiness.py`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from delivery.upkeep.sweeping import Standing, Upkeep
+from subscriptions.ground.errors import Unavailable
+
+log = logging.getLogger("hooklake.service")
+
+T = TypeVar("T")
+
+#: Seconds that a look counts for all that ask, and that one may take.
+FRESH, WAIT = 1.0, 4.0
+#: Seconds of silence after which a process counts as gone. An API process speaks every ten.
+SILENT: Mapping[str, float] = {"worker": 5.0, "beat": 10.0, "api": 30.0}
+#: Seconds without a sweep that are too many.
+UNSWEPT = 30.0
+
+#: Messages that wait at the broker, by queue; raises Unavailable.
+Waiting = Callable[[], Awaitable[Mapping[str, int]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look found."""
+
+    #: Those that live.
+    processes: tuple[Standing, ...]
+    #: Seconds since the last sweep; None: nobody knows of one.
+    swept: float | None
+    #: None where the broker does not answer.
+    waiting: Mapping[str, int] | None
+    #: What keeps deliveries from being carried as they should, as sentences.
+    missing: tuple[str, ...]
+
+
+class Carriers:
+    """Asks the database and the broker, together and once for everybody who asks within a second."""
+
+    def __init__(self, upkeep: Upkeep, waiting: Waiting, *, steady: Callable[[], float] = time.monotonic) -> None:
+        self._upkeep = upkeep
+        self._waiting = waiting
+        self._steady = steady
+        self._looked_at = -FRESH
+        self._look: Look | None = None
+        self._one = asyncio.Lock()
+
+    async def look(self) -> Look:
+        """The newest look."""
+        async with self._one:
+            if self._look is None or self._steady() >= self._looked_at + FRESH:
+                self._look, self._looked_at = await self._ask(), self._steady()
+            return self._look
+
+    async def _ask(self) -> Look:
+        rows, waiting = await asyncio.gather(_told(self._upkeep.processes()), _told(self._waiting()))
+        # Why not is for the log: whoever asks here may be anybody.
+        away = ["the broker does not answer"] if waiting is None else []
+        if rows is None:
+            return Look(processes=(), swept=None, waiting=waiting, missing=("the database does not answer", *away))
+        living = tuple(each for each in rows if each.silent < SILENT.get(each.kind, 0.0))
+        swept = min((each.swept for each in rows if each.swept is not None), default=None)
+        kinds = {each.kind for each in living}
+        missing = [
+            *(["no worker has said anything for 5 s"] if "worker" not in kinds else []),
+            *(["beat has said nothing for 10 s"] if "beat" not in kinds else []),
+            *away,
+            *(["nobody has looked for what is due yet"] if swept is None else []),
+            *(["nobody has looked for what is due for 30 s"] if swept is not None and swept > UNSWEPT else []),
+        ]
+        return Look(processes=living, swept=swept, waiting=waiting, missing=tuple(missing))
+
+
+async def _told(asked: Awaitable[T]) -> T | None:
+    """What was asked for; None where there is no answer in time."""
+    try:
+        async with asyncio.timeout(WAIT):
+            return await asked
+    except (TimeoutError, Unavailable) as error:
+        log.debug("look.failed cause=%r", error)
+        return None

@@ -1,0 +1,4 @@
+"""Who may call: clients, their tokens, and the keys that sign them.
+
+Reading order: clients, access_tokens, keyring, openid.
+"""

@@ -1,0 +1,256 @@
+"""Tokens of an outside OpenID Connect issuer: who they name, checked with the keys that the issuer publishes.
+
+How documents are fetched is left to the process root; what a role permits, to the entrance.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from subscriptions.access.access_tokens import LEEWAY, Caller
+from subscriptions.access.clients import LONGEST_NAME, WORKSPACE, Role
+from subscriptions.doubts import EXPIRED, Hopeless, invalid, why
+from subscriptions.ground.errors import Forbidden, Issue, Unavailable
+
+log = logging.getLogger("hooklake.access")
+
+#: Reads a document; raises Unavailable. Bounds its own time.
+Fetch = Callable[[str], Awaitable[bytes]]
+
+#: Which algorithms a key may verify, by its type; no others are taken, whatever a token says of itself.
+ALGORITHMS: Mapping[str, frozenset[str]] = {"RSA": frozenset({"RS256", "PS256"}), "EC": frozenset({"ES256"})}
+WEAKEST_RSA = 2048
+#: How soon an unknown key may make the keys be read again: after a good read, after a failed one.
+REREAD, RETRY = timedelta(seconds=30), timedelta(seconds=5)
+#: Keys older than this are read again, off the request's path, so that withdrawn ones go.
+STALE = timedelta(hours=1)
+#: The longest that a request waits for the issuer, in seconds.
+WAIT = 5.0
+#: For how long a verified token is believed before it is checked again, in seconds.
+BELIEVED = 300.0
+#: Tokens with many groups or roles are long.
+LONGEST_TOKEN = 16384
+
+CONFIGURATION = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """What is believed of whom."""
+
+    #: The `iss` of its tokens, to the letter; its configuration is found below it.
+    issuer: str
+    #: What `aud` has to hold.
+    audience: str
+    #: The claim that names the caller's workspace: 32 hexadecimal digits, or a UUID. A dot leads into an object.
+    workspace_claim: str = "workspace_id"
+    #: The claim that lists the caller's roles: an array, or a text that is one role.
+    roles_claim: str = "roles"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Key:
+    kid: str | None
+    algorithms: frozenset[str]
+    public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+class _Configuration(msgspec.Struct):
+    issuer: str
+    jwks_uri: str
+
+
+class _Keys(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+class OpenID:
+    """Verifies the tokens of one issuer, whose keys it keeps; while the issuer is away, those it has go on serving."""
+
+    def __init__(self, trust: Trust, fetch: Fetch) -> None:
+        self._trust = trust
+        self._fetch = fetch
+        self._keys: list[_Key] = []
+        self._read_at: datetime | None = None
+        self._tried_at: datetime | None = None
+        #: Why the last read came to nothing.
+        self._away = ""
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+        return self._trust.issuer
+
+    async def checked(self, token: str, now: datetime) -> tuple[Caller, float]:
+        """The caller, and until when that may be believed (seconds since the epoch).
+
+        Raises Unauthorized, Forbidden where the token names no workspace or no role of ours, and Unavailable where the keys
+        are not to be had.
+        """
+        if len(token) > LONGEST_TOKEN:
+            raise invalid("it is too long")
+        try:
+            header = jwt.get_unverified_header(token)
+            kid, algorithm = header.get("kid"), header.get("alg")
+            key = await self._key(kid, algorithm, now)
+            claims = jwt.decode(
+                token,
+                key.public,
+                algorithms=sorted(key.algorithms),
+                audience=self._trust.audience,
+                issuer=self._trust.issuer,
+                # The library would read a clock of its own.
+                options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except jwt.InvalidTokenError as error:
+            raise why(error) from None
+        expires = _instant(claims, "exp") + LEEWAY
+        if now.timestamp() >= expires:
+            raise Hopeless(EXPIRED)
+        if "nbf" in claims and now.timestamp() < _instant(claims, "nbf") - LEEWAY:
+            raise invalid("it is not good yet")
+        return self._caller(claims), min(expires, now.timestamp() + BELIEVED)
+
+    async def close(self) -> None:
+        """Ends what it is reading."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+
+    async def _key(self, kid: object, algorithm: object, now: datetime) -> _Key:
+        key = self._named(kid, algorithm)
+        if key is None or self._read_at is None or now - self._read_at >= STALE:
+            reading = self._begin(now)
+            if key is None and reading is not None:
+                _, late = await asyncio.wait({reading}, timeout=WAIT)
+                if late:
+                    raise Unavailable("The OpenID issuer", f"no answer within {WAIT:g} s")
+                key = self._named(kid, algorithm)
+        if key is None and (self._away or self._read_at is None):
+            raise Unavailable("The OpenID issuer", self._away or "its keys were not read yet")
+        if key is None:
+            raise invalid("it is signed with a key or an algorithm that is not known")
+        return key
+
+    def _named(self, kid: object, algorithm: object) -> _Key | None:
+        """The key that a token's header means; without `kid`, the only one that fits."""
+        fitting = [key for key in self._keys if algorithm in key.algorithms and kid in (None, key.kid)]
+        return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
+
+    def _begin(self, now: datetime) -> asyncio.Task[None] | None:
+        """The read under way, or a new one; None so soon after the last."""
+        if self._reading is not None and not self._reading.done():
+            return self._reading
+        if self._tried_at is not None and now - self._tried_at < (RETRY if self._away else REREAD):
+            return None
+        self._tried_at = now
+        self._reading = asyncio.create_task(self._read(now))
+        return self._reading
+
+    async def _read(self, now: datetime) -> None:
+        """Reads the keys anew; raises nothing but CancelledError."""
+        try:
+            url = self._trust.issuer.rstrip("/") + CONFIGURATION
+            configuration = msgspec.json.decode(await self._fetch(url), type=_Configuration)
+            if configuration.issuer != self._trust.issuer:
+                raise Unavailable(url, f"it is the configuration of {configuration.issuer[:200]!r}")
+            keys = _usable(msgspec.json.decode(await self._fetch(configuration.jwks_uri), type=_Keys).keys)
+            if not keys:
+                raise Unavailable(configuration.jwks_uri, "it lists no key that can be used")
+        except (Unavailable, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.error("issuer.failed", exc_info=error)
+            self._fail(f"internal error: {type(error).__name__}")
+        else:
+            self._keys, self._read_at, self._away = keys, now, ""
+            log.info("issuer.read issuer=%s keys=%d", self._trust.issuer, len(keys))
+
+    def _fail(self, cause: str) -> None:
+        if cause != self._away:
+            log.warning("issuer.away issuer=%s cause=%r", self._trust.issuer, cause)
+        self._away = cause
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        workspace = _claim(claims, self._trust.workspace_claim)
+        workspace_id = workspace.replace("-", "").lower() if isinstance(workspace, str) else ""
+        if not WORKSPACE.match(workspace_id):
+            raise _forbidden(f"the token's claim {self._trust.workspace_claim} names no workspace")
+        roles = _roles(_claim(claims, self._trust.roles_claim))
+        if not roles:
+            raise _forbidden(f"the token's claim {self._trust.roles_claim} holds none of {', '.join(Role)}")
+        named = (claims.get(name) for name in ("name", "preferred_username", "email", "azp", "client_id", "sub"))
+        name = next((text for text in named if isinstance(text, str) and text and text.isprintable()), "")
+        return Caller(
+            issuer=self._trust.issuer,
+            client_id=_subject(claims),
+            name=name[:LONGEST_NAME],
+            workspace_id=workspace_id,
+            roles=roles,
+            any_workspace=claims.get("any_workspace") is True,
+        )
+
+
+def _usable(jwks: list[dict[str, Any]]) -> list[_Key]:
+    """The signature keys of a JWKS that one of the algorithms fits; others are passed over."""
+    found = []
+    for jwk in jwks:
+        algorithms = ALGORITHMS.get(str(jwk.get("kty")), frozenset())
+        if jwk.get("alg") is not None:
+            algorithms &= {jwk["alg"]} if isinstance(jwk["alg"], str) else set()
+        if not algorithms or jwk.get("use") not in (None, "sig"):
+            continue
+        # Private halves have no business there, and would make the library build another kind of key.
+        public = {name: value for name, value in jwk.items() if name in ("kty", "n", "e", "crv", "x", "y")}
+        try:
+            key = jwt.PyJWK(public, algorithm=min(algorithms)).key
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        strong = isinstance(key, rsa.RSAPublicKey) and key.key_size >= WEAKEST_RSA
+        curve = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+        if strong or curve:
+            kid = jwk.get("kid")
+            found.append(_Key(kid=kid if isinstance(kid, str) else None, algorithms=algorithms, public=key))
+    return found
+
+
+def _instant(claims: Mapping[str, Any], name: str) -> float:
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+        raise invalid(f"its claim {name} is not a time")
+    return float(value)
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
+        raise invalid("its claim sub is not a readable name")
+    return subject
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> object:
+    """The claim of this name; else what its dotted path leads to, as in Keycloak's `realm_access.roles`."""
+    if name in claims:
+        return claims[name]
+    first, _, rest = name.partition(".")
+    inner = claims.get(first)
+    return _claim(inner, rest) if rest and isinstance(inner, dict) else None
+
+
+def _roles(claim: object) -> frozenset[Role]:
+    """Roles that are not ours are another service's. A text is one role: `no operator` is not two of them."""
+    words = [claim] if isinstance(claim, str) else claim
+    listed = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set()
+    return frozenset(role for role in Role if role in listed)
+
+
+def _forbidden(description: str) -> Forbidden:
+    return Forbidden(Issue(subject="Authorization", description=description, source="header"))

@@ -1,0 +1,110 @@
+"""The catalogue as a tree: service managers, their API groups, and the event types of a group (greenlake.md 1.10).
+
+A type's own entry is left to `event_types.py`; how the levels are spelled on the wire, to the entrance.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from sqlalchemy import Column, ColumnElement, Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.events import catalogue
+from subscriptions.events.event_types import Entry
+from subscriptions.ground.errors import Absent
+from subscriptions.ground.tables import event_types
+
+#: GreenLake's own service manager, as captured (greenlake.md 1.6).
+GREENLAKE = UUID(int=0)
+#: All ids below follow from names: every process, and every deployment, gives a thing the same one.
+_SPACE = uuid5(NAMESPACE_URL, "https://hooklake/catalogue")
+_LIVE = event_types.c.retired_at.is_(None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelf:
+    """A service manager or an API group: it stands for the types in it, and for nothing of its own."""
+
+    id: UUID
+    name: str
+    #: The highest of its types'.
+    generation: int
+    #: When the first of its types was registered.
+    created_at: datetime
+    #: When one of them was changed last.
+    updated_at: datetime
+
+
+def manager_id(name: str) -> UUID:
+    """The id of a service manager."""
+    return GREENLAKE if name == catalogue.SERVICE_MANAGER else uuid5(_SPACE, f"manager\n{name}")
+
+
+def group_id(manager: str, name: str) -> UUID:
+    """The id of a service manager's API group."""
+    return uuid5(_SPACE, f"group\n{manager}\n{name}")
+
+
+def type_id(event_type: str) -> UUID:
+    """The id of an event type."""
+    return uuid5(_SPACE, f"type\n{event_type}")
+
+
+async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
+    """A page of the service managers by name, and how many there are."""
+    name = event_types.c.service_manager
+    rows = (await connection.execute(_shelves(name).where(_LIVE).group_by(name).order_by(name))).all()
+    found = [_shelf(manager_id(row.name), row) for row in rows]
+    return found[offset : offset + limit], len(found)
+
+
+async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
+    """A page of a service manager's API groups by name, and how many it has; raises Absent."""
+    name, owner = event_types.c.api_group, event_types.c.service_manager
+    rows = (await connection.execute(_shelves(name, owner).where(_LIVE).group_by(owner, name).order_by(name))).all()
+    found = [
+        _shelf(group_id(row.service_manager, row.name), row)
+        for row in rows
+        if manager_id(row.service_manager) == manager
+    ]
+    if not found:
+        raise Absent("Service manager", str(manager))
+    return found[offset : offset + limit], len(found)
+
+
+async def types(connection: AsyncConnection, group: UUID, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+    """A page of an API group's event types in alphabetical order, and how many it has; raises Absent."""
+    manager, name = event_types.c.service_manager, event_types.c.api_group
+    pairs = (await connection.execute(select(manager, name).where(_LIVE).distinct())).all()
+    pair = next((pair for pair in pairs if group_id(*pair) == group), None)
+    if pair is None:
+        raise Absent("API group", str(group))
+    mine = (manager == pair[0], name == pair[1], _LIVE)
+    total = await connection.scalar(select(func.count()).select_from(event_types).where(*mine))
+    ordered = select(event_types).where(*mine).order_by(event_types.c.type)
+    rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()
+    return [Entry(**row) for row in rows], total or 0
+
+
+def _shelves(name: Column[str], *more: Column[str]) -> Select[Any]:
+    entries = event_types.c
+    columns: list[ColumnElement[Any]] = [
+        name.label("name"),
+        *more,
+        func.max(entries.generation).label("generation"),
+        func.min(entries.created_at).label("created_at"),
+        func.max(entries.updated_at).label("updated_at"),
+    ]
+    return select(*columns)
+
+
+def _shelf(identifier: UUID, row: Row[Any]) -> Shelf:
+    return Shelf(
+        id=identifier,
+        name=row.name,
+        generation=row.generation,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,202 @@
+"""The catalogue as it is kept: which event types a deployment knows, and whose they are.
+
+How a type is spelled is left to `catalogue.py`; who may add one, to the entrance.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.events.catalogue import EventType
+from subscriptions.events.nearest import nearest
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Conflicting, Forbidden, Issue, LimitReached
+from subscriptions.ground.tables import event_types
+
+#: What an entry says beside its type, and what the API calls it.
+DETAILS = {
+    "api_group": "apiGroup",
+    "service_manager": "serviceManager",
+    "friendly_name": "friendlyName",
+    "description": "description",
+}
+#: Seconds that a process believes what it has seen of the catalogue: so soon a retirement reaches all of them.
+FRESH = 10.0
+#: Unknown types within that time for which the one that was meant is looked for: that takes milliseconds.
+HINTS = 50
+
+_LIVE = event_types.c.retired_at.is_(None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A type as the catalogue has it."""
+
+    type: str
+    service_manager: str
+    api_group: str
+    friendly_name: str
+    description: str
+    generation: int
+    created_at: datetime
+    updated_at: datetime
+    #: The workspace that it belongs to; None: to operators.
+    workspace_id: str | None = None
+    #: Since when it takes neither publications nor subscriptions; None while it does.
+    retired_at: datetime | None = None
+
+
+class Types:
+    """The catalogue's table, with the types that this process has seen in it lately.
+
+    `most` is how many types a workspace may have, retired ones included. Who asks (`by`) is a workspace, or None for
+    operators, who may do with any type what its workspace may, and are not counted.
+    """
+
+    def __init__(self, database: Database, *, most: int = 200, steady: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._most = most
+        self._steady = steady
+        self._known: set[str] = set()
+        self._meant: dict[str, str | None] = {}
+        self._stale_at = 0.0
+
+    async def unknown(self, wanted: Iterable[str]) -> set[str]:
+        """Those of the wanted types that are not in the catalogue; asks the database only for types not seen lately."""
+        if self._steady() >= self._stale_at:
+            self._known, self._meant, self._stale_at = set(), {}, self._steady() + FRESH
+        missing = set(wanted) - self._known
+        if not missing:
+            return missing
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(
+                "SELECT type FROM event_types WHERE type = ANY($1::text[]) AND retired_at IS NULL", list(missing)
+            )
+        found = {row["type"] for row in rows}
+        self._known |= found
+        return missing - found
+
+    async def meant(self, unknown: str) -> str | None:
+        """The type that was probably meant by one that is unknown; None where none is near, or too many were asked lately."""
+        if unknown not in self._meant and len(self._meant) < HINTS:
+            async with self._database.transaction() as connection:
+                self._meant[unknown] = await nearest(connection, unknown)
+        return self._meant.get(unknown)
+
+    async def register(
+        self, entry: EventType, *, told: Collection[str], by: str | None, now: datetime
+    ) -> tuple[Entry, bool]:
+        """The catalogue's entry of this type, and whether it is new, or was retired.
+
+        `told` are the details that somebody chose, by their names in DETAILS. Raises Conflicting naming those in which an
+        entry that stands already differs, and for a retired type of somebody else; LimitReached.
+        """
+        details = {name: getattr(entry, name) for name in DETAILS}
+        async with self._database.transaction() as connection:
+            if by is not None:
+                await _take_turns(connection, by)
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"type:{entry.type}", 0))))
+            standing = await _standing(connection, entry.type)
+            if standing is None:
+                await self._make_room(connection, by)
+                values = {"type": entry.type, **details, "generation": 1, "created_at": now, "updated_at": now}
+                made = insert(event_types).values(**values, workspace_id=by).returning(event_types)
+                return Entry(**(await connection.execute(made)).mappings().one()), True
+            if standing.retired_at is not None:
+                if by not in (None, standing.workspace_id):
+                    said = f"the type {entry.type} was retired; {_whose(standing)} may register it again"
+                    raise Conflicting(Issue(subject="eventType", description=said))
+                return await _write(connection, standing, {**details, "retired_at": None}, now), True
+        issues = [
+            Issue(subject=DETAILS[name], description=f"the type is registered with {getattr(standing, name)!r}")
+            for name in told
+            if getattr(standing, name) != details[name]
+        ]
+        if issues:
+            raise Conflicting(*issues)
+        return standing, False
+
+    async def find(self, event_type: str) -> Entry:
+        """One type; raises Absent, also for a retired one."""
+        async with self._database.transaction() as connection:
+            return await _live(connection, event_type, lock=False)
+
+    async def change(
+        self, event_type: str, values: Mapping[str, str | None], *, by: str | None, now: datetime
+    ) -> Entry:
+        """The entry with these of its details, or with another `workspace_id`; raises Absent, Forbidden.
+
+        Whose a type is, operators alone may change.
+        """
+        async with self._database.transaction() as connection:
+            standing = await _theirs(connection, event_type, by)
+            if "workspace_id" in values and by is not None:
+                raise Forbidden(Issue(subject="workspaceId", description="operators alone say whose an event type is"))
+            return await _write(connection, standing, values, now) if values else standing
+
+    async def retire(self, event_type: str, *, by: str | None, now: datetime) -> None:
+        """From now on nothing is published under it, and nobody subscribes to it; raises Absent, Forbidden.
+
+        What an operator retires is the operators' then: its workspace cannot register it again.
+        """
+        async with self._database.transaction() as connection:
+            standing = await _theirs(connection, event_type, by)
+            await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
+        self._known.discard(event_type)
+
+    async def page(self, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+        """One page of the catalogue in alphabetical order, and how many types there are."""
+        async with self._database.transaction() as connection:
+            total = (await connection.execute(select(func.count()).select_from(event_types).where(_LIVE))).scalar_one()
+            listed = select(event_types).where(_LIVE).order_by(event_types.c.type).limit(limit).offset(offset)
+            rows = (await connection.execute(listed)).mappings().all()
+        return [Entry(**row) for row in rows], total
+
+    async def _make_room(self, connection: AsyncConnection, by: str | None) -> None:
+        if by is None:
+            return
+        counted = select(func.count()).select_from(event_types).where(event_types.c.workspace_id == by)
+        if (await connection.scalar(counted) or 0) >= self._most:
+            said = f"the workspace has {self._most} event types, retired ones included, and may not have more"
+            raise LimitReached(Issue(subject="eventType", description=said))
+
+
+async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
+    """Registrations of one workspace wait for each other until the transaction ends: there is no row to lock for a count."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"types:{workspace_id}", 0))))
+
+
+async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool = True) -> Entry | None:
+    found = select(event_types).where(event_types.c.type == event_type)
+    row = (await connection.execute(found.with_for_update() if lock else found)).mappings().one_or_none()
+    return None if row is None else Entry(**row)
+
+
+async def _live(connection: AsyncConnection, event_type: str, *, lock: bool) -> Entry:
+    standing = await _standing(connection, event_type, lock=lock)
+    if standing is None or standing.retired_at is not None:
+        raise Absent("Event type", event_type)
+    return standing
+
+
+async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) -> Entry:
+    """The live entry, its row locked; raises Absent, and Forbidden where it is not theirs to change."""
+    standing = await _live(connection, event_type, lock=True)
+    if by not in (None, standing.workspace_id):
+        said = f"{event_type} is not this workspace's: {_whose(standing)} may change it"
+        raise Forbidden(Issue(subject="eventType", description=said))
+    return standing
+
+
+def _whose(entry: Entry) -> str:
+    return "operators" if entry.workspace_id is None else "the workspace that registered it, and operators,"
+
+
+async def _write(connection: AsyncConnection, standing: Entry, values: Mapping[str, object], now: datetime) -> Entry:
+    changed = update(event_types).where(event_types.c.type == standing.type).returning(event_types)
+    rows = await connection.execute(changed.values(**values, generation=standing.generation + 1, updated_at=now))
+    return Entry(**rows.mappings().one())

@@ -1,0 +1,306 @@
+"""Event filters, compiled once into closures: whether an event's data are what a subscription asks for.
+
+The grammar is `grammar.py`'s, which subscriptions are asked is left to `webhooks/matching.py`. What a filter says
+(greenlake.md 6.1, and where that is silent, deploy/decisions/0009-filters.md):
+
+- A property that is missing, or that is sought in something that is no object, is null. `eq null` and `ne` hold of it,
+  nothing else does.
+- A literal of another type than the property's value never matches, by no operator: `age eq '60'` and `age ne '60'` are
+  both false of `{"age":60}`.
+- Numbers are compared by their exact value, timestamps as moments with text that spells one, text by code points;
+  true is greater than false.
+"""
+
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from subscriptions.events.attributes import Instant
+from subscriptions.ground.kept import Kept
+from subscriptions.webhooks.filters import grammar, lexer, step_budget
+from subscriptions.webhooks.filters.grammar import (
+    Both,
+    Call,
+    Comparison,
+    Condition,
+    Either,
+    Holds,
+    Not,
+    OneOf,
+    Path,
+    Tree,
+)
+from subscriptions.webhooks.filters.lexer import Literal
+from subscriptions.webhooks.filters.step_budget import Literals, Run, Walk
+
+Test = Callable[[Any, Run], bool]
+
+#: Bytes of compiled filters that a process keeps, of some 2 to 200 KB each.
+MOST = 32 << 20
+
+_HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+_ENDS: Mapping[str, Callable[[str, str], bool]] = {"startswith": str.startswith, "endswith": str.endswith}
+_NUMBERS = (int, Decimal)
+#: The types of JSON values that a literal's type is comparable with; a bool is no number here.
+_COMPARABLE: Mapping[type, tuple[type, ...]] = {int: _NUMBERS, Decimal: _NUMBERS, str: (str,), bool: (bool,)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """A filter, ready to be asked."""
+
+    #: As the subscriber wrote it.
+    text: str
+    #: Those that it takes of any data: one for each condition, and for each name on the way to its property.
+    steps: int
+    #: Whether it takes more of larger data.
+    grows: bool
+    #: Whether an event with this `data`, as `data_of` answers it, is wanted. Raises Exhausted, where it grows, and nothing else.
+    test: Test
+
+    def passes(self, data: Any) -> bool:
+        """Whether it is wanted, whatever that takes; never raises."""
+        return self.test(data, Run(math.inf))
+
+
+class _Envelope(msgspec.Struct):
+    """Of an event, what filters see."""
+
+    data: Any = None
+
+
+# Numbers with a fraction or an exponent as exact as they were written; integers are so anyway.
+_decoder = msgspec.json.Decoder(_Envelope, float_hook=lexer.decimal)
+
+
+def _compile(text: str) -> Filter:
+    tree = grammar.parse(text)
+    conditions = list(grammar.conditions(tree))
+    return Filter(
+        text=text,
+        steps=sum(1 + len(each.path) for each in conditions),
+        grows=any(map(_grows, conditions)),
+        test=_Compiler(conditions).test(tree),
+    )
+
+
+def size(text: str, _compiled: Filter) -> int:
+    """Bytes that a compiled filter takes at most, by its length."""
+    return 2048 + 64 * len(text)
+
+
+#: Those that were asked for of late.
+compiled = Kept(_compile, size=size, most=MOST)
+
+
+def compile(text: str) -> Filter:
+    """The filter that the text spells; raises Refused (subject `eventFilter`) naming the token that is wrong, and its column."""
+    return compiled(text)
+
+
+def data_of(envelope: bytes) -> Any:
+    """The `data` of a kept event, from its structured JSON, numbers exact; None where it has none in JSON. Never raises."""
+    try:
+        return _decoder.decode(envelope).data
+    except msgspec.MsgspecError:
+        # An integer longer than msgspec reads.
+        number = lexer.decimal
+        return json.loads(envelope, parse_int=number, parse_float=number).get("data")
+
+
+def _grows(condition: Condition) -> bool:
+    match condition:
+        case Comparison(literal=literal):
+            return isinstance(literal, Instant)
+        case OneOf(literals=literals):
+            return any(isinstance(each, Instant) for each in literals)
+        case Call(function=function):
+            return function not in _ENDS
+    return True
+
+
+class _Compiler:
+    """Makes closures of a tree."""
+
+    def __init__(self, conditions: list[Condition]) -> None:
+        sought: dict[Path, list[Literal]] = {}
+        for each in conditions:
+            if isinstance(each, Holds):
+                sought.setdefault(each.path, []).append(each.literal)
+        self._walks = {path: Walk(path, _value(path), literals) for path, literals in sought.items()}
+
+    def test(self, tree: Tree) -> Test:
+        match tree:
+            case Comparison():
+                return _comparison(tree)
+            case OneOf(path=path, literals=literals):
+                return _one_of(_value(path), Literals(literals))
+            case Holds(path=path, literal=literal):
+                walk = self._walks[path]
+                return walk.holds(literal) if walk.shared else _holds(_value(path), literal)
+            case Call(function=function, path=path, text=text):
+                return _call(function, _value(path), text)
+            case Not(operand=operand):
+                inner = self.test(operand)
+                return lambda data, run: not inner(data, run)
+            case Both(operands=operands):
+                return _both([self.test(each) for each in operands])
+            case Either(operands=operands):
+                return _either([self.test(each) for each in operands])
+
+
+def _value(path: Path) -> Callable[[Any], Any]:
+    """Reads the property; None where it is not there."""
+    if len(path) == 1:
+        (name,) = path
+        return lambda data: data.get(name) if type(data) is dict else None
+
+    def value(data: Any) -> Any:
+        for name in path:
+            if type(data) is not dict:
+                return None
+            data = data.get(name)
+        return data
+
+    return value
+
+
+def _comparison(tree: Comparison) -> Test:
+    value, holds, literal = _value(tree.path), _HOLDS[tree.operator], tree.literal
+    if literal is None:
+        return _null(value, tree.operator)
+    # Null differs from every literal, and has no order.
+    of_null = tree.operator == "ne"
+    if isinstance(literal, Instant):
+        return _moment(value, holds, literal, of_null)
+    comparable = _COMPARABLE[type(literal)]
+    if len(tree.path) == 1:
+        (name,) = tree.path
+
+        def of_member(data: Any, run: Run) -> bool:
+            # The most ordinary condition: without the call that reads the property.
+            found = data.get(name) if type(data) is dict else None
+            if type(found) in comparable:
+                return holds(found, literal)
+            return of_null and found is None
+
+        return of_member
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        if type(found) in comparable:
+            return holds(found, literal)
+        return of_null and found is None
+
+    return test
+
+
+def _null(value: Callable[[Any], Any], operator: str) -> Test:
+    if operator == "eq":
+        return lambda data, run: value(data) is None
+    if operator == "ne":
+        return lambda data, run: value(data) is not None
+    return lambda data, run: False
+
+
+def _moment(value: Callable[[Any], Any], holds: Callable[[Any, Any], bool], literal: Instant, of_null: bool) -> Test:
+    instant = step_budget.instant
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        if type(found) is str:
+            moment = instant(found, run)
+            return moment is not None and holds(moment, literal)
+        return of_null and found is None
+
+    return test
+
+
+def _one_of(value: Callable[[Any], Any], literals: Literals) -> Test:
+    equal, same_moment = literals.equal, literals.same_moment
+    if not literals.moments:
+        return lambda data, run: equal(value(data)) is not None
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        return equal(found) is not None or (type(found) is str and same_moment(found, run) is not None)
+
+    return test
+
+
+def _holds(value: Callable[[Any], Any], literal: Literal) -> Test:
+    """One condition on an array that no other one asks of."""
+    literals = Literals((literal,))
+    equal, moment = literals.equal, isinstance(literal, Instant)
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        if type(found) is not list:
+            return False
+        run.take(len(found))
+        if type(literal) is str:
+            # Only text equals text: the one kind that needs no look at types.
+            return literal in found
+        if moment:
+            return any(type(each) is str and literals.same_moment(each, run) is not None for each in found)
+        return any(equal(each) is not None for each in found)
+
+    return test
+
+
+def _call(function: str, value: Callable[[Any], Any], text: str) -> Test:
+    if function == "contains":
+
+        def contains(data: Any, run: Run) -> bool:
+            found = value(data)
+            return type(found) is str and step_budget.contains(found, text, run)
+
+        return contains
+    ends = _ENDS[function]
+
+    def test(data: Any, run: Run) -> bool:
+        found = value(data)
+        return type(found) is str and ends(found, text)
+
+    return test
+
+
+def _both(tests: list[Test]) -> Test:
+    if len(tests) == 2:
+        first, second = tests
+        return lambda data, run: first(data, run) and second(data, run)
+
+    def every(data: Any, run: Run) -> bool:
+        for test in tests:  # noqa: SIM110  half the time of a generator
+            if not test(data, run):
+                return False
+        return True
+
+    return every
+
+
+def _either(tests: list[Test]) -> Test:
+    if len(tests) == 2:
+        first, second = tests
+        return lambda data, run: first(data, run) or second(data, run)
+
+    def some(data: Any, run: Run) -> bool:
+        for test in tests:  # noqa: SIM110
+            if test(data, run):
+                return True
+        return False
+
+    return some

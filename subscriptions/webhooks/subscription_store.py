@@ -1,0 +1,266 @@
+"""Subscriptions: the standing orders of webhooks, one per event type, kept for their workspaces.
+
+The webhooks themselves are left to `webhook_store.py`; which events they match, to the transaction that owes deliveries.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.events.nearest import nearest
+from subscriptions.ground import tables
+from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
+from subscriptions.webhooks.webhook import Owner
+
+#: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
+EXHAUSTED = (
+    "an event filter would take more than {steps} steps of some events, which are delivered without being asked about: "
+    "ask fewer conditions of shorter arrays and texts"
+)
+
+_table = tables.subscriptions
+_types = tables.event_types
+_hooks = tables.webhooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A subscription as somebody asks for it."""
+
+    event_type: str
+    webhook: UUID
+    #: Vetted; empty for every event of the type.
+    event_filter: str = ""
+    #: Where it stands in the request, before a field's name: empty, or `[3].`.
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """What somebody asks for in the place of a subscription."""
+
+    #: Which one.
+    subscription: UUID
+    #: Its webhook is the subscription's: another one is refused.
+    order: Order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription as it is kept, with what the catalogue says of its type."""
+
+    id: UUID
+    workspace_id: str
+    webhook: UUID
+    #: One of the catalogue's.
+    event_type: str
+    #: Empty: every event of the type.
+    event_filter: str
+    # Of the event type.
+    service_manager: str
+    api_group: str
+    friendly_name: str
+    description: str
+    generation: int
+    hpe_principal: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+
+
+_OF_TYPE = ("service_manager", "api_group", "friendly_name", "description")
+_shown: Select[Any] = select(
+    *(_table.c[name] for name in Subscription.__dataclass_fields__ if name not in _OF_TYPE),
+    *(_types.c[name] for name in _OF_TYPE),
+).join_from(_table, _types, _types.c.type == _table.c.event_type)
+
+
+class Orders:
+    """Subscriptions in SQL; each call stands in the caller's transaction.
+
+    `most` is how many a webhook may have (greenlake.md D.9).
+    """
+
+    def __init__(self, *, most: int = 5) -> None:
+        self._most = most
+
+    async def add(
+        self, connection: AsyncConnection, orders: Sequence[Order], owner: Owner, *, within: str | None, now: datetime
+    ) -> list[Subscription]:
+        """All of the orders, in order, or none, however many subscribe at once.
+
+        A subscription belongs to its webhook's workspace. Raises Refused naming every field with an unknown webhook or event
+        type, or a type that the webhook is subscribed to already, and LimitReached.
+        """
+        workspaces = await _lock(connection, {order.webhook for order in orders}, within)
+        await _check(connection, orders, workspaces)
+        await _make_room(connection, orders, self._most)
+        ids = [uuid4() for _ in orders]
+        rows = [
+            {
+                "id": each,
+                "workspace_id": workspaces[order.webhook],
+                "webhook": order.webhook,
+                "event_type": order.event_type,
+                "event_filter": order.event_filter,
+                "hpe_principal": owner.principal,
+                "created_by": owner.created_by,
+                "created_at": now,
+                "updated_by": owner.created_by,
+                "updated_at": now,
+            }
+            for each, order in zip(ids, orders, strict=True)
+        ]
+        await connection.execute(insert(_table), rows)
+        return await _kept(connection, ids)
+
+    async def replace(
+        self,
+        connection: AsyncConnection,
+        replacements: Sequence[Replacement],
+        owner: Owner,
+        *,
+        within: str | None,
+        now: datetime,
+    ) -> list[Subscription]:
+        """Each subscription with the type and the filter of its replacement, its generation one higher; all of them or none.
+
+        Who made it, and so whose permissions count, stays. Raises Absent for the first that the workspace does not have,
+        Refused as `add` does, also for another webhook than the subscription's and for a subscription that is named twice.
+        """
+        ids = [each.subscription for each in replacements]
+        standing = await _standing(connection, ids, within)
+        _check_webhooks(replacements, standing)
+        # Out first: so that two can swap their types.
+        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+        workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
+        await _check(connection, [each.order for each in replacements], workspaces)
+        changed = [
+            {
+                **standing[each.subscription],
+                "event_type": each.order.event_type,
+                "event_filter": each.order.event_filter,
+                "generation": standing[each.subscription]["generation"] + 1,
+                "updated_by": owner.created_by,
+                "updated_at": now,
+            }
+            for each in replacements
+        ]
+        await connection.execute(insert(_table), changed)
+        await _forget_exhausted(connection, set(workspaces))
+        return await _kept(connection, ids)
+
+    async def listed(
+        self, connection: AsyncConnection, within: str | None, *, webhook: UUID | None, limit: int, offset: int
+    ) -> tuple[list[Subscription], int]:
+        """A page of the workspace's subscriptions (of all for None), of one webhook where named; newest first, and how many."""
+        mine = (_within(within), true() if webhook is None else _table.c.webhook == webhook)
+        total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
+        ordered = _shown.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
+        rows = await connection.execute(ordered.limit(limit).offset(offset))
+        return [Subscription(**row._mapping) for row in rows], total or 0
+
+    async def remove(self, connection: AsyncConnection, within: str | None, ids: Sequence[UUID]) -> None:
+        """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
+        standing = await _standing(connection, ids, within)
+        await _forget_exhausted(connection, {row["webhook"] for row in standing.values()})
+        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+
+
+async def _kept(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Subscription]:
+    """The subscriptions as they stand, in the order of the ids."""
+    kept = await connection.execute(_shown.where(_table.c.id.in_(ids)))
+    by_id = {row.id: Subscription(**row._mapping) for row in kept}
+    return [by_id[each] for each in ids]
+
+
+async def _standing(connection: AsyncConnection, ids: Sequence[UUID], within: str | None) -> dict[UUID, dict[str, Any]]:
+    """The rows by their ids, nobody else's to change; raises Absent for the first that the workspace does not have."""
+    mine = (_table.c.id.in_(ids), _within(within))
+    # The lock is the webhook's, as everywhere: one on a row would miss the row that a replacement puts in its place.
+    await _lock(connection, set(await connection.scalars(select(_table.c.webhook).where(*mine))), within)
+    standing = {row.id: dict(row._mapping) for row in await connection.execute(select(_table).where(*mine))}
+    for each in ids:
+        if each not in standing:
+            raise Absent("Subscription", str(each))
+    return standing
+
+
+def _check_webhooks(replacements: Sequence[Replacement], standing: Mapping[UUID, Mapping[str, Any]]) -> None:
+    issues = []
+    seen: set[UUID] = set()
+    for each in replacements:
+        if each.subscription in seen:
+            said = f"the subscription {each.subscription} is named twice"
+            issues.append(Issue(subject=f"{each.order.at}subscriptionId", description=said))
+        seen.add(each.subscription)
+        webhook = standing[each.subscription]["webhook"]
+        if webhook != each.order.webhook:
+            said = f"must be the subscription's own webhook, {webhook}: delete it and subscribe the other one"
+            issues.append(Issue(subject=f"{each.order.at}webhook.resourceUri", description=said))
+    if issues:
+        raise Refused(*issues)
+
+
+async def _count(connection: AsyncConnection, webhook: UUID) -> int:
+    return await connection.scalar(select(func.count()).select_from(_table).where(_table.c.webhook == webhook)) or 0
+
+
+async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None) -> Mapping[UUID, str]:
+    """Webhook -> workspace, the rows locked in order of id: two requests for the same ones wait instead of deadlocking."""
+    scope = true() if within is None else _hooks.c.workspace_id == within
+    wanted = select(_hooks.c.id, _hooks.c.workspace_id).where(
+        _hooks.c.id.in_(ids), _hooks.c.deleted_at.is_(None), scope
+    )
+    rows = await connection.execute(wanted.order_by(_hooks.c.id).with_for_update())
+    return {row.id: row.workspace_id for row in rows}
+
+
+async def _check(connection: AsyncConnection, orders: Sequence[Order], workspaces: Mapping[UUID, str]) -> None:
+    wanted = {order.event_type for order in orders}
+    live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
+    known = set(await connection.scalars(select(_types.c.type).where(*live)))
+    unknown = next((order.event_type for order in orders if order.event_type not in known), None)
+    meant = None if unknown is None else await nearest(connection, unknown)
+    standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
+    taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
+    issues = []
+    for order in orders:
+        if order.webhook not in workspaces:
+            said = f"there is no webhook {order.webhook} in the workspace"
+            issues.append(Issue(subject=f"{order.at}webhook.resourceUri", description=said))
+        if order.event_type not in known:
+            hint = f"; did you mean {meant}?" if meant is not None and order.event_type == unknown else ""
+            said = f"event type {order.event_type} is not in the catalogue (GET /events/v1beta1/event-types){hint}"
+            issues.append(Issue(subject=f"{order.at}eventType", description=said))
+        if (order.webhook, order.event_type) in taken:
+            said = f"the webhook {order.webhook} is subscribed to {order.event_type} already"
+            issues.append(Issue(subject=f"{order.at}eventType", description=said))
+        taken.add((order.webhook, order.event_type))
+    if issues:
+        raise Refused(*issues)
+
+
+async def _make_room(connection: AsyncConnection, orders: Sequence[Order], most: int) -> None:
+    for webhook, more in Counter(order.webhook for order in orders).items():
+        there = await _count(connection, webhook)
+        if there + more > most:
+            said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most}"
+            raise LimitReached(Issue(subject="subscriptions", description=said))
+
+
+async def _forget_exhausted(connection: AsyncConnection, webhooks: set[UUID]) -> None:
+    """The filter that it said so of may be gone: if not, the next event says it again."""
+    of_filters = _hooks.c.state_reason.startswith(EXHAUSTED.partition("{")[0])
+    await connection.execute(update(_hooks).where(_hooks.c.id.in_(webhooks), of_filters).values(state_reason=""))
+
+
+def _within(workspace_id: str | None) -> ColumnElement[bool]:
+    return true() if workspace_id is None else _table.c.workspace_id == workspace_id
