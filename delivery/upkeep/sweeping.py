@@ -12,7 +12,7 @@ from uuid import UUID
 
 from delivery.judgement import breaker
 from delivery.judgement.breaker import Status
-from delivery.ledger.jobs import job_rows as errands
+from delivery.ledger.jobs import job_rows
 from delivery.ledger.owing import deliveries, ripe_batches
 from delivery.ledger.records import batch_members, health_counts
 from delivery.ledger.upkeep import retention, sweeps
@@ -103,7 +103,7 @@ class Upkeep:
             now = self._clock()
             most = await sweeps.takers(connection, now=now)
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
-            waiting = await errands.due(connection, now=now, at_most=ERRANDS)
+            waiting = await job_rows.due(connection, now=now, at_most=ERRANDS)
             ripe = await ripe_batches.ripe(connection, now=now, at_most=ERRANDS)
         self._swept_at = now
         return Swept(

@@ -6,8 +6,8 @@ it to `webhook_lifecycle.py`.
 
 from datetime import UTC, datetime
 
-from delivery.judgement.breaker import Health, Status
-from delivery.ledger.webhooks.status import Move
+from delivery.judgement.breaker import Health, Status, sendable
+from delivery.ledger.webhooks.status import Move, Standing
 from subscriptions.webhooks import webhook
 from subscriptions.webhooks.webhook import Change, Webhook
 
@@ -54,6 +54,16 @@ def move_of(before: Webhook, change: Change, principal: str, *, now: datetime, p
 def fresh(status: Status, reason: str) -> Health:
     """A status without failures."""
     return Health(status=status, state_reason=reason, failures=0, first_failure_at=None, last_failure_at=None)
+
+
+def waits(health: Health) -> bool:
+    """Whether a webhook is waiting to be sent to: not paused, and neither active nor warned."""
+    return not sendable(health.status) and health.status is not Status.DISABLED
+
+
+def may_tell(standing: Standing, proof: str) -> bool:
+    """Whether a verification says anything of the status: not of a paused webhook, nor of one that has to prove nothing."""
+    return asks(standing.challenge_request_enabled, proof) and standing.health.status is not Status.DISABLED
 
 
 def _counted(change: Change) -> int:

@@ -153,7 +153,7 @@ class Greeting:
             raw = await database.raw_of(connection)
             standing = await status.lock(raw, asked.id)
             nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), shaken.terms, now=self._tools.clock()))
-            if standing is not None and standing.epoch == asked.epoch and self._may_tell(standing):
+            if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
                 nudges.extend(await self._told(raw, asked.id, standing, shaken.proof))
             await brakes.end_verification(raw, asked.id, fence)
             webhook = await self._tools.registry.find(connection, asked.workspace_id, asked.id)
@@ -209,7 +209,7 @@ class Greeting:
                 nudges: list[Nudge] = [
                     *await rate_limits.grant(connection, (carried.key, epoch), probed.terms, now=now)
                 ]
-                if standing is None or standing.epoch != epoch or not _waits(standing):
+                if standing is None or standing.epoch != epoch or not status_moves.waits(standing.health):
                     await job_rows.end(connection, carried)
                 elif probed.worked:
                     nudges.extend(await self._settle(connection, carried.key, standing, Verified()))
@@ -230,7 +230,7 @@ class Greeting:
         async with self._tools.database.raw() as connection, connection.transaction():
             standing = await status.lock(connection, carried.key)
             nudges.extend(await rate_limits.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now))
-            if standing is None or standing.epoch != carried.row["epoch"] or not _waits(standing):
+            if standing is None or standing.epoch != carried.row["epoch"] or not status_moves.waits(standing.health):
                 await job_rows.end(connection, carried)
             elif isinstance(proof, Unverified) and tries <= len(delays):
                 due_at = now + timedelta(seconds=delays[tries - 1])
@@ -252,11 +252,6 @@ class Greeting:
         if self._proof == "challenge" and asked.challenge_request_enabled is False:
             said = "has to be true: this deployment sends only to destinations that have answered a challenge"
             raise Refused(Issue(subject="challengeRequestEnabled", description=said))
-
-    def _may_tell(self, standing: Standing) -> bool:
-        """Whether a verification says anything of the status: not of a paused webhook, nor of one that has to prove nothing."""
-        asked = status_moves.asks(standing.challenge_request_enabled, self._proof)
-        return asked and standing.health.status is not Status.DISABLED
 
     async def _introduce(self, connection: Raw, workspace_id: str, now: datetime, *, verifying: bool = False) -> None:
         limit = self._tools.settings.registrations_per_minute
@@ -301,7 +296,3 @@ class Greeting:
 
     def _next_beat(self, webhook_id: UUID, now: datetime) -> datetime:
         return now + timedelta(seconds=pace.beat_after(webhook_id, self._tools.settings.heartbeat_interval))
-
-
-def _waits(standing: Standing) -> bool:
-    return not sendable(standing.health.status) and standing.health.status is not Status.DISABLED

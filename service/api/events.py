@@ -24,9 +24,8 @@ from service.server import pieces
 from service.services import Doors, doors_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.events import catalogue, cloudevent, http_binding, occurrences
-from subscriptions.events import event as events
 from subscriptions.events.cloudevent import Relayed
-from subscriptions.events.event import Event, Occurrence
+from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
 
@@ -51,10 +50,10 @@ async def publish_occurrences(request: Request) -> Response:
         (len(one.data), partial(_typed, one, caller, doors, key, now))
         for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
     )
-    typed = await pieces.taken(_made(makes, many))
-    if strange := {event.workspace_id for event in typed} - {caller.workspace_id}:
-        _refuse(typed, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
-    return await _published(doors, typed, "event", many)
+    made = await pieces.taken(_made(makes, many))
+    if strange := {event.workspace_id for event in made} - {caller.workspace_id}:
+        _refuse(made, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
+    return await _published(doors, made, "event", many)
 
 
 async def publish_cloudevents(request: Request) -> Response:
@@ -69,8 +68,8 @@ async def publish_cloudevents(request: Request) -> Response:
         (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, doors, key))
         for one, key in zip(relayed, event_keys.rising(doors.clock(), len(relayed)), strict=True)
     )
-    typed = await pieces.taken(_made(makes, many))
-    return await _published(doors, typed, "type", many)
+    made = await pieces.taken(_made(makes, many))
+    return await _published(doors, made, "type", many)
 
 
 async def read_event(request: Request) -> Response:
@@ -134,7 +133,7 @@ def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now:
     elif occurrence.workspace_id != caller.workspace_id and not caller.any_workspace:
         description = "is not the workspace of the token, and this client may not publish for another one"
         raise Forbidden(Issue(subject="workspaceId", description=description))
-    return events.typed(
+    return typed(
         occurrence,
         key=key,
         accepted_at=now,
@@ -152,33 +151,33 @@ def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event
     )
 
 
-async def _published(doors: Doors, typed: Sequence[Event], field: str, many: bool) -> Response:
+async def _published(doors: Doors, made: Sequence[Event], field: str, many: bool) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
-    _refuse(typed, await _wrong_types(doors, {event.type for event in typed}), "type", field, many)
+    _refuse(made, await _wrong_types(doors, {event.type for event in made}), "type", field, many)
     told = None
-    wanted = {typed[0].workspace_id: 1} if len(typed) == 1 else Counter(event.workspace_id for event in typed)
+    wanted = {made[0].workspace_id: 1} if len(made) == 1 else Counter(event.workspace_id for event in made)
     if doors.debts is not None:
         doors.debts.admit(wanted)
-    if doors.allowance is not None and typed:
+    if doors.allowance is not None and made:
         standing = await doors.allowance.take(wanted)
         told = standing.headers() if standing is not None else None
     try:
-        receipts = await doors.intake.publish(typed) if typed else []
+        receipts = await doors.intake.publish(made) if made else []
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
     if doors.debts is not None:
-        doors.debts.grew(_written(typed, receipts))
+        doors.debts.grew(_written(made, receipts))
     known = [receipt.key for receipt in receipts if receipt.duplicate]
     before = await doors.traces.matched(known) if known else {}
     shown = [_receipt(receipt, before) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, told)
 
 
-def _written(typed: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, int]:
+def _written(made: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, int]:
     """How many deliveries of each workspace were written with them."""
     written: dict[str, int] = {}
-    for event, receipt in zip(typed, receipts, strict=True):
+    for event, receipt in zip(made, receipts, strict=True):
         matched = receipt.matched
         if matched is None:
             matched = 0 if receipt.duplicate else SPREAD
@@ -186,13 +185,13 @@ def _written(typed: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, i
     return written
 
 
-def _refuse(typed: Sequence[Event], wrong: Mapping[str, str], what: str, field: str, many: bool) -> None:
+def _refuse(made: Sequence[Event], wrong: Mapping[str, str], what: str, field: str, many: bool) -> None:
     """Raises Refused naming each event whose attribute `what` is one of the wrong ones; `field` is what the request calls it."""
     if wrong:
         raise Refused(
             *(
                 Issue(subject=f"[{index}].{field}" if many else field, description=wrong[getattr(event, what)])
-                for index, event in enumerate(typed)
+                for index, event in enumerate(made)
                 if getattr(event, what) in wrong
             )
         )

@@ -10,8 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from subscriptions.ground.errors import Issue, Refused, Unprocessable
-from subscriptions.webhooks import certificates as trust
-from subscriptions.webhooks import origins
+from subscriptions.webhooks import certificates, origins
 from subscriptions.webhooks.certificates import Trust
 from subscriptions.webhooks.field_rules import CREDENTIALS, RULES
 
@@ -207,7 +206,7 @@ def raises_epoch(current: Webhook, change: Change) -> bool:
 def check_times(asked: Registration | Change, now: datetime) -> None:
     """Raises Refused naming each field with a certificate that does not hold now."""
     given = {column: getattr(asked, column) or "" for column in ("ca_bundle", "client_certificate")}
-    found = {column: trust.untimely(trust.shown(pem), now) for column, pem in given.items()}
+    found = {column: certificates.untimely(certificates.shown(pem), now) for column, pem in given.items()}
     _refuse({column: said for column, said in found.items() if said})
 
 
@@ -255,13 +254,17 @@ def _settle_trust(asked: Registration | Change) -> None:
         )
         _refuse({lacking: f"has to be given, or taken away, together with {other}"})
     for column, settled in (
-        ("ca_bundle", trust.certificates),
-        ("client_certificate", trust.certificates),
-        ("client_key", trust.key),
+        ("ca_bundle", certificates.certificates),
+        ("client_certificate", certificates.certificates),
+        ("client_key", certificates.key),
     ):
         if text := getattr(asked, column):
             object.__setattr__(asked, column, settled(text))
-    if asked.client_certificate and asked.client_key and not trust.matches(asked.client_certificate, asked.client_key):
+    if (
+        asked.client_certificate
+        and asked.client_key
+        and not certificates.matches(asked.client_certificate, asked.client_key)
+    ):
         _refuse({"client_key": "is not the key of the first certificate in clientCertificate"})
 
 

@@ -25,8 +25,7 @@ from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.settings import Settings
 from delivery.tickets import Ticket
-from subscriptions.events import event as events
-from subscriptions.events.event import Event
+from subscriptions.events.event import Event, digest
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from tests.clock import Clock
@@ -54,9 +53,8 @@ class Side:
     def event(self, workspace: str = BENCH) -> Event:
         key, number = event_keys.new(self.clock()), next(self.numbers)
         body = b'{"specversion":"1.0","data":{"pad":"%b"}}' % (b"x" * 950)
-        digest = events.digest(b"%d" % number)
         named: dict[str, Any] = {"source": "//global.bench/bench", "type": TYPE, "workspace_id": workspace}
-        return Event(key=key, id=str(key), time=None, body=body, digest=digest, given_id=False, **named)
+        return Event(key=key, id=str(key), time=None, body=body, digest=digest(b"%d" % number), given_id=False, **named)
 
 
 Measure = Callable[[Side], Awaitable[float]]

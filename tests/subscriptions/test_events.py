@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from subscriptions.events import event as events
 from subscriptions.events import occurrences
-from subscriptions.events.event import Event, Naming, Occurrence
+from subscriptions.events.event import Event, Naming, Occurrence, typed
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Refused, TooLarge
 
@@ -31,14 +30,14 @@ OCCURRENCE = Occurrence(
 )
 
 
-def typed(limit: int = 65536, **changes: Any) -> Event:
+def event_of(limit: int = 65536, **changes: Any) -> Event:
     occurrence = structs.replace(OCCURRENCE, **changes)
-    return events.typed(occurrence, key=KEY, accepted_at=NOW, naming=Naming(), max_event_bytes=limit)
+    return typed(occurrence, key=KEY, accepted_at=NOW, naming=Naming(), max_event_bytes=limit)
 
 
 def test_the_envelope_is_written_in_the_captured_order() -> None:
     """Attributes in the order of greenlake.md D.5, extensions, then the data to the letter."""
-    event = typed(
+    event = event_of(
         id="é-1",
         time="2026-05-04T12:00:00.123456789+02:00",
         region="us-west",
@@ -62,7 +61,7 @@ def test_the_envelope_is_written_in_the_captured_order() -> None:
 
 def test_what_is_absent_gets_its_default() -> None:
     """No id: the key's text; no region: global; no time: the moment of acceptance (greenlake.md D.6, D.10)."""
-    event = typed(resource_collection=None, event="service-offline")
+    event = event_of(resource_collection=None, event="service-offline")
 
     assert json.loads(event.body) == {
         "specversion": "1.0",
@@ -80,7 +79,7 @@ def test_what_is_absent_gets_its_default() -> None:
 
 def test_prefix_and_host_are_settings() -> None:
     """A deployment may call itself otherwise (greenlake.md D.10)."""
-    event = events.typed(OCCURRENCE, key=KEY, accepted_at=NOW, naming=Naming(prefix="org.acme", host="acme.example"))
+    event = typed(OCCURRENCE, key=KEY, accepted_at=NOW, naming=Naming(prefix="org.acme", host="acme.example"))
 
     assert (event.type, event.source) == (
         "org.acme.compute-ops.v1.servers.rebooted",
@@ -117,7 +116,7 @@ ACCEPTED = "2026-05-04T12:30:00.123Z"
 def test_the_time_of_an_event(event: str, given: str | None, data: dict[str, Any], time: str) -> None:
     """created: createdAt = updatedAt; updated: updatedAt; where the data have none, the given
     time, or acceptance (greenlake.md 3.3)."""
-    assert typed(event=event, time=given, data=json.dumps(data).encode()).time == time
+    assert event_of(event=event, time=given, data=json.dumps(data).encode()).time == time
 
 
 @pytest.mark.parametrize(
@@ -141,14 +140,14 @@ def test_the_time_of_an_event(event: str, given: str | None, data: dict[str, Any
 def test_what_a_category_refuses(event: str, given: str | None, data: object, subject: str) -> None:
     """A rule of the category that is broken is refused by the field that breaks it."""
     with pytest.raises(Refused) as caught:
-        typed(event=event, time=given, data=json.dumps(data).encode())
+        event_of(event=event, time=given, data=json.dumps(data).encode())
 
     assert caught.value.issues[0].subject == subject
 
 
 def test_deleted_keeps_type_and_id_alone() -> None:
     """Anything more in the data of a deleted event is dropped; order and spelling stay (greenlake.md 3.3)."""
-    event = typed(event="deleted", data=b'{"x":1,"id":"a","y":{"type":2},"type":"\\n"}')
+    event = event_of(event="deleted", data=b'{"x":1,"id":"a","y":{"type":2},"type":"\\n"}')
 
     assert event.body.endswith(b',"data":{"id":"a","type":"\\n"}}')
 
@@ -156,35 +155,35 @@ def test_deleted_keeps_type_and_id_alone() -> None:
 @pytest.mark.parametrize("collection", [None, "servers"])
 def test_custom_and_non_resource_data_may_be_an_array(collection: str | None) -> None:
     """Only resource events need an object (greenlake.md 3.3)."""
-    assert typed(resource_collection=collection, data=b"[1,2]").body.endswith(b'"data":[1,2]}')
+    assert event_of(resource_collection=collection, data=b"[1,2]").body.endswith(b'"data":[1,2]}')
 
 
 def test_an_event_of_no_resource_called_created_has_no_resource_rules() -> None:
     """`audit-logs.v1beta1.created` has no collection, and so no resource whose time it could follow."""
     data = b'{"createdAt":"2020-01-01T00:00:00Z"}'
 
-    assert typed(resource_collection=None, event="created", data=data).time == ACCEPTED
+    assert event_of(resource_collection=None, event="created", data=data).time == ACCEPTED
 
 
 def test_the_limit_counts_the_whole_envelope() -> None:
     """Structured JSON of exactly the limit passes, one byte more is too large (greenlake.md D.9, cloudevents.md C17)."""
-    size = len(typed().body)
+    size = len(event_of().body)
 
-    assert typed(limit=size).body == typed().body
+    assert event_of(limit=size).body == event_of().body
     with pytest.raises(TooLarge) as caught:
-        typed(limit=size - 1)
+        event_of(limit=size - 1)
     assert f"at most {size - 1}" in caught.value.issues[0].description
 
 
 def test_without_any_workspace_there_is_no_event() -> None:
     """Every event belongs to a tenant."""
     with pytest.raises(Refused, match="workspaceId"):
-        typed(workspace_id=None)
+        event_of(workspace_id=None)
 
 
 def test_the_sdk_reads_what_is_written() -> None:
     """The SDK, as an oracle, finds the same event in the body."""
-    event = typed(id="x", time=T, extensions={"sampledrate": 5, "flag": True})
+    event = event_of(id="x", time=T, extensions={"sampledrate": 5, "flag": True})
     read = JSONFormat().read(None, event.body)
 
     assert (read.get_id(), read.get_source(), read.get_type()) == (event.id, event.source, event.type)
@@ -221,7 +220,7 @@ def test_a_captured_event_comes_out_as_it_was_captured() -> None:
         f'"workspaceId":"{WORKSPACE}","data":{data}}}'
     )
     (occurrence,) = occurrences.read(body.encode())
-    event = events.typed(occurrence, key=KEY, accepted_at=NOW, naming=Naming())
+    event = typed(occurrence, key=KEY, accepted_at=NOW, naming=Naming())
 
     assert event.body.decode() == (
         '{"specversion":"1.0","id":"uJoQ5JMB_HAPiq2sSllt","source":"//global.api.greenlake.hpe.com/audit-log",'

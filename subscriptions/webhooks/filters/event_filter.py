@@ -24,18 +24,7 @@ import msgspec
 from subscriptions.events.attributes import Instant
 from subscriptions.ground.kept import Kept
 from subscriptions.webhooks.filters import grammar, lexer, step_budget
-from subscriptions.webhooks.filters.grammar import (
-    Both,
-    Call,
-    Comparison,
-    Condition,
-    Either,
-    Holds,
-    Not,
-    OneOf,
-    Path,
-    Tree,
-)
+from subscriptions.webhooks.filters.grammar import Both, Call, Comparison, Condition, Either, Holds, Not, OneOf, Path
 from subscriptions.webhooks.filters.lexer import Literal
 from subscriptions.webhooks.filters.step_budget import Literals, Run, Walk
 
@@ -142,7 +131,7 @@ class _Compiler:
                 sought.setdefault(each.path, []).append(each.literal)
         self._walks = {path: Walk(path, _value(path), literals) for path, literals in sought.items()}
 
-    def test(self, tree: Tree) -> Test:
+    def test(self, tree: grammar.Tree) -> Test:
         match tree:
             case Comparison():
                 return _comparison(tree)
