@@ -85,7 +85,7 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             told = PRIVATE
         else:
             token = bearer(request)
-        client = request.scope["client"]
+        client = request.scope.get("client")
         known = await doors.access.verify(token, doors.clock(), client[0] if client else "")
         request.scope[CALLER] = known
         if counted and doors.quota is not None:

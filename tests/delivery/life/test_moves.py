@@ -28,20 +28,20 @@ LOST = moves({OWED}, {FAILED})
 
 #: Which moves each statement of the ledger makes, as its conditions allow.
 WRITTEN: dict[str, set[Move]] = {
-    "bundles.CLOSE": moves({COLLECTING}, {BUNDLED}),
-    "bundles.ERASED": moves({COLLECTING}, {EXPIRED}),
-    "claims.BY_TICKET": CLAIM,
-    "claims.BY_PROBE": moves({PARKED}, {OWED}),
+    "batches.CLOSE": moves({COLLECTING}, {BUNDLED}),
+    "batches.ERASED": moves({COLLECTING}, {EXPIRED}),
+    "claiming.BY_TICKET": CLAIM,
+    "claiming.BY_PROBE": moves({PARKED}, {OWED}),
     "drains.ASIDE": LOST,
     "drains.TAKE_DUE": CLAIM | LOST,
     "erasures.STOP": moves({OWED, PARKED, COLLECTING, BUNDLED}, {EXPIRED}),
-    "errands.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
-    "errands.WAKE": moves({PARKED}, {OWED}),
-    "gathered.EXPIRE": moves({COLLECTING}, {EXPIRED}),
-    "members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
+    "job_rows.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
+    "job_rows.WAKE": moves({PARKED}, {OWED}),
+    "ripe_batches.EXPIRE": moves({COLLECTING}, {EXPIRED}),
+    "batch_members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
     "paces.ASIDE": LOST,
     "paces.PACE": CLAIM | LOST,
-    "records.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),
+    "outcomes.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),
     "retention.LET_GO": moves({OWED, PARKED, COLLECTING}, {EXPIRED}),
     "sweeps.EXPIRE": moves({PARKED}, {EXPIRED}),
 }
@@ -49,12 +49,12 @@ WRITTEN: dict[str, set[Move]] = {
 
 def statements() -> Iterator[str]:
     """The ledger's statements that set a state, by module and name."""
-    for module in pkgutil.iter_modules(ledger.__path__):
-        for name, text in vars(importlib.import_module(f"delivery.ledger.{module.name}")).items():
+    for module in pkgutil.walk_packages(ledger.__path__, "delivery.ledger."):
+        for name, text in vars(importlib.import_module(module.name)).items():
             if name.isupper() and isinstance(text, str) and "deliveries" in text:
                 changes = re.findall(r"\bSET\b(.*?)(?=\bFROM\b|\bWHERE\b|\Z)", text, re.DOTALL)
                 if any(re.search(r"\bstate =", change) for change in changes):
-                    yield f"{module.name}.{name}"
+                    yield f"{module.name.rpartition('.')[2]}.{name}"
 
 
 def test_every_statement_that_moves_a_row_is_known() -> None:
