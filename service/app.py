@@ -50,6 +50,7 @@ from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import Settings as Ground
 from subscriptions.ground.vault import Vault
+from subscriptions.memory import Memory
 from subscriptions.webhooks.subscription_store import Orders
 from subscriptions.webhooks.webhook_store import Registry
 
@@ -223,7 +224,7 @@ def assemble(configuration: Configuration, base: Base) -> Doors:
         greeting=_greeting(configuration, base),
         history=History(database, clock, announce),
         backlogs=Backlogs(database),
-        pulse=Pulse(database, clock, upkeep),
+        pulse=Pulse(database, clock, upkeep, Memory(ground.memory_slack)),
         carriers=Carriers(upkeep, base.waiting),
         quota=Quota(share) if share else None,
         bodies=_bodies(configuration.service),

@@ -28,6 +28,7 @@ from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailabl
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import Settings as Ground
 from subscriptions.ground.settings import read
+from subscriptions.memory import Memory
 from workers import app as broker
 from workers import consumer, schedule, tasks
 from workers.announcer import Announcer
@@ -116,8 +117,8 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
     tasks.register(app, process)
     _know(app)
     announcer.start()
-    reporting = loop.hand_over(_report(resources, engine))
     python.collect_rarely()
+    reporting = loop.hand_over(_report(resources, engine, Memory(ground.memory_slack)))
     log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
 
     def stop(**_: Any) -> None:
@@ -180,13 +181,15 @@ async def _stop(process: Process, grace: float) -> None:
     await process.resources.close()
 
 
-async def _report(resources: Resources, engine: Engine) -> None:
-    """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start."""
+async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
+    """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start, and
+    gives back memory."""
     made = False
     look = 0.0
     while True:
         try:
-            # First, for it asks the database what time it is.
+            await memory.look()
+            # First of what asks the database, for it asks what time it is.
             await resources.upkeep.report(NAME, slots=engine.lanes.slots, free=engine.free)
             if not made:
                 await resources.upkeep.make_partitions()

@@ -1,4 +1,4 @@
-"""Keeps an API process in step with the database: its time, its partitions, and whether it can serve.
+"""Keeps an API process in step with the database: its time, its partitions, and whether it can serve; and its memory small.
 
 What is done about a database that is away is left to whoever asks `/health/ready`; every request finds out for itself.
 """
@@ -15,6 +15,7 @@ from subscriptions.ground import process, schema
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unavailable
+from subscriptions.memory import Memory
 
 log = logging.getLogger("hooklake.service")
 
@@ -32,8 +33,15 @@ class Pulse:
     """One look at the database at the start and every few seconds; a failed one is made again with the next."""
 
     def __init__(
-        self, database: Database, clock: DatabaseClock, upkeep: Upkeep, *, steady: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        clock: DatabaseClock,
+        upkeep: Upkeep,
+        memory: Memory | None = None,
+        *,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._memory = memory
         self._database = database
         self._clock = clock
         self._upkeep = upkeep
@@ -91,6 +99,8 @@ class Pulse:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL if self._clock.told else UNTOLD)
+            if self._memory is not None:
+                await self._memory.look()
             await self._beat()
 
     async def _beat(self) -> None:

@@ -65,6 +65,8 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     max_filter_conditions: int = 32
     #: Characters that a webhook's secret has at least; GreenLake's.
     least_secret: int = LEAST_SECRETS[0]
+    #: Bytes beyond what an API or worker process began with, from which it gives free memory back; 0: never.
+    memory_slack: int = 64 << 20
 
     def __post_init__(self) -> None:
         least, most = LEAST_SECRETS
