@@ -62,6 +62,8 @@ PERMISSIONS = {
     Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM, Permission.ERASE},
 }
 
+_HOLDERS = {each: frozenset(role for role, held in PERMISSIONS.items() if each in held) for each in Permission}
+
 #: Where a request keeps who calls.
 CALLER = "hooklake.caller"
 
@@ -124,7 +126,7 @@ def scope(known: Caller) -> str | None:
 
 def may(known: Caller, permission: Permission) -> bool:
     """Whether one of the caller's roles has the permission."""
-    return any(permission in PERMISSIONS[role] for role in known.roles)
+    return not known.roles.isdisjoint(_HOLDERS[permission])
 
 
 def require(known: Caller, permission: Permission) -> None:
@@ -147,7 +149,11 @@ def _in_query(request: Request) -> str:
 def bearer(request: Request) -> str:
     """The token of the request; raises Unauthorized where there is none."""
     # Not `request.headers`, which makes an object for the one that is looked for.
-    given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+    given = b""
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            given = value
+            break
     scheme, _, token = given.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not (token := token.strip()):
         raise Unauthorized("Invalid JWT token in Request: send the header `Authorization: Bearer <token>`")

@@ -3,7 +3,6 @@
 The judgement itself stands in `judgement`, the statement in `ledger/records/outcomes.py`.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
@@ -21,9 +20,10 @@ from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.wire.parcels import Reply
 from delivery.wire.sender import Attempt
+from subscriptions.ground import logs
 from subscriptions.webhooks.webhook_store import Hook
 
-log = logging.getLogger("hooklake.delivery")
+log = logs.Frequent("hooklake.delivery")
 
 #: Events of ours about deliveries given up: giving one of those up is told to nobody.
 NOTICE = ".events.v1beta1.webhooks.delivery-failed"

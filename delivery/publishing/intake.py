@@ -153,6 +153,11 @@ class Intake:
         self._began = now
 
     def _next_group(self) -> list[Request]:
+        if sum(len(each.events) for each in self._waiting) <= PART:
+            # Nobody has to wait for a turn.
+            group, self._waiting = self._waiting, []
+            self._served = {each.events[0].workspace_id for each in group if each.events}
+            return group
         of = [(each.events[0].workspace_id if each.events else "", len(each.events)) for each in self._waiting]
         places = set(turn(of, self._served, most=GROUP, each=PART))
         group = [request for place, request in enumerate(self._waiting) if place in places]

@@ -43,17 +43,21 @@ async def publish_occurrences(request: Request) -> Response:
     """POST /events/v1beta1/occurrences: one occurrence, or an array of them that is taken whole or not at all."""
     doors, caller = doors_of(request), auth.caller(request)
     body = await reading.body(request, doors.settings.publish_body_bytes)
-    read = await pieces.taken(occurrences.each(body, limit=doors.settings.publish_items, longest=_longest(doors)))
-    many = body.lstrip(b" \t\r\n")[:1] == b"["
-    now = doors.clock()
-    makes = (
-        (len(one.data), partial(_typed, one, caller, doors, key, now))
-        for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
-    )
-    made = await pieces.taken(_made(makes, many))
+    many = occurrences.several(body)
+    if many:
+        read = await pieces.taken(occurrences.each(body, limit=doors.settings.publish_items, longest=_longest(doors)))
+        now = doors.clock()
+        makes = (
+            (len(one.data), partial(_typed, one, caller, doors, key, now))
+            for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
+        )
+        made = await pieces.taken(_made(makes, many))
+    else:
+        occurrence, now = occurrences.one(body, longest=_longest(doors)), doors.clock()
+        made = [_typed(occurrence, caller, doors, event_keys.new(now), now)]
     if strange := {event.workspace_id for event in made} - {caller.workspace_id}:
         _refuse(made, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
-    return await _published(doors, made, "event", many)
+    return await _published(doors, made, "event", many, now)
 
 
 async def publish_cloudevents(request: Request) -> Response:
@@ -64,12 +68,13 @@ async def publish_cloudevents(request: Request) -> Response:
     relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest))
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
+    now = doors.clock()
     makes = (
         (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, doors, key))
-        for one, key in zip(relayed, event_keys.rising(doors.clock(), len(relayed)), strict=True)
+        for one, key in zip(relayed, event_keys.rising(now, len(relayed)), strict=True)
     )
     made = await pieces.taken(_made(makes, many))
-    return await _published(doors, made, "type", many)
+    return await _published(doors, made, "type", many, now)
 
 
 async def read_event(request: Request) -> Response:
@@ -151,7 +156,7 @@ def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event
     )
 
 
-async def _published(doors: Doors, made: Sequence[Event], field: str, many: bool) -> Response:
+async def _published(doors: Doors, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     _refuse(made, await _wrong_types(doors, {event.type for event in made}), "type", field, many)
     told = None
@@ -159,7 +164,7 @@ async def _published(doors: Doors, made: Sequence[Event], field: str, many: bool
     if doors.debts is not None:
         doors.debts.admit(wanted)
     if doors.allowance is not None and made:
-        standing = await doors.allowance.take(wanted)
+        standing = await doors.allowance.take(wanted, now)
         told = standing.headers() if standing is not None else None
     try:
         receipts = await doors.intake.publish(made) if made else []
@@ -201,10 +206,10 @@ async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
     """Those that nothing can be published under, each with the reason."""
     prefix = doors.ground.type_prefix
     wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
-    unknown = sorted(await doors.types.unknown(types - wrong.keys() if wrong else types))
-    for each in unknown:
+    unknown = await doors.types.unknown(types - wrong.keys() if wrong else types)
+    for index, each in enumerate(sorted(unknown) if unknown else ()):
         # Of several the first: they mostly share their slip.
-        meant = await doors.types.meant(each) if each == unknown[0] else None
+        meant = None if index else await doors.types.meant(each)
         what = REGISTER if meant is None else f"did you mean {meant}? If not, {REGISTER}"
         wrong[each] = f"event type {each} is not in the catalogue; {what}"
     return wrong
@@ -223,7 +228,7 @@ def _receipt(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
     """`matched` is null while there are too many webhooks to be known; `before` tells it of duplicates."""
     return {
         "id": receipt.id,
-        "messageId": str(receipt.key),
+        "messageId": receipt.key,
         "source": receipt.source,
         "type": receipt.type,
         "acceptedAt": writing.moment(receipt.accepted_at),

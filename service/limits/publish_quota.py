@@ -84,20 +84,20 @@ class Allowance:
         with suppress(Unavailable):
             await self.settle()
 
-    async def take(self, wanted: Mapping[str, int]) -> Standing | None:
+    async def take(self, wanted: Mapping[str, int], now: datetime) -> Standing | None:
         """Counts so many events of each workspace, all of them or none; what the one with the least has left then, where that is
-        half or less: until then it is nobody's concern, and six headers are dear beside one event.
+        half or less: until then it is nobody's concern, and six headers are dear beside one event. `now` is when they came.
 
         Raises TooMany where one of them has too few left of its minute, Unavailable where the row is needed and away.
         """
         if len(wanted) == 1:
             # As nearly all are: enough is held, and nothing has to be asked.
             [(workspace, events)] = wanted.items()
-            share = self._share(workspace)
-            if share.left >= events:
-                share.left -= events
-                share.used = True
-                ample = share.left + share.remaining > self._limit // 2
+            known = self._shares.get(workspace)
+            if known is not None and known.left >= events and known.minute >= int(now.timestamp()) // MINUTE:
+                known.left -= events
+                known.used = True
+                ample = known.left + known.remaining > self._limit // 2
                 return None if ample else self._standing(workspace, within=True)
         while short := [workspace for workspace, events in wanted.items() if self._share(workspace).left < events]:
             for workspace in short:

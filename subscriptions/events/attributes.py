@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 #: A string also carries Binary (base64), URI, URI-reference and Timestamp (cloudevents.md C3).
 Value = str | int | bool
 
@@ -25,6 +27,8 @@ MOST_FAULTS = 20
 #: Extension attributes of one event: to vet one takes a microsecond.
 MAX_EXTENSIONS = 64
 _CEILINGS = {"id": MAX_ID, "type": MAX_TYPE}
+
+_encode = msgspec.json.Encoder().encode
 
 _NAME = re.compile(r"[a-z0-9]+\Z")
 # cloudevents.md C5: control characters, noncharacters, surrogates.
@@ -81,7 +85,9 @@ def instant(text: str) -> Instant | None:
 
 def timestamp(when: datetime) -> str:
     """A moment as RFC 3339 in UTC with milliseconds, as GreenLake writes it."""
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # With microseconds, or without any decimals; at a quarter of what `isoformat` costs.
+    written = _encode(when if when.tzinfo is UTC else when.astimezone(UTC)).decode()
+    return f"{written[1:24]}Z" if when.microsecond else f"{written[1:20]}.000Z"
 
 
 def name_fault(name: str) -> str | None:

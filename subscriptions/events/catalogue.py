@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+import msgspec
+
 from subscriptions.events import attributes
 from subscriptions.ground.errors import Issue, Refused
 
@@ -32,6 +34,8 @@ _RULES = {
     ),
     "event": (re.compile(rf"{_TOKEN}\Z"), "lower-case letters, digits and single hyphens, such as created"),
 }
+#: What they are called where they are given.
+PARTS = tuple(_RULES)
 _PARTS = re.compile(rf"({_TOKEN})\.({_VERSION})\.(?:({_TOKEN}(?:\.{_TOKEN})*)\.)?({_TOKEN})\Z")
 
 
@@ -48,8 +52,7 @@ class Category(StrEnum):
     FOREIGN = "foreign"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What an event type is composed of."""
 
     #: Such as `compute-ops`.

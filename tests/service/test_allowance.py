@@ -53,7 +53,7 @@ def processes(database: Database, clock: Clock, number: int) -> list[Allowance]:
 async def took(process: Allowance, events: int) -> int:
     """How many of so many events were taken."""
     try:
-        await process.take({WORKSPACE: events})
+        await process.take({WORKSPACE: events}, process._clock())
     except TooMany:
         return 0
     return events
@@ -163,8 +163,8 @@ async def test_workspaces_apart(database: Database, clock: Clock) -> None:
     await took(process, LIMIT - 1)
 
     with pytest.raises(TooMany):
-        await process.take({OTHER_WORKSPACE: 5, WORKSPACE: 2})
-    last = await process.take({OTHER_WORKSPACE: LIMIT, WORKSPACE: 1})
+        await process.take({OTHER_WORKSPACE: 5, WORKSPACE: 2}, clock())
+    last = await process.take({OTHER_WORKSPACE: LIMIT, WORKSPACE: 1}, clock())
 
     assert last is not None
     assert (last.remaining, last.within, last.seconds) == (0, True, 60)
@@ -193,7 +193,7 @@ async def test_forgetting(database: Database, clock: Clock) -> None:
     await process.settle()
     afterwards = len(process)
     clock.advance(3600)
-    await process.take({OTHER_WORKSPACE: 1})
+    await process.take({OTHER_WORKSPACE: 1}, clock())
     await process.settle()
 
     async with database.raw() as connection:

@@ -1,5 +1,6 @@
 """Log lines as text and as JSON."""
 
+import asyncio
 import io
 import json
 import logging
@@ -83,3 +84,27 @@ def test_frequent_lines_are_lines_like_others(
     one, other = capsys.readouterr().err.splitlines()
     assert re.sub(r"\d\d:\d\d:\d\d[.,]\d+", "", one) == re.sub(r"\d\d:\d\d:\d\d[.,]\d+", "", other)
     assert "request.answered status=200" in one
+
+
+async def test_frequent_lines_of_one_pass_are_one_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line is there once, in order, before the loop's next pass is over; a system call is not made for each of them."""
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    handler = logging.StreamHandler(Stream())
+    handler.setFormatter(logs.Line())
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    monkeypatch.setattr(logging.root, "level", logging.INFO)
+    frequent = logs.Frequent("hooklake.test.pass")
+
+    for number in range(3):
+        frequent.info("request.answered status=%d", number)
+    await asyncio.sleep(0)
+    frequent.info("request.answered status=%d", 3)
+    await asyncio.sleep(0)
+
+    assert [re.findall(r"status=(\d)\n", each) for each in written] == [["0", "1", "2"], ["3"]]
