@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec.structs import replace
@@ -34,6 +34,8 @@ _json = msgspec.json.Encoder().encode
 UNALLOWED = "The answer to OPTIONS ({status}) has to allow {origin} by WebHook-Allowed-Origin, and does not"
 #: Answers by which a destination asks for credentials; gateways that want a key say 403.
 ASKING = frozenset({401, 403})
+#: What a question that proved its destination is recorded with, and what one without a body is called where it is listed.
+PROVED, ALLOWED, OPTIONS = "the destination has proved itself", "the destination allows us", "OPTIONS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,20 @@ class Shaken:
     proof: Verified | Unverified
     response: DestinationResponse
     terms: Terms
-    #: The challenge, to be kept; None where none was sent.
+    #: The question, to be kept; None where none was sent.
     tried: Tried | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question as it is listed."""
+
+    #: A UUID that tells its time.
+    key: UUID
+    type: str
+    body: bytes
+    #: What is said of it where it proved the destination.
+    proved: str
 
 
 class Handshake:
@@ -91,25 +105,27 @@ class Handshake:
         proves = self._settings.require_proof != "never" and not hook.request_origin
         return hook.challenge_request_enabled or proves
 
-    async def _options(self, hook: Hook) -> tuple[Reply | Failure, Terms]:
+    async def _options(self, hook: Hook) -> tuple[Attempt, Terms]:
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
         asking = self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline)
-        answer = (await _attempt(asking, started_at=self._clock())).answer
-        if isinstance(answer, Failure):
-            return answer, SILENCE
-        return answer, pace.terms(answer.status, answer.headers, origin=origin)
+        attempt = await _attempt(asking, started_at=self._clock())
+        if isinstance(attempt.answer, Failure):
+            return attempt, SILENCE
+        return attempt, pace.terms(attempt.answer.status, attempt.answer.headers, origin=origin)
 
     async def _consent(self, hook: Hook) -> Shaken:
         """Of a destination that is not challenged: whether it allows us (HOOKLAKE_REQUIRE_PROOF)."""
-        answer, terms = await self._options(hook)
-        origin = self._settings.request_origin
+        key = event_keys.new(self._clock())
+        attempt, terms = await self._options(hook)
+        origin, answer = self._settings.request_origin, attempt.answer
         proof: Verified | Unverified = Verified()
         if isinstance(answer, Failure):
             proof = Unverified(reason=challenge.UNREACHABLE.format(error=answer.cause))
         elif terms.origin != origin:
             proof = Unverified(reason=UNALLOWED.format(status=answer.status, origin=origin))
         rate = None if terms.rate is KEEP else terms.rate
-        return Shaken(proof=proof, response=_response(answer, rate), terms=terms)
+        kept = self._tried(hook, Asked(key=key, type=OPTIONS, body=b"{}", proved=ALLOWED), attempt, proof)
+        return Shaken(proof=proof, response=_response(answer, rate), terms=terms, tried=kept)
 
     async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, Tried]:
         """Signed as a delivery is, and in its content mode (greenlake.md 2.1, D.5, D.6); of batches as a single event."""
@@ -124,24 +140,27 @@ class Handshake:
             self._introduced(hook, functools.partial(self._sender.send, parcel), deadline), started_at=now
         )
         proof = challenge.judge(attempt.answer, challenge=question, secrets=hook.secrets)
+        asked = Asked(key=key, type=challenge.type_of(self._naming), body=body, proved=PROVED)
+        return proof, attempt.answer, self._tried(hook, asked, attempt, proof)
+
+    def _tried(self, hook: Hook, asked: Asked, attempt: Attempt, proof: Verified | Unverified) -> Tried:
         reply = attempt.answer if isinstance(attempt.answer, Reply) else None
-        tried = Tried(
+        return Tried(
             webhook=hook.id,
             workspace_id=hook.workspace_id,
-            key=key,
+            key=asked.key,
             source=challenge.source_of(self._naming),
-            type=challenge.type_of(self._naming),
-            body=body,
+            type=asked.type,
+            body=asked.body,
             started_at=attempt.started_at,
             milliseconds=attempt.milliseconds,
             success=isinstance(proof, Verified),
             status=None if reply is None else reply.status,
-            reason=proof.reason if isinstance(proof, Unverified) else "the destination has proved itself",
+            reason=proof.reason if isinstance(proof, Unverified) else asked.proved,
             request_headers=_json(attempt.request_headers),
             response_headers=None if reply is None else _json(reply.headers),
             response_body=None if reply is None else reply.body,
         )
-        return proof, attempt.answer, tried
 
     async def _introduced(self, hook: Hook, exchange: Exchange, deadline: float) -> Attempt:
         """One exchange; credentials go along where the destination has proved itself, or once it asks for them.

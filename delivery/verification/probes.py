@@ -15,13 +15,16 @@ from delivery.judgement.pace import SILENCE, Terms
 from delivery.ledger.jobs import job_rows
 from delivery.ledger.jobs.job_rows import Carried
 from delivery.ledger.webhooks import status
-from delivery.verification.challenges import Handshake
+from delivery.verification.challenges import Shaken
 from delivery.wire.challenge import Unverified
 from subscriptions.ground.database import Raw
 from subscriptions.webhooks.webhook_store import Hook
 
 #: Tries an owed delivery: whether it was taken, or None where there was none to try, or no slot for it.
 Deliver = Callable[[UUID], Awaitable[bool | None]]
+
+#: Asks its question, and keeps what came of it.
+Shake = Callable[[Hook], Awaitable[Shaken]]
 
 ANSWERED = "The challenge was answered; "
 REFUSED = "the delivery that followed it as a probe failed"
@@ -40,11 +43,11 @@ class Probed:
     reason: str = ""
 
 
-async def probe(hook: Hook, handshake: Handshake, deliver: Deliver, *, halted: bool) -> Probed:
-    """A question where the webhook is asked any, and a delivery where it was halted, or is asked none."""
-    terms, asked = SILENCE, handshake.asks(hook)
-    if asked:
-        shaken = await handshake.shake(hook)
+async def probe(hook: Hook, shake: Shake | None, deliver: Deliver, *, halted: bool) -> Probed:
+    """A question where the webhook is asked any (`shake`), and a delivery where it was halted, or is asked none."""
+    terms, asked = SILENCE, shake is not None
+    if shake is not None:
+        shaken = await shake(hook)
         terms = shaken.terms
         if isinstance(shaken.proof, Unverified):
             reason = f"{FAILING}. The last challenge failed too: {shaken.proof.reason}" if halted else ""

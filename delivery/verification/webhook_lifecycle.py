@@ -58,10 +58,9 @@ class Greeting:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        settings = tools.settings
-        self._handshake = Handshake(tools.sender, tools.clock, settings, tools.naming)
-        self._rules = breaker.rules(settings)
-        self._proof = settings.require_proof
+        self._handshake = Handshake(tools.sender, tools.clock, tools.settings, tools.naming)
+        self._rules = breaker.rules(tools.settings)
+        self._proof = tools.settings.require_proof
 
     async def register(self, registration: Registration, owner: Owner) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
@@ -139,12 +138,11 @@ class Greeting:
             fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
             await self._introduce(raw, asked.workspace_id, now, verifying=True)
             hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
-        shaken = await self._handshake.shake(hook)
-        await challenge_attempts.keep(self._tools.database, shaken.tried)
+        shaken = await self._shake(hook)
         webhook = await self._verified(asked, shaken, fence)
-        answered = shaken.response.status_code
-        log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, answered)
-        return webhook, shaken.response
+        response = shaken.response
+        log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, response.status_code)
+        return webhook, response
 
     @repeating
     async def _verified(self, asked: Webhook, shaken: Shaken, fence: int) -> Webhook:
@@ -179,9 +177,13 @@ class Greeting:
         elif carried.row["purpose"] in (status.PROBE, status.EARNED):
             await self._probe(carried, hook, probe)
         else:
-            shaken = await self._handshake.shake(hook)
-            await challenge_attempts.keep(self._tools.database, shaken.tried)
+            shaken = await self._shake(hook)
             await self._conclude(carried, shaken.proof, shaken.terms)
+
+    async def _shake(self, hook: Hook) -> Shaken:
+        shaken = await self._handshake.shake(hook)
+        await challenge_attempts.keep(self._tools.database, shaken.tried)
+        return shaken
 
     @repeating
     async def _beaten(self, carried: Carried, terms: Terms) -> None:
@@ -196,7 +198,8 @@ class Greeting:
     async def _probe(self, carried: Carried, hook: Hook, deliver: Deliver) -> None:
         async with self._tools.database.raw() as connection:
             halted = await status.halted(connection, carried.key, failures=self._rules.halt_failures)
-        await self._probed(carried, await probes.probe(hook, self._handshake, deliver, halted=halted))
+        asks = self._shake if self._handshake.asks(hook) else None
+        await self._probed(carried, await probes.probe(hook, asks, deliver, halted=halted))
 
     @repeating
     async def _probed(self, carried: Carried, probed: Probed) -> None:
@@ -206,9 +209,8 @@ class Greeting:
             async with connection.transaction():
                 standing = await status.lock(connection, carried.key)
                 epoch = carried.row["epoch"]
-                nudges: list[Nudge] = [
-                    *await rate_limits.grant(connection, (carried.key, epoch), probed.terms, now=now)
-                ]
+                granted = await rate_limits.grant(connection, (carried.key, epoch), probed.terms, now=now)
+                nudges: list[Nudge] = [*granted]
                 if standing is None or standing.epoch != epoch or not status_moves.waits(standing.health):
                     await job_rows.end(connection, carried)
                 elif probed.worked:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from delivery.reports.recent_deliveries import History
 from delivery.tickets import Errand, Kind
 from subscriptions.ground.database import Database
 from tests.clock import Clock
@@ -50,6 +51,20 @@ async def test_probe_that_succeeds(craft: Craft, clock: Clock) -> None:
     [row] = await craft.fetch("SELECT failures, halted_seconds, halted_since FROM webhooks")
     assert tuple(row) == (0, 3600, None)
     assert [row["purpose"] for row in await craft.fetch("SELECT purpose FROM challenges")] == ["heartbeat"]
+
+
+async def test_challenges_of_probes_are_in_recent_deliveries(craft: Craft, clock: Clock) -> None:
+    """As those of a registration are: with an ERROR that lasts, they are the only ones that tell what the receiver says now."""
+    webhook = await craft.hook(status="ERROR", halted_since=clock())
+    await craft.upkeep.mend()
+    craft.wire.answers.append(reply(502, b"upstream is down"))
+
+    await craft.greet(webhook)
+
+    items, _ = await History(craft.database, clock, craft.announced.extend).recent(
+        WORKSPACE, webhook, limit=9, offset=0
+    )
+    assert [(item.success, item.status, item.response_body) for item in items] == [(False, 502, b"upstream is down")]
 
 
 async def test_one_probe_at_a_time(craft: Craft, database: Database, clock: Clock) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from delivery.reports.recent_deliveries import History
 from delivery.wire.parcels import Reply
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Refused
+from subscriptions.ground.errors import Absent, Refused
 from subscriptions.webhooks.webhook import Change, Registration
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
@@ -68,6 +69,34 @@ async def test_a_destination_that_never_agreed(craft: Craft) -> None:
 
     assert (await craft.status(webhook), reason, sent, craft.wire.sent) == ("ERROR", REASON, [], [])
     assert (verified.status, said.status_code, len(craft.wire.asked)) == ("ERROR", 200, 7)
+
+
+async def test_proofs_are_in_recent_deliveries(craft: Craft, clock: Clock) -> None:
+    """Each OPTIONS that is to prove something, as a challenge is: what was asked, what came, why it proved nothing; of first
+    tries, probes and verifications alike. A question about rates alone is not listed, and nothing of it can be retried."""
+    webhook = await registered(craft, reply(405, b"no"))
+    for _ in range(4):
+        clock.advance(1)
+        await craft.greet(webhook)
+    craft.wire.allowing = ALLOWS
+    clock.advance(1)
+    await craft.greeting.verify(WORKSPACE, webhook)
+    clock.advance(3600)
+    await craft.greet(webhook)
+    history = History(craft.database, clock, craft.announced.extend)
+
+    items, total = await history.recent(WORKSPACE, webhook, limit=10, offset=0)
+
+    refused = REASON.replace("200", "405")
+    told = [(item.success, item.status, item.reason, item.response_body) for item in items]
+    assert told == [(True, 200, "the destination allows us", b"")] + [(False, 405, refused, b"no")] * 5
+    assert {(item.type, item.request_body, item.undelivered, item.retrying) for item in items} == {
+        ("OPTIONS", b"{}", False, False)
+    }
+    # The heartbeat that followed.
+    assert (total, len(craft.wire.asked)) == (6, 7)
+    with pytest.raises(Absent):
+        await history.retry(WORKSPACE, webhook, items[1].key)
 
 
 async def test_one_that_agrees_later(craft: Craft) -> None:

@@ -274,7 +274,8 @@ OPERATIONS = (
         id="recentDeliveries",
         summary="List what was sent lately, with what was answered",
         description="One item per delivery, showing its last attempt whole and all of them in `attempts`, and one per try of a "
-        "challenge; the last 1,000 of the webhook, newest event first.",
+        "challenge, or of the OPTIONS that takes its place (its `description` is `OPTIONS`); the last 1,000 of the webhook, "
+        "newest event first.",
         query=paging(200, 200),
         answer=ref("RecentDeliveryList"),
         errors=(400, 404),
