@@ -47,10 +47,10 @@ from subscriptions.events.event_types import Types
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
+from subscriptions.ground.memory import Memory
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import Settings as Ground
 from subscriptions.ground.vault import Vault
-from subscriptions.memory import Memory
 from subscriptions.webhooks.subscription_store import Orders
 from subscriptions.webhooks.webhook_store import Registry
 

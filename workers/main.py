@@ -25,10 +25,10 @@ from subscriptions.ground import process as python
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailable
+from subscriptions.ground.memory import Memory
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import Settings as Ground
 from subscriptions.ground.settings import read
-from subscriptions.memory import Memory
 from workers import app as broker
 from workers import consumer, schedule, tasks
 from workers.announcer import Announcer

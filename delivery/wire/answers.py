@@ -65,6 +65,7 @@ class Reader:
         self.spent = False
         #: It holds this reader in turn, until that is closed.
         self._parser = _parser(self)
+        self.let_go()
         self.begin(0)
 
     def begin(self, cap: int) -> None:
@@ -77,6 +78,9 @@ class Reader:
         self._room = HEAD_BYTES
         #: Arrivals, interim answers and lines of trailers.
         self._arrivals = self._interim = self._trailers = 0
+
+    def let_go(self) -> None:
+        """What was read is the caller's: a connection that is kept holds none of it."""
         #: What came until the head was there.
         self._raw = bytearray()
         #: Where in it the head begins that is read anew (`_agree`).

@@ -14,6 +14,12 @@ from delivery.wire.answers import Answer, NotHttp, Reader
 
 Pairs = Sequence[tuple[str, str]]
 
+#: A request: what is written at once, and what is written as the connection takes it, which may be much and may take long.
+Message = tuple[bytes, bytes]
+
+#: Bytes of a request that are written at once. Of more each piece is copied, and encrypted, when there is room for it: the
+#: transport's buffers would hold a large one two to four times over, and a TLS connection keeps the largest that it had.
+PIECE = 65536
 #: Timers ring up to so many seconds early.
 _TICK = 0.002
 
@@ -42,6 +48,11 @@ def start(method: str, target: str, headers: Pairs) -> str:
 def head(begun: str, headers: Pairs) -> bytes:
     """A request's head, from its first lines. Raises ValueError for what would break a line."""
     return f"{begun}{_lines(headers)}\r\n".encode()
+
+
+def message(begins: bytes, body: bytes) -> Message:
+    """A request of a head and a body; a large body is not copied."""
+    return (begins + body, b"") if len(body) <= PIECE else (begins, body)
 
 
 def _lines(headers: Pairs) -> str:
@@ -73,8 +84,11 @@ class Connection(asyncio.Protocol):
         self._deadline = self._look_at = self._rings_at = math.inf
         self._patience = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        #: What is still to be written, and whether there is no room for it yet.
+        self._rest = memoryview(b"")
+        self._full = False
 
-    async def exchange(self, request: bytes, *, deadline: float, cap: int, patience: float = math.inf) -> Answer:
+    async def exchange(self, request: Message, *, deadline: float, cap: int, patience: float = math.inf) -> Answer:
         """Sends a request and reads its answer until `deadline` (the loop's seconds), `cap` bytes of its body at most.
 
         Raises Unacknowledged once nothing of what is under way has been acknowledged for `patience` seconds.
@@ -90,7 +104,10 @@ class Connection(asyncio.Protocol):
         if min(deadline, self._look_at) < self._rings_at:
             self._arm()
         try:
-            self._transport.write(request)
+            begins, rest = request
+            self._transport.write(begins)
+            if rest:
+                self._go_on(rest)
             await waiter
         except BaseException:
             self._waiter = None
@@ -99,7 +116,9 @@ class Connection(asyncio.Protocol):
         finally:
             # An error that it holds would hold this frame by its traceback, and with it the request until garbage is sought.
             del waiter
-        return self._reader.answer()
+        answer = self._reader.answer()
+        self._reader.let_go()
+        return answer
 
     def quiet(self) -> bool:
         """Whether nothing has arrived since the last answer, the end of the connection included.
@@ -116,6 +135,7 @@ class Connection(asyncio.Protocol):
         """Closes it at once. Closing TLS politely would wait for the peer, and go on receiving meanwhile."""
         if self.open:
             self.open = False
+            self._rest = self._rest[:0]
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -138,6 +158,15 @@ class Connection(asyncio.Protocol):
         except NotHttp as error:
             self._fail(error)
 
+    def pause_writing(self) -> None:
+        """The transport holds as much as it should."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """It has room."""
+        self._full = False
+        self._write_on()
+
     def eof_received(self) -> None:
         """The other side says no more."""
         self._end(None)
@@ -149,6 +178,17 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         self._reader.close()
         self._lost(self)
+
+    def _go_on(self, rest: bytes) -> None:
+        # TLS holds half a megabyte otherwise (uvloop, asyncio).
+        self._transport.set_write_buffer_limits(high=PIECE)
+        self._rest = memoryview(rest)
+        self._write_on()
+
+    def _write_on(self) -> None:
+        while self._rest and not self._full:
+            piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+            self._transport.write(piece)
 
     def _ended(self) -> Exception:
         """Why it ended before it was asked; told once, for who raises it is held by it."""
@@ -165,7 +205,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         waiter, self._waiter = self._waiter, None
-        if self._reader.spent or self._transport.get_write_buffer_size():
+        if self._reader.spent or self._rest or self._transport.get_write_buffer_size():
             self.abort()
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -145,7 +145,7 @@ class Sender:
             if authorization:
                 headers += (("Authorization", authorization),)
                 sent += (("Authorization", masking.MASK),)
-            request = exchange.head(start, headers) + asked.body
+            request = exchange.message(exchange.head(start, headers), asked.body)
             answered = await self._transport.exchange(origin, request, deadline=deadline, dial=dial)
             answer = self._reply(answered, masking.hidden(destination.secrets, authorization))
         except Exception as error:

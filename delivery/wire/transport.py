@@ -15,7 +15,7 @@ import httpx
 from delivery.wire import exchange
 from delivery.wire.answers import Answer
 from delivery.wire.dialling import Dial, Dialler, Origin
-from delivery.wire.exchange import HungUp, Unacknowledged
+from delivery.wire.exchange import HungUp, Message, Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
@@ -81,7 +81,7 @@ class Transport(httpx.AsyncBaseTransport):
         return self._pool.short
 
     async def exchange(
-        self, origin: Origin, request: bytes, *, deadline: float, dial: Dial, body_bytes: int | None = None
+        self, origin: Origin, request: Message, *, deadline: float, dial: Dial, body_bytes: int | None = None
     ) -> Answer:
         """One exchange, within `deadline` seconds from the look-up to the last byte; `dial` is filled in.
 
@@ -131,7 +131,7 @@ class Transport(httpx.AsyncBaseTransport):
             pairs.append(("Content-Length", str(len(body))))
         answer = await self.exchange(
             place.origin._replace(trust=extensions.get("trust"), owner=extensions.get("owner", 0)),
-            exchange.head(exchange.start(request.method, place.target, pairs), ()) + body,
+            exchange.message(exchange.head(exchange.start(request.method, place.target, pairs), ()), body),
             deadline=extensions.get("deadline", self.limits.deadline),
             dial=extensions.get("dial") or Dial(),
             body_bytes=extensions.get("body_bytes"),

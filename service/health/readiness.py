@@ -15,7 +15,7 @@ from subscriptions.ground import process, schema
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unavailable
-from subscriptions.memory import Memory
+from subscriptions.ground.memory import Memory
 
 log = logging.getLogger("hooklake.service")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from subscriptions.memory import AGAIN, AT_WORK, SELDOM, Memory, Process
+from subscriptions.ground.memory import AGAIN, AT_WORK, SELDOM, Memory, Process
 
 MB = 1 << 20
 SLACK = 64 * MB
@@ -14,7 +14,7 @@ SLACK = 64 * MB
 # Pieces that stay keep the C library from giving back what was freed between them.
 PEAK = """
 import asyncio
-from subscriptions.memory import AGAIN, Memory, Process, resident
+from subscriptions.ground.memory import AGAIN, Memory, Process, resident
 
 async def main():
     memory = Memory(32 << 20, Process(steady=iter([0.0, AGAIN]).__next__, used=lambda: 0.0))

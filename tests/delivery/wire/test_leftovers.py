@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from delivery.wire.sender import Attempt, Failure, Sender
 from delivery.wire.transport import Limits
 from tests.delivery.wire.attempts import attempt, opened
 from tests.delivery.wire.relaying import Relay
-from tests.receiver import Receiver, Request
+from tests.receiver import Answer, Receiver, Request
 
 ON_BOTH_LOOPS = True
 
@@ -167,3 +168,20 @@ async def test_names_that_do_not_resolve_are_not_kept() -> None:
         assert [await held(sender), await held(sender)] == [0, 0]
 
     assert asked == 2
+
+
+async def test_a_kept_connection_holds_no_answer() -> None:
+    """What was read over a connection that is kept for the next request is not kept with it."""
+    async with Receiver(tls=False) as receiver, opened("") as sender:
+        receiver.default = Answer(headers=(("X-Long", "x" * 30_000),), body=b"y" * 60_000)
+        await attempt(sender, receiver.url())
+        tracemalloc.start()
+        try:
+            await attempt(sender, receiver.url())
+            await settled()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert receiver.connections == 1
+    assert kept < 30_000
