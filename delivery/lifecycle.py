@@ -33,7 +33,7 @@ class State(StrEnum):
 MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.OWED: frozenset({State.PARKED, State.DELIVERED, State.FAILED, State.CANCELLED, State.EXPIRED}),
-        # Delivered: a try whose lease lapsed before the row was parked may still turn out to have succeeded.
+        # Delivered: an attempt whose lease lapsed before the row was parked may still turn out to have succeeded.
         State.PARKED: frozenset({State.OWED, State.DELIVERED, State.CANCELLED, State.EXPIRED}),
         State.COLLECTING: frozenset({State.BUNDLED, State.CANCELLED, State.EXPIRED}),
         State.BUNDLED: frozenset({State.DELIVERED, State.FAILED, State.CANCELLED, State.EXPIRED}),

@@ -16,7 +16,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 ORIGIN = re.compile(r"[!-+\--~]+")
 
 
-class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
+class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; lists are comma-separated in the environment. What cannot work raises Misconfigured."""
 
     #: Which answers are retried, fail at once, or disable the webhook (greenlake.md D.7).
@@ -29,7 +29,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     )
     #: Each wait is stretched or shortened at random by up to this share of it.
     retry_jitter: Annotated[float, SHARE] = 0.1
-    #: From the start of the first try; no try is scheduled beyond it.
+    #: From the start of the first attempt; no attempt is scheduled beyond it.
     retry_window: float = 12 * HOUR
     #: The least wait after a 429 that names none.
     rate_limited_floor: float = MINUTE

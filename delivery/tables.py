@@ -26,9 +26,9 @@ deliveries = Table(
     Column("attempts", SmallInteger, nullable=False),
     Column("lost", SmallInteger, nullable=False),
     Column("first_try_at", Moment),
-    #: The webhook's halted seconds at the first try; what it adds to them later does not count against the window.
+    #: The webhook's halted seconds at the first attempt; what it adds to them later does not count against the window.
     Column("halted_before", Double),
-    #: HTTP status of the last try, null where there was no answer.
+    #: HTTP status of the last attempt, null where there was no answer.
     Column("status", SmallInteger),
     Column("reason", Text),
     Column("ended_at", Moment),
@@ -47,7 +47,7 @@ attempts = Table(
     Column("webhook", Uuid, primary_key=True),
     Column("event", Uuid, primary_key=True),
     Column("round", SmallInteger, primary_key=True),
-    #: The fence of the claim that made this try: unique within the delivery.
+    #: The fence of the claim that made this attempt: unique within the delivery.
     Column("fence", Integer, primary_key=True),
     Column("started_at", Moment, nullable=False),
     Column("milliseconds", Integer, nullable=False),

@@ -18,7 +18,7 @@ class Ticket(NamedTuple):
     fence: int
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """Rows that are not deliveries, and are claimed one by one."""
 
     SPREAD = "spread"
@@ -29,12 +29,12 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Errand:
+class Job:
     """A nudge for one spread (by its event), challenge or batch (by its webhook), or job."""
 
-    kind: Kind
+    kind: JobKind
     key: UUID
     fence: int
 
 
-Nudge = Ticket | Errand
+Nudge = Ticket | Job

@@ -5,19 +5,18 @@ What they mean is left to the rooms that they belong to.
 
 from collections.abc import Mapping
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.wire.guard import Guard
 from deploy.home import CannotStart
 from service.app import Configuration
 from service.cli import known
-from service.settings import Settings as Service
+from service.settings import ServiceSettings
 from subscriptions.ground import database_url, logs
 from subscriptions.ground.errors import HooklakeError
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.ground.settings import read, unknown
+from subscriptions.ground.settings import GroundSettings, read, unknown
 from subscriptions.ground.vault import Vault
 from workers import app as broker
-from workers.settings import Settings as Workers
+from workers.settings import WorkerSettings
 
 #: What it makes where nothing is given: something that can be read stands for it until then.
 MADE = {
@@ -31,10 +30,12 @@ def check(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each setting that does not exist; raises CannotStart for one that cannot be read."""
     given = MADE | {name: value for name, value in environ.items() if value}
     try:
-        read(logs.Settings, given)
-        carriers = read(Workers, given)
+        read(logs.LogSettings, given)
+        carriers = read(WorkerSettings, given)
         configuration = Configuration(
-            service=read(Service, given), delivery=read(Delivery, given), ground=read(Ground, given)
+            service=read(ServiceSettings, given),
+            delivery=read(DeliverySettings, given),
+            ground=read(GroundSettings, given),
         )
         Vault.parse(configuration.ground.vault_keys)
         Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from deploy import demo_publisher
-from deploy.demo_publisher import DURATION, Caller, Declined, Publishers
+from deploy.demo_publisher import DURATION, Declined, PublisherClient, Publishers
 from deploy.demo_subscriber import Faults, Subscriber
 from deploy.demo_tally import Tally
 from deploy.home import CannotStart
@@ -130,7 +130,7 @@ async def demo(stack: Stack, subscriber: Subscriber, tally: Tally, kills: Sequen
     kept = json.loads(stack.credentials.read_text())
     clients = {client["role"]: client for client in kept["clients"]}
     async with httpx.AsyncClient(base_url=kept["baseUrl"], timeout=10) as http:
-        publisher, receiver = Caller(http=http), Caller(http=http)
+        publisher, receiver = PublisherClient(http=http), PublisherClient(http=http)
         await publisher.enter(kept["workspaceId"], clients["publisher"])
         await receiver.enter(kept["workspaceId"], clients["subscriber"])
         publishers = Publishers(publisher, tally, say)
@@ -155,7 +155,7 @@ async def _kill(stack: Stack, chosen: Kill) -> None:
 async def _settled(publishers: Publishers, tally: Tally) -> list[str]:
     """Asks Hooklake until its books agree; returns a sentence for each event that they still have as under way.
 
-    A try whose worker was killed is made again after its lease: this waits for those duplicates too.
+    An attempt whose worker was killed is made again after its lease: this waits for those duplicates too.
     """
     left = {key: story.source for key, story in tally.stories.items() if story.landed_at is not None}
 

@@ -41,7 +41,7 @@ class Declined(Exception):
 
 
 @dataclass(kw_only=True)
-class Caller:
+class PublisherClient:
     """One client of the credentials file; `await caller.enter(...)` comes first."""
 
     http: httpx.AsyncClient
@@ -62,7 +62,7 @@ class Caller:
         return _told(await self.http.request(method, EVENTS + path, content=content, params=params, headers=headers))
 
 
-async def subscribe(subscriber: Caller, *, url: str, secret: str) -> None:
+async def subscribe(subscriber: PublisherClient, *, url: str, secret: str) -> None:
     """Registers the webhook, waits until its challenge was answered, and subscribes to every type."""
     webhook = await subscriber.ask("POST", "/webhooks", {"name": "Demo", "destination": url, "secret": secret})
     until = time.monotonic() + PATIENCE
@@ -76,9 +76,9 @@ async def subscribe(subscriber: Caller, *, url: str, secret: str) -> None:
 
 
 class Publishers:
-    """Services inside the house: each event keeps its id through all tries, so that none is taken twice."""
+    """Services inside the house: each event keeps its id through all attempts, so that none is taken twice."""
 
-    def __init__(self, caller: Caller, tally: Tally, say: Callable[[str], None]) -> None:
+    def __init__(self, caller: PublisherClient, tally: Tally, say: Callable[[str], None]) -> None:
         self._caller = caller
         self._tally = tally
         self._say = say

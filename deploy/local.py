@@ -27,7 +27,7 @@ DATABASE, BROKER, BASE = "HOOKLAKE_DATABASE_URL", "HOOKLAKE_BROKER_URL", "HOOKLA
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
+class StackProcess:
     """What runs on top of the stores, as data."""
 
     #: Run to their end, one after another, before the rest starts.
@@ -36,7 +36,7 @@ class Program:
     groups: tuple[tuple[Part, ...], ...]
 
 
-def hooklake(environ: Mapping[str, str]) -> Program:
+def hooklake(environ: Mapping[str, str]) -> StackProcess:
     """The processes of Hooklake under their environment: migrations, first credentials, API, two workers and beat."""
 
     def part(name: str, *words: str, ready: Callable[[], Awaitable[bool]] | None = None) -> Part:
@@ -47,7 +47,7 @@ def hooklake(environ: Mapping[str, str]) -> Program:
         return await http_ok(environ["HOOKLAKE_HOST"], int(environ["HOOKLAKE_PORT"]), "/health/ready")
 
     file = str(credentials(environ))
-    return Program(
+    return StackProcess(
         chores=(
             part("migrate", "migrate"),
             part("clients", "clients", "first", "--file", file, "--base-url", environ["HOOKLAKE_BASE_URL"]),
@@ -75,7 +75,7 @@ class Stack:
         port: int,
         environ: Mapping[str, str],
         say: Callable[[str], None] = print,
-        program: Callable[[Mapping[str, str]], Program] = hooklake,
+        program: Callable[[Mapping[str, str]], StackProcess] = hooklake,
     ) -> None:
         """`port` 0 takes a free one; what `environ` has of HOOKLAKE_* wins over what would be set here."""
         self.data_dir = data_dir.absolute()
@@ -187,7 +187,9 @@ def vet_address(host: str, port: int) -> None:
         raise CannotStart(f"Port {port} of {host} {use}: set HOOKLAKE_PORT to a free one.") from None
 
 
-def from_environ(environ: Mapping[str, str], *, program: Callable[[Mapping[str, str]], Program] = hooklake) -> Stack:
+def from_environ(
+    environ: Mapping[str, str], *, program: Callable[[Mapping[str, str]], StackProcess] = hooklake
+) -> Stack:
     """The stack that HOOKLAKE_DATA_DIR (`.hooklake`) and HOOKLAKE_PORT (8080) describe; raises CannotStart."""
     text = environ.get("HOOKLAKE_PORT") or "8080"
     if not (text.isascii() and text.isdigit() and int(text) < 65536):

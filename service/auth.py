@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.limits.request_quota import TooMany
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import asked_by
@@ -82,16 +82,16 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
     counted, publishes = permission not in UNCOUNTED, permission is Permission.PUBLISH
 
     async def entrance(request: Request) -> Response:
-        doors, told = doors_of(request), None
+        services, told = services_of(request), None
         if publishes and request.scope["query_string"] and (token := _in_query(request)):
             told = PRIVATE
         else:
             token = bearer(request)
         client = request.scope.get("client")
-        known = await doors.access.verify(token, doors.clock(), client[0] if client else "")
+        known = await services.access.verify(token, services.clock(), client[0] if client else "")
         request.scope[CALLER] = known
-        if counted and doors.quota is not None:
-            standing = doors.quota.take((known.issuer, known.client_id), doors.clock())
+        if counted and services.quota is not None:
+            standing = services.quota.take((known.issuer, known.client_id), services.clock())
             # Refusals tell it too: `problems.py` finds it here.
             request.state.quota = told = standing.headers()
             if not standing.within:
@@ -139,7 +139,7 @@ def require(known: Caller, permission: Permission) -> None:
 
 def _in_query(request: Request) -> str:
     """The token of `?access_token=`, where it is taken; empty: there is none. Raises Refused beside one in the header."""
-    token = request.query_params.get("access_token", "") if doors_of(request).settings.publish_origins else ""
+    token = request.query_params.get("access_token", "") if services_of(request).settings.publish_origins else ""
     if token and "authorization" in request.headers:
         said = "is given beside the header Authorization: a request names one token, once"
         raise Refused(Issue(subject="access_token", description=said, source="query.parameter"))

@@ -20,20 +20,19 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import PARTITIONED
 from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
 from service.api import reading
 from service.commands import clients, erasure, vault
-from service.server.connection_limits import KEEP_ALIVE, Limits
-from service.server.connections import Connection
-from service.settings import Settings
+from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
+from service.server.connections import ServerConnection
+from service.settings import ServiceSettings
 from subscriptions.ground import logs, partitions, process, schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import HooklakeError, Misconfigured
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.ground.settings import names, read, unknown
+from subscriptions.ground.settings import GroundSettings, names, read, unknown
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
@@ -63,10 +62,12 @@ def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> in
 
 def known() -> set[str]:
     """Every variable that a process of Hooklake reads."""
-    from workers.settings import Settings as Workers  # noqa: PLC0415  as the workers themselves, below
+    from workers.settings import WorkerSettings  # noqa: PLC0415  as the workers themselves, below
 
     # The embedded stack's own comes with what it starts.
-    return names(Settings, Workers, Delivery, Ground, logs.Settings) | {"HOOKLAKE_DATA_DIR"}
+    return names(ServiceSettings, WorkerSettings, DeliverySettings, GroundSettings, logs.LogSettings) | {
+        "HOOKLAKE_DATA_DIR"
+    }
 
 
 def sentence(error: Exception) -> str:
@@ -93,12 +94,12 @@ def parser() -> argparse.ArgumentParser:
 
 def api(_arguments: Any, environ: Environ) -> None:
     """Serves until it is told to stop."""
-    settings = read(Settings, environ)
+    settings = read(ServiceSettings, environ)
     # Built here once so that what is misconfigured is one sentence, not a traceback out of the server.
     import service.asgi  # noqa: F401, PLC0415  a process root: importing it reads the environment
 
-    asyncio.run(_dialled(read(Delivery, environ)))
-    asyncio.run(vault.check(read(Ground, environ)))
+    asyncio.run(_dialled(read(DeliverySettings, environ)))
+    asyncio.run(vault.check(read(GroundSettings, environ)))
     _vacant(settings.host, settings.port)
     process.room(settings.connections + OWN_FILES)
     uvicorn.run(
@@ -115,16 +116,16 @@ def api(_arguments: Any, environ: Environ) -> None:
         lifespan="on",
         access_log=False,
         server_header=False,
-        log_config=logs.described(read(logs.Settings, environ)),
+        log_config=logs.described(read(logs.LogSettings, environ)),
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
 
 
-def _connections(settings: Settings) -> Any:
+def _connections(settings: ServiceSettings) -> Any:
     """What uvicorn makes connections with; a partial, for it travels to the processes that serve."""
     body = max(settings.publish_body_bytes, reading.BODY_BYTES)
-    limits = Limits(
+    limits = ConnectionLimits(
         connections=settings.connections,
         timeout=settings.request_timeout,
         # A body in chunks is longer than what is in it.
@@ -132,10 +133,10 @@ def _connections(settings: Settings) -> Any:
         share=settings.client_share,
         proxies=settings.trusted_proxies,
     )
-    return partial(Connection, limits)
+    return partial(ServerConnection, limits)
 
 
-async def _dialled(settings: Delivery) -> None:
+async def _dialled(settings: DeliverySettings) -> None:
     """Raises Misconfigured where the authorities cannot be read, or the egress proxy is none."""
     transport = await open_transport(Guard(), ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
     await transport.aclose()
@@ -169,7 +170,7 @@ def migrate(_arguments: Any, environ: Environ) -> None:
     """Brings the database to the newest revision and makes the partitions of the days ahead."""
     if not MIGRATIONS.is_dir():
         raise Misconfigured(f"the migrations are not at {MIGRATIONS}: run this from a checkout or the image")
-    settings = read(Ground, environ)
+    settings = read(GroundSettings, environ)
     # The database's refusals are told here in one sentence, which Alembic would not.
     asyncio.run(_asked(settings))
     config = Config(attributes={"settings": msgspec.structs.replace(settings, database_wait=MIGRATION_WAIT)})
@@ -183,7 +184,7 @@ def migrate(_arguments: Any, environ: Environ) -> None:
     clients.with_database(environ, ahead)
 
 
-async def _asked(settings: Ground) -> None:
+async def _asked(settings: GroundSettings) -> None:
     """Raises Unavailable where the database cannot be used."""
     database = Database(settings)
     try:

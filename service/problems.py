@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from service.answers import Answer
-from service.limits.request_quota import Standing, TooMany
+from service.answers import JsonResponse
+from service.limits.request_quota import QuotaState, TooMany
 from subscriptions.events import http_binding
 from subscriptions.ground import database, errors
 
@@ -93,7 +93,7 @@ async def of_ours(request: Request, error: Exception) -> Response:
     elif isinstance(error, errors.TooSoon):
         seconds = max(1, math.ceil(error.seconds))
         at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
-        standing = Standing(limit=error.limit, remaining=0, resets_at=at, seconds=seconds, within=False)
+        standing = QuotaState(limit=error.limit, remaining=0, resets_at=at, seconds=seconds, within=False)
         headers = {**standing.headers(), "Retry-After": str(seconds)}
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": seconds}]
     elif isinstance(error, TooMany):
@@ -151,7 +151,7 @@ def answer(
     body: dict[str, object] = {"httpStatusCode": status, "errorCode": code, "message": message, "debugId": debug_id}
     if details:
         body["errorDetails"] = details
-    made = Answer(msgspec.json.encode(body), status, headers)
+    made = JsonResponse(msgspec.json.encode(body), status, headers)
     made.debug_id = debug_id
     return made
 

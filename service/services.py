@@ -15,39 +15,39 @@ from delivery.reports.backlogs import Backlogs
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.upkeep.erasure import Erasure
-from delivery.verification.webhook_lifecycle import Greeting
+from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from service.health.carriers import Carriers
-from service.health.readiness import Pulse
-from service.limits.publish_quota import Allowance
-from service.limits.request_quota import Quota
+from service.health.readiness import Readiness
+from service.limits.publish_quota import PublishQuota
+from service.limits.request_quota import RequestQuota
 from service.limits.throttle import Throttle
 from service.server.bodies import Bodies
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.events.event import Naming
-from subscriptions.events.event_types import Types
+from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Clock, Database
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.webhooks.subscription_store import Orders
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.ground.settings import GroundSettings
+from subscriptions.webhooks.subscription_store import SubscriptionStore
+from subscriptions.webhooks.webhook_store import WebhookStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doors:
+class Services:
     """Everything that a request can reach; `app.state.doors` holds it."""
 
     #: The entrance's own settings.
-    settings: Settings
+    settings: ServiceSettings
     #: The ground's: limits and naming.
-    ground: Ground
+    ground: GroundSettings
     #: `now`, as the database has it.
     clock: Clock
     database: Database
     #: Clients, keys and tokens.
     access: Access
     #: The catalogue's types.
-    types: Types
+    types: EventTypeStore
     #: Which workspaces there are.
     workspaces: Workspaces
     #: Takes publications.
@@ -57,27 +57,27 @@ class Doors:
     #: Erases payloads on request.
     erasure: Erasure
     #: Webhooks as they are kept.
-    registry: Registry
+    webhook_store: WebhookStore
     #: Subscriptions.
-    orders: Orders
+    subscription_store: SubscriptionStore
     #: Webhooks and their challenges.
-    greeting: Greeting
+    webhook_lifecycle: WebhookLifecycle
     #: Recent deliveries and their retries.
     history: History
     #: What waits for webhooks.
     backlogs: Backlogs
     #: Whether this process can serve.
-    pulse: Pulse
+    readiness: Readiness
     #: Whether workers, beat and the broker do their work.
     carriers: Carriers
     #: Counts the requests of clients; None: they may make any number.
-    quota: Quota | None
+    quota: RequestQuota | None
     #: Counts the bytes of bodies that are under way.
     bodies: Bodies
     #: Counts failed logins.
     throttle: Throttle
     #: Counts the events of workspaces; None: they may publish any number.
-    allowance: Allowance | None
+    publish_quota: PublishQuota | None
     #: Counts what workspaces are owed; None: they may be owed any number.
     debts: Debts | None
 
@@ -87,6 +87,6 @@ class Doors:
         return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
 
 
-def doors_of(request: HTTPConnection) -> Doors:
+def services_of(request: HTTPConnection) -> Services:
     """The doors of the application that serves the request."""
-    return cast(Doors, request.scope["app"].state.doors)
+    return cast(Services, request.scope["app"].state.services)

@@ -8,7 +8,7 @@ import msgspec
 from subscriptions.ground.errors import Misconfigured
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the API is reached; what cannot work raises Misconfigured."""
 
     #: The address to listen on; 0.0.0.0 or :: for all.

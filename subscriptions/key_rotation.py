@@ -22,7 +22,7 @@ SAMPLES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class SealedTable:
     """A table with sealed columns."""
 
     table: str
@@ -38,7 +38,7 @@ class Shelf:
     beside: tuple[str, ...] = ()
 
 
-WEBHOOKS = Shelf(
+WEBHOOKS = SealedTable(
     table="webhooks",
     key="id",
     start=UUID(int=0),
@@ -46,7 +46,7 @@ WEBHOOKS = Shelf(
     places=origins.places,
     beside=("destination", "issuer_url"),
 )
-SIGNING = Shelf(
+SIGNING = SealedTable(
     table="signing_keys", key="kid", start="", columns=("private_key",), places=lambda kid, *_: (keyring.place(kid),)
 )
 #: All that is sealed; a test holds it against the schema.
@@ -69,7 +69,7 @@ class Rotation:
 class Text:
     """One sealed text as it was found."""
 
-    shelf: Shelf
+    shelf: SealedTable
     #: The primary key of its row.
     key: UUID | str
     column: str
@@ -124,7 +124,7 @@ async def in_use(connection: Raw) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
-async def missing_keys(connection: Raw, vault: Vault, *shelves: Shelf) -> list[str]:
+async def missing_keys(connection: Raw, vault: Vault, *shelves: SealedTable) -> list[str]:
     """The ids of keys that sealed something here, and that this process does not have or has another of.
 
     Judged by a few texts of each: one that was damaged says nothing of its key.
@@ -157,7 +157,7 @@ async def forget(database: Database, key_id: str) -> int:
     return forgotten
 
 
-async def texts(database: Database, shelf: Shelf, *, chunk: int = CHUNK) -> AsyncIterator[Text]:
+async def texts(database: Database, shelf: SealedTable, *, chunk: int = CHUNK) -> AsyncIterator[Text]:
     """The sealed texts of a table, in order of keys, read in chunks; no connection is held between two. Raises Unavailable."""
     columns = ", ".join((*shelf.columns, *shelf.beside))
     statement = (
@@ -176,7 +176,7 @@ async def texts(database: Database, shelf: Shelf, *, chunk: int = CHUNK) -> Asyn
         after = rows[-1]["key"]
 
 
-def _marked(shelf: Shelf) -> str:
+def _marked(shelf: SealedTable) -> str:
     """A subquery: the sealed texts with key, column and mark. They begin with the length of their key's id, and the id."""
     values = ", ".join(f"('{column}', {column})" for column in shelf.columns)
     beside = "".join(f", {column}" for column in shelf.beside)
@@ -190,7 +190,7 @@ def _id(row: Raw) -> str:
     return str(row["mark"].decode(errors="replace"))
 
 
-def _text(shelf: Shelf, row: Raw, column: str, sealed: bytes) -> Text:
+def _text(shelf: SealedTable, row: Raw, column: str, sealed: bytes) -> Text:
     places = shelf.places(row["key"], column, row)
     return Text(shelf=shelf, key=row["key"], column=column, sealed=sealed, places=places)
 

@@ -1,4 +1,4 @@
-"""Rows as the ledger would have made them: events, what they owe, and tries that ended.
+"""Rows as the ledger would have made them: events, what they owe, and attempts that ended.
 
 What follows from them is left to the tests.
 """
@@ -13,7 +13,7 @@ from msgspec import structs
 
 from delivery.ledger.claims import claiming
 from delivery.ledger.owing import deliveries
-from delivery.ledger.owing.deliveries import Candidate, Times, Way
+from delivery.ledger.owing.deliveries import SubscribedWebhook, Times, Way
 from delivery.ledger.records import outcomes
 from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
@@ -23,7 +23,7 @@ from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Owner, Registration, Webhook
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
@@ -34,7 +34,7 @@ OWNER = Owner(workspace_id=WORKSPACE, principal="user:1", created_by="a program"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a try came to."""
+    """What an attempt came to."""
 
     state: State = State.DELIVERED
     #: None: no answer came.
@@ -76,8 +76,8 @@ async def webhook(database: Database, clock: Clock, *, owner: Owner = OWNER) -> 
         name=name, destination="https://example.com/", secret="s3cr3tKey", challenge_request_enabled=False
     )
     async with database.transaction() as connection:
-        registry = Registry(Vault([("test", b"0" * 32)]), most=1000)
-        return await registry.insert(connection, asked, owner, now=clock())
+        webhook_store = WebhookStore(Vault([("test", b"0" * 32)]), most=1000)
+        return await webhook_store.insert(connection, asked, owner, now=clock())
 
 
 async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendable: bool = True) -> None:
@@ -85,7 +85,7 @@ async def owe(database: Database, clock: Clock, made: Event, to: UUID, *, sendab
     async with database.raw() as connection:
         way = Way.SEND if sendable else Way.PARK
         times = Times(now=clock(), first_due=clock(), batch_due=clock())
-        await deliveries.accept(connection, [made], [(made.key, Candidate(webhook=to, way=way))], [], times)
+        await deliveries.accept(connection, [made], [(made.key, SubscribedWebhook(webhook=to, way=way))], [], times)
 
 
 async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:
@@ -97,7 +97,7 @@ async def claim(database: Database, clock: Clock, ticket: Ticket) -> int:
 
 
 async def end(database: Database, clock: Clock, ticket: Ticket, result: Result) -> None:
-    """A try under the claim whose fence the ticket has ends now, after 250 ms."""
+    """An attempt under the claim whose fence the ticket has ends now, after 250 ms."""
     record = Record(
         event=ticket.event,
         webhook=ticket.webhook,
@@ -120,7 +120,7 @@ async def end(database: Database, clock: Clock, ticket: Ticket, result: Result) 
 
 
 async def tried(database: Database, clock: Clock, made: Event, to: UUID, *results: Result) -> None:
-    """The event's delivery to a webhook, with tries that came to these results, one after the other."""
+    """The event's delivery to a webhook, with attempts that came to these results, one after the other."""
     await owe(database, clock, made, to)
     for result in results:
         ticket = Ticket(made.key, to, 0, await fence(database, made.key, to))

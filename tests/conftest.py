@@ -21,7 +21,7 @@ from deploy import stores
 from deploy.stores import Stores
 from subscriptions.ground import partitions, tables
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests import canaries
 from tests.clock import Clock
 
@@ -151,4 +151,4 @@ async def make_tables(url: str) -> None:
 
 
 def _door(url: str) -> Database:
-    return Database(Settings(database_url=url, vault_keys=VAULT_KEYS))
+    return Database(GroundSettings(database_url=url, vault_keys=VAULT_KEYS))

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from delivery.tickets import Errand, Nudge, Ticket
+from delivery.tickets import Job, Nudge, Ticket
 from subscriptions.ground.errors import Unavailable
 from workers import schedule
 from workers.app import words
-from workers.broker_connection import Line
-from workers.settings import Settings
+from workers.broker_connection import BrokerConnection
+from workers.settings import WorkerSettings
 
 #: Seconds between two looks at how much the broker holds.
 LOOK = 0.25
@@ -35,15 +35,15 @@ def packed(tickets: Sequence[Ticket]) -> list[list[object]]:
 class Announcer:
     """Takes nudges from any thread; `start` and `close` are its process's to call."""
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: WorkerSettings) -> None:
         self._app = app
         self._settings = settings
         self._nudges: deque[Nudge] = deque()
         self._given = threading.Event()
         self._ending = False
-        self._line = Line(app)
+        self._broker_connection = BrokerConnection(app)
         #: Of those who ask how much waits: the other may be under way, for as long as the broker is waited for.
-        self._asking = Line(app)
+        self._asking = BrokerConnection(app)
         self._away_until = 0.0
         self._pause = 0.0
         self._looked_at = 0.0
@@ -67,8 +67,8 @@ class Announcer:
     def waiting(self) -> Mapping[str, int]:
         """Messages that wait at the broker, by queue; raises Unavailable within the broker's wait."""
         try:
-            with self._asking as line:
-                return {queue.rpartition(".")[2]: line.depth(queue) for queue in schedule.QUEUES}
+            with self._asking as broker_connection:
+                return {queue.rpartition(".")[2]: broker_connection.depth(queue) for queue in schedule.QUEUES}
         except Exception as error:
             raise Unavailable("broker", repr(error)) from error
 
@@ -89,7 +89,7 @@ class Announcer:
             while self._nudges:
                 self._gather()
                 self._attempt(partial(self._send, self._take()))
-        self._line.close()
+        self._broker_connection.close()
         self._asking.close()
 
     def _attempt(self, work: Callable[[], None]) -> None:
@@ -103,8 +103,8 @@ class Announcer:
 
     def _greet(self) -> None:
         # Some brokers take a connection and no message.
-        with self._line as line:
-            line.post(schedule.DELIVER, [])
+        with self._broker_connection as broker_connection:
+            broker_connection.post(schedule.DELIVER, [])
 
     def _gather(self) -> None:
         """Under load, lets more tickets come in first: a message costs 3 ms of CPU, here and there, whatever it carries."""
@@ -113,7 +113,7 @@ class Announcer:
         time.sleep(max(0.0, self._sent_at + GATHER - time.monotonic()))
 
     def _take(self) -> list[Nudge]:
-        """What fits into one message: errands by themselves, tickets together."""
+        """What fits into one message: jobs by themselves, tickets together."""
         taken: list[Nudge] = [self._nudges.popleft()]
         while self._nudges and len(taken) < self._settings.tickets_per_message:
             if isinstance(self._nudges[0], Ticket) is not isinstance(taken[0], Ticket):
@@ -123,21 +123,21 @@ class Announcer:
 
     def _send(self, nudges: list[Nudge]) -> None:
         tickets = [nudge for nudge in nudges if isinstance(nudge, Ticket)]
-        with self._line as line:
+        with self._broker_connection as broker_connection:
             if not tickets:
-                errands = [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Errand)]
-                line.post(schedule.CARRY, errands)
-            elif not self._held_back(line):
+                jobs = [[n.kind, n.key.hex, n.fence] for n in nudges if isinstance(n, Job)]
+                broker_connection.post(schedule.CARRY, jobs)
+            elif not self._held_back(broker_connection):
                 self._load += 0.1 * (len(tickets) - self._load)
                 self._sent_at = time.monotonic()
-                line.post(schedule.DELIVER, packed(tickets))
+                broker_connection.post(schedule.DELIVER, packed(tickets))
 
-    def _held_back(self, line: Line) -> bool:
+    def _held_back(self, broker_connection: BrokerConnection) -> bool:
         """Whether the broker holds enough tickets; then the rows are left to the sweep, which keeps it from filling."""
         now = time.monotonic()
         if now - self._looked_at > LOOK:
             self._looked_at = now
-            waiting = line.depth(schedule.TICKETS)
+            waiting = broker_connection.depth(schedule.TICKETS)
             self._full = waiting * self._load > self._settings.tickets_waiting
         return self._full
 

@@ -17,7 +17,7 @@ from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.outage import Outage
 from workers import schedule
 from workers.malformed import Dropped
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 #: Seconds between two; two missed ones are an outage.
 HEARTBEAT = 10
@@ -95,7 +95,7 @@ def alone(environ: MutableMapping[str, str]) -> None:
         del environ[name]
 
 
-def make(settings: Settings) -> Any:
+def make(settings: WorkerSettings) -> Any:
     """The application for these settings; raises Misconfigured for a broker it does not know."""
     if not settings.broker_url.startswith(SCHEMES):
         raise Misconfigured(f"HOOKLAKE_BROKER_URL begins with none of {', '.join(SCHEMES)}")
@@ -154,7 +154,7 @@ def _tls(url: str) -> tuple[str, dict[str, Any] | None]:
     return bare, {"cert_reqs": TRUST[trust]} | plain | ({"server_hostname": None} if named else {})
 
 
-def _transport(settings: Settings) -> dict[str, Any]:
+def _transport(settings: WorkerSettings) -> dict[str, Any]:
     if settings.broker_url.startswith("amqp"):
         return {
             "confirm_publish": False,

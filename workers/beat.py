@@ -12,7 +12,7 @@ from celery.beat import Scheduler
 
 from workers import schedule
 from workers.app import words
-from workers.broker_connection import Line
+from workers.broker_connection import BrokerConnection
 
 log = logging.getLogger("hooklake.workers")
 
@@ -32,7 +32,7 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
     #: Replaced in tests.
     steady: Callable[[], float] = staticmethod(time.monotonic)
 
-    _line: Line | None = None
+    _broker_connection: BrokerConnection | None = None
     #: When each entry is due, by its name; None before the first look.
     _due: dict[str, float] | None = None
     #: Messages that were not sent since the queue was full.
@@ -56,11 +56,11 @@ class Clock(Scheduler):  # type: ignore[misc]  # Celery publishes no types
         """Sends the entry's message; one that cannot be sent is left to the next interval."""
         try:
             # Celery's scheduler has no moment of its own for what is made once.
-            self._line = self._line or Line(self.app)
-            with self._line as line:
-                full = line.depth(schedule.CLOCK) >= WAITING
+            self._broker_connection = self._broker_connection or BrokerConnection(self.app)
+            with self._broker_connection as broker_connection:
+                full = broker_connection.depth(schedule.CLOCK) >= WAITING
                 if not full:
-                    line.post(entry.task)
+                    broker_connection.post(entry.task)
             self._tell(full=full)
             if not full:
                 self.app.outage.worked()

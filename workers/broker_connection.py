@@ -17,7 +17,7 @@ from workers import schedule
 log = logging.getLogger("hooklake.workers")
 
 
-class Line:
+class BrokerConnection:
     """Held by one thread at a time, as a context: it stands within the broker's wait, or entering raises one of `app.errors`."""
 
     def __init__(self, app: Any) -> None:
@@ -26,7 +26,7 @@ class Line:
         self._connection: Any = None
         self._producer: Any = None
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "BrokerConnection":
         self._lock.acquire()
         try:
             if self._producer is None:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from delivery.attempts.endings import Held
+from delivery.attempts.endings import ClaimedDelivery
 from delivery.attempts.rounds import Rounds
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground.errors import Unavailable
-from workers.jobs import Errands
+from workers.jobs import JobRunner
 from workers.recorder import Recorder
-from workers.settings import Settings
-from workers.slots import Lane, Lanes
-from workers.strangers import Strangers
+from workers.settings import WorkerSettings
+from workers.slots import InFlightSlots, WebhookSlots
+from workers.strangers import UnprovenHosts
 
 log = logging.getLogger("hooklake.workers")
 
@@ -41,18 +41,18 @@ LAST_WRITE = 5.0
 
 
 class Engine:
-    """Admits tickets and drains under this process's limits, tries, and records."""
+    """Admits tickets and drains under this process's limits, attempts, and records."""
 
-    def __init__(self, rounds: Rounds, settings: Settings, errands: Errands) -> None:
+    def __init__(self, rounds: Rounds, settings: WorkerSettings, jobs: JobRunner) -> None:
         self._rounds = rounds
         self._settings = settings
-        self.lanes = Lanes(slots=settings.in_flight, share=settings.in_flight_per_webhook)
-        self.strangers = Strangers(settings.crawl_interval)
-        self.recorder = Recorder(rounds.record, self.errand, window=settings.record_window, judge=rounds.judge)
+        self.slots = InFlightSlots(slots=settings.in_flight, share=settings.in_flight_per_webhook)
+        self.strangers = UnprovenHosts(settings.crawl_interval)
+        self.recorder = Recorder(rounds.record, self.job, window=settings.record_window, judge=rounds.judge)
         self._freed = asyncio.Event()
         self._room = asyncio.Event()
-        self._trying: dict[asyncio.Task[bool | None], Held] = {}
-        self._errands = errands
+        self._trying: dict[asyncio.Task[bool | None], ClaimedDelivery] = {}
+        self._jobs = jobs
         self._draining = False
         #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
         self._asking = self._patient = 0
@@ -94,7 +94,7 @@ class Engine:
             while await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DAYS_ANEW):
                 pass
         finally:
-            self._draining = self.lanes.short = False
+            self._draining = self.slots.short = False
 
     @property
     def _waits(self) -> bool:
@@ -104,38 +104,38 @@ class Engine:
 
     @property
     def free(self) -> int:
-        """Tries for which it could be sent a drain now; one that drains finds by itself what it can take on."""
-        return 0 if self._waits or self._draining else self.lanes.free
+        """Attempts for which it could be sent a drain now; one that drains finds by itself what it can take on."""
+        return 0 if self._waits or self._draining else self.slots.free
 
-    def errand(self, errand: Errand) -> None:
+    def job(self, job: Job) -> None:
         """Carries a spread, challenge or job on this loop, a few at a time."""
-        if self.closing or (self.barred and errand.kind is Kind.CHALLENGE):  # it would be signed
+        if self.closing or (self.barred and job.kind is JobKind.CHALLENGE):  # it would be signed
             return
-        self._errands.begin(errand)
+        self._jobs.begin(job)
 
     async def probe(self, webhook: UUID) -> bool | None:
-        """Tries the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where there was no try.
+        """Attempts the next delivery of a webhook in ERROR by itself: whether it succeeded, or None where there was no attempt.
 
         There is none where nothing is owed, or no slot is free: that says nothing of the webhook.
         """
-        if self.barred or self.lanes.reserve(1, time.monotonic()) == 0:
+        if self.barred or self.slots.reserve(1, time.monotonic()) == 0:
             return None
         try:
             held = await self._rounds.probe(webhook)
         except BaseException:
-            self.lanes.give_back(1)
+            self.slots.give_back(1)
             raise
         if held is None:
-            self.lanes.give_back(1)
+            self.slots.give_back(1)
             return None
-        return await self._try(held, self.lanes.hold(webhook, held.claimed.epoch, time.monotonic()))
+        return await self._try(held, self.slots.hold(webhook, held.claimed.epoch, time.monotonic()))
 
     async def close(self, grace: float) -> None:
-        """Begins nothing more, waits up to `grace` seconds for tries in flight, and gives the rest back to the rows."""
+        """Begins nothing more, waits up to `grace` seconds for attempts in flight, and gives the rest back to the rows."""
         self.closing = True
         self._freed.set()
-        await self._errands.close()
-        held: list[Held] = []
+        await self._jobs.close()
+        held: list[ClaimedDelivery] = []
         if self._trying:
             log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)
             _, left = await asyncio.wait(self._trying, timeout=grace)
@@ -143,45 +143,45 @@ class Engine:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        # An outcome that is lost is a delivery repeated: those of tries that ended are written before the rest is given back.
+        # An outcome that is lost is a delivery repeated: those of attempts that ended are written before the rest is given back.
         await self.recorder.close(LAST_WRITE)
         if held:
             await self._give_back(held)
 
-    def _admit(self, tickets: list[Ticket]) -> tuple[list[tuple[Ticket, Lane]], list[Ticket]]:
-        """Tickets that have a slot now, with their lanes, and those worth waiting with."""
+    def _admit(self, tickets: list[Ticket]) -> tuple[list[tuple[Ticket, WebhookSlots]], list[Ticket]]:
+        """Tickets that have a slot now, with their in-flight slots, and those worth waiting with."""
         now = time.monotonic()
-        taken: list[tuple[Ticket, Lane]] = []
+        taken: list[tuple[Ticket, WebhookSlots]] = []
         waiting: list[Ticket] = []
         for ticket in tickets:
             if self.strangers.bars(ticket.webhook, now):
                 continue
-            if (lane := self.lanes.take(ticket.webhook, now)) is not None:
-                taken.append((ticket, lane))
-            elif not self.lanes.stalled(ticket.webhook, now):
+            if (webhook_slots := self.slots.take(ticket.webhook, now)) is not None:
+                taken.append((ticket, webhook_slots))
+            elif not self.slots.stalled(ticket.webhook, now):
                 waiting.append(ticket)
         return taken, waiting
 
-    async def _begin_tickets(self, taken: list[tuple[Ticket, Lane]]) -> None:
-        begun: list[Held] = []
-        lanes: dict[tuple[UUID, UUID, int], Lane] = {}
+    async def _begin_tickets(self, taken: list[tuple[Ticket, WebhookSlots]]) -> None:
+        begun: list[ClaimedDelivery] = []
+        slots: dict[tuple[UUID, UUID, int], WebhookSlots] = {}
         try:
             begun = await self._rounds.claim([ticket for ticket, _ in taken])
         except Unavailable as error:
             log.debug("claim.left tickets=%d cause=%s", len(taken), error)
         finally:
             claimed = {held.key[:3] for held in begun}
-            for ticket, lane in taken:
+            for ticket, webhook_slots in taken:
                 # The same delivery twice in one message took a slot each time, and was claimed once.
-                if ticket[:3] in claimed and ticket[:3] not in lanes:
-                    lanes[ticket[:3]] = lane
+                if ticket[:3] in claimed and ticket[:3] not in slots:
+                    slots[ticket[:3]] = webhook_slots
                 else:
-                    self.lanes.unclaimed(ticket.webhook, lane)
+                    self.slots.unclaimed(ticket.webhook, webhook_slots)
             self._freed.set()
         now = time.monotonic()
         for held in begun:
             webhook, epoch = held.claimed.webhook, held.claimed.epoch
-            self._begin(held, self.lanes.claimed(webhook, lanes[held.key[:3]], epoch, now))
+            self._begin(held, self.slots.claimed(webhook, slots[held.key[:3]], epoch, now))
 
     async def _drain_days(self, days: deque[date], until: float) -> bool:
         """Whether more may be due when the time is over.
@@ -192,78 +192,78 @@ class Engine:
         while days and not self.closing and not self._waits:
             if (left := until - time.monotonic()) <= 0:
                 return True
-            if not self.lanes.free:
-                self.lanes.short = True
+            if not self.slots.free:
+                self.slots.short = True
             else:
                 # Asked before the claim: by its end an answer may have made room, and rows would be left for the next sweep.
                 # All of them may have, so that no other one would end the wait below: what they set is kept for it.
-                crowded = self.lanes.crowded()
+                crowded = self.slots.crowded()
                 self._room.clear()
                 begun = await self._begin_due(days[0])
                 empty = 0 if begun else empty + 1
                 days.rotate(-1)
                 if begun >= WORTHWHILE or 0 < empty < len(days):
                     continue
-                if not begun and not crowded and not self.lanes.short:
+                if not begun and not crowded and not self.slots.short:
                     return False
             # What is due has to wait for slots: those of the process, or those of its webhooks, where an answer of another one
             # changes nothing, and there are hundreds a second. Meanwhile more may fall due.
-            if self.lanes.short:
+            if self.slots.short:
                 self._freed.clear()
-            await self._woken(self._freed if self.lanes.short else self._room, min(left, LOOK_AGAIN))
+            await self._woken(self._freed if self.slots.short else self._room, min(left, LOOK_AGAIN))
         return False
 
     async def _begin_due(self, day: date) -> int:
         """One drain statement's worth; answers how many rows it found."""
-        lanes, now = self.lanes, time.monotonic()
-        share, kept = lanes.share(now), lanes.kept
-        shares = self.strangers.narrowed(lanes.shares(now), share, now)
-        reserved = lanes.reserve(min(DRAIN_ROWS, max(kept, lanes.free - self._asking)), now)
-        begun: list[Held] = []
+        slots, now = self.slots, time.monotonic()
+        share, kept = slots.share(now), slots.kept
+        shares = self.strangers.narrowed(slots.shares(now), share, now)
+        reserved = slots.reserve(min(DRAIN_ROWS, max(kept, slots.free - self._asking)), now)
+        begun: list[ClaimedDelivery] = []
         if not reserved:
-            lanes.short = True
+            slots.short = True
             return 0
         try:
             begun = await self._rounds.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
         except Unavailable as error:
             log.debug("drain.left cause=%s", error)
         finally:
-            lanes.give_back(reserved - len(begun))
-            lanes.short = len(begun) == reserved
+            slots.give_back(reserved - len(begun))
+            slots.short = len(begun) == reserved
         now = time.monotonic()
         for held in begun:
-            self._begin(held, lanes.hold(held.claimed.webhook, held.claimed.epoch, now))
+            self._begin(held, slots.hold(held.claimed.webhook, held.claimed.epoch, now))
         return len(begun)
 
-    def _begin(self, held: Held, lane: Lane) -> None:
-        task = asyncio.create_task(self._try(held, lane))
+    def _begin(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> None:
+        task = asyncio.create_task(self._try(held, webhook_slots))
         self._trying[task] = held
-        self.lanes.retrying += held.claimed.attempts > 0
+        self.slots.retrying += held.claimed.attempts > 0
         task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[bool | None]") -> None:
         held = self._trying.pop(task)
-        self.lanes.retrying -= held.claimed.attempts > 0
+        self.slots.retrying -= held.claimed.attempts > 0
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("try.failed", exc_info=error)
 
-    async def _try(self, held: Held, lane: Lane) -> bool | None:
+    async def _try(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool | None:
         """Whether it succeeded; None where it was given back untried."""
         if await self._turn(held) and self.strangers.begin(held.hook, time.monotonic()):
-            return await self._attempt(held, lane)
-        self.lanes.unclaimed(held.claimed.webhook, lane)
+            return await self._attempt(held, webhook_slots)
+        self.slots.unclaimed(held.claimed.webhook, webhook_slots)
         self._freed.set()
         await self._give_back([held])
         return None
 
-    async def _turn(self, held: Held) -> bool:
+    async def _turn(self, held: ClaimedDelivery) -> bool:
         try:
             return await self._rounds.turn(held)
         except Unavailable:
             return False
 
-    async def _attempt(self, held: Held, lane: Lane) -> bool:
-        """One try, recorded; its slots are held until then."""
+    async def _attempt(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool:
+        """One attempt, recorded; its slots are held until then."""
         answered = True
         try:
             try:
@@ -272,13 +272,13 @@ class Engine:
                 if ended.result.ok and ended.record.status and self.strangers.answered(held.hook.destination):
                     self._room.set()
             finally:
-                if self.lanes.ended(held.claimed.webhook, lane, time.monotonic(), answered=answered):
+                if self.slots.ended(held.claimed.webhook, webhook_slots, time.monotonic(), answered=answered):
                     self._room.set()
                 self._freed.set()
             await self.recorder.record(ended)
             return ended.result.ok
         finally:
-            self.lanes.recorded()
+            self.slots.recorded()
             self._freed.set()
 
     async def _woken(self, event: asyncio.Event, wait: float) -> None:
@@ -289,7 +289,7 @@ class Engine:
             return
         await asyncio.sleep(GATHER)
 
-    async def _give_back(self, held: list[Held]) -> None:
+    async def _give_back(self, held: list[ClaimedDelivery]) -> None:
         # At the end one line for all; before it each would have one after every standstill.
         given, left = (logging.INFO, logging.WARNING) if self.closing else (logging.DEBUG, logging.DEBUG)
         try:

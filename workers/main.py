@@ -16,8 +16,8 @@ import msgspec
 from celery import signals
 from celery.bin.celery import celery as command
 
-from delivery.settings import Settings as Craft
-from delivery.tickets import Errand, Kind
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind
 from delivery.upkeep.sweeping import Upkeep
 from delivery.wire import names
 from subscriptions.ground import logs, schema
@@ -27,17 +27,16 @@ from subscriptions.ground.database import Database
 from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.ground.memory import Memory
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.ground.settings import read
+from subscriptions.ground.settings import GroundSettings, read
 from workers import app as broker
 from workers import consumer, schedule, tasks
 from workers.announcer import Announcer
-from workers.broker_connection import Line
+from workers.broker_connection import BrokerConnection
 from workers.engine import Engine
-from workers.jobs import Errands
+from workers.jobs import JobRunner
 from workers.presence import Presence
 from workers.resources import DAY, Loop, Resources, open_resources
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 from workers.tasks import Process
 
 log = logging.getLogger("hooklake.workers")
@@ -62,19 +61,19 @@ BEAT_ARGV = ("celery", "-A", "workers.main", "--quiet", "beat", "-S", "workers.b
 
 def application(environ: Mapping[str, str]) -> Any:
     """The Celery application of this process; a worker's parts start when Celery says that the worker starts."""
-    settings = read(Settings, environ)
+    settings = read(WorkerSettings, environ)
     app = broker.make(settings)
-    app.ask = lambda: asyncio.run(schema.identity_at(read(Ground, environ)))
+    app.ask = lambda: asyncio.run(schema.identity_at(read(GroundSettings, environ)))
     signals.worker_init.connect(lambda **_: _start_or_end(app, settings, environ), weak=False)
-    signals.beat_init.connect(lambda **_: _accompany(read(Ground, environ)), weak=False)
+    signals.beat_init.connect(lambda **_: _accompany(read(GroundSettings, environ)), weak=False)
     return app
 
 
-def _accompany(ground: Ground) -> None:
+def _accompany(ground: GroundSettings) -> None:
     """Beat's own look at the database."""
     alone = msgspec.structs.replace(ground, database_connections=1)
     database, clock = Database(alone, Outage("database")), DatabaseClock()
-    Presence(Upkeep(database, clock, Craft(), lambda _nudges: None), NAME).start()
+    Presence(Upkeep(database, clock, DeliverySettings(), lambda _nudges: None), NAME).start()
 
 
 def run(argv: Sequence[str]) -> int:
@@ -83,7 +82,7 @@ def run(argv: Sequence[str]) -> int:
     return int(command.main(args=list(argv[1:]), standalone_mode=False) or 0)
 
 
-def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
+def _start_or_end(app: Any, settings: WorkerSettings, environ: Mapping[str, str]) -> None:
     # Celery logs what a signal's receiver raises, and goes on: that worker would take messages and carry nothing.
     try:
         _start(app, settings, environ)
@@ -94,8 +93,8 @@ def _start_or_end(app: Any, settings: Settings, environ: Mapping[str, str]) -> N
         sys.exit(1)
 
 
-def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
-    ground, craft = read(Ground, environ), read(Craft, environ)
+def _start(app: Any, settings: WorkerSettings, environ: Mapping[str, str]) -> None:
+    ground, craft = read(GroundSettings, environ), read(DeliverySettings, environ)
     settings, connections = _within(settings)
     announcer = Announcer(app, settings)
     loop = Loop()
@@ -111,7 +110,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
         resources=resources,
         engine=engine,
         announcer=announcer,
-        line=Line(app),
+        broker_connection=BrokerConnection(app),
         remembered=ground.idempotency_days * DAY,
     )
     tasks.register(app, process)
@@ -125,7 +124,7 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
         reporting.cancel()
         loop.call(_stop(process, settings.shutdown_grace))
         announcer.close()
-        process.line.close()
+        process.broker_connection.close()
         loop.end()
         log.info("worker.stopped")
 
@@ -136,8 +135,8 @@ def _start(app: Any, settings: Settings, environ: Mapping[str, str]) -> None:
     signals.worker_shutdown.connect(stop, weak=False)
 
 
-def _within(settings: Settings) -> tuple[Settings, int]:
-    """No more tries than there can be connections for, and how many connections: some are kept for the next tries."""
+def _within(settings: WorkerSettings) -> tuple[WorkerSettings, int]:
+    """No more attempts than there can be connections for, and how many connections: some are kept for the next attempts."""
     files = python.room(settings.in_flight * 2 + python.OWN_FILES)
     connections = max(1, files - python.OWN_FILES)
     if connections < settings.in_flight:
@@ -160,14 +159,14 @@ def _know(app: Any) -> None:
             time.sleep(REPORT)
 
 
-async def _engine(resources: Resources, settings: Settings) -> Engine:
-    async def carry(errand: Errand) -> None:
-        if errand.kind is Kind.CHALLENGE:
-            await resources.greeting.greet(errand, engine.probe)
+async def _engine(resources: Resources, settings: WorkerSettings) -> Engine:
+    async def carry(job: Job) -> None:
+        if job.kind is JobKind.CHALLENGE:
+            await resources.webhook_lifecycle.greet(job, engine.probe)
         else:
-            await resources.jobs.run(errand)
+            await resources.jobs.run(job)
 
-    engine = Engine(resources.rounds, settings, Errands(carry, resources.jobs.owners))
+    engine = Engine(resources.rounds, settings, JobRunner(carry, resources.jobs.owners))
     engine.barred = UNASKED
     return engine
 
@@ -190,7 +189,7 @@ async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
         try:
             await memory.look()
             # First of what asks the database, for it asks what time it is.
-            await resources.upkeep.report(NAME, slots=engine.lanes.slots, free=engine.free)
+            await resources.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free)
             if not made:
                 await resources.upkeep.make_partitions()
                 made = True
@@ -205,7 +204,7 @@ async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
 
 
 async def _bar(resources: Resources, engine: Engine) -> None:
-    """Bars claiming while a vault key is missing: every try would fail, and say nothing of its destination."""
+    """Bars claiming while a vault key is missing: every attempt would fail, and say nothing of its destination."""
     missing = await resources.missing_keys()
     barred = (
         f"secrets of webhooks are sealed with keys that HOOKLAKE_VAULT_KEYS lacks, or has others of: {', '.join(missing)}"
@@ -222,7 +221,7 @@ async def _bar(resources: Resources, engine: Engine) -> None:
 def _logging(environ: Mapping[str, str]) -> None:
     # With a receiver, Celery leaves logging alone; it would set the root logger to its own --loglevel.
     signals.setup_logging.connect(lambda **_: None, weak=False)
-    logs.write(read(logs.Settings, environ))
+    logs.write(read(logs.LogSettings, environ))
     # Celery warns root off for fear of pickled messages; ours are JSON, and nothing else is accepted.
     warnings.filterwarnings("ignore", message=".*superuser privileges")
     # Celery tells of each message; the facts are the deliveries'.

@@ -18,7 +18,7 @@ log = logging.getLogger("hooklake.workers")
 QUIET, SHOWN = 60.0, 200
 
 
-class Malformed(Exception):
+class MalformedMessage(Exception):
     """The arguments of a message are none that its task takes."""
 
 
@@ -54,7 +54,7 @@ def vet(message: Any) -> None:
     """Raises where it is none that one of ours sent: Celery finds out on a thread, and logs each with its traceback."""
     args, kwargs, _ = message.payload
     if not isinstance(args, list) or not isinstance(kwargs, dict):
-        raise Malformed(f"arguments {args!r} and {kwargs!r}")
+        raise MalformedMessage(f"arguments {args!r} and {kwargs!r}")
     if message.headers.get("expires") or message.headers.get("eta"):
         # Whoever sent a time goes by another clock; ours send none.
         message.headers.update(expires=None, eta=None)

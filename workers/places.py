@@ -1,6 +1,6 @@
-"""Places for errands: of each workspace only a share, so that one whose errands hang holds up nobody else's; and by turns.
+"""Places for jobs: of each workspace only a share, so that one whose jobs hang holds up nobody else's; and by turns.
 
-What is carried in a place is left to `jobs.py`, whose an errand is to `delivery/upkeep/jobs.py`. The rule is protocol.md 3.7.
+What is carried in a place is left to `jobs.py`, whose a job is to `delivery/upkeep/jobs.py`. The rule is protocol.md 3.7.
 """
 
 import asyncio
@@ -9,36 +9,36 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 
 #: A workspace gets another place while it holds fewer than so many times those that are free: three quarters of all for the
 #: first, three quarters of what that leaves for the next.
 SHARE = 3
-#: Errands that wait for a place at most; what is dropped is found by the sweep.
+#: Jobs that wait for a place at most; what is dropped is found by the sweep.
 KNOWN = 500
 
-Key = tuple[Kind, UUID]
-#: The workspace of each errand; "" where it is none's. Raises Unavailable.
-Owners = Callable[[Sequence[Errand]], Awaitable[Mapping[Key, str]]]
+Key = tuple[JobKind, UUID]
+#: The workspace of each job; "" where it is none's. Raises Unavailable.
+Owners = Callable[[Sequence[Job]], Awaitable[Mapping[Key, str]]]
 
 
-def key_of(errand: Errand) -> Key:
-    """What an errand is known by."""
-    return errand.kind, errand.key
+def key_of(job: Job) -> Key:
+    """What a job is known by."""
+    return job.kind, job.key
 
 
 class _Waiter:
-    """An errand without a place."""
+    """A job without a place."""
 
-    def __init__(self, errand: Errand) -> None:
-        self.errand = errand
+    def __init__(self, job: Job) -> None:
+        self.job = job
         self.given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
-class Places:
+class JobPlaces:
     """So many of them on one loop.
 
-    A message does not say whose its errand is, for it need not be known before places grow short: only then it is asked,
+    A message does not say whose its job is, for it need not be known before places grow short: only then it is asked,
     once for all that have come meanwhile.
     """
 
@@ -46,7 +46,7 @@ class Places:
         self._most = most
         self._owners = owners
         #: With whose each is, where that is known.
-        self._held: dict[Key, tuple[Errand, str | None]] = {}
+        self._held: dict[Key, tuple[Job, str | None]] = {}
         self._arrived: list[_Waiter] = []
         #: By workspace, the next one's turn first.
         self._waiting: dict[str, deque[_Waiter]] = {}
@@ -58,24 +58,24 @@ class Places:
         return len(self._arrived) >= KNOWN
 
     @asynccontextmanager
-    async def place(self, errand: Errand) -> AsyncIterator[None]:
+    async def place(self, job: Job) -> AsyncIterator[None]:
         """Holds a place, once there is one; raises what asking for its workspace raises.
 
         Cancels the caller where too many wait, most of them of the same workspace.
         """
-        key = key_of(errand)
+        key = key_of(job)
         if self._sorting or self._waiting or len(self._held) >= SHARE * (self._most - len(self._held)):
-            await self._turn(errand)
+            await self._turn(job)
         else:
-            self._held[key] = errand, None
+            self._held[key] = job, None
         try:
             yield
         finally:
             del self._held[key]
             self._hand_out()
 
-    async def _turn(self, errand: Errand) -> None:
-        waiter = _Waiter(errand)
+    async def _turn(self, job: Job) -> None:
+        waiter = _Waiter(job)
         self._arrived.append(waiter)
         if self._sorting is None:
             self._sorting = asyncio.create_task(self._sort())
@@ -83,7 +83,7 @@ class Places:
             await waiter.given
         except BaseException:
             # It may have got one as its task was ended.
-            if self._held.pop(key_of(errand), None) is not None:
+            if self._held.pop(key_of(job), None) is not None:
                 self._hand_out()
             raise
 
@@ -92,18 +92,18 @@ class Places:
             # Those that have come by now as well: a message brings many.
             await asyncio.sleep(0)
             arrived, self._arrived = self._arrived, []
-            unknown = [errand for errand, owner in self._held.values() if owner is None]
+            unknown = [job for job, owner in self._held.values() if owner is None]
             try:
-                owners = await self._owners([*unknown, *(waiter.errand for waiter in arrived)])
+                owners = await self._owners([*unknown, *(waiter.job for waiter in arrived)])
             except Exception as error:
                 for waiter in arrived:
                     if not waiter.given.done():
                         waiter.given.set_exception(error)
                 continue
-            for key, (errand, owner) in self._held.items():
-                self._held[key] = errand, owners.get(key, "") if owner is None else owner
+            for key, (job, owner) in self._held.items():
+                self._held[key] = job, owners.get(key, "") if owner is None else owner
             for waiter in arrived:
-                self._waiting.setdefault(owners.get(key_of(waiter.errand), ""), deque()).append(waiter)
+                self._waiting.setdefault(owners.get(key_of(waiter.job), ""), deque()).append(waiter)
             self._drop()
             self._hand_out()
         self._sorting = None
@@ -131,7 +131,7 @@ class Places:
                 turns.append(owner)
             if not waiter.given.done():
                 waiter.given.set_result(None)
-                self._held[key_of(waiter.errand)] = waiter.errand, owner
+                self._held[key_of(waiter.job)] = waiter.job, owner
                 held[owner] += 1
 
     def close(self) -> None:

@@ -8,30 +8,30 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from delivery.attempts.endings import Ended
-from delivery.attempts.recording import HeldUp
-from delivery.tickets import Errand
+from delivery.attempts.endings import EndedAttempt
+from delivery.attempts.recording import RowsLocked
+from delivery.tickets import Job
 from subscriptions.ground.errors import Contended, Unavailable
 
 log = logging.getLogger("hooklake.workers")
 
 #: Outcomes that one statement writes.
 BATCH = 500
-#: Seconds between tries while the database is away. At most one: once it is back, what has ended since waits too, and its
+#: Seconds between attempts while the database is away. At most one: once it is back, what has ended since waits too, and its
 #: lease runs.
 PAUSE, LONGEST_PAUSE = 0.2, 1.0
 
-Write = Callable[[Sequence[Ended]], Awaitable[list[Errand]]]
+Write = Callable[[Sequence[EndedAttempt]], Awaitable[list[Job]]]
 Judge = Callable[[], Awaitable[None]]
 #: An outcome, and what is done once it is written.
-Waiting = tuple[Ended, "asyncio.Future[None]"]
+Waiting = tuple[EndedAttempt, "asyncio.Future[None]"]
 
 
 class Recorder:
     """Collects outcomes of one process; `record` returns when the outcome is written."""
 
     def __init__(
-        self, write: Write, carry: Callable[[Errand], None], *, window: float, judge: Judge | None = None
+        self, write: Write, carry: Callable[[Job], None], *, window: float, judge: Judge | None = None
     ) -> None:
         """`write` may leave some to be written later (HeldUp); `judge` tells webhooks what `write` could not tell them."""
         self._write = write
@@ -48,7 +48,7 @@ class Recorder:
         #: True while outcomes wait for the database to come back.
         self.kept = False
 
-    async def record(self, ended: Ended) -> None:
+    async def record(self, ended: EndedAttempt) -> None:
         """Waits until the outcome is written; it holds its slot meanwhile, so that an outage bounds what is in flight."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((ended, written))
@@ -126,10 +126,10 @@ class Recorder:
         self._waiting = rest
         return batch
 
-    async def _write_kept(self, batch: list[Ended]) -> Sequence[Ended] | None:
+    async def _write_kept(self, batch: list[EndedAttempt]) -> Sequence[EndedAttempt] | None:
         """Answers what others hold up; None where they hold up nothing, not even a webhook that is to be told."""
         pause = 0.0
-        left: Sequence[Ended] | None = None
+        left: Sequence[EndedAttempt] | None = None
         while batch:
             try:
                 left = await self._write_free(batch)
@@ -140,7 +140,7 @@ class Recorder:
                 pause = min(pause * 2, LONGEST_PAUSE) or PAUSE
                 await asyncio.sleep(pause)
             except Exception as error:
-                # Their leases lapse, and the tries count as lost: worse than a record, better than a stopped process.
+                # Their leases lapse, and the attempts count as lost: worse than a record, better than a stopped process.
                 log.error("records.failed outcomes=%d", len(batch), exc_info=error)
                 self.kept = False
                 return None
@@ -151,14 +151,14 @@ class Recorder:
                 return left
         return None
 
-    async def _write_free(self, batch: list[Ended]) -> Sequence[Ended] | None:
+    async def _write_free(self, batch: list[EndedAttempt]) -> Sequence[EndedAttempt] | None:
         try:
-            errands: Sequence[Errand] = await self._write(batch)
-            left: Sequence[Ended] | None = None
-        except HeldUp as held_up:
-            errands, left = held_up.errands, held_up.left
+            jobs: Sequence[Job] = await self._write(batch)
+            left: Sequence[EndedAttempt] | None = None
+        except RowsLocked as held_up:
+            jobs, left = held_up.jobs, held_up.left
         except Contended:
-            errands, left = (), batch
-        for errand in errands:
-            self._carry(errand)
+            jobs, left = (), batch
+        for job in jobs:
+            self._carry(job)
         return left

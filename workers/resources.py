@@ -17,22 +17,22 @@ import uvloop
 from delivery.attempts import rounds
 from delivery.attempts.rounds import Rounds
 from delivery.publishing.intake import Intake
-from delivery.settings import Settings as Craft
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
-from delivery.upkeep.jobs import Jobs, Notify
+from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
-from delivery.verification.webhook_lifecycle import Greeting, Tools
+from delivery.verification.webhook_lifecycle import LifecycleTools, WebhookLifecycle
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
-from delivery.wire.transport import Limits, Transport, open_transport
+from delivery.wire.transport import Transport, TransportLimits, open_transport
 from subscriptions import key_rotation
 from subscriptions.events.event import Naming
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 
 log = logging.getLogger("hooklake.workers")
 
@@ -75,7 +75,7 @@ class Resources:
     transport: Transport
     intake: Intake
     rounds: Rounds
-    greeting: Greeting
+    webhook_lifecycle: WebhookLifecycle
     jobs: Jobs
     upkeep: Upkeep
     vault: Vault
@@ -93,14 +93,14 @@ class Resources:
 
 
 async def open_resources(
-    ground: Ground, craft: Craft, announce: Callable[[Sequence[Nudge]], None], *, connections: int
+    ground: GroundSettings, craft: DeliverySettings, announce: Callable[[Sequence[Nudge]], None], *, connections: int
 ) -> Resources:
     """Everything a worker needs; nothing is dialled yet, so that it starts while PostgreSQL is away. Raises Misconfigured."""
     database, clock = Database(ground, Outage("database")), DatabaseClock()
     vault = Vault.parse(ground.vault_keys)
-    registry = Registry(vault, most=ground.max_webhooks_per_workspace)
+    webhook_store = WebhookStore(vault, most=ground.max_webhooks_per_workspace)
     guard = Guard(craft.allow_destinations, craft.allow_http)
-    limits = Limits(
+    limits = TransportLimits(
         connections=connections,
         connect_timeout=craft.connect_timeout,
         deadline=craft.delivery_timeout,
@@ -111,15 +111,17 @@ async def open_resources(
     sender = Authorised(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
     naming = Naming(prefix=ground.type_prefix, host=ground.source_host)
-    notify = Notify(naming=naming, publish=intake.publish)
+    notify = FailurePublisher(naming=naming, publish=intake.publish)
     shared: dict[str, Any] = {"database": database, "clock": clock, "settings": craft, "sender": sender}
     return Resources(
         database=database,
         clock=clock,
         transport=transport,
         intake=intake,
-        rounds=Rounds(rounds.Tools(**shared, read_hooks=registry.hooks, chance=random.random)),
-        greeting=Greeting(Tools(**shared, registry=registry, guard=guard, naming=naming, announce=announce)),
+        rounds=Rounds(rounds.RoundTools(**shared, read_hooks=webhook_store.hooks, chance=random.random)),
+        webhook_lifecycle=WebhookLifecycle(
+            LifecycleTools(**shared, webhook_store=webhook_store, guard=guard, naming=naming, announce=announce)
+        ),
         jobs=Jobs(database, clock, craft, announce, notify),
         upkeep=Upkeep(database, clock, craft, announce),
         vault=vault,

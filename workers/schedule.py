@@ -5,16 +5,16 @@ What the jobs do is left to `tasks.py`; sending them in time, to Celery beat.
 
 from typing import Any
 
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 HOUR = 3600.0
 
 # The queues, by what waits in them: a flood of one kind does not hold up another.
 TICKETS = "hooklake.tickets"
 DRAINS = "hooklake.drains"
-ERRANDS = "hooklake.errands"
+JOBS = "hooklake.errands"
 CLOCK = "hooklake.clock"
-QUEUES = (TICKETS, DRAINS, ERRANDS, CLOCK)
+QUEUES = (TICKETS, DRAINS, JOBS, CLOCK)
 
 # The tasks, by the name that their messages carry.
 DELIVER = "hooklake.deliver"
@@ -28,7 +28,7 @@ PRUNE = "hooklake.prune"
 ROUTES = {
     DELIVER: {"queue": TICKETS},
     DRAIN: {"queue": DRAINS},
-    CARRY: {"queue": ERRANDS},
+    CARRY: {"queue": JOBS},
     SWEEP: {"queue": CLOCK},
     MEND: {"queue": CLOCK},
     PARTITION: {"queue": CLOCK},
@@ -36,7 +36,7 @@ ROUTES = {
 }
 
 
-def beats(settings: Settings) -> dict[str, dict[str, Any]]:
+def beats(settings: WorkerSettings) -> dict[str, dict[str, Any]]:
     """Celery's beat schedule: the seconds from one message of a task to the next."""
     every = {
         SWEEP: settings.sweep_interval,

@@ -8,18 +8,18 @@ import msgspec
 from subscriptions.ground.discreet import Discreet
 
 
-class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
+class WorkerSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds."""
 
     #: `redis://`, `rediss://` or `amqp://` (RabbitMQ); it carries tickets only and may be emptied at any time.
     broker_url: str
     #: The longest wait for the broker before it counts as away.
     broker_wait: float = 3.0
-    #: Tries that one worker process has in flight at most.
+    #: Attempts that one worker process has in flight at most.
     in_flight: int = 500
-    #: Tries that one worker process has in flight to one webhook at most; fewer while it does not answer, or slots are short.
+    #: Attempts that one worker process has in flight to one webhook at most; fewer while it does not answer, or slots are short.
     in_flight_per_webhook: int = 64
-    #: Between two tries of one worker process to a destination host that has not answered it 2xx yet; 0: no limit.
+    #: Between two attempts of one worker process to a destination host that has not answered it 2xx yet; 0: no limit.
     crawl_interval: float = 1.0
     #: How long tickets wait in a worker for a free slot before they are dropped; their rows stay due.
     admission_wait: float = 1.0
@@ -29,7 +29,7 @@ class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     tickets_waiting: int = 2000
     #: How long outcomes wait for others to be recorded with.
     record_window: float = 0.05
-    #: How long a stopping worker waits for tries in flight.
+    #: How long a stopping worker waits for attempts in flight.
     shutdown_grace: float = 20.0
     #: Between two sweeps for due deliveries.
     sweep_interval: float = 0.5

@@ -1,13 +1,15 @@
-"""In-flight limits: how many tries this process may begin, in all and per webhook, and whose circuit is open (protocol.md 4.6).
+"""In-flight limits: how many attempts this process may begin, in all and per webhook, and whose circuit is open
+(protocol.md 4.6).
 
 Pure bookkeeping on one event loop; what occupies the slots is left to `engine.py`.
 
-A webhook that answers has a closed circuit. One whose last try had no answer (timed out, or never came to an exchange) has
+A webhook that answers has a closed circuit. One whose last attempt had no answer (timed out, or never came to an exchange) has
 an open one: its share halves with each such try, down to one, which is a probe at a time, and grows by one with each answer,
 which doubles it with each round. Three rules keep slots for those that answer, from the first second on:
 
 1. While half of the slots are free a webhook may hold its share; as they grow short, in proportion less, and at least one.
-2. Those that are open, or silent (tries in flight, and no answer for `SILENCE`), begin nothing while tries without an answer
+2. Those that are open, or silent (attempts in flight, and no answer for `SILENCE`), begin nothing while attempts
+without an answer
    hold half of the slots; those that were never tried, while they hold three quarters.
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 
@@ -22,7 +24,7 @@ from itertools import chain, islice
 from math import nan
 from uuid import UUID
 
-#: Seconds that a webhook with tries in flight may go without an answer before it counts as silent.
+#: Seconds that a webhook with attempts in flight may go without an answer before it counts as silent.
 SILENCE = 0.5
 #: The parts of the slots that tries without an answer may hold: for webhooks that do not answer, and for untried ones.
 OPEN_PART, UNTRIED_PART = 0.5, 0.75
@@ -32,12 +34,12 @@ RETRIES = 5
 FORGET = 60.0
 #: Webhooks that are remembered as answering while they have nothing in flight.
 REMEMBERED = 10_000
-#: How many of them are named to a drain that may not take untried ones: it compares each lane with each.
+#: How many of them are named to a drain that may not take untried ones: it compares each webhook's slots with each.
 NAMED = 1000
 
 
 class Circuit(StrEnum):
-    """What the last try of a webhook in this process says of the next one."""
+    """What the last attempt of a webhook in this process says of the next one."""
 
     UNTRIED = "untried"
     #: It was answered, whatever the answer says.
@@ -47,89 +49,95 @@ class Circuit(StrEnum):
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class Lane:
-    """One webhook's tries in this process, under one epoch."""
+class WebhookSlots:
+    """One webhook's attempts in this process, under one epoch."""
 
     #: How many it may have in flight while there are slots enough.
     share: float
     circuit: Circuit
     in_flight: int = 0
-    #: When an answer came last, or the first of its tries in flight began after that.
+    #: When an answer came last, or the first of its attempts in flight began after that.
     moved_at: float = 0.0
     #: None until a claim has told it.
     epoch: int | None = None
 
     def silent(self, now: float) -> bool:
-        """Tries are in flight, and no answer came for a while."""
+        """Attempts are in flight, and no answer came for a while."""
         return self.in_flight > 0 and now - self.moved_at > SILENCE
 
     def answers(self, now: float) -> bool:
-        """Its last try was answered, and those in flight are young."""
+        """Its last attempt was answered, and those in flight are young."""
         return self.circuit is Circuit.CLOSED and not self.silent(now)
 
 
-class Lanes:
-    """Slots of one process. A lane is kept while it is in use, or its circuit or share says more than that it answers."""
+class InFlightSlots:
+    """Slots of one process. A webhook's slots is kept while it is in use, or its circuit or share says more than that
+    it answers."""
 
     def __init__(self, *, slots: int, share: int) -> None:
         self.slots = slots
         self.free = slots
-        #: Tries in flight that are not their delivery's first.
+        #: Attempts in flight that are not their delivery's first.
         self.retrying = 0
         #: A drain would have taken more than there were slots for.
         self.short = False
         self._share = share
-        self._lanes: dict[UUID, Lane] = {}
-        #: Of epochs that are over, as long as tries of theirs are in flight.
-        self._outlived: dict[tuple[UUID, int], Lane] = {}
+        self._by_webhook: dict[UUID, WebhookSlots] = {}
+        #: Of epochs that are over, as long as attempts of theirs are in flight.
+        self._outlived: dict[tuple[UUID, int], WebhookSlots] = {}
         #: In the order of their last answers.
         self._answering: dict[UUID, None] = {}
         self._counted_at, self._unanswered = nan, 0
 
-    def take(self, webhook: UUID, now: float) -> Lane | None:
+    def take(self, webhook: UUID, now: float) -> WebhookSlots | None:
         """One slot of the process and of the webhook for a ticket, if both have one; to be `claimed`, or `unclaimed`."""
-        lane = self._lane(webhook)
-        if self.free <= (self.kept if self.short else 0) or lane.in_flight >= self._share_of(lane):
+        webhook_slots = self._of_webhook(webhook)
+        if self.free <= (self.kept if self.short else 0) or webhook_slots.in_flight >= self._share_of(webhook_slots):
             return None
-        if not lane.answers(now) and self._room(lane, now) <= 0:
+        if not webhook_slots.answers(now) and self._room(webhook_slots, now) <= 0:
             return None
-        self._lanes[webhook] = lane
-        self._begin(webhook, lane, now)
+        self._by_webhook[webhook] = webhook_slots
+        self._begin(webhook, webhook_slots, now)
         self.free -= 1
-        return lane
+        return webhook_slots
 
-    def claimed(self, webhook: UUID, lane: Lane, epoch: int, now: float) -> Lane:
-        """What a ticket took is used, for the epoch that its claim told; answers the lane that it is in from now on."""
+    def claimed(self, webhook: UUID, webhook_slots: WebhookSlots, epoch: int, now: float) -> WebhookSlots:
+        """What a ticket took is used, for the epoch that its claim told; answers the webhook's slots that it is in
+        from now on."""
         right = self._of(webhook, epoch)
-        if right is not lane:
+        if right is not webhook_slots:
             self._begin(webhook, right, now)
-            self._leave(webhook, lane)
+            self._leave(webhook, webhook_slots)
         return right
 
-    def hold(self, webhook: UUID, epoch: int, now: float) -> Lane:
+    def hold(self, webhook: UUID, epoch: int, now: float) -> WebhookSlots:
         """One slot of the webhook for a delivery whose process slot was reserved before it was known."""
-        lane = self._of(webhook, epoch)
-        self._begin(webhook, lane, now)
-        return lane
+        webhook_slots = self._of(webhook, epoch)
+        self._begin(webhook, webhook_slots, now)
+        return webhook_slots
 
-    def unclaimed(self, webhook: UUID, lane: Lane) -> None:
+    def unclaimed(self, webhook: UUID, webhook_slots: WebhookSlots) -> None:
         """Gives both slots back: there was nothing to try."""
-        self._leave(webhook, lane)
+        self._leave(webhook, webhook_slots)
         self.free += 1
 
-    def ended(self, webhook: UUID, lane: Lane, now: float, *, answered: bool) -> bool:
-        """A try ended: its webhook may have the next one, while the process's slot is held until the record is written.
+    def ended(self, webhook: UUID, webhook_slots: WebhookSlots, now: float, *, answered: bool) -> bool:
+        """An attempt ended: its webhook may have the next one, while the process's slot is held until the record is written.
 
         Says whether the webhook had its whole share in flight, so that what it is owed may have waited for this.
         """
-        full = lane.in_flight >= self._share_of(lane)
+        full = webhook_slots.in_flight >= self._share_of(webhook_slots)
         if answered:
-            lane.circuit, lane.share, lane.moved_at = Circuit.CLOSED, min(self._share, lane.share + 1), now
+            webhook_slots.circuit, webhook_slots.share, webhook_slots.moved_at = (
+                Circuit.CLOSED,
+                min(self._share, webhook_slots.share + 1),
+                now,
+            )
         else:
-            lane.circuit, lane.share = Circuit.OPEN, max(1.0, lane.share / 2)
-            if self._lanes.get(webhook) is lane:
+            webhook_slots.circuit, webhook_slots.share = Circuit.OPEN, max(1.0, webhook_slots.share / 2)
+            if self._by_webhook.get(webhook) is webhook_slots:
                 self._answering.pop(webhook, None)
-        self._leave(webhook, lane)
+        self._leave(webhook, webhook_slots)
         return full
 
     def recorded(self) -> None:
@@ -138,12 +146,12 @@ class Lanes:
 
     def circuit(self, webhook: UUID) -> Circuit:
         """What is known of the webhook."""
-        return self._lane(webhook).circuit
+        return self._of_webhook(webhook).circuit
 
     def stalled(self, webhook: UUID, now: float) -> bool:
         """Whether a ticket that found no slot waits in vain: its webhook does not answer."""
-        lane = self._lane(webhook)
-        return lane.circuit is Circuit.OPEN or lane.silent(now)
+        webhook_slots = self._of_webhook(webhook)
+        return webhook_slots.circuit is Circuit.OPEN or webhook_slots.silent(now)
 
     @property
     def kept(self) -> int:
@@ -164,7 +172,7 @@ class Lanes:
         self.free += slots
 
     def share(self, now: float) -> int:
-        """What a webhook without a lane may have in flight now."""
+        """What a webhook without a webhook's slots may have in flight now."""
         return self._allowance() if self._limit(UNTRIED_PART, now) > 0 else 0
 
     def shares(self, now: float) -> Mapping[UUID, tuple[int, int | None]]:
@@ -172,70 +180,76 @@ class Lanes:
 
         Those that were idle for long are forgotten.
         """
-        for webhook in [w for w, lane in self._lanes.items() if not lane.in_flight and now - lane.moved_at > FORGET]:
-            del self._lanes[webhook]
+        for webhook in [
+            w
+            for w, webhook_slots in self._by_webhook.items()
+            if not webhook_slots.in_flight and now - webhook_slots.moved_at > FORGET
+        ]:
+            del self._by_webhook[webhook]
         allowance = self._allowance()
         idle = () if self.share(now) else islice(reversed(self._answering), NAMED)
         shares: dict[UUID, tuple[int, int | None]] = dict.fromkeys(idle, (allowance, None))
-        for webhook, lane in self._lanes.items():
-            free = max(0, self._share_of(lane) - lane.in_flight)
-            if not lane.answers(now):
-                # What is left is given out once: to those first whose last try began longest ago.
-                free = max(0, min(free, self._room(lane, now)))
+        for webhook, webhook_slots in self._by_webhook.items():
+            free = max(0, self._share_of(webhook_slots) - webhook_slots.in_flight)
+            if not webhook_slots.answers(now):
+                # What is left is given out once: to those first whose last attempt began longest ago.
+                free = max(0, min(free, self._room(webhook_slots, now)))
                 self._unanswered += free
-            shares[webhook] = free, lane.epoch
+            shares[webhook] = free, webhook_slots.epoch
         self._counted_at = nan
         return shares
 
     def crowded(self) -> bool:
         """Whether a webhook has its whole share in flight: more of its rows may be due than a drain could take."""
-        return any(lane.in_flight >= self._share_of(lane) for lane in self._lanes.values())
+        return any(
+            webhook_slots.in_flight >= self._share_of(webhook_slots) for webhook_slots in self._by_webhook.values()
+        )
 
     @property
     def in_flight(self) -> int:
         """Slots of the process in use."""
         return self.slots - self.free
 
-    def _lane(self, webhook: UUID) -> Lane:
+    def _of_webhook(self, webhook: UUID) -> WebhookSlots:
         known = Circuit.CLOSED if webhook in self._answering else Circuit.UNTRIED
-        return self._lanes.get(webhook) or Lane(share=self._share, circuit=known)
+        return self._by_webhook.get(webhook) or WebhookSlots(share=self._share, circuit=known)
 
-    def _of(self, webhook: UUID, epoch: int) -> Lane:
-        """The lane of that epoch; one that is newer than what was known becomes the webhook's."""
-        lane = self._lanes.get(webhook) or self._lane(webhook)
-        if lane.epoch is None:
-            lane.epoch = epoch
-        if lane.epoch > epoch:
-            fresh = Lane(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
+    def _of(self, webhook: UUID, epoch: int) -> WebhookSlots:
+        """The webhook's slots of that epoch; one that is newer than what was known becomes the webhook's."""
+        webhook_slots = self._by_webhook.get(webhook) or self._of_webhook(webhook)
+        if webhook_slots.epoch is None:
+            webhook_slots.epoch = epoch
+        if webhook_slots.epoch > epoch:
+            fresh = WebhookSlots(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
             return self._outlived.setdefault((webhook, epoch), fresh)
-        if lane.epoch < epoch:
-            if lane.in_flight:
-                self._outlived[webhook, lane.epoch] = lane
+        if webhook_slots.epoch < epoch:
+            if webhook_slots.in_flight:
+                self._outlived[webhook, webhook_slots.epoch] = webhook_slots
             self._answering.pop(webhook, None)
-            lane = Lane(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
-            self._lanes.pop(webhook, None)
-        self._lanes[webhook] = lane
-        return lane
+            webhook_slots = WebhookSlots(share=self._share, circuit=Circuit.UNTRIED, epoch=epoch)
+            self._by_webhook.pop(webhook, None)
+        self._by_webhook[webhook] = webhook_slots
+        return webhook_slots
 
-    def _begin(self, webhook: UUID, lane: Lane, now: float) -> None:
-        if self._lanes.get(webhook) is lane:  # the one that began last stands last
-            self._lanes[webhook] = self._lanes.pop(webhook)
-        if not lane.in_flight:
-            lane.moved_at = now
-        lane.in_flight += 1
-        self._unanswered += not lane.answers(now)
+    def _begin(self, webhook: UUID, webhook_slots: WebhookSlots, now: float) -> None:
+        if self._by_webhook.get(webhook) is webhook_slots:  # the one that began last stands last
+            self._by_webhook[webhook] = self._by_webhook.pop(webhook)
+        if not webhook_slots.in_flight:
+            webhook_slots.moved_at = now
+        webhook_slots.in_flight += 1
+        self._unanswered += not webhook_slots.answers(now)
 
-    def _leave(self, webhook: UUID, lane: Lane) -> None:
-        lane.in_flight -= 1
+    def _leave(self, webhook: UUID, webhook_slots: WebhookSlots) -> None:
+        webhook_slots.in_flight -= 1
         self._counted_at = nan
-        if self._lanes.get(webhook) is not lane:
-            if not lane.in_flight and lane.epoch is not None:
-                self._outlived.pop((webhook, lane.epoch), None)
+        if self._by_webhook.get(webhook) is not webhook_slots:
+            if not webhook_slots.in_flight and webhook_slots.epoch is not None:
+                self._outlived.pop((webhook, webhook_slots.epoch), None)
             return
-        if lane.in_flight or lane.circuit is Circuit.OPEN or lane.share < self._share:
+        if webhook_slots.in_flight or webhook_slots.circuit is Circuit.OPEN or webhook_slots.share < self._share:
             return
-        del self._lanes[webhook]
-        if lane.circuit is Circuit.CLOSED:
+        del self._by_webhook[webhook]
+        if webhook_slots.circuit is Circuit.CLOSED:
             self._answering.pop(webhook, None)
             self._answering[webhook] = None
             if len(self._answering) > REMEMBERED:
@@ -247,17 +261,17 @@ class Lanes:
             return self._share
         return max(1, self._share * self.free * 2 // self.slots)
 
-    def _share_of(self, lane: Lane) -> int:
-        return min(int(lane.share), self._allowance())
+    def _share_of(self, webhook_slots: WebhookSlots) -> int:
+        return min(int(webhook_slots.share), self._allowance())
 
-    def _room(self, lane: Lane, now: float) -> int:
-        fresh = lane.circuit is Circuit.UNTRIED and not lane.silent(now)
+    def _room(self, webhook_slots: WebhookSlots, now: float) -> int:
+        fresh = webhook_slots.circuit is Circuit.UNTRIED and not webhook_slots.silent(now)
         return self._limit(UNTRIED_PART if fresh else OPEN_PART, now)
 
     def _limit(self, part: float, now: float) -> int:
-        """Tries without an answer that may begin until they hold this part of the slots; one at least in all."""
+        """Attempts without an answer that may begin until they hold this part of the slots; one at least in all."""
         if now != self._counted_at:
             self._counted_at = now
-            lanes = chain(self._lanes.values(), self._outlived.values())
-            self._unanswered = sum(lane.in_flight for lane in lanes if not lane.answers(now))
+            lanes = chain(self._by_webhook.values(), self._outlived.values())
+            self._unanswered = sum(webhook_slots.in_flight for webhook_slots in lanes if not webhook_slots.answers(now))
         return max(1, int(self.slots * part)) - self._unanswered

@@ -12,9 +12,10 @@ from uuid import UUID
 from subscriptions.webhooks import origins
 from subscriptions.webhooks.webhook_store import Hook
 
-#: Tries that a stranger gets at once, before it is one at a time.
+#: Attempts that a stranger gets at once, before it is one at a time.
 BURST = 5
-#: Webhooks that one look may try for each try that their host has left: most have nothing due. What is too much is given back.
+#: Webhooks that one look may try for each attempt that their host has left: most have nothing due. What is too much is
+#: given back.
 SPARE = 8
 #: Hosts that are remembered as no strangers, and webhooks of strangers that are known.
 REMEMBERED, KNOWN = 10_000, 1000
@@ -24,8 +25,8 @@ Shares = Mapping[UUID, tuple[int, int | None]]
 host_of = lru_cache(8192)(origins.host)
 
 
-class Strangers:
-    """Hosts by name, whatever the port, over all webhooks; `interval` in seconds between two tries, 0 for no limit."""
+class UnprovenHosts:
+    """Hosts by name, whatever the port, over all webhooks; `interval` in seconds between two attempts, 0 for no limit."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
@@ -33,11 +34,11 @@ class Strangers:
         self._friends: dict[str, None] = {}
         #: Those of strangers, by webhook.
         self._hosts: dict[UUID, str] = {}
-        #: Until when each stranger's tries are used up, were they evenly spaced.
+        #: Until when each stranger's attempts are used up, were they evenly spaced.
         self._until: dict[str, float] = {}
 
     def begin(self, hook: Hook, now: float) -> bool:
-        """Counts a try of the webhook's destination, if it may be made now."""
+        """Counts an attempt of the webhook's destination, if it may be made now."""
         if not self._interval or (host := host_of(hook.destination)) in self._friends:
             return True
         if hook.challenge_request_enabled:
@@ -66,7 +67,7 @@ class Strangers:
         return True
 
     def bars(self, webhook: UUID, now: float) -> bool:
-        """Whether a ticket of the webhook would be given back: its host is a stranger, and has no try left."""
+        """Whether a ticket of the webhook would be given back: its host is a stranger, and has no attempt left."""
         host = self._hosts.get(webhook)
         return host is not None and self._left(host, now) < 1
 
@@ -87,6 +88,6 @@ class Strangers:
         return narrow
 
     def _left(self, host: str, now: float) -> int:
-        """Tries that the host has left now."""
+        """Attempts that the host has left now."""
         used = max(0.0, self._until.get(host, now) - now)
         return int(BURST - used / self._interval)

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground.errors import Unavailable
 from workers import app as broker
 from workers import schedule
 from workers.announcer import Announcer
-from workers.broker_connection import Line
+from workers.broker_connection import BrokerConnection
 from workers.engine import Engine
-from workers.malformed import Malformed
+from workers.malformed import MalformedMessage
 from workers.resources import Loop, Resources
 
 log = logging.getLogger("hooklake.workers")
 
-N = TypeVar("N", Ticket, Errand)
+N = TypeVar("N", Ticket, Job)
 
 
 @dataclass(kw_only=True)
@@ -35,7 +35,7 @@ class Process:
     engine: Engine
     announcer: Announcer
     #: The sweeps'.
-    line: Line
+    broker_connection: BrokerConnection
     #: Seconds that an id is remembered.
     remembered: float
     #: Held by the sweep that is under way.
@@ -47,7 +47,7 @@ def register(app: Any, process: Process) -> None:
     call, upkeep = process.loop.call, process.resources.upkeep
     works: Mapping[str, Callable[..., None]] = {
         schedule.DELIVER: lambda tickets: deliver(process, tickets),
-        schedule.CARRY: lambda errands: carry(process, errands),
+        schedule.CARRY: lambda jobs: carry(process, jobs),
         schedule.DRAIN: lambda: call(process.engine.drain()),
         schedule.SWEEP: lambda: sweep(process, app),
         schedule.MEND: lambda: call(upkeep.mend()),
@@ -66,30 +66,30 @@ def deliver(process: Process, packed: Sequence[Sequence[Any]]) -> None:
 
 
 def carry(process: Process, packed: Sequence[Sequence[Any]]) -> None:
-    """Errands as [kind, key, fence]; returns at once."""
-    errands = _read(_errand, packed)
-    process.loop.call(_begin(process.engine, errands))
+    """Jobs as [kind, key, fence]; returns at once."""
+    jobs = _read(_job, packed)
+    process.loop.call(_begin(process.engine, jobs))
 
 
 def sweep(process: Process, app: Any) -> None:
-    """Counts what is due, and sends drains and errands for it; one that comes while another is at it is spent."""
+    """Counts what is due, and sends drains and jobs for it; one that comes while another is at it is spent."""
     if not process.sweeping.acquire(blocking=False):
         return
     try:
-        with process.line as line:
-            outstanding = line.depth(schedule.DRAINS)
+        with process.broker_connection as broker_connection:
+            outstanding = broker_connection.depth(schedule.DRAINS)
         swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
-        with process.line as line:
+        with process.broker_connection as broker_connection:
             for _ in range(swept.drains):
-                line.post(schedule.DRAIN)
+                broker_connection.post(schedule.DRAIN)
             if app.outage.away and not swept.drains:
                 # It may take no messages, whatever it tells of those it has.
-                line.post(schedule.DELIVER, [])
+                broker_connection.post(schedule.DELIVER, [])
     finally:
         process.sweeping.release()
     app.outage.worked()
-    if swept.errands:
-        process.announcer.announce(swept.errands)
+    if swept.jobs:
+        process.announcer.announce(swept.jobs)
 
 
 def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:
@@ -97,15 +97,15 @@ def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:
     try:
         return [read(*each) for each in packed]
     except (TypeError, ValueError, AttributeError) as error:
-        raise Malformed(repr(error)) from None
+        raise MalformedMessage(repr(error)) from None
 
 
 def _ticket(event: str, webhook: str, round_: int, fence: int) -> Ticket:
     return Ticket(UUID(event), UUID(webhook), _number(round_, 1 << 15), _number(fence, 1 << 31))
 
 
-def _errand(kind: str, key: str, fence: int) -> Errand:
-    return Errand(kind=Kind(kind), key=UUID(key), fence=_number(fence, 1 << 31))
+def _job(kind: str, key: str, fence: int) -> Job:
+    return Job(kind=JobKind(kind), key=UUID(key), fence=_number(fence, 1 << 31))
 
 
 def _number(given: int, below: int) -> int:
@@ -114,9 +114,9 @@ def _number(given: int, below: int) -> int:
     raise ValueError(f"{given!r} is no number from 0 to {below - 1}")
 
 
-async def _begin(engine: Engine, errands: Sequence[Errand]) -> None:
-    for errand in errands:
-        engine.errand(errand)
+async def _begin(engine: Engine, jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        engine.job(job)
 
 
 def _quiet(app: Any, work: Callable[..., None], away: tuple[type[Exception], ...]) -> Callable[..., None]:
@@ -126,9 +126,9 @@ def _quiet(app: Any, work: Callable[..., None], away: tuple[type[Exception], ...
     def task(*args: Any, **kwargs: Any) -> None:
         try:
             if kwargs or len(args) != takes:
-                raise Malformed(f"{len(args) + len(kwargs)} arguments instead of {takes}")
+                raise MalformedMessage(f"{len(args) + len(kwargs)} arguments instead of {takes}")
             work(*args)
-        except Malformed as error:
+        except MalformedMessage as error:
             app.dropped.add(error)
         except Unavailable as error:
             log.debug("task.left cause=%s", error)

@@ -1,4 +1,4 @@
-"""What is held while a try runs, and what is written down when it has ended.
+"""What is held while an attempt runs, and what is written down when it has ended.
 
 The judgement itself stands in `judgement`, the statement in `ledger/records/outcomes.py`.
 """
@@ -15,7 +15,7 @@ from delivery.judgement import retry
 from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Outcome
 from delivery.judgement.retry import RetryAt
-from delivery.ledger.claims.claiming import Claimed
+from delivery.ledger.claims.claiming import ClaimedRow
 from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.wire.parcels import Reply
@@ -33,12 +33,12 @@ Pairs = tuple[tuple[str, str], ...]
 _json = msgspec.json.Encoder().encode
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery in this process's hands, and where it goes."""
 
-    claimed: Claimed
+    claimed: ClaimedRow
     hook: Hook
-    #: A probe of a webhook in ERROR: not one of the row's tries.
+    #: A probe of a webhook in ERROR: not one of the row's attempts.
     probe: bool = False
 
     @property
@@ -47,8 +47,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         return self.claimed.event, self.claimed.webhook, self.claimed.round, self.claimed.fence
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """One try that ended, judged, and to be written down."""
+class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt that ended, judged, and to be written down."""
 
     record: Record
     result: Result
@@ -61,8 +61,10 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     answered: bool
 
 
-def record_of(held: Held, attempt: Attempt, came_to: Outcome, step: retry.Step, state: State | None = None) -> Record:
-    """The record of a try; `state` where it does not follow from the step."""
+def record_of(
+    held: ClaimedDelivery, attempt: Attempt, came_to: Outcome, step: retry.Step, state: State | None = None
+) -> Record:
+    """The record of an attempt; `state` where it does not follow from the step."""
     claimed, answer = held.claimed, attempt.answer
     reply = answer if isinstance(answer, Reply) else None
     if state is None:
@@ -86,8 +88,8 @@ def record_of(held: Held, attempt: Attempt, came_to: Outcome, step: retry.Step, 
     )
 
 
-def cut(record: Record, claimed: Claimed, *, between: int) -> Record:
-    """The record with the answer that is kept of it: whole of a delivery's first try and of the one that ends it.
+def cut(record: Record, claimed: ClaimedRow, *, between: int) -> Record:
+    """The record with the answer that is kept of it: whole of a delivery's first attempt and of the one that ends it.
 
     Of those between, as many bytes of the body as `between`, and headers up to as many: twenty whole answers to one small event
     would be more than a megabyte.
@@ -108,7 +110,7 @@ def _fitting(pairs: Pairs, most: int) -> Pairs:
     return tuple(pair for pair, size in zip(pairs, sizes, strict=True) if size <= most)
 
 
-def _state(held: Held, step: retry.Step) -> State:
+def _state(held: ClaimedDelivery, step: retry.Step) -> State:
     if isinstance(step, retry.Done):
         return State.DELIVERED
     if held.probe:
@@ -116,7 +118,7 @@ def _state(held: Held, step: retry.Step) -> State:
     return State.OWED if isinstance(step, RetryAt) else State.FAILED
 
 
-def by_webhook(ended: Sequence[Ended]) -> dict[tuple[UUID, int], list[Result]]:
+def by_webhook(ended: Sequence[EndedAttempt]) -> dict[tuple[UUID, int], list[Result]]:
     """The results that a webhook's health has to hear of, by (webhook, epoch)."""
     found: dict[tuple[UUID, int], list[Result]] = defaultdict(list)
     for each in ended:
@@ -126,8 +128,8 @@ def by_webhook(ended: Sequence[Ended]) -> dict[tuple[UUID, int], list[Result]]:
     return dict(sorted(found.items()))
 
 
-def tell(held: Held, record: Record, step: retry.Step) -> None:
-    """The one log line of a try."""
+def tell(held: ClaimedDelivery, record: Record, step: retry.Step) -> None:
+    """The one log line of an attempt."""
     log.info(
         "delivery.attempted event=%s webhook=%s round=%d attempt=%d status=%s ms=%d step=%s reason=%r",
         record.event,

@@ -1,4 +1,4 @@
-"""Writing down what tries came to: records first, then the health of their webhooks (protocol.md 5).
+"""Writing down what attempts came to: records first, then the health of their webhooks (protocol.md 5).
 
 How long outcomes wait for one another is left to `workers/recorder.py`, what they mean to `judgement`.
 """
@@ -13,14 +13,14 @@ from uuid import UUID
 import asyncpg
 
 from delivery import lifecycle
-from delivery.attempts.endings import Ended, by_webhook
+from delivery.attempts.endings import EndedAttempt, by_webhook
 from delivery.judgement import breaker
 from delivery.judgement.breaker import Health, Result, Rules
 from delivery.ledger.owing import parking
 from delivery.ledger.records import batch_members, health_counts, outcomes
-from delivery.ledger.records.outcomes import Record, Written
+from delivery.ledger.records.outcomes import Record, WrittenOutcomes
 from delivery.lifecycle import State
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import AWAY, Database, Raw
 from subscriptions.ground.errors import HooklakeError
@@ -31,17 +31,17 @@ log = logging.getLogger("hooklake.delivery")
 Key = tuple[UUID, UUID, int, int]
 
 
-class HeldUp(HooklakeError):
+class RowsLocked(HooklakeError):
     """Others lock rows that were to be written: what they do not lock is written, and the rest may be written later."""
 
-    def __init__(self, errands: Sequence[Errand], left: Sequence[Ended]) -> None:
-        """`errands` are to be announced; none may be `left` where only a webhook is to be told of what is written."""
+    def __init__(self, jobs: Sequence[Job], left: Sequence[EndedAttempt]) -> None:
+        """`jobs` are to be announced; none may be `left` where only a webhook is to be told of what is written."""
         super().__init__(f"others hold the rows of {len(left)} outcomes")
-        self.errands = errands
+        self.jobs = jobs
         self.left = left
 
 
-class Recording:
+class OutcomeWriter:
     """What one process writes down. Others' row locks hold up what they are on, and nothing else."""
 
     def __init__(self, database: Database, clock: DatabaseClock, rules: Rules) -> None:
@@ -51,7 +51,7 @@ class Recording:
         #: What is to be told to webhooks, by (webhook, epoch), whose rows were locked.
         self._untold: dict[tuple[UUID, int], list[Result]] = defaultdict(list)
 
-    async def record(self, ended: Sequence[Ended]) -> list[Errand]:
+    async def record(self, ended: Sequence[EndedAttempt]) -> list[Job]:
         """Writes outcomes of different deliveries together, then tells the webhooks' health; answers notices to announce.
 
         Raises Unavailable, with nothing written that may not be written again, and HeldUp where others lock some of the rows.
@@ -65,10 +65,10 @@ class Recording:
             parked = {each.record.webhook for each in written if each.record.state is State.PARKED}
             await parking.look_again(connection, parked, now=now)
             await self._tell(connection, by_webhook(written), now)
-        errands = [Errand(kind=Kind.JOB, key=key, fence=0) for key in notices]
+        jobs = [Job(kind=JobKind.JOB, key=key, fence=0) for key in notices]
         if held_up or self._untold:
-            raise HeldUp(errands, held_up)
-        return errands
+            raise RowsLocked(jobs, held_up)
+        return jobs
 
     async def judge(self) -> None:
         """Tells webhooks what they have not been told yet, waiting for their rows; raises Unavailable with the rest untold."""
@@ -100,7 +100,7 @@ class Recording:
                     continue
                 try:
                     await self._tally(connection, of, results, now, patient=patient)
-                except (health_counts.Locked, *CONTENDED):
+                except (health_counts.WebhookLocked, *CONTENDED):
                     if patient:
                         self._untold[of].extend(results)
                     else:
@@ -111,7 +111,7 @@ class Recording:
     ) -> None:
         judge = partial(self._after, results, now)
         moved = await health_counts.tally(
-            connection, of, judge, health_counts.Terms(now=now, rules=self._rules, patient=patient)
+            connection, of, judge, health_counts.HealthRules(now=now, rules=self._rules, patient=patient)
         )
         if moved is not None and moved[0].status is not moved[1].status:
             before, after = moved
@@ -145,7 +145,7 @@ class Recording:
         return result.notices, left
 
 
-async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> Written:
+async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> WrittenOutcomes:
     """Batches that ended, and their members with them: what parts the two is found by the slow sweep at the earliest."""
     if not any(record.event in batches for record in written):
         return await outcomes.write(connection, written, now=now)
@@ -157,7 +157,7 @@ async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], n
 
 async def _put_free(
     connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime
-) -> tuple[Written, Set[Key]]:
+) -> tuple[WrittenOutcomes, Set[Key]]:
     """Writes what nobody else holds; answers the keys of the rest."""
     async with connection.transaction():
         left = await outcomes.locked(connection, [_key(record) for record in written])

@@ -1,4 +1,4 @@
-"""The door for tries: claim, send, judge, record; one round of a delivery's life.
+"""The door for attempts: claim, send, judge, record; one round of a delivery's life.
 
 How many run at once, and for how long outcomes wait to be written together, is left to `workers/engine.py`.
 """
@@ -11,21 +11,21 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from delivery import destinations
-from delivery.attempts.endings import Ended, Held, cut, record_of, tell
-from delivery.attempts.recording import Recording
+from delivery.attempts.endings import ClaimedDelivery, EndedAttempt, cut, record_of, tell
+from delivery.attempts.recording import OutcomeWriter
 from delivery.judgement import breaker, outcome, retry
 from delivery.judgement.breaker import Result
-from delivery.judgement.outcome import Kind, Outcome
+from delivery.judgement.outcome import Outcome, OutcomeKind
 from delivery.judgement.retry import Progress, Schedule
 from delivery.ledger.claims import claiming, drains, paces
 from delivery.ledger.claims.claiming import Claim
-from delivery.ledger.claims.drains import Room, Shares
+from delivery.ledger.claims.drains import DrainRoom, Shares
 from delivery.ledger.owing import parking
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.records import outcomes
 from delivery.lifecycle import State
-from delivery.settings import Settings
-from delivery.tickets import Errand, Ticket
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, Ticket
 from delivery.wire import causes, parcels
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt, Sender
@@ -57,12 +57,12 @@ ReadHooks = Callable[[Raw, Sequence[UUID]], Awaitable[Mapping[UUID, Hook]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tools:
+class RoundTools:
     """What a round needs; clock, chance and wire come in from the process root."""
 
     database: Database
     clock: DatabaseClock
-    settings: Settings
+    settings: DeliverySettings
     sender: Sender
     read_hooks: ReadHooks
     #: Draws from [0, 1), for jitter.
@@ -75,7 +75,7 @@ class Tools:
 class Rounds:
     """Deliveries from claim to record."""
 
-    tools: Tools
+    tools: RoundTools
     _hooks: dict[tuple[UUID, int], Hook] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class Rounds:
         self._lease = settings.delivery_timeout + settings.lease_margin
         self._deadline = timedelta(seconds=settings.delivery_timeout)
         self._between = settings.answer_body_bytes_between
-        self._recording = Recording(self.tools.database, self.tools.clock, breaker.rules(settings))
+        self._recording = OutcomeWriter(self.tools.database, self.tools.clock, breaker.rules(settings))
         self._schedule = Schedule(
             delays=settings.retry_delays,
             window=settings.retry_window,
@@ -96,7 +96,7 @@ class Rounds:
         """Whether this process has no room for further connections: what is claimed now would fail by our fault."""
         return self.tools.sender.short
 
-    async def claim(self, tickets: Sequence[Ticket]) -> list[Held]:
+    async def claim(self, tickets: Sequence[Ticket]) -> list[ClaimedDelivery]:
         """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
@@ -109,7 +109,7 @@ class Rounds:
         async with self.tools.database.raw() as connection:
             return await drains.days_due(connection, now=await self._now(connection))
 
-    async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[Held]:
+    async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[ClaimedDelivery]:
         """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable.
 
         First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.
@@ -118,7 +118,9 @@ class Rounds:
         chance = self.tools.chance()
         kept = min(wanted, max(retries, int(wanted * drains.RETRIES + chance)))
         start = UUID(int=int(chance * (1 << 128)))
-        room = Room(wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self.tools.chance())
+        room = DrainRoom(
+            wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self.tools.chance()
+        )
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
             claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
@@ -129,10 +131,10 @@ class Rounds:
                 held += await self._held(connection, paced)
             return held
 
-    async def turn(self, held: Held) -> bool:
-        """Waits for the slot of a claim, if it has one; false where its try may not begin any more by then.
+    async def turn(self, held: ClaimedDelivery) -> bool:
+        """Waits for the slot of a claim, if it has one; false where its attempt may not begin any more by then.
 
-        Because the webhook may not be sent to, or because the try could outlast its lease: a process that stood still
+        Because the webhook may not be sent to, or because the attempt could outlast its lease: a process that stood still
         since its claim would send what another one has claimed meanwhile, or what was paused or deleted long ago.
         """
         slot = held.claimed.slot
@@ -145,25 +147,25 @@ class Rounds:
                 return False
         return self.tools.clock() + self._deadline <= held.claimed.leased_until
 
-    async def _still(self, held: Held) -> bool:
+    async def _still(self, held: ClaimedDelivery) -> bool:
         async with self.tools.database.raw() as connection:
             return await claiming.still(connection, held.claimed)
 
-    async def probe(self, webhook: UUID) -> Held | None:
+    async def probe(self, webhook: UUID) -> ClaimedDelivery | None:
         """Claims the next row of a webhook in ERROR; None where there is none, or the webhook is in ERROR no more."""
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
             claim = await claiming.by_probe(connection, webhook, now=now, lease=self._lease)
             held = await self._held(connection, claim)
-        return Held(claimed=held[0].claimed, hook=held[0].hook, probe=True) if held else None
+        return ClaimedDelivery(claimed=held[0].claimed, hook=held[0].hook, probe=True) if held else None
 
-    async def give_back(self, held: Sequence[Held]) -> None:
-        """Returns claims whose try will not begin: due at once, for any process."""
+    async def give_back(self, held: Sequence[ClaimedDelivery]) -> None:
+        """Returns claims whose attempt will not begin: due at once, for any process."""
         async with self.tools.database.raw() as connection:
             await outcomes.give_back(connection, [h.key for h in held], now=self.tools.clock())
 
-    async def attempt(self, held: Held) -> Ended:
-        """One try and its judgement; raises nothing but CancelledError."""
+    async def attempt(self, held: ClaimedDelivery) -> EndedAttempt:
+        """One attempt and its judgement; raises nothing but CancelledError."""
         claimed = held.claimed
         if claimed.body is None:
             return self._erased(held)
@@ -177,9 +179,9 @@ class Rounds:
             now=now,
             chance=self.tools.chance(),
         )
-        ok = came_to.kind is Kind.SUCCESS
+        ok = came_to.kind is OutcomeKind.SUCCESS
         failed = attempt.answer.kind if isinstance(attempt.answer, Failure) else None
-        ended = Ended(
+        ended = EndedAttempt(
             record=cut(record_of(held, attempt, came_to, step), claimed, between=self._between),
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,
@@ -190,7 +192,7 @@ class Rounds:
         tell(held, ended.record, step)
         return ended
 
-    async def record(self, ended: Sequence[Ended]) -> list[Errand]:
+    async def record(self, ended: Sequence[EndedAttempt]) -> list[Job]:
         """As `Recording.record`."""
         return await self._recording.record(ended)
 
@@ -203,7 +205,7 @@ class Rounds:
             self.tools.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
         return self.tools.clock()
 
-    async def _held(self, connection: Raw, claim: Claim) -> list[Held]:
+    async def _held(self, connection: Raw, claim: Claim) -> list[ClaimedDelivery]:
         if claim.told is not None:
             self.tools.clock.follow(claim.told)
         await parking.look_again(connection, claim.parked, now=self.tools.clock())
@@ -215,13 +217,13 @@ class Rounds:
             fresh = await self.tools.read_hooks(connection, missing)
             for webhook, generation in wanted:
                 if webhook in fresh:
-                    # Whatever changed between claim and look-up, this try goes to the newer address under its old epoch.
+                    # Whatever changed between claim and look-up, this attempt goes to the newer address under its old epoch.
                     self._hooks[webhook, generation] = fresh[webhook]
         # A webhook deleted since the claim has no address any more: the lease lapses, and the next claim cancels the row.
         found = ((c, self._hooks.get((c.webhook, c.generation))) for c in claim.taken)
-        return [Held(claimed=c, hook=hook) for c, hook in found if hook is not None]
+        return [ClaimedDelivery(claimed=c, hook=hook) for c, hook in found if hook is not None]
 
-    async def _send(self, held: Held, body: bytes) -> Attempt:
+    async def _send(self, held: ClaimedDelivery, body: bytes) -> Attempt:
         hook, claimed = held.hook, held.claimed
         if hook.sealed is not None:
             return self._unsent(FailureKind.unsealed, hook.sealed)
@@ -252,14 +254,14 @@ class Rounds:
         asked = [value for name, value in answer.headers if name.lower() == "retry-after"]
         return outcome.of_reply(answer.status, asked, policy=policy, now=now)
 
-    def _erased(self, held: Held) -> Ended:
+    def _erased(self, held: ClaimedDelivery) -> EndedAttempt:
         came_to = Outcome(
-            kind=Kind.FINAL, status=None, retry_after=None, reason="its payload was erased", disables=False
+            kind=OutcomeKind.FINAL, status=None, retry_after=None, reason="its payload was erased", disables=False
         )
         attempt = self._unsent(FailureKind.internal, came_to.reason)
         record = record_of(held, attempt, came_to, retry.GiveUp(reason=came_to.reason), state=State.EXPIRED)
         result = Result(ok=True, at=self.tools.clock(), disables=False, reason="")
-        return Ended(
+        return EndedAttempt(
             record=record,
             result=result,
             epoch=held.claimed.epoch,

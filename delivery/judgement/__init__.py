@@ -1,1 +1,1 @@
-"""What a try came to and what follows from it: values and pure functions, no clock, no wire, no table."""
+"""What an attempt came to and what follows from it: values and pure functions, no clock, no wire, no table."""

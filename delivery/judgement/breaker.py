@@ -1,4 +1,4 @@
-"""The health of a webhook: what the results of its tries make of its status (greenlake.md D.8).
+"""The health of a webhook: what the results of its attempts make of its status (greenlake.md D.8).
 
 Pausing, enabling, challenges and epochs are left to their doors; writing the status and parking what waits to `ledger`.
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from delivery.settings import Settings
+from delivery.settings import DeliverySettings
 
 #: The literal form of greenlake.md 1.3; what the last failure came to follows it.
 FAILING = "Failure in Event Deliveries"
@@ -38,16 +38,16 @@ class Health:
     status: Status
     #: Why it is not ACTIVE, beginning with the literal forms of greenlake.md 1.3 where there is one; "" while it is.
     state_reason: str
-    #: Failed tries since the last success, as far as they lie within the window that ends with the last of them.
+    #: Failed attempts since the last success, as far as they lie within the window that ends with the last of them.
     failures: int
     #: When the first of them failed, or None where there are none.
     first_failure_at: datetime | None
-    #: When a try failed last, successes since then or not; None where none did, or it was healed since.
+    #: When an attempt failed last, successes since then or not; None where none did, or it was healed since.
     last_failure_at: datetime | None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One try that ended, as far as it concerns the webhook."""
+    """One attempt that ended, as far as it concerns the webhook."""
 
     #: Whether it succeeded.
     ok: bool
@@ -76,7 +76,7 @@ class Rules:
     calm_after: float
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: DeliverySettings) -> Rules:
     """The rules of a deployment."""
     return Rules(
         halt_failures=settings.halt_failures,
@@ -97,7 +97,7 @@ def after(health: Health, results: Sequence[Result], *, rules: Rules, now: datet
     """The health after `results`, which may come in any order and late.
 
     A failure recorded only after its window has passed (the database was away) counts no more. A webhook that is
-    PENDING or DISABLED is left as it is: such results are of tries that began before.
+    PENDING or DISABLED is left as it is: such results are of attempts that began before.
     """
     for result in sorted(results, key=lambda each: each.at):
         if health.status in (Status.PENDING, Status.DISABLED):
@@ -113,7 +113,7 @@ def after(health: Health, results: Sequence[Result], *, rules: Rules, now: datet
 
 
 def calm(health: Health, *, rules: Rules, now: datetime) -> Health:
-    """ACTIVE instead of WARNING, once no try failed for a while: a short one if one has succeeded since, else the window."""
+    """ACTIVE instead of WARNING, once no attempt failed for a while: a short one if one has succeeded since, else the window."""
     last = health.last_failure_at
     quiet = rules.failure_window if health.failures else min(rules.calm_after, rules.failure_window)
     if health.status is not Status.WARNING or (last and now - last < timedelta(seconds=quiet)):
@@ -137,7 +137,7 @@ def probe_after(failed_probes: int, rules: Rules) -> float:
 def _succeeded(health: Health) -> Health:
     if health.status is Status.ERROR:
         return healed(health)
-    # The status stays: WARNING says that a try failed within the window, and `calm` ends it.
+    # The status stays: WARNING says that an attempt failed within the window, and `calm` ends it.
     return replace(health, failures=0, first_failure_at=None)
 
 

@@ -1,6 +1,6 @@
-"""What one try came to: success, worth another try, or final; by the deployment's policy (greenlake.md D.7, 5.1).
+"""What one attempt came to: success, worth another attempt, or final; by the deployment's policy (greenlake.md D.7, 5.1).
 
-When the next try is made is left to `retry`, what it means for the webhook's health to `breaker`.
+When the next attempt is made is left to `retry`, what it means for the webhook's health to `breaker`.
 """
 
 import re
@@ -30,8 +30,8 @@ LONGEST_VALUE = 64
 PREFIXES = {"timeout": "time-out: ", "blocked": "blocked: "}
 
 
-class Kind(StrEnum):
-    """What can follow: nothing more to do, another try, or giving up at once."""
+class OutcomeKind(StrEnum):
+    """What can follow: nothing more to do, another attempt, or giving up at once."""
 
     SUCCESS = "success"
     RETRYABLE = "retryable"
@@ -39,10 +39,10 @@ class Kind(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a try came to."""
+    """What an attempt came to."""
 
     #: Whether it succeeded, may be tried again, or is final.
-    kind: Kind
+    kind: OutcomeKind
     #: The HTTP status, or None where no answer came.
     status: int | None
     #: Seconds that a retryable answer asked to be left alone for, or None where it named none.
@@ -56,20 +56,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def of_reply(status: int, retry_after: Sequence[str], *, policy: Policy, now: datetime) -> Outcome:
     """The outcome of an answer of this status and with these `Retry-After` values; dates count from `now` (aware)."""
     outcome = _of_status(status, policy)
-    if not retry_after or outcome.kind is not Kind.RETRYABLE:
+    if not retry_after or outcome.kind is not OutcomeKind.RETRYABLE:
         return outcome
     return replace(outcome, retry_after=_longest_wait(retry_after, now))
 
 
 def of_failure(kind: str, cause: str, *, policy: Policy) -> Outcome:
-    """The outcome of a try that no answer came to: retried (greenlake.md D.7), but for what can never be written.
+    """The outcome of an attempt that no answer came to: retried (greenlake.md D.7), but for what can never be written.
 
     `kind` is the word of the sender's failure kind, `cause` its readable sentence. Only `blocked` parts the policies:
     no connection failed there, and GreenLake drops events where a name leads to a private address (greenlake.md 1.2).
     """
     dropped = kind == "unwritable" or (policy == "greenlake" and kind == "blocked")
     return Outcome(
-        kind=Kind.FINAL if dropped else Kind.RETRYABLE,
+        kind=OutcomeKind.FINAL if dropped else OutcomeKind.RETRYABLE,
         status=None,
         retry_after=None,
         reason=f"{PREFIXES.get(kind, '')}{cause}" if cause else kind,
@@ -85,25 +85,25 @@ def _of_status(status: int, policy: Policy) -> Outcome:
     )
 
 
-def _standard(status: int) -> tuple[Kind, bool]:
+def _standard(status: int) -> tuple[OutcomeKind, bool]:
     if 200 <= status < 300:
-        return Kind.SUCCESS, False
+        return OutcomeKind.SUCCESS, False
     if status == 410:
-        return Kind.FINAL, True
+        return OutcomeKind.FINAL, True
     # greenlake.md D.7 sets 3xx apart from all else, which is retried: a redirect is an address to be corrected, and
     # asking the old one again for half a day does not do that.
     if 300 <= status < 400:
-        return Kind.FINAL, False
-    return Kind.RETRYABLE, False
+        return OutcomeKind.FINAL, False
+    return OutcomeKind.RETRYABLE, False
 
 
-def _greenlake(status: int) -> tuple[Kind, bool]:
+def _greenlake(status: int) -> tuple[OutcomeKind, bool]:
     if 200 <= status < 300:
-        return Kind.SUCCESS, False
+        return OutcomeKind.SUCCESS, False
     # Outside 300-599 the table is silent: no verdict of the destination, so it is asked again like after a time-out.
     if status in GREENLAKE_RETRIED or not 300 <= status < 600:
-        return Kind.RETRYABLE, False
-    return Kind.FINAL, True
+        return OutcomeKind.RETRYABLE, False
+    return OutcomeKind.FINAL, True
 
 
 def _reason(status: int, *, disables: bool) -> str:

@@ -33,7 +33,7 @@ Kept = Literal[Keep.KEEP]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class RateTerms:
     """What one OPTIONS exchange says of a destination."""
 
     #: Requests per minute, UNLIMITED, or None where the destination answers and names no rate.
@@ -43,12 +43,12 @@ class Terms:
 
 
 #: No answer came.
-SILENCE = Terms(rate=KEEP, origin=KEEP)
+SILENCE = RateTerms(rate=KEEP, origin=KEEP)
 #: What holds of a destination that nobody has asked.
-UNASKED = Terms(rate=None, origin="")
+UNASKED = RateTerms(rate=None, origin="")
 
 
-def terms(status: int, headers: Sequence[tuple[str, str]], *, origin: str) -> Terms:
+def terms(status: int, headers: Sequence[tuple[str, str]], *, origin: str) -> RateTerms:
     """What the answer to an OPTIONS from `origin` allows.
 
     A header counts whatever the status, and a status never stands for one (cloudevents.md W10). Without them an answer
@@ -58,7 +58,7 @@ def terms(status: int, headers: Sequence[tuple[str, str]], *, origin: str) -> Te
     rates = _values(headers, RATE)
     origins = _values(headers, ORIGIN)
     says = 200 <= status <= 299 or status == NOT_IMPLEMENTED or (400 <= status <= 499 and status not in REFUSALS)
-    return Terms(
+    return RateTerms(
         rate=_rate(rates) if rates else (None if says else KEEP),
         origin=(origin if _allows(origins, origin) else "") if origins else ("" if says else KEEP),
     )

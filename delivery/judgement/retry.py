@@ -1,4 +1,4 @@
-"""What follows from an outcome: done, another try at a stated time, or giving up (greenlake.md 5.2, D.7).
+"""What follows from an outcome: done, another attempt at a stated time, or giving up (greenlake.md 5.2, D.7).
 
 What an answer means is left to `outcome`, slots of a paced webhook to `pace`, writing the step to `ledger`.
 """
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from delivery.judgement.outcome import Kind, Outcome
+from delivery.judgement.outcome import Outcome, OutcomeKind
 
 TOO_MANY_REQUESTS = 429
 
@@ -18,9 +18,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetryAt(msgspec.Struct, frozen=True, kw_only=True):
-    """There will be another try."""
+    """There will be another attempt."""
 
-    #: Not before this moment; a try once scheduled is made, however late.
+    #: Not before this moment; an attempt once scheduled is made, however late.
     when: datetime
 
 
@@ -37,11 +37,11 @@ Step = Done | RetryAt | GiveUp
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a delivery has come."""
 
-    #: Tries that ended, the one being judged included.
+    #: Attempts that ended, the one being judged included.
     attempts: int
-    #: When the first try began; the window counts from here.
+    #: When the first attempt began; the window counts from here.
     first_try_at: datetime
-    #: Seconds since the first try in which the webhook could not be sent to; the window stood still.
+    #: Seconds since the first attempt in which the webhook could not be sent to; the window stood still.
     halted: float
 
 
@@ -51,7 +51,7 @@ class Schedule:
 
     #: The waits before attempts 2, 3, ...; one attempt more than waits.
     delays: tuple[float, ...]
-    #: No try is scheduled later than this after the first one began.
+    #: No attempt is scheduled later than this after the first one began.
     window: float
     #: The share by which a wait may be stretched or shortened, from 0 to less than 1.
     jitter: float
@@ -62,16 +62,16 @@ class Schedule:
 def step(outcome: Outcome, progress: Progress, schedule: Schedule, *, now: datetime, chance: float) -> Step:
     """What follows from `outcome`, decided at `now` (aware) with `chance` drawn from [0, 1).
 
-    The regular slot decides whether there is another try. A wait that the answer asked for then puts the try off, as
+    The regular slot decides whether there is another attempt. A wait that the answer asked for then puts the attempt off, as
     far as the end of the window. That wait is stretched by the jitter as well, never shortened: deliveries that were
     all told the same would otherwise come back as one.
     """
     match outcome.kind:
-        case Kind.SUCCESS:
+        case OutcomeKind.SUCCESS:
             return Done()
-        case Kind.FINAL:
+        case OutcomeKind.FINAL:
             return GiveUp(reason=outcome.reason)
-        case Kind.RETRYABLE:
+        case OutcomeKind.RETRYABLE:
             return _again(outcome, progress, schedule, now, chance)
 
 

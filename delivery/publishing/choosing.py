@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from delivery.ledger.owing import filtering
-from delivery.ledger.owing.deliveries import Candidate, Pair, Topic
-from delivery.settings import Settings
+from delivery.ledger.owing.deliveries import Pair, SubscribedWebhook, Topic
+from delivery.settings import DeliverySettings
 from subscriptions.events.event import Event
 from subscriptions.webhooks.matching import Steps
 
@@ -23,7 +23,7 @@ OF_ONE, OF_ALL = 50_000, 500_000
 
 
 @dataclass(kw_only=True, slots=True)
-class Chosen:
+class Choice:
     """What is to be written."""
 
     pairs: list[Pair] = field(default_factory=list)
@@ -35,10 +35,10 @@ class Chosen:
     exhausted: set[UUID] = field(default_factory=set)
 
 
-class Choosing:
+class Chooser:
     """Asks the filters, and knows how long that took."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DeliverySettings) -> None:
         self._settings = settings
         self._seconds = 0.0
         self._since: float | None = None
@@ -48,7 +48,7 @@ class Choosing:
         """Spent on asking, so far."""
         return self._seconds + (0.0 if self._since is None else time.monotonic() - self._since)
 
-    async def choose(self, fresh: Sequence[Event], found: Mapping[Topic, Sequence[Candidate]]) -> Chosen:
+    async def choose(self, fresh: Sequence[Event], found: Mapping[Topic, Sequence[SubscribedWebhook]]) -> Choice:
         """Of each event, who is owed it; others on the loop get their turn meanwhile."""
         self._since = time.monotonic()
         try:
@@ -56,10 +56,10 @@ class Choosing:
         finally:
             self._seconds, self._since = self.seconds, None
 
-    async def _choose(self, fresh: Sequence[Event], found: Mapping[Topic, Sequence[Candidate]]) -> Chosen:
+    async def _choose(self, fresh: Sequence[Event], found: Mapping[Topic, Sequence[SubscribedWebhook]]) -> Choice:
         each, threshold = self._settings.filter_steps, self._settings.spread_threshold
         rows, of_one, of_all = max(ROWS, threshold), max(OF_ONE, each), max(OF_ALL, each)
-        chosen, steps, taken = Chosen(), Steps(each), Counter[str]()
+        chosen, steps, taken = Choice(), Steps(each), Counter[str]()
         filtered = {topic for topic, there in found.items() if any(one.event_filter for one in there)}
         for event in fresh:
             topic = topic_of(event)

@@ -14,12 +14,12 @@ from uuid import UUID
 import asyncpg
 
 from delivery.ledger.owing import deliveries, parking
-from delivery.ledger.records.exhausted import Exhausted
+from delivery.ledger.records.exhausted import ExhaustedFilters
 from delivery.publishing import sameness
-from delivery.publishing.choosing import Choosing, topic_of
+from delivery.publishing.choosing import Chooser, topic_of
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
-from delivery.settings import Settings
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from subscriptions.events import journal
 from subscriptions.events.event import Event
@@ -65,7 +65,7 @@ class Intake:
     """Accepts events: `publish` answers after the commit that makes them certain to be attempted."""
 
     def __init__(
-        self, database: Database, clock: Clock, settings: Settings, announce: Announce, *, remembered: float
+        self, database: Database, clock: Clock, settings: DeliverySettings, announce: Announce, *, remembered: float
     ) -> None:
         self._database = database
         self._clock = clock
@@ -73,8 +73,8 @@ class Intake:
         self._announce = announce
         #: Seconds that an id is remembered.
         self._remembered = timedelta(seconds=remembered)
-        self._choosing = Choosing(settings)
-        self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
+        self._choosing = Chooser(settings)
+        self._exhausted = ExhaustedFilters(database, clock, steps=settings.filter_steps)
         #: Webhooks whose filters let events of this transaction pass undecided.
         self._undecided: set[UUID] = set()
         self._waiting: list[Request] = []
@@ -246,14 +246,14 @@ class Intake:
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
             live = [request for request in live if request.refusal is None]
 
-    async def _accept(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> deliveries.Owed:
+    async def _accept(self, connection: Raw, fresh: Sequence[Event], now: datetime) -> deliveries.NewDeliveries:
         """Matches, and writes events with their deliveries, or as spreads where there are too many for one transaction.
 
         Who subscribed is asked after the publication began: a subscription whose 201 was sent before it is always seen. A
         webhook paused between the question and the writing is caught by the claim, one activated by another look.
         """
         if not fresh:
-            return deliveries.Owed()
+            return deliveries.NewDeliveries()
         topics = list({topic_of(event) for event in fresh})
         found = await deliveries.candidates(connection, topics, self._settings.spread_threshold + 1)
         with self._database.standing_by():
@@ -264,10 +264,10 @@ class Intake:
         return await deliveries.accept(connection, fresh, chosen.pairs, chosen.spread, times)
 
 
-def _receive(request: Request, standing: dict[bytes, journal.Entry], now: datetime) -> Iterable[Event]:
+def _receive(request: Request, standing: dict[bytes, journal.JournalEntry], now: datetime) -> Iterable[Event]:
     """Writes the request's receipts and answers its events that are new, each once.
 
-    A receipt with the event's own key is this publication's: of this transaction, or of a first try whose answer was lost.
+    A receipt with the event's own key is this publication's: of this transaction, or of a first attempt whose answer was lost.
     """
     new: list[Event] = []
     for event in request.events:

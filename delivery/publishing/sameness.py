@@ -12,7 +12,7 @@ import msgspec
 
 from subscriptions.events import attributes, journal, json_text
 from subscriptions.events.event import Event
-from subscriptions.events.journal import Entry
+from subscriptions.events.journal import JournalEntry
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 from subscriptions.ground.errors import Issue
@@ -26,7 +26,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 async def faults(
-    connection: Raw, calls: Sequence[Sequence[Event]], wanted: Mapping[bytes, Event], standing: Mapping[bytes, Entry]
+    connection: Raw,
+    calls: Sequence[Sequence[Event]],
+    wanted: Mapping[bytes, Event],
+    standing: Mapping[bytes, JournalEntry],
 ) -> dict[int, list[Issue]]:
     """What is wrong with each call, by its place, in which an id stands for another occurrence; all such ids of it.
 

@@ -1,4 +1,4 @@
-"""All tries of deliveries, without what was sent and answered, and what follows them.
+"""All attempts of deliveries, without what was sent and answered, and what follows them.
 
 Which deliveries are asked for is left to `recent_deliveries.py` and `traces.py`.
 """
@@ -14,10 +14,10 @@ import msgspec
 from delivery.lifecycle import State
 from subscriptions.ground.database import Raw
 
-#: Characters of a try's reason that are shown beside others.
+#: Characters of an attempt's reason that are shown beside others.
 REASON = 200
 
-TRIES = f"""
+ATTEMPTS = f"""
 SELECT o.webhook, o.event, o.round, d.state, d.due_at, a.started_at, a.milliseconds, a.success, a.status, a.reason
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS o (webhook, event, round)
 JOIN deliveries d ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
@@ -32,8 +32,8 @@ ORDER BY o.webhook, o.event, o.round, a.fence
 Delivery = tuple[UUID, UUID, int]
 
 
-class Follows(StrEnum):
-    """What comes after a try."""
+class NextAttempt(StrEnum):
+    """What comes after an attempt."""
 
     #: Another one.
     ATTEMPT = "ATTEMPT"
@@ -42,8 +42,8 @@ class Follows(StrEnum):
     NOTHING = "NOTHING"
 
 
-class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """One try that ended."""
+class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt that ended."""
 
     #: From 1 on, within its round.
     number: int
@@ -54,29 +54,29 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     #: What it came to, in words.
     reason: str
-    follows: Follows
+    follows: NextAttempt
     #: When the next one began, or is due; None where none is.
     next_at: datetime | None
 
 
-async def of(connection: Raw, deliveries: Sequence[Delivery]) -> Mapping[Delivery, Sequence[Try]]:
-    """The tries of each delivery in their order; one that was never tried is absent."""
+async def of(connection: Raw, deliveries: Sequence[Delivery]) -> Mapping[Delivery, Sequence[AttemptSummary]]:
+    """The attempts of each delivery in their order; one that was never tried is absent."""
     rows: dict[Delivery, list[Raw]] = defaultdict(list)
-    for row in await connection.fetch(TRIES, *([each[part] for each in deliveries] for part in range(3))):
+    for row in await connection.fetch(ATTEMPTS, *([each[part] for each in deliveries] for part in range(3))):
         rows[row["webhook"], row["event"], row["round"]].append(row)
-    return {key: [_try(found, index) for index in range(len(found))] for key, found in rows.items()}
+    return {key: [_attempt(found, index) for index in range(len(found))] for key, found in rows.items()}
 
 
-def _try(rows: Sequence[Raw], index: int) -> Try:
+def _attempt(rows: Sequence[Raw], index: int) -> AttemptSummary:
     row, last = rows[index], index + 1 == len(rows)
     state = State(row["state"])
     if not last:
-        follows, next_at = Follows.ATTEMPT, rows[index + 1]["started_at"]
+        follows, next_at = NextAttempt.ATTEMPT, rows[index + 1]["started_at"]
     elif state is State.OWED:
-        follows, next_at = Follows.ATTEMPT, row["due_at"]
+        follows, next_at = NextAttempt.ATTEMPT, row["due_at"]
     else:
-        follows, next_at = Follows.WAIT if state is State.PARKED else Follows.NOTHING, None
-    return Try(
+        follows, next_at = NextAttempt.WAIT if state is State.PARKED else NextAttempt.NOTHING, None
+    return AttemptSummary(
         number=index + 1,
         started_at=row["started_at"],
         milliseconds=row["milliseconds"],

@@ -14,16 +14,16 @@ from delivery import lifecycle
 from delivery.ledger.owing import parking
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.records import replays
-from delivery.ledger.records.replays import Newest
+from delivery.ledger.records.replays import NewestRound
 from delivery.lifecycle import State, final
-from delivery.reports.attempt_history import Try, of
+from delivery.reports.attempt_history import AttemptSummary, of
 from delivery.tickets import Nudge
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Clock, Database, Raw
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 #: What asking for a retry came to.
-Retried = replays.Retried
+Retried = replays.RetryResult
 
 #: How many deliveries of a webhook the list covers (greenlake.md D.14).
 COVERED = 1000
@@ -41,7 +41,7 @@ RECENT = (
     f"SELECT DISTINCT event, round FROM attempts WHERE webhook = $1 ORDER BY event DESC, round DESC LIMIT {COVERED}"
 )
 
-# A try that succeeded counts as the last: a later one, begun before that was known, changed nothing.
+# An attempt that succeeded counts as the last: a later one, begun before that was known, changed nothing.
 # A challenge has no delivery (`ledger/records/challenge_attempts.py`). Lengths of what lies outside a row are known
 # without reading it.
 ITEMS = f"""
@@ -76,7 +76,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class RecentDelivery:
     """One delivery that was tried at least once, showing its last attempt."""
 
     webhook: UUID
@@ -94,7 +94,7 @@ class Item:
     #: When the attempt ended.
     updated_at: datetime
     #: Attempts so far.
-    tries: int
+    attempt_count: int
     success: bool
     #: HTTP status of the answer, None where there was none.
     status: int | None
@@ -113,7 +113,7 @@ class Item:
     #: The page is full: the request's body is left out, and so are long headers; the answer's body is cut.
     truncated: bool = False
     #: All of them, in their order.
-    attempts: Sequence[Try] = ()
+    attempts: Sequence[AttemptSummary] = ()
 
 
 #: Of a failure that is not there: an event's id of the publisher's is none.
@@ -130,7 +130,7 @@ class History:
 
     async def recent(
         self, workspace_id: str | None, webhook: UUID, *, limit: int, offset: int
-    ) -> tuple[list[Item], int]:
+    ) -> tuple[list[RecentDelivery], int]:
         """A page of the webhook's last 1,000 deliveries, latest event first, and how many there are (greenlake.md D.14).
 
         For operators (`workspace_id` None) those of a deleted webhook too. Raises Absent.
@@ -141,7 +141,7 @@ class History:
             page = [(row["event"], row["round"]) for row in found[offset : offset + limit]]
             return await _items(connection, webhook, owner, page), len(found)
 
-    async def retry(self, workspace_id: str | None, webhook: UUID, failure: UUID) -> tuple[Item, Retried]:
+    async def retry(self, workspace_id: str | None, webhook: UUID, failure: UUID) -> tuple[RecentDelivery, Retried]:
         """Sends an undelivered event again, now (protocol.md 8): its last attempt, and what asking came to.
 
         Raises Absent for what was never tried at this webhook, Refused for what arrived or has no payload any more.
@@ -151,14 +151,14 @@ class History:
             async with connection.transaction():
                 owner = await _owner(connection, workspace_id, webhook)
                 newest = await replays.newest(connection, failure, webhook, now=now)
-                tried = await connection.fetchval(
+                attempts_of = await connection.fetchval(
                     "SELECT max(round) FROM attempts WHERE webhook = $1 AND event = $2", webhook, failure
                 )
-                if newest is None or tried is None:
+                if newest is None or attempts_of is None:
                     raise Absent("Delivery failure", str(failure), hint=LISTED)
                 _check(newest)
                 retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
-                [item] = await _items(connection, webhook, owner, [(failure, tried)])
+                [item] = await _items(connection, webhook, owner, [(failure, attempts_of)])
             waiting = [webhook] if retried is Retried.WAITING else []
             nudges: list[Nudge] = [*await parking.look_again(connection, waiting, now=now)]
         nudges += [] if ticket is None else [ticket]
@@ -167,7 +167,7 @@ class History:
         return item, retried
 
 
-def _check(newest: Newest) -> None:
+def _check(newest: NewestRound) -> None:
     """Raises Refused where sending again would be for nothing."""
     if newest.state is State.DELIVERED:
         raise Refused(Issue(subject="failureId", description="was delivered meanwhile: there is nothing to retry"))
@@ -185,20 +185,22 @@ async def _owner(connection: Raw, workspace_id: str | None, webhook: UUID) -> st
     return owner
 
 
-async def _items(connection: Raw, webhook: UUID, workspace_id: str, page: Sequence[tuple[UUID, int]]) -> list[Item]:
+async def _items(
+    connection: Raw, webhook: UUID, workspace_id: str, page: Sequence[tuple[UUID, int]]
+) -> list[RecentDelivery]:
     rows = await connection.fetch(ITEMS, webhook, [event for event, _ in page], [number for _, number in page])
-    tried = await of(connection, [(webhook, *each) for each in page])
+    attempts_of = await of(connection, [(webhook, *each) for each in page])
     return [
-        replace(_item(row, webhook, workspace_id), attempts=tried.get((webhook, row["event"], row["round"]), ()))
+        replace(_item(row, webhook, workspace_id), attempts=attempts_of.get((webhook, row["event"], row["round"]), ()))
         for row in rows
     ]
 
 
-def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
+def _item(row: Raw, webhook: UUID, workspace_id: str) -> RecentDelivery:
     # A success that came too late for its row, after a deletion or the retention time, arrived all the same.
     newest = None if row["newest"] is None else State(row["newest"])
     undelivered = newest is not None and not row["success"] and State.DELIVERED not in (row["state"], newest)
-    return Item(
+    return RecentDelivery(
         webhook=webhook,
         workspace_id=workspace_id,
         key=row["event"],
@@ -207,7 +209,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> Item:
         members=row["members"],
         created_at=event_keys.time_of(row["event"]),
         updated_at=row["started_at"] + timedelta(milliseconds=row["milliseconds"]),
-        tries=row["tries"],
+        attempt_count=row["tries"],
         success=row["success"],
         status=row["status"],
         reason=row["reason"],

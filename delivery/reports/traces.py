@@ -11,7 +11,7 @@ from uuid import UUID
 from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import State
 from delivery.reports import attempt_history
-from delivery.reports.attempt_history import Try
+from delivery.reports.attempt_history import AttemptSummary
 from subscriptions.events import journal
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database, Raw
@@ -39,14 +39,14 @@ SPREADING = "SELECT EXISTS (SELECT FROM spreads WHERE event = $1)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class TracedDelivery:
     """One webhook that an event is owed to: of several rounds the newest."""
 
     webhook: UUID
     round: int
     state: State
     #: Of that round; those of a batch stand in the webhook's recent deliveries.
-    attempts: Sequence[Try]
+    attempts: Sequence[AttemptSummary]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,17 +80,17 @@ class Traces:
         async with self._database.raw() as connection:
             return {row["key"]: row["webhooks"] for row in await connection.fetch(MATCHED, list(keys))}
 
-    async def lines(self, key: UUID) -> list[Line]:
-        """The event's deliveries to the first `SHOWN` of its webhooks, with all tries."""
+    async def lines(self, key: UUID) -> list[TracedDelivery]:
+        """The event's deliveries to the first `SHOWN` of its webhooks, with all attempts."""
         async with self._database.raw() as connection:
             rows = await connection.fetch(NEWEST, key)
-            tried = await attempt_history.of(connection, [(row["webhook"], key, row["round"]) for row in rows])
+            attempts_of = await attempt_history.of(connection, [(row["webhook"], key, row["round"]) for row in rows])
         return [
-            Line(
+            TracedDelivery(
                 webhook=row["webhook"],
                 round=row["round"],
                 state=State(row["state"]),
-                attempts=tried.get((row["webhook"], key, row["round"]), ()),
+                attempts=attempts_of.get((row["webhook"], key, row["round"]), ()),
             )
             for row in rows
         ]

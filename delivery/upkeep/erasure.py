@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from delivery.ledger.jobs import erasures
 from delivery.ledger.owing.batches import BATCH
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.errors import Absent, Issue, Refused
@@ -25,9 +25,9 @@ class Erasure:
         self._announce = announce
 
     async def event(self, key: UUID) -> None:
-        """Erases an event's payload; raises Absent. When it returns no try of it begins any more.
+        """Erases an event's payload; raises Absent. When it returns no attempt of it begins any more.
 
-        Of a try that was claimed before, the answer is erased a minute after its lease, by a job.
+        Of an attempt that was claimed before, the answer is erased a minute after its lease, by a job.
         """
         async with self._database.raw() as connection:
             if not await connection.fetchval(EVENT, key):
@@ -45,5 +45,5 @@ class Erasure:
         job = uuid4()
         async with self._database.raw() as connection:
             await erasures.put_workspace(connection, job, workspace_id, now=self._clock())
-        self._announce([Errand(kind=Kind.JOB, key=job, fence=0)])
+        self._announce([Job(kind=JobKind.JOB, key=job, fence=0)])
         return job

@@ -14,16 +14,16 @@ import msgspec
 
 from delivery.attempts.endings import NOTICE
 from delivery.ledger.jobs import erasures, job_rows
-from delivery.ledger.jobs.job_rows import Carried, Chunk
+from delivery.ledger.jobs.job_rows import Chunk, ClaimedJob
 from delivery.ledger.owing import batches, deliveries, parking
 from delivery.ledger.owing.deliveries import Way
 from delivery.ledger.records import delivery_failed
-from delivery.ledger.records.delivery_failed import GivenUp
-from delivery.ledger.records.exhausted import Exhausted
+from delivery.ledger.records.delivery_failed import FailedDelivery
+from delivery.ledger.records.exhausted import ExhaustedFilters
 from delivery.ledger.webhooks import rate_limits
 from delivery.publishing import choosing
-from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.events import attributes, event
 from subscriptions.events.event import Event, Naming, Occurrence
 from subscriptions.ground import event_keys, partitions
@@ -38,7 +38,7 @@ CHUNK = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notify:
+class FailurePublisher:
     """How a delivery given up is told of: as an event like any other."""
 
     naming: Naming
@@ -46,43 +46,43 @@ class Notify:
 
 
 class Jobs:
-    """Carries errands out, chunk by chunk."""
+    """Carries jobs out, chunk by chunk."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
-        settings: Settings,
+        settings: DeliverySettings,
         announce: Callable[[Sequence[Nudge]], None],
-        notify: Notify,
+        notify: FailurePublisher,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._announce = announce
         self._notify = notify
-        self._exhausted = Exhausted(database, clock, steps=settings.filter_steps)
+        self._exhausted = ExhaustedFilters(database, clock, steps=settings.filter_steps)
 
-    async def owners(self, of: Sequence[Errand]) -> Mapping[tuple[Kind, UUID], str]:
-        """The workspaces of errands, by kind and key; what is none's, or done, is absent. Raises Unavailable."""
+    async def owners(self, of: Sequence[Job]) -> Mapping[tuple[JobKind, UUID], str]:
+        """The workspaces of jobs, by kind and key; what is none's, or done, is absent. Raises Unavailable."""
         async with self._database.raw() as connection:
             return await job_rows.owners(connection, of)
 
-    async def run(self, errand: Errand) -> None:
+    async def run(self, job: Job) -> None:
         """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
-        if errand.kind is Kind.BATCH:
-            await self._close_batches(errand.key)
+        if job.kind is JobKind.BATCH:
+            await self._close_batches(job.key)
             return
         async with self._database.raw() as connection:
-            carried = await job_rows.claim(connection, errand, now=self._clock(), lease=LEASE)
+            carried = await job_rows.claim(connection, job, now=self._clock(), lease=LEASE)
         if carried is not None:
             await self._carry(carried)
 
     @repeating
-    async def _carry(self, carried: Carried) -> None:
+    async def _carry(self, carried: ClaimedJob) -> None:
         """All of it may be done twice: what was done is found done."""
-        match carried.kind, carried.kind is Kind.JOB and carried.row["kind"]:
-            case Kind.SPREAD, _:
+        match carried.kind, carried.kind is JobKind.JOB and carried.row["kind"]:
+            case JobKind.SPREAD, _:
                 await self._spread(carried)
             case _, "wake":
                 await self._in_chunks(carried, job_rows.wake)
@@ -102,7 +102,7 @@ class Jobs:
         async with self._database.raw() as connection:
             await job_rows.end(connection, carried)
 
-    async def _spread(self, carried: Carried) -> None:
+    async def _spread(self, carried: ClaimedJob) -> None:
         """Rows, cursor and lease move in one transaction per chunk; the announcement follows it."""
         after = carried.row["cursor"] or deliveries.START
         while after is not None:
@@ -141,7 +141,7 @@ class Jobs:
             if closed.way is Way.SEND:
                 self._announce([closed.ticket])
 
-    async def _hasten(self, carried: Carried) -> None:
+    async def _hasten(self, carried: ClaimedJob) -> None:
         """One walk over what a slower pace has put off; drains may give it new slots meanwhile."""
         now, until = self._clock(), None
         while True:
@@ -152,7 +152,7 @@ class Jobs:
             if until is None:
                 return
 
-    async def _in_chunks(self, carried: Carried, change: Callable[..., Awaitable[int]]) -> None:
+    async def _in_chunks(self, carried: ClaimedJob, change: Callable[..., Awaitable[int]]) -> None:
         while True:
             now = self._clock()
             async with self._database.raw() as connection:
@@ -161,8 +161,8 @@ class Jobs:
                 if await change(connection, carried.row["webhook"], now=now, chunk=CHUNK) == 0:
                     return
 
-    async def _erase(self, carried: Carried) -> None:
-        """A workspace's events, page by page; or one event once more, after the tries that were under way."""
+    async def _erase(self, carried: ClaimedJob) -> None:
+        """A workspace's events, page by page; or one event once more, after the attempts that were under way."""
         workspace, erased, over = carried.row["workspace_id"], 0, False
         while not over:
             now = self._clock()
@@ -174,7 +174,7 @@ class Jobs:
             erased, over = erased + chunk.events, chunk.over
         log.info("erasure.walked workspace=%s events=%d", workspace, erased)
 
-    async def _notice(self, carried: Carried) -> None:
+    async def _notice(self, carried: ClaimedJob) -> None:
         """The event's id is made of the delivery's key, so that a notice that is told twice is one event."""
         row = carried.row
         async with self._database.raw() as connection:
@@ -186,7 +186,7 @@ class Jobs:
             await self._notify.publish([_event(given_up, self._notify.naming, self._clock())])
 
 
-def _event(given_up: GivenUp, naming: Naming, now: datetime) -> Event:
+def _event(given_up: FailedDelivery, naming: Naming, now: datetime) -> Event:
     """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
     identity = f"{given_up.event}.{given_up.webhook}.{given_up.round}"
     told = [{"id": each.id, "type": each.type} for each in given_up.told]

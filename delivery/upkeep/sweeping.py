@@ -17,8 +17,8 @@ from delivery.ledger.owing import deliveries, ripe_batches
 from delivery.ledger.records import batch_members, health_counts
 from delivery.ledger.upkeep import retention, sweeps
 from delivery.ledger.webhooks import status
-from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.events import journal
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.clock import DatabaseClock
@@ -31,29 +31,33 @@ SWEEP = 0x6C616B01
 MEND = 0x6C616B02
 #: Due deliveries that one drain is sent for.
 DRAIN_ROWS = 200
-#: Errands that one sweep nudges.
-ERRANDS = 200
+#: Jobs that one sweep nudges.
+JOBS = 200
 CHUNK = 1000
 #: A process as it last spoke of itself, for `/health/workers`.
-Standing = sweeps.Standing
+Standing = sweeps.ProcessState
 #: The tables with partitions of a day, for process roots.
 PARTITIONED = deliveries.PARTITIONED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swept:
+class SweepResult:
     """What one sweep asks the broker to carry."""
 
     #: Drain messages to send.
     drains: int
-    errands: Sequence[Errand]
+    jobs: Sequence[Job]
 
 
 class Upkeep:
     """Finds what is due and what was left behind; sends nothing itself but nudges."""
 
     def __init__(
-        self, database: Database, clock: DatabaseClock, settings: Settings, announce: Callable[[Sequence[Nudge]], None]
+        self,
+        database: Database,
+        clock: DatabaseClock,
+        settings: DeliverySettings,
+        announce: Callable[[Sequence[Nudge]], None],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -68,7 +72,7 @@ class Upkeep:
         async with self._database.raw() as connection:
             asked = self._clock.asking()
             self._clock.follow(await sweeps.told(connection), asked)
-            said = sweeps.Present(
+            said = sweeps.ProcessReport(
                 name=name, kind="worker", slots=slots, free=free, ahead=self._clock.ahead, swept_at=self._swept_at
             )
             await sweeps.seen(connection, said, now=self._clock())
@@ -78,7 +82,7 @@ class Upkeep:
         async with self._database.raw() as connection:
             asked = self._clock.asking()
             self._clock.follow(await sweeps.told(connection), asked)
-            said = sweeps.Present(name=name, kind=kind, ahead=self._clock.ahead)
+            said = sweeps.ProcessReport(name=name, kind=kind, ahead=self._clock.ahead)
             await sweeps.seen(connection, said, now=self._clock())
 
     async def processes(self) -> list[Standing]:
@@ -91,23 +95,23 @@ class Upkeep:
         async with self._database.raw() as connection:
             await sweeps.unseen(connection, name)
 
-    async def sweep(self, outstanding: int) -> Swept:
-        """How many drains to send beyond those `outstanding` at the broker, and the errands that are due.
+    async def sweep(self, outstanding: int) -> SweepResult:
+        """How many drains to send beyond those `outstanding` at the broker, and the jobs that are due.
 
         One drain per 200 due rows, no more than there are workers, nor free slots (protocol.md 3.2): a worker drains one at
         a time, and one that drains already spends the message of another that is idle, if there are not enough for both.
         """
         async with self._database.raw() as connection, sweeps.alone(connection, SWEEP) as mine:
             if not mine:
-                return Swept(drains=0, errands=())
+                return SweepResult(drains=0, jobs=())
             now = self._clock()
             most = await sweeps.takers(connection, now=now)
             due = await sweeps.count_due(connection, now=now, at_most=most * DRAIN_ROWS) if most > outstanding else 0
-            waiting = await job_rows.due(connection, now=now, at_most=ERRANDS)
-            ripe = await ripe_batches.ripe(connection, now=now, at_most=ERRANDS)
+            waiting = await job_rows.due(connection, now=now, at_most=JOBS)
+            ripe = await ripe_batches.ripe(connection, now=now, at_most=JOBS)
         self._swept_at = now
-        return Swept(
-            drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), errands=[*waiting, *map(_batch, ripe)]
+        return SweepResult(
+            drains=max(0, min(math.ceil(due / DRAIN_ROWS), most) - outstanding), jobs=[*waiting, *map(_batch, ripe)]
         )
 
     async def mend(self) -> None:
@@ -131,7 +135,7 @@ class Upkeep:
         if nudges:
             self._announce(nudges)
 
-    async def _greet(self, connection: Raw, left: sweeps.Ungreeted) -> Errand:
+    async def _greet(self, connection: Raw, left: sweeps.UnchallengedWebhook) -> Job:
         purpose = status.PURPOSES[Status(left.status)]
         return await status.put_challenge(connection, left.webhook, left.epoch, purpose=purpose, due_at=self._clock())
 
@@ -143,7 +147,7 @@ class Upkeep:
         )
         for of in await sweeps.left_calm(connection, before=before, since_well=since_well):
             judge = lambda standing: breaker.calm(standing, rules=self._rules, now=now)  # noqa: E731
-            await health_counts.tally(connection, of, judge, health_counts.Terms(now=now, rules=self._rules))
+            await health_counts.tally(connection, of, judge, health_counts.HealthRules(now=now, rules=self._rules))
 
     async def make_partitions(self) -> None:
         """Partitions from yesterday's to those of a week ahead; every process also does this at its start."""
@@ -192,5 +196,5 @@ class Upkeep:
                     return
 
 
-def _batch(webhook: UUID) -> Errand:
-    return Errand(kind=Kind.BATCH, key=webhook, fence=0)
+def _batch(webhook: UUID) -> Job:
+    return Job(kind=JobKind.BATCH, key=webhook, fence=0)

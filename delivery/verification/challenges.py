@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from delivery import destinations
 from delivery.judgement import pace
-from delivery.judgement.pace import KEEP, SILENCE, Terms
-from delivery.ledger.records.challenge_attempts import Tried
-from delivery.settings import Settings
+from delivery.judgement.pace import KEEP, SILENCE, RateTerms
+from delivery.ledger.records.challenge_attempts import ChallengeAttempt
+from delivery.settings import DeliverySettings
 from delivery.wire import causes, challenge, parcels
 from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.credentials import LEAST, Exchange
@@ -51,15 +51,15 @@ class DestinationResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shaken:
+class ChallengeResult:
     """What one handshake came to."""
 
     #: Whether the destination knows a secret; the terms have no say in it (greenlake.md 2.1).
     proof: Verified | Unverified
     response: DestinationResponse
-    terms: Terms
+    terms: RateTerms
     #: The question, to be kept; None where none was sent.
-    tried: Tried | None = None
+    tried: ChallengeAttempt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,27 +74,29 @@ class Asked:
     proved: str
 
 
-class Handshake:
+class Challenger:
     """Asks destinations, and judges what they answer; writes nothing down."""
 
-    def __init__(self, sender: Sender, clock: Callable[[], datetime], settings: Settings, naming: Naming) -> None:
+    def __init__(
+        self, sender: Sender, clock: Callable[[], datetime], settings: DeliverySettings, naming: Naming
+    ) -> None:
         self._sender = sender
         self._clock = clock
         self._settings = settings
         self._naming = naming
 
-    async def shake(self, hook: Hook) -> Shaken:
+    async def shake(self, hook: Hook) -> ChallengeResult:
         """One challenge and one OPTIONS at the same time, each within the challenge's time-out."""
         if hook.sealed is not None:
             response = DestinationResponse(status_code=0, message=hook.sealed)
-            return Shaken(proof=Unverified(reason=hook.sealed), response=response, terms=SILENCE)
+            return ChallengeResult(proof=Unverified(reason=hook.sealed), response=response, terms=SILENCE)
         if not hook.challenge_request_enabled and self._settings.require_proof != "never":
             return await self._consent(hook)
         (proof, answer, tried), terms = await asyncio.gather(self._challenge(hook), self.ask(hook))
         rate = None if terms.rate is KEEP else terms.rate
-        return Shaken(proof=proof, response=_response(answer, rate), terms=terms, tried=tried)
+        return ChallengeResult(proof=proof, response=_response(answer, rate), terms=terms, tried=tried)
 
-    async def ask(self, hook: Hook) -> Terms:
+    async def ask(self, hook: Hook) -> RateTerms:
         """What the destination allows (greenlake.md 5.5); SILENCE where it does not answer in time."""
         if hook.sealed is not None:
             return SILENCE
@@ -105,7 +107,7 @@ class Handshake:
         proves = self._settings.require_proof != "never" and not hook.request_origin
         return hook.challenge_request_enabled or proves
 
-    async def _options(self, hook: Hook) -> tuple[Attempt, Terms]:
+    async def _options(self, hook: Hook) -> tuple[Attempt, RateTerms]:
         origin, deadline = self._settings.request_origin, self._settings.challenge_timeout
         asking = self._introduced(hook, functools.partial(self._sender.options, origin=origin), deadline)
         attempt = await _attempt(asking, started_at=self._clock())
@@ -113,7 +115,7 @@ class Handshake:
             return attempt, SILENCE
         return attempt, pace.terms(attempt.answer.status, attempt.answer.headers, origin=origin)
 
-    async def _consent(self, hook: Hook) -> Shaken:
+    async def _consent(self, hook: Hook) -> ChallengeResult:
         """Of a destination that is not challenged: whether it allows us (HOOKLAKE_REQUIRE_PROOF)."""
         key = event_keys.new(self._clock())
         attempt, terms = await self._options(hook)
@@ -125,9 +127,9 @@ class Handshake:
             proof = Unverified(reason=UNALLOWED.format(status=answer.status, origin=origin))
         rate = None if terms.rate is KEEP else terms.rate
         kept = self._tried(hook, Asked(key=key, type=OPTIONS, body=b"{}", proved=ALLOWED), attempt, proof)
-        return Shaken(proof=proof, response=_response(answer, rate), terms=terms, tried=kept)
+        return ChallengeResult(proof=proof, response=_response(answer, rate), terms=terms, tried=kept)
 
-    async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, Tried]:
+    async def _challenge(self, hook: Hook) -> tuple[Verified | Unverified, Reply | Failure, ChallengeAttempt]:
         """Signed as a delivery is, and in its content mode (greenlake.md 2.1, D.5, D.6); of batches as a single event."""
         now = self._clock()
         question, key = str(uuid4()), event_keys.new(now)
@@ -143,9 +145,9 @@ class Handshake:
         asked = Asked(key=key, type=challenge.type_of(self._naming), body=body, proved=PROVED)
         return proof, attempt.answer, self._tried(hook, asked, attempt, proof)
 
-    def _tried(self, hook: Hook, asked: Asked, attempt: Attempt, proof: Verified | Unverified) -> Tried:
+    def _tried(self, hook: Hook, asked: Asked, attempt: Attempt, proof: Verified | Unverified) -> ChallengeAttempt:
         reply = attempt.answer if isinstance(attempt.answer, Reply) else None
-        return Tried(
+        return ChallengeAttempt(
             webhook=hook.id,
             workspace_id=hook.workspace_id,
             key=asked.key,

@@ -7,7 +7,7 @@ it to `webhook_lifecycle.py`.
 from datetime import UTC, datetime
 
 from delivery.judgement.breaker import Health, Status, sendable
-from delivery.ledger.webhooks.status import Move, Standing
+from delivery.ledger.webhooks.status import LockedWebhook, StatusMove
 from subscriptions.webhooks import webhook
 from subscriptions.webhooks.webhook import Change, Webhook
 
@@ -20,11 +20,11 @@ def asks(challenged: bool, proof: str) -> bool:
 
 
 def trying(reason: str, tries: int, *, of: int, next_at: datetime) -> str:
-    """What PENDING says after a try of the challenge that failed."""
+    """What PENDING says after an attempt of the challenge that failed."""
     return f"{reason.rstrip('.')} (try {tries} of {of}; the next at {next_at.astimezone(UTC):%H:%M:%S} UTC)"
 
 
-def move_of(before: Webhook, change: Change, principal: str, *, now: datetime, proof: str) -> Move | None:
+def move_of(before: Webhook, change: Change, principal: str, *, now: datetime, proof: str) -> StatusMove | None:
     """The status move that a change asks for, or None where the status stays.
 
     `proof` is HOOKLAKE_REQUIRE_PROOF: with one, nobody is sent to before it was asked for.
@@ -39,10 +39,10 @@ def move_of(before: Webhook, change: Change, principal: str, *, now: datetime, p
         reason = before.state_reason if before.paused else DISABLED_BY.format(principal=principal)
         if before.paused and not decisive:
             return None
-        return Move(health=fresh(Status.DISABLED, reason), new_epoch=True, generations=_counted(change))
+        return StatusMove(health=fresh(Status.DISABLED, reason), new_epoch=True, generations=_counted(change))
     if (before.paused and change.paused is False) or decisive:
         status = Status.PENDING if asks(challenged, proof) else Status.ACTIVE
-        return Move(
+        return StatusMove(
             health=fresh(status, ""),
             new_epoch=True,
             challenge_at=now,
@@ -61,7 +61,7 @@ def waits(health: Health) -> bool:
     return not sendable(health.status) and health.status is not Status.DISABLED
 
 
-def may_tell(standing: Standing, proof: str) -> bool:
+def may_tell(standing: LockedWebhook, proof: str) -> bool:
     """Whether a verification says anything of the status: not of a paused webhook, nor of one that has to prove nothing."""
     return asks(standing.challenge_request_enabled, proof) and standing.health.status is not Status.DISABLED
 

@@ -11,18 +11,18 @@ from uuid import UUID
 
 from delivery.judgement import breaker, pace
 from delivery.judgement.breaker import Health, Result, Status, sendable
-from delivery.judgement.pace import KEEP, UNASKED, Terms
+from delivery.judgement.pace import KEEP, UNASKED, RateTerms
 from delivery.ledger.jobs import job_rows
-from delivery.ledger.jobs.job_rows import Carried
+from delivery.ledger.jobs.job_rows import ClaimedJob
 from delivery.ledger.owing import parking
 from delivery.ledger.records import challenge_attempts, health_counts
 from delivery.ledger.webhooks import brakes, rate_limits, status
-from delivery.ledger.webhooks.status import Move, Standing
-from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.ledger.webhooks.status import LockedWebhook, StatusMove
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge
 from delivery.verification import probes, status_moves
-from delivery.verification.challenges import DestinationResponse, Handshake, Shaken
-from delivery.verification.probes import Deliver, Probed
+from delivery.verification.challenges import Challenger, ChallengeResult, DestinationResponse
+from delivery.verification.probes import Deliver, ProbeResult
 from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
@@ -31,34 +31,34 @@ from subscriptions.ground import database
 from subscriptions.ground.database import Clock, Connection, Database, Raw, repeating
 from subscriptions.ground.errors import Issue, Refused
 from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook, check_times
-from subscriptions.webhooks.webhook_store import Hook, Registry
+from subscriptions.webhooks.webhook_store import Hook, WebhookStore
 
 log = logging.getLogger("hooklake.delivery")
 
-#: How much longer than its try a challenge's lease lasts, in seconds.
+#: How much longer than its attempt a challenge's lease lasts, in seconds.
 MARGIN = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tools:
+class LifecycleTools:
     """What greeting needs; clock and wire come in from the process root."""
 
     database: Database
     clock: Clock
-    settings: Settings
-    registry: Registry
+    settings: DeliverySettings
+    webhook_store: WebhookStore
     sender: Sender
     guard: Guard
     naming: Naming
     announce: Callable[[Sequence[Nudge]], None]
 
 
-class Greeting:
+class WebhookLifecycle:
     """Webhooks from registration to removal, and the proof that their destination wants them."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: LifecycleTools) -> None:
         self._tools = tools
-        self._handshake = Handshake(tools.sender, tools.clock, tools.settings, tools.naming)
+        self._handshake = Challenger(tools.sender, tools.clock, tools.settings, tools.naming)
         self._rules = breaker.rules(tools.settings)
         self._proof = tools.settings.require_proof
 
@@ -80,7 +80,7 @@ class Greeting:
     ) -> tuple[Webhook, Nudge]:
         """A webhook that was vetted, in the caller's transaction, and what to announce after it; raises as `register`."""
         pending = status_moves.asks(registration.challenge_request_enabled, self._proof)
-        webhook = await self._tools.registry.insert(connection, registration, owner, now=now, pending=pending)
+        webhook = await self._tools.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
         raw = await database.raw_of(connection)
         purpose = status.PURPOSES.get(Status(webhook.status), status.HEARTBEAT)
         return webhook, await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
@@ -94,8 +94,8 @@ class Greeting:
         self.vet(change)
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
-            before = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
-            await self._tools.registry.update(connection, webhook_id, change, now=now)
+            before = await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+            await self._tools.webhook_store.update(connection, webhook_id, change, now=now)
             raw = await database.raw_of(connection)
             nudges: list[Nudge] = []
             if change.destination not in (None, before.destination):
@@ -105,9 +105,9 @@ class Greeting:
                 await self._introduce(raw, before.workspace_id, now)
             if move is not None:
                 nudges.extend(await status.move(raw, webhook_id, move, now=now))
-            after = await self._tools.registry.find(connection, workspace_id, webhook_id)
+            after = await self._tools.webhook_store.find(connection, workspace_id, webhook_id)
         if before.batching and not after.batching:
-            nudges.append(Errand(kind=Kind.BATCH, key=webhook_id, fence=0))
+            nudges.append(Job(kind=JobKind.BATCH, key=webhook_id, fence=0))
         self._tools.announce(nudges)
         return after
 
@@ -115,12 +115,12 @@ class Greeting:
         """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
-            await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
-            count = await self._tools.registry.subscription_count(connection, webhook_id)
+            await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+            count = await self._tools.webhook_store.subscription_count(connection, webhook_id)
             if count and not force:
                 said = f"the webhook has {count} subscription(s); delete them first, or say force=true"
                 raise Refused(Issue(subject="force", description=said, source="query.parameter"))
-            await self._tools.registry.soft_delete(connection, webhook_id, now=now)
+            await self._tools.webhook_store.soft_delete(connection, webhook_id, now=now)
             raw = await database.raw_of(connection)
             nudge = await status.forget(raw, webhook_id, now=now)
         self._tools.announce([nudge])
@@ -128,42 +128,42 @@ class Greeting:
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
         """One handshake, answered inline; the status tells the result (greenlake.md D.13).
 
-        Of a webhook that is sent to, a bad answer counts as one failed try and no more. Raises Absent, and TooSoon while
+        Of a webhook that is sent to, a bad answer counts as one failed attempt and no more. Raises Absent, and TooSoon while
         another one is under way.
         """
         now, lasts = self._tools.clock(), self._tools.settings.challenge_timeout + MARGIN
         async with self._tools.database.transaction() as connection:
-            asked = await self._tools.registry.find(connection, workspace_id, webhook_id, lock=True)
+            asked = await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
             fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
             await self._introduce(raw, asked.workspace_id, now, verifying=True)
-            hook = (await self._tools.registry.hooks(raw, [webhook_id]))[webhook_id]
-        shaken = await self._shake(hook)
-        webhook = await self._verified(asked, shaken, fence)
-        response = shaken.response
+            hook = (await self._tools.webhook_store.hooks(raw, [webhook_id]))[webhook_id]
+        result = await self._shake(hook)
+        webhook = await self._verified(asked, result, fence)
+        response = result.response
         log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, response.status_code)
         return webhook, response
 
     @repeating
-    async def _verified(self, asked: Webhook, shaken: Shaken, fence: int) -> Webhook:
+    async def _verified(self, asked: Webhook, result: ChallengeResult, fence: int) -> Webhook:
         nudges: list[Nudge] = []
         async with self._tools.database.transaction() as connection:
             raw = await database.raw_of(connection)
             standing = await status.lock(raw, asked.id)
-            nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), shaken.terms, now=self._tools.clock()))
+            nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._tools.clock()))
             if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
-                nudges.extend(await self._told(raw, asked.id, standing, shaken.proof))
+                nudges.extend(await self._told(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
-            webhook = await self._tools.registry.find(connection, asked.workspace_id, asked.id)
+            webhook = await self._tools.webhook_store.find(connection, asked.workspace_id, asked.id)
         self._tools.announce(nudges)
         return webhook
 
-    async def greet(self, errand: Errand, probe: Deliver) -> None:
-        """One try of a challenge that is due, a probe or a heartbeat; `probe` tries an owed delivery (`probes.py`)."""
+    async def greet(self, job: Job, probe: Deliver) -> None:
+        """One attempt of a challenge that is due, a probe or a heartbeat; `probe` attempts an owed delivery (`probes.py`)."""
         lease = self._tools.settings.challenge_timeout + self._tools.settings.delivery_timeout + MARGIN
         async with self._tools.database.raw() as connection:
-            carried = await job_rows.claim(connection, errand, now=self._tools.clock(), lease=lease)
-            hooks = {} if carried is None else await self._tools.registry.hooks(connection, [carried.key])
+            carried = await job_rows.claim(connection, job, now=self._tools.clock(), lease=lease)
+            hooks = {} if carried is None else await self._tools.webhook_store.hooks(connection, [carried.key])
         if carried is None:
             return
         hook = hooks.get(carried.key)
@@ -177,16 +177,16 @@ class Greeting:
         elif carried.row["purpose"] in (status.PROBE, status.EARNED):
             await self._probe(carried, hook, probe)
         else:
-            shaken = await self._shake(hook)
-            await self._conclude(carried, shaken.proof, shaken.terms)
+            result = await self._shake(hook)
+            await self._conclude(carried, result.proof, result.terms)
 
-    async def _shake(self, hook: Hook) -> Shaken:
-        shaken = await self._handshake.shake(hook)
-        await challenge_attempts.keep(self._tools.database, shaken.tried)
-        return shaken
+    async def _shake(self, hook: Hook) -> ChallengeResult:
+        result = await self._handshake.shake(hook)
+        await challenge_attempts.keep(self._tools.database, result.tried)
+        return result
 
     @repeating
-    async def _beaten(self, carried: Carried, terms: Terms) -> None:
+    async def _beaten(self, carried: ClaimedJob, terms: RateTerms) -> None:
         """What a heartbeat came to: the terms hold from now on, and the next one is due."""
         now = self._tools.clock()
         async with self._tools.database.raw() as connection, connection.transaction():
@@ -195,14 +195,14 @@ class Greeting:
         self._tools.announce(nudges)
         log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
 
-    async def _probe(self, carried: Carried, hook: Hook, deliver: Deliver) -> None:
+    async def _probe(self, carried: ClaimedJob, hook: Hook, deliver: Deliver) -> None:
         async with self._tools.database.raw() as connection:
             halted = await status.halted(connection, carried.key, failures=self._rules.halt_failures)
         asks = self._shake if self._handshake.asks(hook) else None
         await self._probed(carried, await probes.probe(hook, asks, deliver, halted=halted))
 
     @repeating
-    async def _probed(self, carried: Carried, probed: Probed) -> None:
+    async def _probed(self, carried: ClaimedJob, probed: ProbeResult) -> None:
         """What a probe came to: it healed the webhook, or the next one is due."""
         now = self._tools.clock()
         async with self._tools.database.raw() as connection:
@@ -224,8 +224,8 @@ class Greeting:
         log.info("webhook.probed webhook=%s result=%s", carried.key, probed.worked)
 
     @repeating
-    async def _conclude(self, carried: Carried, proof: Verified | Unverified, terms: Terms) -> None:
-        """What a challenge's try came to: the status moves, or the next try is due."""
+    async def _conclude(self, carried: ClaimedJob, proof: Verified | Unverified, terms: RateTerms) -> None:
+        """What a challenge's try came to: the status moves, or the next attempt is due."""
         now, tries = self._tools.clock(), carried.row["tries"] + 1
         delays = self._tools.settings.challenge_delays
         nudges: list[Nudge] = []
@@ -260,7 +260,7 @@ class Greeting:
         await brakes.introduce(connection, workspace_id, now=now, limit=limit, verifying=verifying)
 
     async def _told(
-        self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified
+        self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
     ) -> Sequence[Nudge]:
         """What a verification makes of the status: one bad answer halts nothing that is sent to."""
         if isinstance(proof, Verified) or not sendable(standing.health.status):
@@ -272,12 +272,12 @@ class Greeting:
             return replace(breaker.after(of, [failed], rules=self._rules, now=now), state_reason=proof.reason)
 
         await health_counts.tally(
-            connection, (webhook_id, standing.epoch), judge, health_counts.Terms(now=now, rules=self._rules)
+            connection, (webhook_id, standing.epoch), judge, health_counts.HealthRules(now=now, rules=self._rules)
         )
         return ()
 
     async def _settle(
-        self, connection: Raw, webhook_id: UUID, standing: Standing, proof: Verified | Unverified
+        self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
     ) -> Sequence[Nudge]:
         """ACTIVE after a good answer, ERROR with its reason and a probe to come after a bad one."""
         now = self._tools.clock()
@@ -286,14 +286,14 @@ class Greeting:
             if standing.health == healed:
                 return ()
             beat_at = self._next_beat(webhook_id, now)
-            return await status.move(connection, webhook_id, Move(health=healed, challenge_at=beat_at), now=now)
+            return await status.move(connection, webhook_id, StatusMove(health=healed, challenge_at=beat_at), now=now)
         if standing.health.status is Status.ERROR:
             # Its next probe, and how far apart they are by now, stay.
             await status.explain(connection, webhook_id, proof.reason, now=now)
             return ()
         failed = replace(standing.health, status=Status.ERROR, state_reason=proof.reason)
         probe_at = now + timedelta(seconds=self._rules.probe_interval)
-        await status.move(connection, webhook_id, Move(health=failed, challenge_at=probe_at), now=now)
+        await status.move(connection, webhook_id, StatusMove(health=failed, challenge_at=probe_at), now=now)
         return ()
 
     def _next_beat(self, webhook_id: UUID, now: datetime) -> datetime:

@@ -37,7 +37,7 @@ def explain(error: Exception, dial: Dial, *, connect: float, deadline: float) ->
 
 
 def internal(error: Exception) -> Failure:
-    """A fault of our own, which is logged: the try that it ended is recorded and repeated like any other."""
+    """A fault of our own, which is logged: the attempt that it ended is recorded and repeated like any other."""
     _log.error("wire.internal", exc_info=error)
     return Failure(kind=FailureKind.internal, cause=f"internal error: {type(error).__name__}")
 

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Attempt, Destination, Sender
-from delivery.wire.tokens import Token, Tokens
+from delivery.wire.tokens import BearerToken, Tokens
 from delivery.wire.transport import Transport
 
-#: The share of its deadline that a try needs: with less left once a token is there, it is left to a retry.
+#: The share of its deadline that an attempt needs: with less left once a token is there, it is left to a retry.
 LEAST = 0.2
 
 
@@ -81,7 +81,7 @@ class Authorised(Sender):
         return ended(await exchange(_bearing(destination, renewed), deadline=left()))
 
 
-def _bearing(destination: Destination, token: Token) -> Destination:
+def _bearing(destination: Destination, token: BearerToken) -> Destination:
     return replace(destination, authorization=f"Bearer {token.value}", grant=None)
 
 

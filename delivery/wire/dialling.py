@@ -20,7 +20,7 @@ from delivery.wire.guard import Guard, public
 from delivery.wire.names import Lookup, Names, look_up
 from delivery.wire.proxy import Connect, ProxyError
 from delivery.wire.tls import Contexts
-from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.certificates import TlsOptions
 
 #: Addresses of one name that are dialled at most; all of them are vetted.
 TRIED = 4
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
     host: str
     port: int
     #: What the webhook's TLS needs beside what all have; None for nothing. A change of it makes another origin.
-    trust: Trust | None = None
+    trust: TlsOptions | None = None
     #: The number of the webhook that it is for, 0 for none: whoever answers one may not answer another one's requests.
     owner: int = 0
 

@@ -11,7 +11,7 @@ from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial
 from delivery.wire.guard import Guard
 from delivery.wire.sender import inflated
-from delivery.wire.transport import Limits, Transport, open_transport
+from delivery.wire.transport import Transport, TransportLimits, open_transport
 from subscriptions.ground.errors import Unavailable
 
 #: Bytes of one document, and seconds for it.
@@ -59,5 +59,5 @@ class Documents:
 
 async def open_documents(*, allow_http: bool = False, ca_bundle: str = "") -> Documents:
     """A reader on the running loop; close it with `aclose`. Raises Misconfigured where the CA bundle cannot be read."""
-    limits = Limits(connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES)
+    limits = TransportLimits(connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES)
     return Documents(await open_transport(Guard(ANYWHERE, allow_http), limits=limits, ca_bundle=ca_bundle))

@@ -62,14 +62,14 @@ def _lines(headers: Pairs) -> str:
     return lines
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """A dialled connection; `lost` is told once it is gone.
 
     It is fit for another exchange while it is `open` and `quiet`: the answer was whole, nothing came after it, and all of
     the request had been taken.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lost: "Callable[[Connection], None]") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: "Callable[[HttpConnection], None]") -> None:
         self._loop = loop
         self._lost = lost
         #: Whether it may be used, so far as is known.

@@ -1,4 +1,4 @@
-"""What the system knows of a connection, and what it is short of: asked where a try would otherwise be misjudged.
+"""What the system knows of a connection, and what it is short of: asked where an attempt would otherwise be misjudged.
 
 What follows from it is left to `pool` and `exchange`.
 """

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
-from subscriptions.ground.kept import Kept
+from subscriptions.ground.kept import BoundedCache
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -51,7 +51,7 @@ def size(key: Known, spellings: tuple[str, ...]) -> int:
 
 
 #: Of the webhooks that were sent to of late.
-kept = Kept(_hidden, size=size, most=MOST)
+kept = BoundedCache(_hidden, size=size, most=MOST)
 
 
 def spelled_out(known: Sequence[str]) -> tuple[str, ...]:

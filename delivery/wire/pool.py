@@ -11,7 +11,7 @@ import logging
 
 from delivery.wire import kernel
 from delivery.wire.dialling import Dial, Dialler, Origin
-from delivery.wire.exchange import Connection
+from delivery.wire.exchange import HttpConnection
 
 log = logging.getLogger("hooklake.wire")
 
@@ -28,8 +28,8 @@ class Pool:
         self._dialler = dialler
         self._idle = idle
         self._loop = asyncio.get_running_loop()
-        self._kept: dict[Origin, list[Connection]] = {}
-        self._open: set[Connection] = set()
+        self._kept: dict[Origin, list[HttpConnection]] = {}
+        self._open: set[HttpConnection] = set()
         self._permits = asyncio.Semaphore(most)
         self._waiting = 0
         self._sweeper: asyncio.TimerHandle | None = None
@@ -39,7 +39,7 @@ class Pool:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def take(self, origin: Origin) -> Connection | None:
+    def take(self, origin: Origin) -> HttpConnection | None:
         """A kept connection that nothing has arrived on meanwhile; None where there is none."""
         kept = self._kept.get(origin)
         while kept:
@@ -54,7 +54,7 @@ class Pool:
         """Whether a dial lacked a file descriptor, or the like, a moment ago."""
         return self._loop.time() < self._short_until
 
-    async def dial(self, origin: Origin, dial: Dial) -> Connection:
+    async def dial(self, origin: Origin, dial: Dial) -> HttpConnection:
         """A new connection, once there may be one more; raises what the dialler raises."""
         if self._permits.locked():
             self._evict()
@@ -79,7 +79,7 @@ class Pool:
             connection.abort()
         return connection
 
-    def keep(self, origin: Origin, connection: Connection) -> None:
+    def keep(self, origin: Origin, connection: HttpConnection) -> None:
         """Takes back a connection whose exchange is over."""
         if self._waiting or self._closed:
             connection.abort()
@@ -108,11 +108,11 @@ class Pool:
         await self._empty.wait()
         await self._dialler.aclose()
 
-    async def _dialled(self, origin: Origin, dial: Dial) -> Connection:
+    async def _dialled(self, origin: Origin, dial: Dial) -> HttpConnection:
         """Where this process has no room for a connection it makes some, and waits for it: the caller has a time-out."""
         while True:
             try:
-                _, connection = await self._dialler.dial(origin, lambda: Connection(self._loop, self._lost), dial)
+                _, connection = await self._dialler.dial(origin, lambda: HttpConnection(self._loop, self._lost), dial)
             except OSError as error:
                 dial.lacks = kernel.short_of(error)
                 if not dial.lacks:
@@ -123,18 +123,18 @@ class Pool:
                 self._evict()
                 await asyncio.sleep(AGAIN)
             else:
-                assert isinstance(connection, Connection)
+                assert isinstance(connection, HttpConnection)
                 dial.lacks = ""
                 return connection
 
-    def _fit(self, connection: Connection) -> bool:
+    def _fit(self, connection: HttpConnection) -> bool:
         rested = self._loop.time() - connection.kept_at
         if rested >= self._idle or not connection.quiet():
             return False
         # Where a probe is unanswered, something between here and there has forgotten the connection, and tells nobody.
         return rested < RESTED or not connection.path().probes
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: HttpConnection) -> None:
         if connection in self._open:
             self._open.remove(connection)
             self._permits.release()

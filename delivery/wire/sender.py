@@ -21,9 +21,9 @@ from delivery.wire.dialling import Dial, Origin
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Transport
 from subscriptions.ground.discreet import Discreet
-from subscriptions.ground.kept import Kept
-from subscriptions.webhooks.certificates import Trust
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.ground.kept import BoundedCache
+from subscriptions.webhooks.certificates import TlsOptions
+from subscriptions.webhooks.webhook import OAuthClient
 
 __all__ = ["Attempt", "Destination", "Failure", "FailureKind", "Parcel", "Reply", "Sender", "inflated"]
 
@@ -48,11 +48,11 @@ class Destination(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: The value of the Authorization header; None or empty for none.
     authorization: str | None = None
     #: How a token for that header is asked for; a plain Sender does not.
-    grant: Grant | None = None
+    grant: OAuthClient | None = None
     #: The origin it allowed, which every post repeats (cloudevents.md W8); empty before a handshake.
     request_origin: str = ""
     #: What TLS connections to it need beside what all have.
-    trust: Trust | None = None
+    trust: TlsOptions | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ class Sender:
         self._transport = transport
         self._clock = clock
         self._agent = agent or _agent()
-        self._opening = Kept(self._open, size=lambda key, _opening: 2048 + 8 * len(key[1]), most=OPENINGS)
+        self._opening = BoundedCache(self._open, size=lambda key, _opening: 2048 + 8 * len(key[1]), most=OPENINGS)
 
     @property
     def short(self) -> bool:

@@ -14,7 +14,7 @@ import httpx
 from cryptography.hazmat.primitives import serialization
 
 from subscriptions.ground.errors import Misconfigured
-from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.certificates import TlsOptions
 
 #: Contexts of webhooks that are kept; each holds a megabyte of authorities, and takes 50 ms to make.
 CONTEXTS = 128
@@ -28,11 +28,11 @@ class Contexts:
         self._most = most
         self._ca_bundle = ca_bundle
         self._usual = _context(ca_bundle)
-        self._kept: OrderedDict[Trust, ssl.SSLContext] = OrderedDict()
+        self._kept: OrderedDict[TlsOptions, ssl.SSLContext] = OrderedDict()
         #: Many connections that miss a context at once make it once.
         self._making = asyncio.Lock()
 
-    async def of(self, trust: Trust | None) -> ssl.SSLContext:
+    async def of(self, trust: TlsOptions | None) -> ssl.SSLContext:
         """The context for a trust, the usual one for None; raises ssl.SSLError where OpenSSL cannot use what it holds."""
         if trust is None:
             return self._usual
@@ -61,7 +61,7 @@ def _context(ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
-def _trusting(ca_bundle: str, trust: Trust) -> ssl.SSLContext:
+def _trusting(ca_bundle: str, trust: TlsOptions) -> ssl.SSLContext:
     context = _context(ca_bundle)
     if trust.ca_bundle:
         context.load_verify_locations(cadata=trust.ca_bundle)
@@ -70,7 +70,7 @@ def _trusting(ca_bundle: str, trust: Trust) -> ssl.SSLContext:
     return context
 
 
-def _show(context: ssl.SSLContext, trust: Trust) -> None:
+def _show(context: ssl.SSLContext, trust: TlsOptions) -> None:
     # OpenSSL reads keys from files alone. The file is ours only, gone at once, and sealed with a password that never
     # touches the disk.
     password = secrets.token_bytes(32).hex()

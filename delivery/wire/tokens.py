@@ -25,7 +25,7 @@ from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import inflated
 from delivery.wire.transport import Transport
 from subscriptions.ground.discreet import Discreet
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.webhooks.webhook import OAuthClient
 
 #: Bytes of tokens that one process keeps, those that were used longest ago leaving first: some 10,000 of 1 KB.
 TOKENS = 32 << 20
@@ -49,7 +49,7 @@ _OWN_KINDS = frozenset({FailureKind.timeout, FailureKind.internal, FailureKind.u
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
+class BearerToken:
     """A bearer token."""
 
     value: str = field(repr=False)
@@ -60,14 +60,14 @@ class Token:
 
 
 #: Whose token it is: a change of the grant makes it another. Webhooks do not share tokens (greenlake.md 4.2).
-Key = tuple[UUID, Grant]
+Key = tuple[UUID, OAuthClient]
 
 
 @dataclass(kw_only=True, slots=True)
 class _Flight:
     """One request for a token, for all who wait for it."""
 
-    task: asyncio.Task[Token | Failure]
+    task: asyncio.Task[BearerToken | Failure]
     dial: Dial
     waiting: int = 0
 
@@ -83,11 +83,11 @@ class Tokens:
         self._transport = transport
         self._clock = clock
         self._agent = agent
-        self._kept: OrderedDict[Key, Token] = OrderedDict()
+        self._kept: OrderedDict[Key, BearerToken] = OrderedDict()
         self._bytes = 0
         self._flights: dict[Key, _Flight] = {}
 
-    async def token(self, key: Key, *, within: float) -> Token | Failure:
+    async def token(self, key: Key, *, within: float) -> BearerToken | Failure:
         """The live one in memory, else a new one within so many seconds; who asks meanwhile waits for the same request."""
         kept = self._kept.get(key)
         if kept is not None and self._clock() < kept.renew_at:
@@ -108,20 +108,20 @@ class Tokens:
                 flight.task.cancel()
         return flight.task.result() if done else self._failure(TimeoutError(), flight.dial, within)
 
-    def drop(self, key: Key, token: Token) -> None:
+    def drop(self, key: Key, token: BearerToken) -> None:
         """The token was refused: it is not used again. One that came since stays."""
         if self._kept.get(key) is token:
             self._kept[key] = replace(token, renew_at=_NEVER)
 
-    async def _fly(self, key: Key, dial: Dial) -> Token | Failure:
+    async def _fly(self, key: Key, dial: Dial) -> BearerToken | Failure:
         try:
             return await self._renew(key, dial)
         except Exception as error:
-            # All who wait would be told of it as an exception, which none of them expects: a try that ends in one is recorded
-            # nowhere. What endpoints answer is theirs to choose.
+            # All who wait would be told of it as an exception, which none of them expects: an attempt that ends in one
+            # is recorded nowhere. What endpoints answer is theirs to choose.
             return self._failure(error, dial, self._transport.limits.deadline)
 
-    async def _renew(self, key: Key, dial: Dial) -> Token | Failure:
+    async def _renew(self, key: Key, dial: Dial) -> BearerToken | Failure:
         now, began, deadline = self._clock(), time.monotonic(), self._transport.limits.deadline
         kept, grant = self._kept.get(key), key[1]
         basic = kept is not None and kept.basic
@@ -132,12 +132,12 @@ class Tokens:
             second = await self._ask(key, dial, basic=not basic, deadline=left)
             other = token_of(second, now=now, basic=not basic, secret=grant.client_secret)
             # Where neither way does, the first answer is about the client, the second perhaps about the way.
-            found = other if isinstance(other, Token) else found
-        if isinstance(found, Token):
+            found = other if isinstance(other, BearerToken) else found
+        if isinstance(found, BearerToken):
             self._keep(key, found)
         return found
 
-    def _keep(self, key: Key, token: Token) -> None:
+    def _keep(self, key: Key, token: BearerToken) -> None:
         if former := self._kept.pop(key, None):
             self._bytes -= _size(key, former)
         self._kept[key] = token
@@ -198,7 +198,7 @@ async def _reply(response: httpx.Response) -> Reply:
     return Reply(status=response.status_code, headers=(), body=body, truncated=truncated)
 
 
-def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str) -> Token | Failure:
+def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str) -> BearerToken | Failure:
     """The token in an answer to a request made at `now`, or why there is none; `secret` is never repeated."""
     if isinstance(answer, Failure):
         return answer
@@ -224,10 +224,10 @@ def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str
         return _unusable("answered with an access_token that cannot be sent as a header")
     life = _seconds(granted.expires_in)
     renew_at = now + timedelta(seconds=life - min(EARLY, life / 10))
-    return Token(value=granted.access_token, renew_at=renew_at, basic=basic)
+    return BearerToken(value=granted.access_token, renew_at=renew_at, basic=basic)
 
 
-def _size(key: Key, token: Token) -> int:
+def _size(key: Key, token: BearerToken) -> int:
     """Bytes that it takes, with the grant that it is kept under."""
     grant = key[1]
     return 2048 + len(token.value) + 4 * (len(grant.issuer_url) + len(grant.client_id) + len(grant.client_secret))

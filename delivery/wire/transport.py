@@ -19,7 +19,7 @@ from delivery.wire.exchange import HungUp, Message, Unacknowledged
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.pool import Pool
-from subscriptions.ground.kept import Kept
+from subscriptions.ground.kept import BoundedCache
 
 # What stands in a request target as it is; the rest has no place in a URI (RFC 3986 2), and some servers answer it with 400.
 _STANDS = "".join(set(map(chr, range(0x21, 0x7F))) - set('"<>\\^`{|}'))
@@ -32,7 +32,7 @@ PLACES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class TransportLimits:
     """What one process allows its connections."""
 
     #: Open at once; the callers' in-flight limit is the real one, this is a backstop.
@@ -50,7 +50,7 @@ class Limits:
     idle: float = 4.0
 
 
-class Place(NamedTuple):
+class RequestTarget(NamedTuple):
     """A URL as requests name it."""
 
     origin: Origin
@@ -67,13 +67,13 @@ class Transport(httpx.AsyncBaseTransport):
     `open_transport`.
     """
 
-    def __init__(self, dialler: Dialler, guard: Guard, limits: Limits) -> None:
+    def __init__(self, dialler: Dialler, guard: Guard, limits: TransportLimits) -> None:
         self.limits = limits
         self._guard = guard
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(dialler, most=limits.connections, idle=limits.idle)
         #: The place of a URL; raises Refused where it may not be sent to.
-        self.place = Kept(self._place, size=lambda url, _place: 1024 + 8 * len(url), most=PLACES)
+        self.place = BoundedCache(self._place, size=lambda url, _place: 1024 + 8 * len(url), most=PLACES)
 
     @property
     def short(self) -> bool:
@@ -147,7 +147,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Closes its connections and ends its look-ups."""
         await self._pool.aclose()
 
-    def _place(self, url: str) -> Place:
+    def _place(self, url: str) -> RequestTarget:
         self._guard.check_url(url)
         parsed = httpx.URL(url)
         found = re.search(r"[/?].*", url.partition("://")[2])
@@ -156,17 +156,22 @@ class Transport(httpx.AsyncBaseTransport):
         port = parsed.port or (443 if tls else 80)
         origin = Origin(tls=tls, host=parsed.raw_host.decode("ascii"), port=port)
         slash = "" if target.startswith("/") else "/"
-        return Place(origin, parsed.netloc.decode("ascii"), slash + target)
+        return RequestTarget(origin, parsed.netloc.decode("ascii"), slash + target)
 
 
 async def open_transport(
-    guard: Guard, *, limits: Limits | None = None, ca_bundle: str = "", proxy: str = "", lookup: Lookup = look_up
+    guard: Guard,
+    *,
+    limits: TransportLimits | None = None,
+    ca_bundle: str = "",
+    proxy: str = "",
+    lookup: Lookup = look_up,
 ) -> Transport:
     """A transport on the running loop; close it with `aclose`.
 
     `ca_bundle` is the path of further authorities in PEM, `proxy` the URL of an egress proxy; raises Misconfigured for
     either where it cannot be used. `lookup` replaces the system's name look-up.
     """
-    limits = limits or Limits()
+    limits = limits or TransportLimits()
     dialler = Dialler(guard, ca_bundle=ca_bundle, proxy=proxy, lookup=lookup, patience=limits.connect_timeout)
     return Transport(dialler, guard, limits)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 import delivery.tables  # noqa: F401  stands beside the ground's tables once it is imported
 from subscriptions.ground import tables
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 
 #: Two migrations started at once: the second waits here and finds nothing left to do.
 ONE_AT_A_TIME = 0x6C616B6D
@@ -25,7 +25,7 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: GroundSettings) -> None:
     """Opens the transaction; raises Unavailable where PostgreSQL is away."""
     database = Database(settings)
     try:

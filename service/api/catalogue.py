@@ -14,11 +14,11 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, workspaces, writing
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.events import attributes, catalogue, directory
 from subscriptions.events.catalogue import EventType
-from subscriptions.events.directory import Shelf
-from subscriptions.events.event_types import DETAILS, Entry
+from subscriptions.events.directory import TypeGroup
+from subscriptions.events.event_types import DETAILS, CatalogueEntry
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -57,12 +57,12 @@ async def register(request: Request) -> Response:
 
     409 where it stands with another friendlyName, description, apiGroup or serviceManager than is asked for.
     """
-    doors, by = doors_of(request), auth.scope(auth.caller(request))
+    services, by = services_of(request), auth.scope(auth.caller(request))
     wanted = reading.decode(await reading.body(request), _Registration)
     told = {name: value for name, value in msgspec.structs.asdict(wanted).items() if name != "event_type" and value}
-    entry = replace(_vetted(wanted.event_type, doors.ground.type_prefix), **told)
+    entry = replace(_vetted(wanted.event_type, services.ground.type_prefix), **told)
     _check_group(entry)
-    standing, new = await doors.types.register(entry, told=told, by=by, now=doors.clock())
+    standing, new = await services.types.register(entry, told=told, by=by, now=services.clock())
     if new:
         _tell("registered", standing.type, request)
     return writing.json(_entry(standing, by), 201 if new else 200)
@@ -70,34 +70,34 @@ async def register(request: Request) -> Response:
 
 async def read(request: Request) -> Response:
     """GET /events/v1beta1/event-types/{eventType}"""
-    found = await doors_of(request).types.find(_named(request))
+    found = await services_of(request).types.find(_named(request))
     return writing.json(_entry(found, auth.scope(auth.caller(request))))
 
 
 async def change(request: Request) -> Response:
     """PATCH /events/v1beta1/event-types/{eventType}: by its workspace; whose it is, by operators"""
-    doors, by = doors_of(request), auth.scope(auth.caller(request))
+    services, by = services_of(request), auth.scope(auth.caller(request))
     given = msgspec.structs.asdict(reading.decode(await reading.body(request), _Update))
     told = {name: value for name, value in given.items() if value is not UNSET}
-    entry = _vetted(request.path_params["eventType"], doors.ground.type_prefix)
+    entry = _vetted(request.path_params["eventType"], services.ground.type_prefix)
     if by is None and told.get("workspace_id") is not None:
         await workspaces.check(request, told["workspace_id"])
     values = {
         name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in told.items()
     }
     _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
-    changed = await doors.types.change(entry.type, values, by=by, now=doors.clock())
+    changed = await services.types.change(entry.type, values, by=by, now=services.clock())
     _tell("changed", changed.type, request)
     return writing.json(_entry(changed, by))
 
 
 async def retire(request: Request) -> Response:
     """DELETE /events/v1beta1/event-types/{eventType}: 204; no publication and no new subscription within ten seconds"""
-    doors, by = doors_of(request), auth.scope(auth.caller(request))
+    services, by = services_of(request), auth.scope(auth.caller(request))
     event_type = _named(request)
     # No more: one that would not be registered today may stand from before.
-    _check_type(event_type, doors.ground.type_prefix)
-    await doors.types.retire(event_type, by=by, now=doors.clock())
+    _check_type(event_type, services.ground.type_prefix)
+    await services.types.retire(event_type, by=by, now=services.clock())
     _tell("retired", event_type, request)
     return Response(status_code=204)
 
@@ -105,7 +105,7 @@ async def retire(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """GET /events/v1beta1/event-types: the catalogue in alphabetical order."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    entries, total = await doors_of(request).types.page(limit=limit, offset=offset)
+    entries, total = await services_of(request).types.page(limit=limit, offset=offset)
     by = auth.scope(auth.caller(request))
     return await writing.page((_entry(entry, by) for entry in entries), offset=offset, total=total)
 
@@ -113,7 +113,7 @@ async def listed(request: Request) -> Response:
 async def service_managers(request: Request) -> Response:
     """GET /events/v1beta1/service-managers, by name (greenlake.md 1.10)."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await directory.managers(connection, limit=limit, offset=offset)
     return await writing.page((_shelf(each, "events/service-manager") for each in found), offset=offset, total=total)
 
@@ -122,7 +122,7 @@ async def api_groups(request: Request) -> Response:
     """GET /events/v1beta1/service-managers/{serviceManagerId}/api-groups, by name."""
     manager = reading.identifier(request, "serviceManagerId", "Service manager")
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await directory.groups(connection, manager, limit=limit, offset=offset)
     return await writing.page((_shelf(each, "events/api-group") for each in found), offset=offset, total=total)
 
@@ -131,12 +131,12 @@ async def group_events(request: Request) -> Response:
     """GET /events/v1beta1/api-groups/{apiGroupId}/events, in alphabetical order."""
     group = reading.identifier(request, "apiGroupId", "API group")
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await directory.types(connection, group, limit=limit, offset=offset)
     return await writing.page((_event(entry) for entry in found), offset=offset, total=total)
 
 
-def _shelf(shelf: Shelf, kind: str) -> dict[str, object]:
+def _shelf(shelf: TypeGroup, kind: str) -> dict[str, object]:
     return {
         "id": str(shelf.id),
         "name": shelf.name,
@@ -147,7 +147,7 @@ def _shelf(shelf: Shelf, kind: str) -> dict[str, object]:
     }
 
 
-def _event(entry: Entry) -> dict[str, object]:
+def _event(entry: CatalogueEntry) -> dict[str, object]:
     """`name` is the event type, as GreenLake's picker has it; `description` is ours."""
     return {
         "id": str(directory.type_id(entry.type)),
@@ -198,7 +198,7 @@ def _tell(what: str, event_type: str, request: Request) -> None:
     log.info("type.%s type=%r workspace=%s by=%s", what, event_type, known.workspace_id, known.client_id)
 
 
-def _entry(entry: Entry, by: str | None) -> dict[str, object]:
+def _entry(entry: CatalogueEntry, by: str | None) -> dict[str, object]:
     """`workspaceId` for operators (`by` None) and for the workspace itself; absent where it is the operators'."""
     body: dict[str, object] = {
         "eventType": entry.type,

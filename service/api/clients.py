@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, workspaces, writing
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
 
@@ -42,9 +42,9 @@ async def create(request: Request) -> Response:
         roles=frozenset(asked.roles),
         any_workspace=asked.any_workspace,
     )
-    doors = doors_of(request)
-    async with doors.database.transaction() as connection:
-        client, secret = await clients.create(connection, draft, now=doors.clock())
+    services = services_of(request)
+    async with services.database.transaction() as connection:
+        client, secret = await clients.create(connection, draft, now=services.clock())
     _tell("created", client, request)
     headers = {"Location": f"{PATH}/{client.id}", **PRIVATE}
     return writing.json({**_shown(client), "clientSecret": secret}, 201, headers)
@@ -54,7 +54,7 @@ async def listed(request: Request) -> Response:
     """`GET /authorization/v2/clients?workspaceId=`, newest first, also the revoked ones"""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     within = await workspaces.within(request)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await clients.page(connection, within=within, limit=limit, offset=offset)
     return await writing.page((_shown(client) for client in found), offset=offset, total=total)
 
@@ -62,14 +62,14 @@ async def listed(request: Request) -> Response:
 async def read(request: Request) -> Response:
     """`GET /authorization/v2/clients/{id}`"""
     wanted = reading.identifier(request, "id", "Client")
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         return writing.json(_shown(await clients.find(connection, wanted)))
 
 
 async def rotate(request: Request) -> Response:
     """`POST /authorization/v2/clients/{id}/rotate`: the new `clientSecret`, shown this once; the old one stops working"""
     wanted = reading.identifier(request, "id", "Client")
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         secret = await clients.rotate(connection, wanted)
         client = await clients.find(connection, wanted)
     _tell("rotated", client, request)
@@ -79,9 +79,9 @@ async def rotate(request: Request) -> Response:
 async def revoke(request: Request) -> Response:
     """`DELETE /authorization/v2/clients/{id}`: 204; the tokens it has end within 15 minutes"""
     wanted = reading.identifier(request, "id", "Client")
-    doors = doors_of(request)
-    async with doors.database.transaction() as connection:
-        await clients.revoke(connection, wanted, now=doors.clock())
+    services = services_of(request)
+    async with services.database.transaction() as connection:
+        await clients.revoke(connection, wanted, now=services.clock())
         client = await clients.find(connection, wanted)
     _tell("revoked", client, request)
     return Response(status_code=204)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import reading
-from service.services import doors_of
+from service.services import services_of
 
 ALLOW = "OPTIONS, POST"
 #: For senders that cannot send a header of their own; `auth.py` reads it.
@@ -17,7 +17,7 @@ TOKEN = "access_token"
 
 async def options(request: Request) -> Response:
     """OPTIONS of a publishing path: whether the sender that names itself may send, and how many requests a minute."""
-    settings = doors_of(request).settings
+    settings = services_of(request).settings
     named = request.headers.get("webhook-request-origin", "").strip().lower()
     # As it was configured: no header of ours is made of what a request said.
     granted = next((each for each in settings.publish_origins if each == "*" or each.lower() == named), None)
@@ -30,4 +30,4 @@ async def options(request: Request) -> Response:
 
 def only(request: Request) -> None:
     """Raises Refused for a query of a publication that holds anything but a token, or a token where none is taken."""
-    reading.only(request, {TOKEN: False} if doors_of(request).settings.publish_origins else {})
+    reading.only(request, {TOKEN: False} if services_of(request).settings.publish_origins else {})

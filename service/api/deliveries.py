@@ -9,12 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from delivery.reports.attempt_history import Try
-from delivery.reports.recent_deliveries import LISTED, Item, Pairs, Retried
+from delivery.reports.attempt_history import AttemptSummary
+from delivery.reports.recent_deliveries import LISTED, Pairs, RecentDelivery, Retried
 from service import auth
 from service.api import reading, redaction, writing
 from service.auth import Permission
-from service.services import doors_of
+from service.services import services_of
 
 LIMIT = 200
 
@@ -31,7 +31,7 @@ async def recent(request: Request) -> Response:
     webhook = reading.identifier(request, "id", "Webhook")
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
     caller = auth.caller(request)
-    items, total = await doors_of(request).history.recent(auth.scope(caller), webhook, limit=limit, offset=offset)
+    items, total = await services_of(request).history.recent(auth.scope(caller), webhook, limit=limit, offset=offset)
     whole = auth.may(caller, Permission.UPDATE_WEBHOOKS)
     shown = (_item(item if whole else redaction.redacted(item)) for item in items)
     return await writing.page(shown, offset=offset, total=total)
@@ -42,11 +42,11 @@ async def retry(request: Request) -> Response:
     webhook = reading.identifier(request, "id", "Webhook")
     failure = reading.identifier(request, "failureId", "Delivery failure", hint=LISTED)
     scope = auth.scope(auth.caller(request))
-    item, retried = await doors_of(request).history.retry(scope, webhook, failure)
+    item, retried = await services_of(request).history.retry(scope, webhook, failure)
     return writing.json({**_item(item), "failureId": str(failure), "message": MESSAGES[retried]})
 
 
-def _item(item: Item) -> dict[str, object]:
+def _item(item: RecentDelivery) -> dict[str, object]:
     """`reason` is ours: the attempt's outcome in words. `httpResponseCode` is 0 where there was no answer."""
     body = {
         "id": item.id,
@@ -58,7 +58,7 @@ def _item(item: Item) -> dict[str, object]:
         "reason": item.reason,
         "createdAt": writing.moment(item.created_at),
         "updatedAt": writing.moment(item.updated_at),
-        "generation": item.tries,
+        "generation": item.attempt_count,
         "requestHeaders": _headers(item.request_headers),
         "requestBody": msgspec.Raw(item.request_body or (b"{}" if item.members is None else b"[]")),
         "responseHeaders": _headers(item.response_headers),
@@ -76,8 +76,8 @@ def _item(item: Item) -> dict[str, object]:
     return body | ({"failureId": str(item.key)} if item.undelivered else {})
 
 
-def attempt(tried: Try) -> dict[str, object]:
-    """One of all tries; `nextAttemptAt` is there where another one began or is due."""
+def attempt(tried: AttemptSummary) -> dict[str, object]:
+    """One of all attempts; `nextAttemptAt` is there where another one began or is due."""
     body = {
         "number": tried.number,
         "startedAt": writing.moment(tried.started_at),

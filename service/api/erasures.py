@@ -10,15 +10,15 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import events, writing
-from service.services import doors_of
+from service.services import services_of
 
 log = logging.getLogger("hooklake.service")
 
 
 async def event(request: Request) -> Response:
-    """`DELETE /events/v1beta1/events/{id}`: named as it is read. 204 once no try of it begins any more."""
+    """`DELETE /events/v1beta1/events/{id}`: named as it is read. 204 once no attempt of it begins any more."""
     trace = await events.located(request)
-    await doors_of(request).erasure.event(trace.key)
+    await services_of(request).erasure.event(trace.key)
     log.info("erasure.event event=%s workspace=%s by=%s", trace.key, trace.workspace_id, auth.caller(request).client_id)
     return Response(status_code=204)
 
@@ -26,6 +26,6 @@ async def event(request: Request) -> Response:
 async def workspace(request: Request) -> Response:
     """`DELETE /events/v1beta1/events?workspaceId=`: 202 once it is written down; workers carry it out."""
     named = request.query_params.get("workspaceId", "")
-    job = await doors_of(request).erasure.workspace(named)
+    job = await services_of(request).erasure.workspace(named)
     log.info("erasure.workspace workspace=%s job=%s by=%s", named, job, auth.caller(request).client_id)
     return writing.json({"workspaceId": named, "jobId": str(job)}, 202)

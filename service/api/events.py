@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.publishing.receipts import Receipt
-from delivery.reports.traces import Line, Trace
+from delivery.reports.traces import Trace, TracedDelivery
 from service import auth
 from service.api import deliveries, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
-from service.services import Doors, doors_of
+from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.events import catalogue, cloudevent, http_binding, occurrences
-from subscriptions.events.cloudevent import Relayed
+from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
@@ -41,40 +41,42 @@ REGISTER = "register it with POST /events/v1beta1/event-types"
 
 async def publish_occurrences(request: Request) -> Response:
     """POST /events/v1beta1/occurrences: one occurrence, or an array of them that is taken whole or not at all."""
-    doors, caller = doors_of(request), auth.caller(request)
-    body = await reading.body(request, doors.settings.publish_body_bytes)
+    services, caller = services_of(request), auth.caller(request)
+    body = await reading.body(request, services.settings.publish_body_bytes)
     many = occurrences.several(body)
     if many:
-        read = await pieces.taken(occurrences.each(body, limit=doors.settings.publish_items, longest=_longest(doors)))
-        now = doors.clock()
+        read = await pieces.taken(
+            occurrences.each(body, limit=services.settings.publish_items, longest=_longest(services))
+        )
+        now = services.clock()
         makes = (
-            (len(one.data), partial(_typed, one, caller, doors, key, now))
+            (len(one.data), partial(_typed, one, caller, services, key, now))
             for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
         )
         made = await pieces.taken(_made(makes, many))
     else:
-        occurrence, now = occurrences.one(body, longest=_longest(doors)), doors.clock()
-        made = [_typed(occurrence, caller, doors, event_keys.new(now), now)]
+        occurrence, now = occurrences.one(body, longest=_longest(services)), services.clock()
+        made = [_typed(occurrence, caller, services, event_keys.new(now), now)]
     if strange := {event.workspace_id for event in made} - {caller.workspace_id}:
-        _refuse(made, dict.fromkeys(await doors.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
-    return await _published(doors, made, "event", many, now)
+        _refuse(made, dict.fromkeys(await services.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
+    return await _published(services, made, "event", many, now)
 
 
 async def publish_cloudevents(request: Request) -> Response:
     """POST /events/v1beta1/cloudevents: structured, binary or batch mode, by Content-Type; kept as received."""
-    doors, caller = doors_of(request), auth.caller(request)
-    body = await reading.body(request, doors.settings.publish_body_bytes)
-    limit, longest = doors.settings.publish_items, _longest(doors)
+    services, caller = services_of(request), auth.caller(request)
+    body = await reading.body(request, services.settings.publish_body_bytes)
+    limit, longest = services.settings.publish_items, _longest(services)
     relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest))
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
-    now = doors.clock()
+    now = services.clock()
     makes = (
-        (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, doors, key))
+        (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, services, key))
         for one, key in zip(relayed, event_keys.rising(now, len(relayed)), strict=True)
     )
     made = await pieces.taken(_made(makes, many))
-    return await _published(doors, made, "type", many, now)
+    return await _published(services, made, "type", many, now)
 
 
 async def read_event(request: Request) -> Response:
@@ -85,7 +87,7 @@ async def read_event(request: Request) -> Response:
     trace, scope = await located(request), auth.scope(auth.caller(request))
     shown = _trace(trace)
     if scope in (None, trace.workspace_id) and any(trace.deliveries.values()):
-        shown["webhooks"] = [_line(line) for line in await doors_of(request).traces.lines(trace.key)]
+        shown["webhooks"] = [_line(line) for line in await services_of(request).traces.lines(trace.key)]
     return writing.json(shown)
 
 
@@ -96,24 +98,24 @@ async def located(request: Request) -> Trace:
     two sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
     as long as ids are remembered.
     """
-    doors, caller = doors_of(request), auth.caller(request)
+    services, caller = services_of(request), auth.caller(request)
     wanted, asked = request.path_params["id"], request.query_params
     # Who may publish for other workspaces may see what became of it.
     scope = None if caller.any_workspace else auth.scope(caller)
     workspace = asked.get("workspaceId", caller.workspace_id)
     trace = None
     if "source" not in asked:
-        trace = await doors.traces.by_key(_key(wanted), scope)
+        trace = await services.traces.by_key(_key(wanted), scope)
     elif scope in (None, workspace):
-        trace = await doors.traces.by_id(workspace, asked["source"], wanted)
+        trace = await services.traces.by_id(workspace, asked["source"], wanted)
     if trace is None:
         raise Absent("Event", wanted, hint="" if "source" in asked else SOURCE)
     return trace
 
 
-def _longest(doors: Doors) -> int:
+def _longest(services: Services) -> int:
     """Bytes of an event as it may be sent: white space and escapes make it longer than it is."""
-    return SPELT_OUT * doors.ground.max_event_bytes
+    return SPELT_OUT * services.ground.max_event_bytes
 
 
 def _key(text: str) -> UUID:
@@ -132,7 +134,7 @@ def _made(makes: Iterable[tuple[int, Callable[[], Event]]], many: bool) -> Itera
             raise _at(index, refused, many) from None
 
 
-def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now: datetime) -> Event:
+def _typed(occurrence: Occurrence, caller: Caller, services: Services, key: UUID, now: datetime) -> Event:
     if occurrence.workspace_id is None:
         occurrence = structs.replace(occurrence, workspace_id=caller.workspace_id)
     elif occurrence.workspace_id != caller.workspace_id and not caller.any_workspace:
@@ -142,39 +144,39 @@ def _typed(occurrence: Occurrence, caller: Caller, doors: Doors, key: UUID, now:
         occurrence,
         key=key,
         accepted_at=now,
-        naming=doors.naming,
-        max_event_bytes=doors.ground.max_event_bytes,
+        naming=services.naming,
+        max_event_bytes=services.ground.max_event_bytes,
     )
 
 
-def _relayed(relayed: Relayed, caller: Caller, doors: Doors, key: UUID) -> Event:
+def _relayed(relayed: CloudEvent, caller: Caller, services: Services, key: UUID) -> Event:
     return cloudevent.event_of(
         relayed,
         key=key,
         workspace_id=caller.workspace_id,
-        max_event_bytes=doors.ground.max_event_bytes,
+        max_event_bytes=services.ground.max_event_bytes,
     )
 
 
-async def _published(doors: Doors, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
+async def _published(services: Services, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
-    _refuse(made, await _wrong_types(doors, {event.type for event in made}), "type", field, many)
+    _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
     told = None
     wanted = {made[0].workspace_id: 1} if len(made) == 1 else Counter(event.workspace_id for event in made)
-    if doors.debts is not None:
-        doors.debts.admit(wanted)
-    if doors.allowance is not None and made:
-        standing = await doors.allowance.take(wanted, now)
+    if services.debts is not None:
+        services.debts.admit(wanted)
+    if services.publish_quota is not None and made:
+        standing = await services.publish_quota.take(wanted, now)
         told = standing.headers() if standing is not None else None
     try:
-        receipts = await doors.intake.publish(made) if made else []
+        receipts = await services.intake.publish(made) if made else []
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
-    if doors.debts is not None:
-        doors.debts.grew(_written(made, receipts))
+    if services.debts is not None:
+        services.debts.grew(_written(made, receipts))
     known = [receipt.key for receipt in receipts if receipt.duplicate]
-    before = await doors.traces.matched(known) if known else {}
+    before = await services.traces.matched(known) if known else {}
     shown = [_receipt(receipt, before) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, told)
 
@@ -202,14 +204,14 @@ def _refuse(made: Sequence[Event], wrong: Mapping[str, str], what: str, field: s
         )
 
 
-async def _wrong_types(doors: Doors, types: set[str]) -> dict[str, str]:
+async def _wrong_types(services: Services, types: set[str]) -> dict[str, str]:
     """Those that nothing can be published under, each with the reason."""
-    prefix = doors.ground.type_prefix
+    prefix = services.ground.type_prefix
     wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
-    unknown = await doors.types.unknown(types - wrong.keys() if wrong else types)
+    unknown = await services.types.unknown(types - wrong.keys() if wrong else types)
     for index, each in enumerate(sorted(unknown) if unknown else ()):
         # Of several the first: they mostly share their slip.
-        meant = None if index else await doors.types.meant(each)
+        meant = None if index else await services.types.meant(each)
         what = REGISTER if meant is None else f"did you mean {meant}? If not, {REGISTER}"
         wrong[each] = f"event type {each} is not in the catalogue; {what}"
     return wrong
@@ -251,7 +253,7 @@ def _trace(trace: Trace) -> dict[str, object]:
     }
 
 
-def _line(line: Line) -> dict[str, object]:
+def _line(line: TracedDelivery) -> dict[str, object]:
     return {
         "resourceUri": f"{webhooks.PATH}/{line.webhook}",
         "state": line.state,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import writing
-from service.services import doors_of
+from service.services import services_of
 
 FRESH = {"Cache-Control": "no-store"}
 
@@ -19,7 +19,7 @@ async def live(_request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """GET /health/ready: 200, or 503 with what is missing."""
-    missing = await doors_of(request).pulse.missing()
+    missing = await services_of(request).readiness.missing()
     if missing is None:
         return writing.json({"status": "ready"}, headers=FRESH)
     return writing.json({"status": "not ready", "missing": missing}, 503, headers=FRESH)
@@ -30,7 +30,7 @@ async def workers(request: Request) -> Response:
 
     Anybody may ask, so it names no machine: their logs say which of them has a wrong clock.
     """
-    look = await doors_of(request).carriers.look()
+    look = await services_of(request).carriers.look()
     carrying = [each for each in look.processes if each.kind == "worker"]
     body = {
         "status": "not working" if look.missing else "working",

@@ -26,7 +26,7 @@ from service.api.contract import (
 from service.api.contract.operation import REFUSALS, Operation, refusal
 from service.api.contract.shapes import Json
 from service.api.documents import Document
-from service.services import doors_of
+from service.services import services_of
 
 #: In the order of the page.
 AREAS = (webhooks, subscriptions, catalogue, publishing, erasures, system, access, clients)
@@ -36,7 +36,7 @@ SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in
 
 async def served(request: Request) -> Response:
     """GET /openapi.json"""
-    return _packed(doors_of(request).settings.url).answer(request)
+    return _packed(services_of(request).settings.url).answer(request)
 
 
 @cache

@@ -17,7 +17,7 @@ from service.auth import CALLER
 from service.limits.addresses import household
 from service.server import unpacking
 from service.server.bodies import SMALL, Hold
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.events.http_binding import FormatUnknown
 from subscriptions.ground.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
 
@@ -110,7 +110,7 @@ def hold(request: Request) -> Hold:
         known = request.scope.get(CALLER)
         address = request.client.host if request.client else ""
         client = (known.issuer, known.client_id) if known else household(address)
-        held = request.scope[HOLD] = Hold(doors_of(request).bodies, client)
+        held = request.scope[HOLD] = Hold(services_of(request).bodies, client)
     return held
 
 

@@ -7,7 +7,7 @@ With one of them they could speak to the receiver as if they were Hooklake. The 
 import re
 from dataclasses import replace
 
-from delivery.reports.recent_deliveries import Item, Pairs
+from delivery.reports.recent_deliveries import Pairs, RecentDelivery
 from delivery.wire import masking
 from delivery.wire.masking import MASK
 
@@ -22,7 +22,7 @@ STANDARD = re.compile(r"v1,[A-Za-z0-9+/]{43}=?")
 SCHEMES = ("sha256=", "v1,")
 
 
-def redacted(item: Item) -> Item:
+def redacted(item: RecentDelivery) -> RecentDelivery:
     """The delivery with `***` in the place of each, in what was sent and in what was answered."""
     signed = [value for name, value in item.request_headers if name.lower() in SIGNATURES]
     spelled = masking.spelled_out([_bare(part) for value in signed for part in value.split()])

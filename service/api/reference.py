@@ -20,7 +20,7 @@ from service.api import command, openapi
 from service.api.contract import prose
 from service.api.contract.shapes import Json
 from service.api.documents import Document
-from service.services import doors_of
+from service.services import services_of
 
 HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -36,7 +36,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 async def served(request: Request) -> Response:
     """GET /docs"""
-    return _packed(doors_of(request).settings.url).answer(request)
+    return _packed(services_of(request).settings.url).answer(request)
 
 
 @cache

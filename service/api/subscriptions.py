@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, webhooks, workspaces, writing
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.ground.errors import Issue, Refused, TooLarge
 from subscriptions.webhooks.filters import grammar, lexer
-from subscriptions.webhooks.subscription_store import Order, Replacement, Subscription
+from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest
 
 log = logging.getLogger("hooklake.service")
 
@@ -38,7 +38,7 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=
     resource_uri: str
 
 
-class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class SubscriptionInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """SubscriptionInput."""
 
     event_type: str
@@ -46,7 +46,7 @@ class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=T
     event_filter: str | None = None
 
 
-class Replacing(Input, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class Replacing(SubscriptionInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """SubscriptionUpdate: type and filter stand in the place of what was there; without `eventFilter` there is none."""
 
     subscription_id: str
@@ -54,11 +54,11 @@ class Replacing(Input, forbid_unknown_fields=True, rename="camel", frozen=True, 
 
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/subscriptions`: an array or one object, answered by an array (greenlake.md D.2)"""
-    doors, caller = doors_of(request), auth.caller(request)
-    orders = await _orders(await reading.body(request), doors.ground.max_filter_conditions)
-    async with doors.database.transaction() as connection:
-        made = await doors.orders.add(
-            connection, orders, webhooks.owner(caller), within=auth.scope(caller), now=doors.clock()
+    services, caller = services_of(request), auth.caller(request)
+    subscription_store = await _orders(await reading.body(request), services.ground.max_filter_conditions)
+    async with services.database.transaction() as connection:
+        made = await services.subscription_store.add(
+            connection, subscription_store, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
         )
     tell("created", made, caller.client_id)
     return writing.json([_shown(each) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
@@ -68,9 +68,11 @@ async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
-    doors, within = doors_of(request), await workspaces.within(request)
-    async with doors.database.transaction() as connection:
-        found, total = await doors.orders.listed(connection, within, webhook=webhook, limit=limit, offset=offset)
+    services, within = services_of(request), await workspaces.within(request)
+    async with services.database.transaction() as connection:
+        found, total = await services.subscription_store.listed(
+            connection, within, webhook=webhook, limit=limit, offset=offset
+        )
     every = auth.scope(auth.caller(request)) is None
     items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
     return await writing.page(items, offset=offset, total=total)
@@ -78,13 +80,13 @@ async def listed(request: Request) -> Response:
 
 async def replace(request: Request) -> Response:
     """`PATCH /events/v1beta1/subscriptions`: an array of replacements, all of them or none, answered by an array"""
-    doors, caller = doors_of(request), auth.caller(request)
+    services, caller = services_of(request), auth.caller(request)
     items = reading.decode(await reading.body(request), list[Replacing])
-    given = await _vetted(items, doors.ground.max_filter_conditions)
+    given = await _vetted(items, services.ground.max_filter_conditions)
     replacements = [Replacement(subscription=UUID(one.subscription_id), order=_order(one, at)) for at, one in given]
-    async with doors.database.transaction() as connection:
-        changed = await doors.orders.replace(
-            connection, replacements, webhooks.owner(caller), within=auth.scope(caller), now=doors.clock()
+    async with services.database.transaction() as connection:
+        changed = await services.subscription_store.replace(
+            connection, replacements, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
         )
     tell("replaced", changed, caller.client_id)
     return writing.json([_shown(each) for each in changed])
@@ -95,9 +97,9 @@ async def remove(request: Request) -> Response:
     ids = [_identifier(text) for text in request.query_params.getlist("id")]
     if not ids:
         raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
-    doors, caller = doors_of(request), auth.caller(request)
-    async with doors.database.transaction() as connection:
-        await doors.orders.remove(connection, auth.scope(caller), ids)
+    services, caller = services_of(request), auth.caller(request)
+    async with services.database.transaction() as connection:
+        await services.subscription_store.remove(connection, auth.scope(caller), ids)
     tell_removed(ids, caller.client_id)
     return Response(status_code=204)
 
@@ -114,11 +116,11 @@ def tell_removed(ids: Sequence[UUID], by: str) -> None:
         log.info("subscription.removed id=%s by=%s", each, by)
 
 
-async def _orders(body: bytes, conditions: int) -> list[Order]:
+async def _orders(body: bytes, conditions: int) -> list[SubscriptionRequest]:
     if body.lstrip(b" \t\r\n")[:1] == b"[":
-        given = await _vetted(reading.decode(body, list[Input]), conditions)
+        given = await _vetted(reading.decode(body, list[SubscriptionInput]), conditions)
         return [_order(one, at) for at, one in given]
-    one = reading.decode(body, Input)
+    one = reading.decode(body, SubscriptionInput)
     if issues := list(_issues(one, "", conditions)):
         raise Refused(*issues)
     return [_order(one, "")]
@@ -149,7 +151,7 @@ def bounded(given: Sequence[object]) -> None:
         raise TooLarge(Issue(subject="body", description=said))
 
 
-def _issues(given: Input, at: str, conditions: int) -> Iterator[Issue]:
+def _issues(given: SubscriptionInput, at: str, conditions: int) -> Iterator[Issue]:
     """What is wrong with an item by itself, its place before the field's name."""
     if isinstance(given, Replacing) and _uuid(given.subscription_id) is None:
         said = f"must be the UUID of a subscription, and is {given.subscription_id[:50]!r}"
@@ -165,19 +167,19 @@ def _issues(given: Input, at: str, conditions: int) -> Iterator[Issue]:
         yield from (but(issue, subject=f"{at}{issue.subject}") for issue in refused.issues)
 
 
-def _order(given: Input, at: str) -> Order:
+def _order(given: SubscriptionInput, at: str) -> SubscriptionRequest:
     """Of an item with nothing wrong."""
     webhook = _webhook(given)
     assert webhook is not None
-    return Order(event_type=given.event_type, webhook=webhook, event_filter=_filter(given), at=at)
+    return SubscriptionRequest(event_type=given.event_type, webhook=webhook, event_filter=_filter(given), at=at)
 
 
-def _webhook(given: Input) -> UUID | None:
+def _webhook(given: SubscriptionInput) -> UUID | None:
     prefix, _, text = given.webhook.resource_uri.rpartition("/")
     return _uuid(text) if prefix == webhooks.PATH else None
 
 
-def _filter(given: Input) -> str:
+def _filter(given: SubscriptionInput) -> str:
     """As it was given, but for one that is only white space."""
     return given.event_filter if given.event_filter and given.event_filter.strip() else ""
 

@@ -17,10 +17,10 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, subscriptions, webhooks, writing
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.ground.errors import Absent, Issue, Refused
 from subscriptions.webhooks import system_webhooks
-from subscriptions.webhooks.subscription_store import Order, Replacement, Subscription
+from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest
 from subscriptions.webhooks.system_webhooks import SystemSubscription, SystemWebhook
 from subscriptions.webhooks.webhook import Change, Registration
 
@@ -31,28 +31,30 @@ SUBSCRIPTIONS = "/events/v1beta1/system-subscriptions"
 SECRET_BYTES = 32
 
 
-class Input(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class SystemWebhookInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """A system webhook as it is asked for."""
 
     name: str
     destination: str
 
 
-class Update(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class SystemWebhookUpdate(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """What a system webhook is to become."""
 
     name: str | UnsetType = UNSET
     destination: str | UnsetType = UNSET
 
 
-class SubscriptionInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class SystemSubscriptionInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """A system subscription as it is asked for."""
 
     event_type: str
     webhook: subscriptions.Target
 
 
-class SubscriptionUpdate(SubscriptionInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class SubscriptionUpdate(
+    SystemSubscriptionInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True
+):
     """What a system subscription is to become."""
 
     subscription_id: str
@@ -60,17 +62,17 @@ class SubscriptionUpdate(SubscriptionInput, forbid_unknown_fields=True, rename="
 
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/system-webhooks`: not challenged, so ACTIVE at once unless a proof is wanted"""
-    given = reading.decode(await reading.body(request), Input)
+    given = reading.decode(await reading.body(request), SystemWebhookInput)
     registration = Registration(
         name=given.name,
         destination=given.destination,
         secret=secrets.token_urlsafe(SECRET_BYTES),
         challenge_request_enabled=False,
     )
-    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
-    doors.greeting.vet(registration)
-    async with doors.database.transaction() as connection:
-        webhook, _ = await doors.greeting.enrol(connection, registration, owner, now=doors.clock())
+    services, owner = services_of(request), webhooks.owner(auth.caller(request))
+    services.webhook_lifecycle.vet(registration)
+    async with services.database.transaction() as connection:
+        webhook, _ = await services.webhook_lifecycle.enrol(connection, registration, owner, now=services.clock())
         await system_webhooks.put(connection, webhook.id, by=owner.created_by)
         made = await system_webhooks.find(connection, webhook.id)
     log.info("webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, owner.principal)
@@ -80,7 +82,7 @@ async def create(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/system-webhooks`, newest first"""
     limit, offset = reading.paging(request, default=webhooks.LIMIT, most=webhooks.MOST)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await system_webhooks.listed(connection, limit=limit, offset=offset)
     return await writing.page((_webhook(each) for each in found), offset=offset, total=total)
 
@@ -93,11 +95,11 @@ async def read(request: Request) -> Response:
 async def change(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-webhooks/{id}`"""
     wanted = await _wanted(request)
-    given = msgspec.structs.asdict(reading.decode(await reading.body(request), Update))
+    given = msgspec.structs.asdict(reading.decode(await reading.body(request), SystemWebhookUpdate))
     told = {name: value for name, value in given.items() if value is not UNSET}
-    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
-    await doors.greeting.change(None, wanted.id, Change(**told), by=owner.principal)
-    async with doors.database.transaction() as connection:
+    services, owner = services_of(request), webhooks.owner(auth.caller(request))
+    await services.webhook_lifecycle.change(None, wanted.id, Change(**told), by=owner.principal)
+    async with services.database.transaction() as connection:
         await system_webhooks.touched(connection, wanted.id, by=owner.created_by)
         changed = await system_webhooks.find(connection, wanted.id)
     log.info("webhook.changed webhook=%s fields=%s by=%s", wanted.id, ",".join(sorted(told)), owner.principal)
@@ -107,7 +109,7 @@ async def change(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/system-webhooks/{id}?force=`"""
     wanted = await _wanted(request)
-    await doors_of(request).greeting.remove(None, wanted.id, force=reading.flag(request, "force"))
+    await services_of(request).webhook_lifecycle.remove(None, wanted.id, force=reading.flag(request, "force"))
     log.info("webhook.removed webhook=%s by=%s", wanted.id, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
@@ -116,13 +118,20 @@ async def subscribe(request: Request) -> Response:
     """`POST /events/v1beta1/system-subscriptions`: an array or one object, answered by an array"""
     body = await reading.body(request)
     many = body.lstrip(b" \t\r\n")[:1] == b"["
-    given = reading.decode(body, list[SubscriptionInput]) if many else [reading.decode(body, SubscriptionInput)]
+    given = (
+        reading.decode(body, list[SystemSubscriptionInput]) if many else [reading.decode(body, SystemSubscriptionInput)]
+    )
     subscriptions.bounded(given)
-    orders = _orders(given, many)
-    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
-    async with doors.database.transaction() as connection:
-        _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
-        made = await doors.orders.add(connection, orders, owner, within=None, now=doors.clock())
+    subscription_store = _orders(given, many)
+    services, owner = services_of(request), webhooks.owner(auth.caller(request))
+    async with services.database.transaction() as connection:
+        _check(
+            subscription_store,
+            await system_webhooks.strangers(connection, [order.webhook for order in subscription_store]),
+        )
+        made = await services.subscription_store.add(
+            connection, subscription_store, owner, within=None, now=services.clock()
+        )
     subscriptions.tell("created", made, owner.principal)
     return writing.json([_subscription(each) for each in made], 201, {"Location": f"{SUBSCRIPTIONS}/{made[0].id}"})
 
@@ -131,7 +140,7 @@ async def subscribed(request: Request) -> Response:
     """`GET /events/v1beta1/system-subscriptions?filter=`, newest first; without a filter, those of all system webhooks"""
     limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.MOST)
     webhook = subscriptions.filtered(request)
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)
     return await writing.page((_subscription(each) for each in found), offset=offset, total=total)
 
@@ -140,16 +149,23 @@ async def replace(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-subscriptions`: an array, all of them or none, answered by an array"""
     given = reading.decode(await reading.body(request), list[SubscriptionUpdate])
     subscriptions.bounded(given)
-    orders = _orders(given, True)
+    subscription_store = _orders(given, True)
     wanted = [
         _identifier(each.subscription_id, f"{order.at}subscriptionId")
-        for each, order in zip(given, orders, strict=True)
+        for each, order in zip(given, subscription_store, strict=True)
     ]
-    doors, owner = doors_of(request), webhooks.owner(auth.caller(request))
-    replacements = [Replacement(subscription=each, order=order) for each, order in zip(wanted, orders, strict=True)]
-    async with doors.database.transaction() as connection:
-        _check(orders, await system_webhooks.strangers(connection, [order.webhook for order in orders]))
-        changed = await doors.orders.replace(connection, replacements, owner, within=None, now=doors.clock())
+    services, owner = services_of(request), webhooks.owner(auth.caller(request))
+    replacements = [
+        Replacement(subscription=each, order=order) for each, order in zip(wanted, subscription_store, strict=True)
+    ]
+    async with services.database.transaction() as connection:
+        _check(
+            subscription_store,
+            await system_webhooks.strangers(connection, [order.webhook for order in subscription_store]),
+        )
+        changed = await services.subscription_store.replace(
+            connection, replacements, owner, within=None, now=services.clock()
+        )
     subscriptions.tell("replaced", changed, owner.principal)
     return writing.json([_subscription(each) for each in changed])
 
@@ -159,42 +175,42 @@ async def unsubscribe(request: Request) -> Response:
     ids = [_identifier(text, "id", "query.parameter") for text in request.query_params.getlist("id")]
     if not ids:
         raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
-    doors = doors_of(request)
-    async with doors.database.transaction() as connection:
+    services = services_of(request)
+    async with services.database.transaction() as connection:
         known = await system_webhooks.known_subscriptions(connection, ids)
         for each in ids:
             if each not in known:
                 raise Absent("Subscription", str(each))
-        await doors.orders.remove(connection, None, ids)
+        await services.subscription_store.remove(connection, None, ids)
     subscriptions.tell_removed(ids, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
 
 async def _wanted(request: Request) -> SystemWebhook:
     wanted = reading.identifier(request, "id", "Webhook")
-    async with doors_of(request).database.transaction() as connection:
+    async with services_of(request).database.transaction() as connection:
         return await system_webhooks.find(connection, wanted)
 
 
-def _orders(given: Sequence[SubscriptionInput], many: bool) -> list[Order]:
+def _orders(given: Sequence[SystemSubscriptionInput], many: bool) -> list[SubscriptionRequest]:
     if not given:
         raise Refused(Issue(subject="body", description="must hold at least one subscription"))
     return [_order(each, f"[{index}]." if many else "") for index, each in enumerate(given)]
 
 
-def _order(given: SubscriptionInput, at: str) -> Order:
+def _order(given: SystemSubscriptionInput, at: str) -> SubscriptionRequest:
     prefix, _, text = given.webhook.resource_uri.rpartition("/")
     subject = f"{at}webhook.resourceUri"
     if prefix != WEBHOOKS:
         raise Refused(Issue(subject=subject, description=f"must be {WEBHOOKS}/<id of the webhook>"))
-    return Order(event_type=given.event_type, webhook=_identifier(text, subject), at=at)
+    return SubscriptionRequest(event_type=given.event_type, webhook=_identifier(text, subject), at=at)
 
 
-def _check(orders: Sequence[Order], strangers: Collection[UUID]) -> None:
+def _check(subscription_store: Sequence[SubscriptionRequest], strangers: Collection[UUID]) -> None:
     """Raises Refused for every webhook that the system API did not register."""
     issues = [
         Issue(subject=f"{order.at}webhook.resourceUri", description=f"there is no system webhook {order.webhook}")
-        for order in orders
+        for order in subscription_store
         if order.webhook in strangers
     ]
     if issues:

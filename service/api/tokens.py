@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from service.api import reading, writing
 from service.limits.addresses import household
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.access import access_tokens
 from subscriptions.ground.database import asked_by
 from subscriptions.ground.errors import HooklakeError, TooSoon, Unauthorized
@@ -53,8 +53,8 @@ async def token(request: Request) -> Response:
 
 async def jwks(request: Request) -> Response:
     """GET /authorization/v2/jwks: the public keys of tokens."""
-    doors = doors_of(request)
-    return writing.json(await doors.access.jwks(doors.clock()), headers=PUBLIC)
+    services = services_of(request)
+    return writing.json(await services.access.jwks(services.clock()), headers=PUBLIC)
 
 
 async def _granted(request: Request) -> dict[str, object]:
@@ -65,26 +65,26 @@ async def _granted(request: Request) -> dict[str, object]:
         raise _Fault(400, "unsupported_grant_type", "the only grant_type here is client_credentials")
     given_id, secret = _credentials(request, form)
     client_id = _counted(given_id)
-    doors = doors_of(request)
+    services = services_of(request)
     address = "" if request.client is None else request.client.host
-    if seconds := doors.throttle.wait(client_id, address, doors.clock()):
+    if seconds := services.throttle.wait(client_id, address, services.clock()):
         said = f"too many wrong secrets came from this address: try again in {seconds} s"
         # RFC 6749 has no word of its own for it.
         raise _Fault(429, "temporarily_unavailable", said, {"Retry-After": str(seconds)})
     try:
         # Nobody knows yet who asks: those of an address take the database's connections by turns.
         with asked_by(household(address)):
-            client = await doors.access.authenticate(given_id, secret)
+            client = await services.access.authenticate(given_id, secret)
     except TooSoon as soon:
         raise _Fault(429, "temporarily_unavailable", str(soon), {"Retry-After": str(ceil(soon.seconds))}) from None
     except Unauthorized as error:
-        doors.throttle.failed(client_id, address, doors.clock())
+        services.throttle.failed(client_id, address, services.clock())
         raise _unknown(str(error)) from None
-    doors.throttle.succeeded(client_id, address)
+    services.throttle.succeeded(client_id, address)
     if client.workspace_id != request.path_params["workspaceId"]:
         raise _unknown("the client is not one of this workspace")
-    issued = await doors.access.issue(client, doors.clock())
-    doors.access.doubts.right(str(client.id), address)
+    issued = await services.access.issue(client, services.clock())
+    services.access.doubts.right(str(client.id), address)
     return {
         "access_token": issued,
         "token_type": "Bearer",

@@ -18,7 +18,7 @@ from delivery.reports import backlogs
 from delivery.reports.backlogs import Backlog
 from service import auth
 from service.api import reading, workspaces, writing
-from service.services import Doors, doors_of
+from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.ground.discreet import Discreet
 from subscriptions.webhooks import certificates
@@ -39,7 +39,7 @@ class Tls(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", 
     client_key: str | UnsetType | None = UNSET
 
 
-class Input(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class WebhookInput(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """WebhookRegistrationInput (greenlake.md 1.2), `contentMode` and `tls` included, which are ours."""
 
     name: str
@@ -58,7 +58,7 @@ class Input(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel"
     tls: Tls | None = None
 
 
-class Update(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+class WebhookUpdate(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """WebhookRegistrationUpdate, as merge-patch or plain JSON: null sets a field back to what it is when nobody gives it."""
 
     name: str | UnsetType = UNSET
@@ -78,17 +78,17 @@ class Update(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel
     paused: bool | UnsetType = UNSET
 
 
-_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Input)}
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(WebhookInput)}
 _NO_TLS = dict.fromkeys(TRUST, "")
 
 
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/webhooks`"""
-    given = reading.decode(await reading.body(request), Input)
+    given = reading.decode(await reading.body(request), WebhookInput)
     told = msgspec.structs.asdict(given) | _NO_TLS | _trust(given.tls)
     del told["tls"]
     registration = Registration(**told)
-    webhook = await doors_of(request).greeting.register(registration, owner(auth.caller(request)))
+    webhook = await services_of(request).webhook_lifecycle.register(registration, owner(auth.caller(request)))
     log.info(
         "webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, webhook.hpe_principal
     )
@@ -99,27 +99,29 @@ async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/webhooks?status=&workspaceId=`, newest first; operators see whose each is, and what waits for it"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     status = reading.choice(request, "status", tuple(Status))
-    doors, within = doors_of(request), await workspaces.within(request)
-    async with doors.database.transaction() as connection:
-        found, total = await doors.registry.listed(connection, within, status=status, limit=limit, offset=offset)
+    services, within = services_of(request), await workspaces.within(request)
+    async with services.database.transaction() as connection:
+        found, total = await services.webhook_store.listed(
+            connection, within, status=status, limit=limit, offset=offset
+        )
     if auth.scope(auth.caller(request)) is not None:
-        return await writing.page(await _told(doors, found), offset=offset, total=total)
-    waiting = await doors.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
+        return await writing.page(await _told(services, found), offset=offset, total=total)
+    waiting = await services.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
     items = (
         shown | {"workspaceId": each.workspace_id} | _failures(each) | _backlog(waiting[each.id])
-        for shown, each in zip(await _told(doors, found), found, strict=True)
+        for shown, each in zip(await _told(services, found), found, strict=True)
     )
     return await writing.page(items, offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
     """`GET /events/v1beta1/webhooks/{id}`"""
-    doors, scope = doors_of(request), auth.scope(auth.caller(request))
+    services, scope = services_of(request), auth.scope(auth.caller(request))
     wanted = reading.identifier(request, "id", "Webhook")
-    async with doors.database.transaction() as connection:
-        webhook = await doors.registry.find(connection, scope, wanted)
-    waiting = (await doors.backlogs.of([wanted], most=backlogs.ONE))[wanted]
-    [shown] = await _told(doors, [webhook])
+    async with services.database.transaction() as connection:
+        webhook = await services.webhook_store.find(connection, scope, wanted)
+    waiting = (await services.backlogs.of([wanted], most=backlogs.ONE))[wanted]
+    [shown] = await _told(services, [webhook])
     return writing.json(shown | (_backlog(waiting) if waiting.any else {}))
 
 
@@ -127,22 +129,24 @@ async def change(request: Request) -> Response:
     """`PATCH /events/v1beta1/webhooks/{id}`"""
     caller = auth.caller(request)
     wanted = reading.identifier(request, "id", "Webhook")
-    update = reading.decode(await reading.body(request), Update)
+    update = reading.decode(await reading.body(request), WebhookUpdate)
     given = msgspec.structs.asdict(update)
     told = {name: _DEFAULTS[name] if value is None else value for name, value in given.items() if value is not UNSET}
     told = told | _trust(update.tls)
     told.pop("tls", None)
-    greeting = doors_of(request).greeting
-    webhook = await greeting.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
+    webhook_lifecycle = services_of(request).webhook_lifecycle
+    webhook = await webhook_lifecycle.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
     log.info("webhook.changed webhook=%s fields=%s by=%s", webhook.id, ",".join(sorted(told)), _principal(caller))
-    [shown] = await _told(doors_of(request), [webhook])
+    [shown] = await _told(services_of(request), [webhook])
     return writing.json(shown)
 
 
 async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/webhooks/{id}?force=`"""
     wanted, caller = reading.identifier(request, "id", "Webhook"), auth.caller(request)
-    await doors_of(request).greeting.remove(auth.scope(caller), wanted, force=reading.flag(request, "force"))
+    await services_of(request).webhook_lifecycle.remove(
+        auth.scope(caller), wanted, force=reading.flag(request, "force")
+    )
     log.info("webhook.removed webhook=%s by=%s", wanted, _principal(caller))
     return Response(status_code=204)
 
@@ -150,9 +154,9 @@ async def remove(request: Request) -> Response:
 async def verify(request: Request) -> Response:
     """`POST /events/v1beta1/webhooks/{id}/verify`: 200 whatever the destination said (greenlake.md D.13)"""
     wanted = reading.identifier(request, "id", "Webhook")
-    webhook, said = await doors_of(request).greeting.verify(auth.scope(auth.caller(request)), wanted)
+    webhook, said = await services_of(request).webhook_lifecycle.verify(auth.scope(auth.caller(request)), wanted)
     response = {"statusCode": said.status_code, "message": said.message, "requestedRate": said.requested_rate}
-    [shown] = await _told(doors_of(request), [webhook])
+    [shown] = await _told(services_of(request), [webhook])
     return writing.json({**shown, "destinationResponse": response})
 
 
@@ -173,10 +177,10 @@ def _trust(tls: Tls | UnsetType | None) -> dict[str, str]:
     return {name: value or "" for name, value in given.items() if value is not UNSET}
 
 
-async def _told(doors: Doors, webhooks: Sequence[Webhook]) -> list[dict[str, object]]:
+async def _told(services: Services, webhooks: Sequence[Webhook]) -> list[dict[str, object]]:
     """Each as it is shown; one in ERROR says when it is probed next, which only the database knows, and what asks at once."""
     halted = [each.id for each in webhooks if each.status == Status.ERROR]
-    probes = await doors.backlogs.probes(halted) if halted else {}
+    probes = await services.backlogs.probes(halted) if halted else {}
     shown = [_shown(each) for each in webhooks]
     for body, each in zip(shown, webhooks, strict=True):
         if each.status == Status.ERROR:
@@ -235,7 +239,7 @@ def _backlog(waiting: Backlog) -> dict[str, object]:
     return {"backlog": body | since}
 
 
-def _certificate(shown: certificates.Shown) -> dict[str, str]:
+def _certificate(shown: certificates.ShownCertificate) -> dict[str, str]:
     return {
         "subject": shown.subject,
         "notAfter": writing.moment(shown.not_after),

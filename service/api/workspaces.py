@@ -6,7 +6,7 @@ Which there are is known to `subscriptions/access/workspaces.py`.
 from starlette.requests import Request
 
 from service import auth
-from service.services import doors_of
+from service.services import services_of
 from subscriptions.access.clients import WORKSPACE
 from subscriptions.ground.errors import Forbidden, Issue, Refused
 
@@ -31,7 +31,7 @@ async def within(request: Request) -> str | None:
 async def check(request: Request, named: str, *, source: str = "field") -> None:
     """Raises Refused for what is no workspace, or none that there is."""
     said = "" if WORKSPACE.match(named) else "must be 32 lower-case hexadecimal digits"
-    if not said and await doors_of(request).workspaces.unknown({named}):
+    if not said and await services_of(request).workspaces.unknown({named}):
         said = UNKNOWN
     if said:
         raise Refused(Issue(subject=NAME, description=said, source=source))

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 from starlette.responses import Response
 
-from service.answers import Answer
+from service.answers import JsonResponse
 from subscriptions.events import attributes
 
 #: Bytes of a list that are encoded before others get a turn, and what one item counts for beside its own.
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 def json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a JSON body."""
-    return Answer(_encode(value), status, headers)
+    return JsonResponse(_encode(value), status, headers)
 
 
 async def page(items: Iterable[object], *, offset: int, total: int) -> Response:
@@ -35,7 +35,7 @@ async def page(items: Iterable[object], *, offset: int, total: int) -> Response:
             size = 0
             await asyncio.sleep(0)
     told = b'{"items":[%s],"count":%d,"offset":%d,"total":%d}'
-    return Answer(told % (b",".join(pieces), len(pieces), offset, total))
+    return JsonResponse(told % (b",".join(pieces), len(pieces), offset, total))
 
 
 def moment(when: datetime) -> str:

@@ -19,8 +19,7 @@ from subscriptions.access.keyring import Keyring
 from subscriptions.ground import schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.ground.settings import read
+from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 
 Environ = Mapping[str, str]
@@ -62,7 +61,7 @@ def _clients(commands: Any) -> None:
 
 def rotate_keys(arguments: Any, environ: Environ) -> None:
     """A new signing key; processes use it within ten seconds, the old one verifies for an hour more, or not at all."""
-    vault = Vault.parse(read(Ground, environ).vault_keys)
+    vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
     async def rotate(database: Database, now: datetime) -> None:
         print(await Keyring(database, vault).rotate(now, at_once=arguments.now))
@@ -160,7 +159,7 @@ def with_database(environ: Environ, work: Callable[[Database, datetime], Awaitab
     """Runs the work on a migrated database, with the database's time."""
 
     async def run() -> None:
-        database = Database(read(Ground, environ))
+        database = Database(read(GroundSettings, environ))
         try:
             look = await schema.look(database)
             if not look.serves:

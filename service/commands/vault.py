@@ -12,7 +12,7 @@ from subscriptions import key_rotation
 from subscriptions.ground import schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured, Sealed, Unavailable
-from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import SETTING, Vault
 
 
@@ -26,7 +26,7 @@ def declare(commands: Any) -> None:
 
 def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
     """Prints how many texts were sealed again, and how many each key has sealed now; raises Sealed where some stay shut."""
-    vault = Vault.parse(read(Settings, environ).vault_keys)
+    vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
     async def rotate(database: Database, _now: datetime) -> None:
         done = await key_rotation.reseal(database, vault)
@@ -43,7 +43,7 @@ def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
 
 def forget(arguments: Any, environ: Mapping[str, str]) -> None:
     """Prints how many texts were emptied; raises Misconfigured for a key that is at hand, and for one that has sealed none."""
-    if arguments.key in Vault.parse(read(Settings, environ).vault_keys).ids:
+    if arguments.key in Vault.parse(read(GroundSettings, environ).vault_keys).ids:
         raise Misconfigured(f"the key {arguments.key} is in {SETTING}, and so is not lost")
 
     async def empty(database: Database, _now: datetime) -> None:
@@ -57,7 +57,7 @@ def forget(arguments: Any, environ: Mapping[str, str]) -> None:
     with_database(environ, empty)
 
 
-async def check(settings: Settings) -> None:
+async def check(settings: GroundSettings) -> None:
     """Raises Misconfigured where something is sealed that this process could not unseal.
 
     What it sealed itself would be lost on the others. Where PostgreSQL is away or not migrated nothing is known; the

@@ -29,7 +29,7 @@ Waiting = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class CarrierReport:
     """What one look found."""
 
     #: Those that live.
@@ -50,22 +50,24 @@ class Carriers:
         self._waiting = waiting
         self._steady = steady
         self._looked_at = -FRESH
-        self._look: Look | None = None
+        self._look: CarrierReport | None = None
         self._one = asyncio.Lock()
 
-    async def look(self) -> Look:
+    async def look(self) -> CarrierReport:
         """The newest look."""
         async with self._one:
             if self._look is None or self._steady() >= self._looked_at + FRESH:
                 self._look, self._looked_at = await self._ask(), self._steady()
             return self._look
 
-    async def _ask(self) -> Look:
+    async def _ask(self) -> CarrierReport:
         rows, waiting = await asyncio.gather(_told(self._upkeep.processes()), _told(self._waiting()))
         # Why not is for the log: whoever asks here may be anybody.
         away = ["the broker does not answer"] if waiting is None else []
         if rows is None:
-            return Look(processes=(), swept=None, waiting=waiting, missing=("the database does not answer", *away))
+            return CarrierReport(
+                processes=(), swept=None, waiting=waiting, missing=("the database does not answer", *away)
+            )
         living = tuple(each for each in rows if each.silent < SILENT.get(each.kind, 0.0))
         swept = min((each.swept for each in rows if each.swept is not None), default=None)
         kinds = {each.kind for each in living}
@@ -76,7 +78,7 @@ class Carriers:
             *(["nobody has looked for what is due yet"] if swept is None else []),
             *(["nobody has looked for what is due for 30 s"] if swept is not None and swept > UNSWEPT else []),
         ]
-        return Look(processes=living, swept=swept, waiting=waiting, missing=tuple(missing))
+        return CarrierReport(processes=living, swept=swept, waiting=waiting, missing=tuple(missing))
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

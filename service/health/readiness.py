@@ -29,7 +29,7 @@ FRESH = 1.0
 WAIT = 3.0
 
 
-class Pulse:
+class Readiness:
     """One look at the database at the start and every few seconds; a failed one is made again with the next."""
 
     def __init__(

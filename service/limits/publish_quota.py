@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from service.limits.request_quota import Standing, TooMany
+from service.limits.request_quota import QuotaState, TooMany
 from subscriptions.access import publish_quota
-from subscriptions.access.publish_quota import Portion
+from subscriptions.access.publish_quota import QuotaShare
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.errors import Unavailable
 
@@ -45,7 +45,7 @@ class _Share:
     used: bool = True
 
 
-class Allowance:
+class PublishQuota:
     """Counts the events of each workspace's minute, which is the same one everywhere.
 
     A process draws portions from one row per workspace, when a publication needs one and at most 50 or so a minute; what it
@@ -56,7 +56,7 @@ class Allowance:
         self._database = database
         self._clock = clock
         self._limit = per_minute
-        self._portion = ceil(per_minute / PORTIONS)
+        self._quota_share = ceil(per_minute / PORTIONS)
         self._shares: dict[str, _Share] = {}
         self._wanted: Counter[str] = Counter()
         self._drawing: asyncio.Task[None] | None = None
@@ -84,7 +84,7 @@ class Allowance:
         with suppress(Unavailable):
             await self.settle()
 
-    async def take(self, wanted: Mapping[str, int], now: datetime) -> Standing | None:
+    async def take(self, wanted: Mapping[str, int], now: datetime) -> QuotaState | None:
         """Counts so many events of each workspace, all of them or none; what the one with the least has left then, where that is
         half or less: until then it is nobody's concern, and six headers are dear beside one event. `now` is when they came.
 
@@ -123,7 +123,7 @@ class Allowance:
         unused = []
         for workspace, share in self._shares.items():
             if share.left and not share.used:
-                unused.append(Portion(workspace_id=workspace, minute=share.minute, events=share.left))
+                unused.append(QuotaShare(workspace_id=workspace, minute=share.minute, events=share.left))
                 # Before it is known to be given back: to lose a portion is better than to use it twice.
                 share.left = 0
             share.used = False
@@ -167,29 +167,29 @@ class Allowance:
         wanted, self._wanted, self._asking = self._wanted, Counter(), True
         asked = {workspace: self._asked(workspace, events) for workspace, events in wanted.items()}
         drafts = [
-            Portion(workspace_id=each, minute=self._share(each).minute, events=events)
+            QuotaShare(workspace_id=each, minute=self._share(each).minute, events=events)
             for each, events in sorted(asked.items())
         ]
         async with self._database.raw() as connection:
             drawn = await publish_quota.draw(connection, drafts, limit=self._limit)
         now = self._clock()
         for each in drawn:
-            workspace, minute = each.portion.workspace_id, each.portion.minute
+            workspace, minute = each.quota_share.workspace_id, each.quota_share.minute
             share = self._shares.get(workspace)
             if share is None or share.minute < minute:
                 share = self._shares[workspace] = _Share(minute=minute)
             if share.minute == minute:
-                share.left += each.portion.events
+                share.left += each.quota_share.events
                 share.remaining = each.remaining
-                share.short_at = now if each.portion.events < asked[workspace] else None
+                share.short_at = now if each.quota_share.events < asked[workspace] else None
 
     def _asked(self, workspace: str, events: int) -> int:
-        return min(self._limit, max(events - self._share(workspace).left, self._portion))
+        return min(self._limit, max(events - self._share(workspace).left, self._quota_share))
 
-    def _standing(self, workspace: str, *, within: bool) -> Standing:
+    def _standing(self, workspace: str, *, within: bool) -> QuotaState:
         share = self._shares[workspace]
         ends = datetime.fromtimestamp((share.minute + 1) * MINUTE, UTC)
-        return Standing(
+        return QuotaState(
             limit=self._limit,
             remaining=share.left + share.remaining,
             resets_at=ends,

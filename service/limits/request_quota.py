@@ -21,14 +21,14 @@ CLIENTS = 10_000
 class TooMany(HooklakeError):
     """Whoever asks has used up what there is for a time."""
 
-    def __init__(self, message: str, standing: "Standing") -> None:
+    def __init__(self, message: str, standing: "QuotaState") -> None:
         super().__init__(message)
         #: What is left, and when there will be more.
         self.standing = standing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class QuotaState:
     """What is left of a quota after a request."""
 
     #: All that there is for the time.
@@ -67,7 +67,7 @@ class _Hour:
     left: int
 
 
-class Quota:
+class RequestQuota:
     """Counts each client's requests of an hour that begins with its first, in the memory of this process.
 
     A fixed hour, because "all are there again at" is then one true moment, and two fields are all that a client costs. Its
@@ -84,7 +84,7 @@ class Quota:
         """How many clients are in memory."""
         return len(self._hours)
 
-    def take(self, client: Hashable, now: datetime) -> Standing:
+    def take(self, client: Hashable, now: datetime) -> QuotaState:
         """Counts a request of the client, unless it has none left; what it has then."""
         hour = self._hours.get(client)
         if hour is None or now >= hour.ends:
@@ -96,4 +96,4 @@ class Quota:
         within = hour.left > 0
         hour.left -= within
         seconds = ceil((hour.ends - now).total_seconds())
-        return Standing(limit=self._limit, remaining=hour.left, resets_at=hour.ends, seconds=seconds, within=within)
+        return QuotaState(limit=self._limit, remaining=hour.left, resets_at=hour.ends, seconds=seconds, within=within)

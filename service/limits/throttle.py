@@ -23,7 +23,7 @@ MOST = 10_000
 class Throttle:
     """Counts failed logins, or forged tokens, in the memory of this process.
 
-    Nobody can keep others out: a client is counted where it is asked for, so a stranger who knows its id uses up the tries
+    Nobody can keep others out: a client is counted where it is asked for, so a stranger who knows its id uses up the attempts
     of his own address; and a client that got a token from an address lately is not held to what others failed there, which
     is what makes an address that many share (a proxy, a gateway) bearable.
     """

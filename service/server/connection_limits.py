@@ -21,7 +21,7 @@ KEEP_ALIVE = 75
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """What one process takes."""
 
     #: Connections at once; for one more another one has to go.

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.cycles import EXTENSIONS, Cycle
 from service.server import refusals
-from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, Limits
+from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
 from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep
@@ -28,14 +28,14 @@ HEALTH = b"/health/"
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
-class Connection(HttpToolsProtocol):
+class ServerConnection(HttpToolsProtocol):
     """uvicorn's connection with limits of head, message and time, which uvicorn does not have.
 
     No timer belongs to a connection or a request: a sweep over all of them each second finds those that keep us waiting,
     by what a request leaves behind anyway. On the way of a request there are two assignments.
     """
 
-    def __init__(self, limits: Limits, **given: Any) -> None:
+    def __init__(self, limits: ConnectionLimits, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
         self._sweep = Sweep.over(self.server_state, self.loop, limits)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Protocol
 
 from service.limits.addresses import Proxies, household
-from service.server.connection_limits import Limits
+from service.server.connection_limits import ConnectionLimits
 
 #: Newcomers that wait at the door of a full house until they have said what they want; one more, and the first of them goes.
 WAITING = 50
@@ -66,7 +66,7 @@ class Places:
     a few steps for a newcomer, however many connections there are.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: ConnectionLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._grace = limits.grace
         self._most = limits.connections
@@ -148,10 +148,10 @@ class Places:
         """Ends the connection that has to go before others, if there is one."""
         # Whoever is beyond his own share takes no place but of his own.
         beyond = [home] if over else list(self._over)
-        orders = [each.resting for each in beyond]
+        subscription_store = [each.resting for each in beyond]
         if not over:
-            orders += [*(each.begun for each in beyond), self._resting]
-        longest = next((next(iter(order)) for order in orders if order), None)
+            subscription_store += [*(each.begun for each in beyond), self._resting]
+        longest = next((next(iter(order)) for order in subscription_store if order), None)
         if longest is None and not over:
             longest = self._slowest()
         if longest is None:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection
 from typing import Any, Protocol, cast
 
-from service.server.connection_limits import Limits
+from service.server.connection_limits import ConnectionLimits
 from service.server.places import Places
 
 log = logging.getLogger("hooklake.service")
@@ -24,7 +24,9 @@ class Watched(Protocol):
 class Sweep:
     """Looks at all connections of a process every second, for as long as there are any."""
 
-    def __init__(self, connections: Collection[Watched], loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+    def __init__(
+        self, connections: Collection[Watched], loop: asyncio.AbstractEventLoop, limits: ConnectionLimits
+    ) -> None:
         self._connections = connections
         self._loop = loop
         self._limits = limits
@@ -35,7 +37,7 @@ class Sweep:
         self.refused = 0
 
     @classmethod
-    def over(cls, state: Any, loop: asyncio.AbstractEventLoop, limits: Limits) -> "Sweep":
+    def over(cls, state: Any, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> "Sweep":
         """The one of the server, whose connections share nothing but its state."""
         if not hasattr(state, "sweep"):
             state.sweep = cls(state.connections, loop, limits)

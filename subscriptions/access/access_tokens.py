@@ -50,7 +50,7 @@ class Caller:
     any_workspace: bool
 
 
-class Outside(Protocol):
+class OutsideIssuer(Protocol):
     """Another issuer, whose tokens are taken beside our own."""
 
     @property
@@ -70,7 +70,7 @@ class Access:
         vault: Vault,
         *,
         issuer: str,
-        outside: Outside | None = None,
+        outside: OutsideIssuer | None = None,
         brake: Brake | None = None,
     ) -> None:
         self.doubts = Doubts(brake)

@@ -42,7 +42,7 @@ CONFIGURATION = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
+class TrustedIssuer:
     """What is believed of whom."""
 
     #: The `iss` of its tokens, to the letter; its configuration is found below it.
@@ -74,7 +74,7 @@ class _Keys(msgspec.Struct):
 class OpenID:
     """Verifies the tokens of one issuer, whose keys it keeps; while the issuer is away, those it has go on serving."""
 
-    def __init__(self, trust: Trust, fetch: Fetch) -> None:
+    def __init__(self, trust: TrustedIssuer, fetch: Fetch) -> None:
         self._trust = trust
         self._fetch = fetch
         self._keys: list[_Key] = []

@@ -39,7 +39,7 @@ UPDATE publish_quotas q SET taken = q.taken - mine.portion FROM mine WHERE q.wor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Portion:
+class QuotaShare:
     """Some events of a workspace's minute."""
 
     workspace_id: str
@@ -50,15 +50,15 @@ class Portion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
+class DrawnShare:
     """What a process got."""
 
-    portion: Portion
+    quota_share: QuotaShare
     #: What is left of the minute for all processes.
     remaining: int
 
 
-async def draw(connection: Raw, wanted: Sequence[Portion], *, limit: int) -> list[Drawn]:
+async def draw(connection: Raw, wanted: Sequence[QuotaShare], *, limit: int) -> list[DrawnShare]:
     """As much of each as its workspace's minute of `limit` events still has; one each, of at most `limit`.
 
     A minute that has begun on another process has begun here too: what is drawn is of that one. Once committed it counts
@@ -66,15 +66,15 @@ async def draw(connection: Raw, wanted: Sequence[Portion], *, limit: int) -> lis
     """
     rows = await connection.fetch(_DRAW, *_columns(wanted), limit)
     return [
-        Drawn(
-            portion=Portion(workspace_id=row["workspace_id"], minute=row["minute"], events=row["portion"]),
+        DrawnShare(
+            quota_share=QuotaShare(workspace_id=row["workspace_id"], minute=row["minute"], events=row["portion"]),
             remaining=row["remaining"],
         )
         for row in rows
     ]
 
 
-async def give_back(connection: Raw, unused: Sequence[Portion]) -> None:
+async def give_back(connection: Raw, unused: Sequence[QuotaShare]) -> None:
     """Lets others have what was drawn and not used; that of minutes which are over is passed over."""
     await connection.execute(_GIVE_BACK, *_columns(unused))
 
@@ -84,5 +84,5 @@ async def forget(connection: Raw, minute: int) -> None:
     await connection.execute("DELETE FROM publish_quotas WHERE minute < $1", minute)
 
 
-def _columns(portions: Sequence[Portion]) -> tuple[list[str], list[int], list[int]]:
-    return [p.workspace_id for p in portions], [p.minute for p in portions], [p.events for p in portions]
+def _columns(quota_shares: Sequence[QuotaShare]) -> tuple[list[str], list[int], list[int]]:
+    return [p.workspace_id for p in quota_shares], [p.minute for p in quota_shares], [p.events for p in quota_shares]

@@ -28,7 +28,7 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Relayed:
+class CloudEvent:
     """A valid CloudEvent 1.0 as its producer made it."""
 
     #: All attributes in the order of greenlake.md D.5, extensions last in the order received.
@@ -63,7 +63,7 @@ class Relayed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class RequestPlace:
     """Where an event stood in a request, for naming what is wrong with it."""
 
     #: Comes before the attribute's name: `ce-` or `[3].`.
@@ -79,7 +79,7 @@ class Place:
         return Issue(subject=subject, description=description, source=self.source)
 
 
-def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) -> Relayed:
+def vetted(members: Mapping[str, object], data: Data | None, *, place: RequestPlace) -> CloudEvent:
     """A CloudEvent from its attributes as decoded, null counting as absent (cloudevents.md J3).
 
     Raises Unprocessable for an attribute that is missing, has a forbidden name or a value of no CloudEvents type
@@ -104,10 +104,10 @@ def vetted(members: Mapping[str, object], data: Data | None, *, place: Place) ->
         raise Unprocessable(*shape, *values)
     if values:
         raise Refused(*values)
-    return Relayed(attributes=attributes.ordered(known), data=data)
+    return CloudEvent(attributes=attributes.ordered(known), data=data)
 
 
-def from_json(text: bytes, *, place: Place) -> Relayed:
+def from_json(text: bytes, *, place: RequestPlace) -> CloudEvent:
     """A CloudEvent from its compact structured JSON (cloudevents.md 2); raises as `vetted` does."""
     if not text.startswith(b"{"):
         raise Unprocessable(Issue(subject=place.before.rstrip(".") or "body", description="a CloudEvent is an object"))
@@ -127,7 +127,7 @@ def from_json(text: bytes, *, place: Place) -> Relayed:
     return relayed
 
 
-def event_of(relayed: Relayed, *, key: UUID, workspace_id: str, max_event_bytes: int = 65536) -> Event:
+def event_of(relayed: CloudEvent, *, key: UUID, workspace_id: str, max_event_bytes: int = 65536) -> Event:
     """The event that is kept and sent for a relayed one: structured JSON with nothing added and nothing dropped.
 
     Its digest is that of the envelope, so the same event sent again in another content mode is still the same event.
@@ -153,7 +153,7 @@ def event_of(relayed: Relayed, *, key: UUID, workspace_id: str, max_event_bytes:
     )
 
 
-def payload(relayed: Relayed) -> bytes:
+def payload(relayed: CloudEvent) -> bytes:
     """The data as bytes of its own media type; empty where there is none.
 
     Raises Refused where a string cannot be written in the charset that its media type names.
@@ -172,7 +172,7 @@ def payload(relayed: Relayed) -> bytes:
         raise Refused(Issue(subject="data", description=str(error))) from None
 
 
-def _base64(text: bytes, place: Place) -> bytes:
+def _base64(text: bytes, place: RequestPlace) -> bytes:
     value = json_text.load(text)
     try:
         base64.b64decode(value if isinstance(value, str) else "?", validate=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events import catalogue
-from subscriptions.events.event_types import Entry
+from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.errors import Absent
 from subscriptions.ground.tables import event_types
 
@@ -24,7 +24,7 @@ _LIVE = event_types.c.retired_at.is_(None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
+class TypeGroup:
     """A service manager or an API group: it stands for the types in it, and for nothing of its own."""
 
     id: UUID
@@ -52,7 +52,7 @@ def type_id(event_type: str) -> UUID:
     return uuid5(_SPACE, f"type\n{event_type}")
 
 
-async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
+async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
     """A page of the service managers by name, and how many there are."""
     name = event_types.c.service_manager
     rows = (await connection.execute(_shelves(name).where(_LIVE).group_by(name).order_by(name))).all()
@@ -60,7 +60,7 @@ async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> t
     return found[offset : offset + limit], len(found)
 
 
-async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offset: int) -> tuple[list[Shelf], int]:
+async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
     """A page of a service manager's API groups by name, and how many it has; raises Absent."""
     name, owner = event_types.c.api_group, event_types.c.service_manager
     rows = (await connection.execute(_shelves(name, owner).where(_LIVE).group_by(owner, name).order_by(name))).all()
@@ -74,7 +74,9 @@ async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offs
     return found[offset : offset + limit], len(found)
 
 
-async def types(connection: AsyncConnection, group: UUID, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+async def types(
+    connection: AsyncConnection, group: UUID, *, limit: int, offset: int
+) -> tuple[list[CatalogueEntry], int]:
     """A page of an API group's event types in alphabetical order, and how many it has; raises Absent."""
     manager, name = event_types.c.service_manager, event_types.c.api_group
     pairs = (await connection.execute(select(manager, name).where(_LIVE).distinct())).all()
@@ -85,7 +87,7 @@ async def types(connection: AsyncConnection, group: UUID, *, limit: int, offset:
     total = await connection.scalar(select(func.count()).select_from(event_types).where(*mine))
     ordered = select(event_types).where(*mine).order_by(event_types.c.type)
     rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()
-    return [Entry(**row) for row in rows], total or 0
+    return [CatalogueEntry(**row) for row in rows], total or 0
 
 
 def _shelves(name: Column[str], *more: Column[str]) -> Select[Any]:
@@ -100,8 +102,8 @@ def _shelves(name: Column[str], *more: Column[str]) -> Select[Any]:
     return select(*columns)
 
 
-def _shelf(identifier: UUID, row: Row[Any]) -> Shelf:
-    return Shelf(
+def _shelf(identifier: UUID, row: Row[Any]) -> TypeGroup:
+    return TypeGroup(
         id=identifier,
         name=row.name,
         generation=row.generation,

@@ -33,7 +33,7 @@ _LIVE = event_types.c.retired_at.is_(None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """A type as the catalogue has it."""
 
     type: str
@@ -50,7 +50,7 @@ class Entry:
     retired_at: datetime | None = None
 
 
-class Types:
+class EventTypeStore:
     """The catalogue's table, with the types that this process has seen in it lately.
 
     `most` is how many types a workspace may have, retired ones included. Who asks (`by`) is a workspace, or None for
@@ -89,7 +89,7 @@ class Types:
 
     async def register(
         self, entry: EventType, *, told: Collection[str], by: str | None, now: datetime
-    ) -> tuple[Entry, bool]:
+    ) -> tuple[CatalogueEntry, bool]:
         """The catalogue's entry of this type, and whether it is new, or was retired.
 
         `told` are the details that somebody chose, by their names in DETAILS. Raises Conflicting naming those in which an
@@ -105,7 +105,7 @@ class Types:
                 await self._make_room(connection, by)
                 values = {"type": entry.type, **details, "generation": 1, "created_at": now, "updated_at": now}
                 made = insert(event_types).values(**values, workspace_id=by).returning(event_types)
-                return Entry(**(await connection.execute(made)).mappings().one()), True
+                return CatalogueEntry(**(await connection.execute(made)).mappings().one()), True
             if standing.retired_at is not None:
                 if by not in (None, standing.workspace_id):
                     said = f"the type {entry.type} was retired; {_whose(standing)} may register it again"
@@ -120,14 +120,14 @@ class Types:
             raise Conflicting(*issues)
         return standing, False
 
-    async def find(self, event_type: str) -> Entry:
+    async def find(self, event_type: str) -> CatalogueEntry:
         """One type; raises Absent, also for a retired one."""
         async with self._database.transaction() as connection:
             return await _live(connection, event_type, lock=False)
 
     async def change(
         self, event_type: str, values: Mapping[str, str | None], *, by: str | None, now: datetime
-    ) -> Entry:
+    ) -> CatalogueEntry:
         """The entry with these of its details, or with another `workspace_id`; raises Absent, Forbidden.
 
         Whose a type is, operators alone may change.
@@ -148,13 +148,13 @@ class Types:
             await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
         self._known.discard(event_type)
 
-    async def page(self, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+    async def page(self, *, limit: int, offset: int) -> tuple[list[CatalogueEntry], int]:
         """One page of the catalogue in alphabetical order, and how many types there are."""
         async with self._database.transaction() as connection:
             total = (await connection.execute(select(func.count()).select_from(event_types).where(_LIVE))).scalar_one()
             listed = select(event_types).where(_LIVE).order_by(event_types.c.type).limit(limit).offset(offset)
             rows = (await connection.execute(listed)).mappings().all()
-        return [Entry(**row) for row in rows], total
+        return [CatalogueEntry(**row) for row in rows], total
 
     async def _make_room(self, connection: AsyncConnection, by: str | None) -> None:
         if by is None:
@@ -170,20 +170,20 @@ async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"types:{workspace_id}", 0))))
 
 
-async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool = True) -> Entry | None:
+async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool = True) -> CatalogueEntry | None:
     found = select(event_types).where(event_types.c.type == event_type)
     row = (await connection.execute(found.with_for_update() if lock else found)).mappings().one_or_none()
-    return None if row is None else Entry(**row)
+    return None if row is None else CatalogueEntry(**row)
 
 
-async def _live(connection: AsyncConnection, event_type: str, *, lock: bool) -> Entry:
+async def _live(connection: AsyncConnection, event_type: str, *, lock: bool) -> CatalogueEntry:
     standing = await _standing(connection, event_type, lock=lock)
     if standing is None or standing.retired_at is not None:
         raise Absent("Event type", event_type)
     return standing
 
 
-async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) -> Entry:
+async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) -> CatalogueEntry:
     """The live entry, its row locked; raises Absent, and Forbidden where it is not theirs to change."""
     standing = await _live(connection, event_type, lock=True)
     if by not in (None, standing.workspace_id):
@@ -192,11 +192,13 @@ async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) 
     return standing
 
 
-def _whose(entry: Entry) -> str:
+def _whose(entry: CatalogueEntry) -> str:
     return "operators" if entry.workspace_id is None else "the workspace that registered it, and operators,"
 
 
-async def _write(connection: AsyncConnection, standing: Entry, values: Mapping[str, object], now: datetime) -> Entry:
+async def _write(
+    connection: AsyncConnection, standing: CatalogueEntry, values: Mapping[str, object], now: datetime
+) -> CatalogueEntry:
     changed = update(event_types).where(event_types.c.type == standing.type).returning(event_types)
     rows = await connection.execute(changed.values(**values, generation=standing.generation + 1, updated_at=now))
-    return Entry(**rows.mappings().one())
+    return CatalogueEntry(**rows.mappings().one())

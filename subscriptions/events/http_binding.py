@@ -7,14 +7,14 @@ import base64
 from collections.abc import Iterator, Sequence
 
 from subscriptions.events import attributes, cloudevent, header_text, json_text, sizes
-from subscriptions.events.cloudevent import Data, Place, Relayed
+from subscriptions.events.cloudevent import CloudEvent, Data, RequestPlace
 from subscriptions.ground.errors import Issue, Malformed, Refused, Unprocessable
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
 _CE = "ce-"
-_HEADER = Place(before=_CE, source="header")
+_HEADER = RequestPlace(before=_CE, source="header")
 
 Headers = Sequence[tuple[str, str]]
 
@@ -23,14 +23,14 @@ class FormatUnknown(Refused):
     """The Content-Type names an event format or an encoding that is not understood (cloudevents.md W6: 415)."""
 
 
-def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None) -> list[Relayed]:
+def decode(headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None) -> list[CloudEvent]:
     """The CloudEvents of a request, all at once; raises as `each` does."""
     return [relayed for _, relayed in each(headers, body, limit=limit, longest=longest)]
 
 
 def each(
     headers: Headers, body: bytes, *, limit: int = 1000, longest: int | None = None
-) -> Iterator[tuple[int, Relayed]]:
+) -> Iterator[tuple[int, CloudEvent]]:
     """The CloudEvents of a request, its mode told by the Content-Type alone; a batch may be empty (cloudevents.md H2, B1).
 
     Each comes with the bytes that it was sent as, and is read when it is asked for: to read many takes long.
@@ -52,7 +52,7 @@ def each(
             yield len(body), _binary(headers, content_type, body)
             return
         _understood(content_type or "", media_type, STRUCTURED)
-        yield len(body), cloudevent.from_json(json_text.compact(body), place=Place())
+        yield len(body), cloudevent.from_json(json_text.compact(body), place=RequestPlace())
         return
     yield len(body), _binary(headers, content_type, body)
 
@@ -63,7 +63,7 @@ def encode_binary(event_body: bytes) -> tuple[list[tuple[str, str]], bytes]:
     An event without data has an empty body and no Content-Type: as a webhook it has to go structured (cloudevents.md W1).
     Raises Refused where the data cannot be written in the charset that its media type names.
     """
-    relayed = cloudevent.from_json(event_body, place=Place())
+    relayed = cloudevent.from_json(event_body, place=RequestPlace())
     content_type = relayed.datacontenttype
     if content_type is None and relayed.data is not None and relayed.data.member == "data":
         content_type = "application/json"  # What was implied is said; for bytes nothing is (cloudevents.md J10, J4).
@@ -91,16 +91,16 @@ def _understood(content_type: str, media_type: str, expected: str) -> None:
         raise FormatUnknown(Issue(subject="Content-Type", description=description, source="header"))
 
 
-def _batch(body: bytes, limit: int, longest: int | None) -> Iterator[tuple[int, Relayed]]:
+def _batch(body: bytes, limit: int, longest: int | None) -> Iterator[tuple[int, CloudEvent]]:
     if body.lstrip(b" \t\r\n")[:1] != b"[":
         sizes.bounded(len(body), longest)
         json_text.compact(body)
         raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents"))
     for index, (size, item) in enumerate(json_text.items(body, limit=limit, longest=longest)):
-        yield size, cloudevent.from_json(item, place=Place(before=f"[{index}]."))
+        yield size, cloudevent.from_json(item, place=RequestPlace(before=f"[{index}]."))
 
 
-def _binary(headers: Headers, content_type: str | None, body: bytes) -> Relayed:
+def _binary(headers: Headers, content_type: str | None, body: bytes) -> CloudEvent:
     members: dict[str, object] = {}
     for header, value in headers:
         name = header.lower()

@@ -26,7 +26,7 @@ WHERE r.accepted_at < $5
 """
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal keeps of an id that was given."""
 
     #: SHA-256 of the occurrence as it was first given, to the letter.
@@ -50,7 +50,7 @@ def receipt_key_of(workspace_id: str, source: str, event_id: str) -> bytes:
 
 async def claim_receipts(
     connection: Raw, wanted: Mapping[bytes, Event], now: datetime, since: datetime
-) -> dict[bytes, Entry]:
+) -> dict[bytes, JournalEntry]:
     """Inserts the receipts that do not exist (or are from before `since`), and answers what now stands for every key.
 
     In key order, so that two groups that share keys wait for each other instead of deadlocking.
@@ -61,7 +61,10 @@ async def claim_receipts(
     rows = await connection.fetch(
         "SELECT key, digest, event, accepted_at FROM receipts WHERE key = ANY($1::bytea[])", keys
     )
-    return {row["key"]: Entry(digest=row["digest"], event=row["event"], accepted_at=row["accepted_at"]) for row in rows}
+    return {
+        row["key"]: JournalEntry(digest=row["digest"], event=row["event"], accepted_at=row["accepted_at"])
+        for row in rows
+    }
 
 
 async def bodies(connection: Raw, keys: Collection[UUID]) -> dict[UUID, bytes | None]:
@@ -82,7 +85,7 @@ async def withdraw_receipts(connection: Raw, events: Sequence[Event]) -> None:
 def writing(first: int) -> str:
     """The statement that writes event rows, with parameters from `first` on, for a greater one to hold; see `columns`.
 
-    A row that stands already, from a first try whose answer was lost, is left as it is.
+    A row that stands already, from a first attempt whose answer was lost, is left as it is.
     """
     arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(KINDS, first))
     return (

@@ -11,7 +11,7 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.v1.event import CloudEvent
 
 from subscriptions.events import attributes, cloudevent, json_text
-from subscriptions.events.cloudevent import Data, Place, Relayed
+from subscriptions.events.cloudevent import CloudEvent, Data, RequestPlace
 from subscriptions.ground.errors import Issue, Unprocessable
 
 
@@ -20,7 +20,7 @@ def to_sdk(event_body: bytes) -> CloudEvent:
 
     JSON data become Python values, other strings stay strings, `data_base64` becomes bytes.
     """
-    relayed = cloudevent.from_json(event_body, place=Place())
+    relayed = cloudevent.from_json(event_body, place=RequestPlace())
     members: dict[str, object] = dict(relayed.attributes)
     if relayed.time is not None:
         # datetime has no leap second.
@@ -34,14 +34,14 @@ def to_sdk(event_body: bytes) -> CloudEvent:
     return event
 
 
-def from_sdk(event: BaseCloudEvent) -> Relayed:
+def from_sdk(event: BaseCloudEvent) -> CloudEvent:
     """A relayed event from the SDK's; bytes of a JSON type are read as JSON, a string of one stays one (cloudevents.md J9).
 
     Raises as `relays.vetted` does, and Unprocessable for data that JSON cannot hold.
     """
     members: dict[str, object] = {name: _plain(value) for name, value in event.get_attributes().items()}
     content_type = event.get_datacontenttype()
-    return cloudevent.vetted(members, _data(event.get_data(), content_type), place=Place())
+    return cloudevent.vetted(members, _data(event.get_data(), content_type), place=RequestPlace())
 
 
 def _plain(value: object) -> object:

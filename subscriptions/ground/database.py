@@ -24,8 +24,8 @@ from sqlalchemy.util import greenlet_spawn
 from subscriptions.ground import database_url
 from subscriptions.ground.errors import Busy, Contended, TooSoon, Unavailable
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.sessions import CONTENDED, TIMES, Dialler
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.sessions import CONTENDED, TIMES, SessionDialler
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.turns import Turns
 
 Clock = Callable[[], datetime]
@@ -118,7 +118,9 @@ def asked_by(asker: Hashable) -> Iterator[None]:
 class Database:
     """A pool of connections; opened lazily, so that a process starts (and says so) while PostgreSQL is away."""
 
-    def __init__(self, settings: Settings, outage: Outage | None = None, *, patience: float | None = None) -> None:
+    def __init__(
+        self, settings: GroundSettings, outage: Outage | None = None, *, patience: float | None = None
+    ) -> None:
         """`outage` is told of every failure and success; `patience` is seconds until whoever waits is told Unavailable."""
         self._engine = _engine(settings)
         self._outage = outage
@@ -242,9 +244,9 @@ async def raw_of(connection: AsyncConnection) -> Raw:
     return (await connection.get_raw_connection()).driver_connection
 
 
-def _engine(settings: Settings) -> AsyncEngine:
+def _engine(settings: GroundSettings) -> AsyncEngine:
     address = database_url.parse(settings.database_url)
-    dialler = Dialler(address, wait=settings.database_wait, pooling=settings.database_pooling)
+    dialler = SessionDialler(address, wait=settings.database_wait, pooling=settings.database_pooling)
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=dialler.dial,

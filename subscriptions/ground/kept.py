@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
+class BoundedCache(Generic[K, V]):
     """What `make` makes of a key, kept within `most` bytes; `size` says what a key and its value take."""
 
     def __init__(self, make: Callable[[K], V], *, size: Callable[[K, V], int], most: int) -> None:

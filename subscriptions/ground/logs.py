@@ -25,7 +25,7 @@ NOTHING = "-"
 OWN = frozenset({"time", "level", "logger", "name", "message", "exception"})
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Read by every process."""
 
     #: `text` for people, `json` for programs: one object a line.
@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Line(logging.Formatter):
+class LogLine(logging.Formatter):
     """`2026-11-22 10:00:00,123 INFO hooklake.delivery text`, at a third of the cost of what comes with Python."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Frequent:
             return
         handlers = logging.root.handlers
         handler = handlers[0] if len(handlers) == 1 else None
-        if type(handler) is logging.StreamHandler and type(handler.formatter) is Line:
+        if type(handler) is logging.StreamHandler and type(handler.formatter) is LogLine:
             self._lines.append(f"{handler.formatter.moment(time.time())} INFO {self._logger.name} {text % values}\n")
             if len(self._lines) == 1:
                 try:
@@ -112,10 +112,10 @@ class Frequent:
             handler.release()
 
 
-FORMATS: Mapping[str, type[logging.Formatter]] = {"text": Line, "json": Json}
+FORMATS: Mapping[str, type[logging.Formatter]] = {"text": LogLine, "json": Json}
 
 
-def write(settings: Settings) -> None:
+def write(settings: LogSettings) -> None:
     """From now on this process's log is written so."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FORMATS[settings.log_format]())
@@ -125,7 +125,7 @@ def write(settings: Settings) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def described(settings: Settings) -> dict[str, Any]:
+def described(settings: LogSettings) -> dict[str, Any]:
     """The same as `logging.config.dictConfig` takes it, for servers that set logging up themselves."""
     return {
         "version": 1,

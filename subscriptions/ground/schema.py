@@ -11,14 +11,14 @@ from sqlalchemy import exc
 
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Unavailable
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
 REVISION = "0006"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class SchemaState:
     """What one round trip tells of the database."""
 
     #: Its time.
@@ -32,7 +32,7 @@ class Look:
         return self.revision >= REVISION
 
 
-async def look(database: Database) -> Look:
+async def look(database: Database) -> SchemaState:
     """The database's time and revision; raises Unavailable, also where PostgreSQL lets nobody in."""
     try:
         async with database.raw() as connection:
@@ -41,14 +41,14 @@ async def look(database: Database) -> Look:
         raise Unavailable("PostgreSQL", str(getattr(error, "orig", error))) from error
 
 
-async def _look(connection: Raw) -> Look:
+async def _look(connection: Raw) -> SchemaState:
     try:
         row = await connection.fetchrow("SELECT clock_timestamp() AS now, version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         row = None
     if row is not None:
-        return Look(now=row["now"], revision=row["version_num"])
-    return Look(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")
+        return SchemaState(now=row["now"], revision=row["version_num"])
+    return SchemaState(now=await connection.fetchval("SELECT clock_timestamp()"), revision="")
 
 
 # Of the cluster, the database in it and the schema in that: what is restored from a dump elsewhere is another one.
@@ -64,7 +64,7 @@ async def identity(database: Database) -> str:
         return str(await connection.fetchval(IDENTITY))
 
 
-async def identity_at(settings: Settings) -> str:
+async def identity_at(settings: GroundSettings) -> str:
     """The same for who has no door of its own; raises Unavailable."""
     database = Database(settings)
     try:

@@ -125,7 +125,7 @@ class Shared(Session):
         return await super()._alone(within, query, *args, **more)
 
 
-class Dialler:
+class SessionDialler:
     """Opens sessions at one address; `pooling` is what stands between: `none`, or a pooler in `session` or `transaction` mode."""
 
     def __init__(self, address: Address, *, wait: float, pooling: str) -> None:

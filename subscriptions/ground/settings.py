@@ -36,7 +36,7 @@ LEAST_SECRETS = (4, 40)
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class Settings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
+class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; in the environment `90`, `90s`, `15m`, `12h` and `3d` all work."""
 
     #: `postgresql://user:password@host:port/name?sslmode=verify-full`: PostgreSQL's connection URI (`database_url.py`).

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
+class TlsOptions:
     """What one webhook's TLS connections need beside what all have; each is empty where there is none."""
 
     #: Further authorities that its destination may be signed by.
@@ -35,7 +35,7 @@ class Trust:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownCertificate:
     """What may be told of a certificate."""
 
     #: As RFC 4514 writes it: `CN=hooks.example.com,O=Example`.
@@ -67,11 +67,11 @@ def matches(certificate_pem: str, key_pem: str) -> bool:
     return _spki(public) == _spki(_private(key_pem.encode()).public_key())
 
 
-def shown(pem: str) -> list[Shown]:
+def shown(pem: str) -> list[ShownCertificate]:
     """What may be told of each certificate of a text that `certificates` gave; none of an empty one."""
     found = x509.load_pem_x509_certificates(pem.encode()) if pem else []
     return [
-        Shown(
+        ShownCertificate(
             subject=each.subject.rfc4514_string(),
             not_before=each.not_valid_before_utc,
             not_after=each.not_valid_after_utc,
@@ -81,7 +81,7 @@ def shown(pem: str) -> list[Shown]:
     ]
 
 
-def untimely(listed: Sequence[Shown], now: datetime) -> str | None:
+def untimely(listed: Sequence[ShownCertificate], now: datetime) -> str | None:
     """Which of the certificates does not hold now, as a sentence; None where all do."""
     for each in listed:
         if each.not_after < now:

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from subscriptions.ground.errors import Refused
 from subscriptions.webhooks.filters import event_filter
 from subscriptions.webhooks.filters.event_filter import Filter
-from subscriptions.webhooks.filters.step_budget import Exhausted, Run
+from subscriptions.webhooks.filters.step_budget import Run, StepsExhausted
 
 log = logging.getLogger("hooklake.subscriptions")
 
@@ -46,7 +46,7 @@ class Steps:
     run: Run = field(default_factory=Run)
 
 
-class Asking(Generic[C]):
+class Matching(Generic[C]):
     """Which of the candidates want one event: asked in turns, so that others on the loop get theirs between two."""
 
     def __init__(self, body: bytes, candidates: Sequence[C], steps: Steps, *, room: float) -> None:
@@ -117,7 +117,7 @@ class Asking(Generic[C]):
         try:
             if kept.test(self._data, run):
                 self.wanted.append(candidate)
-        except Exhausted:
+        except StepsExhausted:
             self.wanted.append(candidate)
             self.exhausted.append(candidate)
             return most

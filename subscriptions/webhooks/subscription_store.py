@@ -30,7 +30,7 @@ _hooks = tables.webhooks
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class SubscriptionRequest:
     """A subscription as somebody asks for it."""
 
     event_type: str
@@ -48,7 +48,7 @@ class Replacement:
     #: Which one.
     subscription: UUID
     #: Its webhook is the subscription's: another one is refused.
-    order: Order
+    order: SubscriptionRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ _shown: Select[Any] = select(
 ).join_from(_table, _types, _types.c.type == _table.c.event_type)
 
 
-class Orders:
+class SubscriptionStore:
     """Subscriptions in SQL; each call stands in the caller's transaction.
 
     `most` is how many a webhook may have (greenlake.md D.9).
@@ -92,17 +92,23 @@ class Orders:
         self._most = most
 
     async def add(
-        self, connection: AsyncConnection, orders: Sequence[Order], owner: Owner, *, within: str | None, now: datetime
+        self,
+        connection: AsyncConnection,
+        subscription_store: Sequence[SubscriptionRequest],
+        owner: Owner,
+        *,
+        within: str | None,
+        now: datetime,
     ) -> list[Subscription]:
         """All of the orders, in order, or none, however many subscribe at once.
 
         A subscription belongs to its webhook's workspace. Raises Refused naming every field with an unknown webhook or event
         type, or a type that the webhook is subscribed to already, and LimitReached.
         """
-        workspaces = await _lock(connection, {order.webhook for order in orders}, within)
-        await _check(connection, orders, workspaces)
-        await _make_room(connection, orders, self._most)
-        ids = [uuid4() for _ in orders]
+        workspaces = await _lock(connection, {order.webhook for order in subscription_store}, within)
+        await _check(connection, subscription_store, workspaces)
+        await _make_room(connection, subscription_store, self._most)
+        ids = [uuid4() for _ in subscription_store]
         rows = [
             {
                 "id": each,
@@ -116,7 +122,7 @@ class Orders:
                 "updated_by": owner.created_by,
                 "updated_at": now,
             }
-            for each, order in zip(ids, orders, strict=True)
+            for each, order in zip(ids, subscription_store, strict=True)
         ]
         await connection.execute(insert(_table), rows)
         return await _kept(connection, ids)
@@ -223,16 +229,18 @@ async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None)
     return {row.id: row.workspace_id for row in rows}
 
 
-async def _check(connection: AsyncConnection, orders: Sequence[Order], workspaces: Mapping[UUID, str]) -> None:
-    wanted = {order.event_type for order in orders}
+async def _check(
+    connection: AsyncConnection, subscription_store: Sequence[SubscriptionRequest], workspaces: Mapping[UUID, str]
+) -> None:
+    wanted = {order.event_type for order in subscription_store}
     live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
     known = set(await connection.scalars(select(_types.c.type).where(*live)))
-    unknown = next((order.event_type for order in orders if order.event_type not in known), None)
+    unknown = next((order.event_type for order in subscription_store if order.event_type not in known), None)
     meant = None if unknown is None else await nearest(connection, unknown)
     standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
     taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
     issues = []
-    for order in orders:
+    for order in subscription_store:
         if order.webhook not in workspaces:
             said = f"there is no webhook {order.webhook} in the workspace"
             issues.append(Issue(subject=f"{order.at}webhook.resourceUri", description=said))
@@ -248,8 +256,8 @@ async def _check(connection: AsyncConnection, orders: Sequence[Order], workspace
         raise Refused(*issues)
 
 
-async def _make_room(connection: AsyncConnection, orders: Sequence[Order], most: int) -> None:
-    for webhook, more in Counter(order.webhook for order in orders).items():
+async def _make_room(connection: AsyncConnection, subscription_store: Sequence[SubscriptionRequest], most: int) -> None:
+    for webhook, more in Counter(order.webhook for order in subscription_store).items():
         there = await _count(connection, webhook)
         if there + more > most:
             said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most}"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from subscriptions.ground.errors import Issue, Refused, Unprocessable
 from subscriptions.webhooks import certificates, origins
-from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.certificates import TlsOptions
 from subscriptions.webhooks.field_rules import CREDENTIALS, RULES
 
 #: Columns that are sealed at rest and never answered.
@@ -145,7 +145,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant:
+class OAuthClient:
     """How tokens for an Oauth webhook are asked for: the client credentials grant (greenlake.md 4.2)."""
 
     #: The token endpoint, to the letter.
@@ -153,7 +153,7 @@ class Grant:
     client_id: str
     client_secret: str = field(repr=False)
     #: The webhook's, where the endpoint stands at the destination's origin; None elsewhere, and where it has none.
-    trust: Trust | None = None
+    trust: TlsOptions | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,8 @@ from subscriptions.ground.database import Raw
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused, Sealed
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks import origins, webhook
-from subscriptions.webhooks.certificates import Trust
-from subscriptions.webhooks.webhook import Change, Grant, Owner, Registration, Webhook
+from subscriptions.webhooks.certificates import TlsOptions
+from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
 
 _table = tables.webhooks
 _live = _table.c.deleted_at.is_(None)
@@ -53,9 +53,9 @@ class Hook:
     #: The value of the Authorization header, where it is known beforehand (APIKey).
     authorization: str | None = field(repr=False)
     #: How the token for that header is asked for (Oauth).
-    grant: Grant | None
+    grant: OAuthClient | None
     #: What TLS connections to the destination need beside what all have; None where that is nothing.
-    trust: Trust | None
+    trust: TlsOptions | None
     content_mode: str
     challenge_request_enabled: bool
     #: Deliveries may go to it: its destination has proved itself, or does not have to.
@@ -66,7 +66,7 @@ class Hook:
     sealed: str | None
 
 
-class Registry:
+class WebhookStore:
     """Webhooks in SQL; each call stands in the caller's transaction.
 
     `most` is how many webhooks a workspace may have (greenlake.md D.9), `query_strings` whether a destination may carry
@@ -198,7 +198,7 @@ class Registry:
                 authorization = self._unsealed(row, "api_key")
             trust = self._trust(row)
             if row["auth_type"] == "Oauth":
-                grant = Grant(
+                grant = OAuthClient(
                     issuer_url=row["issuer_url"],
                     client_id=row["client_id"],
                     client_secret=self._unsealed(row, "client_secret"),
@@ -223,11 +223,11 @@ class Registry:
             sealed=reason,
         )
 
-    def _trust(self, row: Raw) -> Trust | None:
+    def _trust(self, row: Raw) -> TlsOptions | None:
         if not row["ca_bundle"] and not row["client_certificate"]:
             return None
         key = "" if row["client_key"] is None else self._unsealed(row, "client_key")
-        return Trust(ca_bundle=row["ca_bundle"], client_certificate=row["client_certificate"], client_key=key)
+        return TlsOptions(ca_bundle=row["ca_bundle"], client_certificate=row["client_certificate"], client_key=key)
 
     def _unsealed(self, row: Raw, column: str) -> str:
         return opened(self._vault, row[column], origins.places(row["id"], column, row))[0]

@@ -5,15 +5,14 @@ import re
 import msgspec
 import pytest
 
-from delivery.settings import Settings as Delivery
-from service.settings import Settings as Service
-from subscriptions.ground.logs import Settings as Logs
-from subscriptions.ground.settings import PREFIX, read
-from subscriptions.ground.settings import Settings as Ground
+from delivery.settings import DeliverySettings
+from service.settings import ServiceSettings
+from subscriptions.ground.logs import LogSettings
+from subscriptions.ground.settings import PREFIX, GroundSettings, read
 from tests.architecture.sources import ROOT
-from workers.settings import Settings as Workers
+from workers.settings import WorkerSettings
 
-ROOMS = (Service, Workers, Delivery, Ground, Logs)
+ROOMS = (ServiceSettings, WorkerSettings, DeliverySettings, GroundSettings, LogSettings)
 #: Read by the embedded stack alone.
 STACK = {"HOOKLAKE_DATA_DIR"}
 EXAMPLE = (ROOT / "deploy" / "env.example").read_text()

@@ -28,7 +28,7 @@ from delivery.ledger.upkeep import retention
 from deploy import stores
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database, Raw
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from tests.bench import rig, seeding
 from tests.bench.measures import BENCH, CROWDED, FEW, HOOKS, LEASE, MANY, MEASURES, SMALL, TYPE, Side, owed, settle
 from tests.clock import Clock
@@ -79,7 +79,7 @@ async def _made(url: str, name: str) -> str:
 
 
 async def _side(url: str, name: str) -> Side:
-    database = Database(Ground(database_url=url, vault_keys=VAULT_KEYS, database_wait=30))
+    database = Database(GroundSettings(database_url=url, vault_keys=VAULT_KEYS, database_wait=30))
     clock = Clock()
     craft = Craft(database, clock)
     hooks = await craft.hooks(HOOKS, workspace=BENCH, subscribed=None)

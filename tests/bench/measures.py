@@ -12,10 +12,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from delivery.ledger.claims import claiming, drains
-from delivery.ledger.claims.claiming import Claimed
-from delivery.ledger.claims.drains import Room
+from delivery.ledger.claims.claiming import ClaimedRow
+from delivery.ledger.claims.drains import DrainRoom
 from delivery.ledger.owing import deliveries
-from delivery.ledger.owing.deliveries import Candidate, Way
+from delivery.ledger.owing.deliveries import SubscribedWebhook, Way
 from delivery.ledger.records import outcomes
 from delivery.ledger.records.outcomes import Record
 from delivery.ledger.upkeep import sweeps
@@ -23,7 +23,7 @@ from delivery.lifecycle import State
 from delivery.publishing.intake import Intake
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
-from delivery.settings import Settings
+from delivery.settings import DeliverySettings
 from delivery.tickets import Ticket
 from subscriptions.events.event import Event, digest
 from subscriptions.ground import event_keys
@@ -35,7 +35,7 @@ HOOKS, MANY, FEW = 1000, 10_000, 10
 BENCH, CROWDED, SMALL = "b" * 32, "c" * 32, "d" * 32
 TYPE = "com.hpe.greenlake.bench.v1.grown.measured"
 LEASE = 20.0
-TOLD = Settings()
+TOLD = DeliverySettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ async def owed(side: Side, count: int, *, due: bool) -> list[Ticket]:
     times = deliveries.Times(now=now, first_due=now + timedelta(seconds=0 if due else 2), batch_due=now)
     first = next(side.numbers)
     pairs = [
-        (event.key, Candidate(webhook=side.hooks[(first + n) % len(side.hooks)], way=Way.SEND))
+        (event.key, SubscribedWebhook(webhook=side.hooks[(first + n) % len(side.hooks)], way=Way.SEND))
         for n, event in enumerate(made)
     ]
     async with side.database.raw() as connection:
@@ -75,7 +75,7 @@ async def owed(side: Side, count: int, *, due: bool) -> list[Ticket]:
         return [nudge for nudge in owed.nudges if isinstance(nudge, Ticket)]
 
 
-async def settle(side: Side, taken: Sequence[Claimed]) -> float:
+async def settle(side: Side, taken: Sequence[ClaimedRow]) -> float:
     """Records what was claimed as delivered; answers the milliseconds."""
     now = side.clock()
     ended = [_record(claimed, now) for claimed in taken]
@@ -85,7 +85,7 @@ async def settle(side: Side, taken: Sequence[Claimed]) -> float:
         return (time.perf_counter() - began) * 1000
 
 
-def _record(claimed: Claimed, now: datetime) -> Record:
+def _record(claimed: ClaimedRow, now: datetime) -> Record:
     size = 20 + claimed.event.int % 200
     return Record(
         event=claimed.event,
@@ -127,12 +127,12 @@ def drained(count: int) -> Measure:
 
     async def measure(side: Side) -> float:
         await owed(side, count, due=True)
-        now, taken = side.clock(), list[Claimed]()
+        now, taken = side.clock(), list[ClaimedRow]()
         async with side.database.raw() as connection:
             began = time.perf_counter()
             while len(taken) < count:
                 left = count - len(taken)
-                room = Room(wanted=left, retries=left // 5, share=64, shares={}, start=uuid4(), chance=0.5)
+                room = DrainRoom(wanted=left, retries=left // 5, share=64, shares={}, start=uuid4(), chance=0.5)
                 taken += (await drains.drain(connection, room, day=now.date(), now=now, lease=LEASE)).taken
             took = (time.perf_counter() - began) * 1000
         await settle(side, taken)

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from deploy.local import Program, Stack, hooklake
+from deploy.local import Stack, StackProcess, hooklake
 from tests.bench import counters, crowd
 from tests.bench.bare import CONNECTIONS
 from tests.bench.counters import Counters
@@ -169,8 +169,8 @@ class Rig:
         return await self._post("/events/v1beta1/webhooks", webhook, operator)
 
     async def _subscribe(self, operator: Mapping[str, str], collection: str, webhooks: Sequence[str]) -> None:
-        orders = [{"eventType": _kind(collection), "webhook": {"resourceUri": uri}} for uri in webhooks]
-        await self._post("/events/v1beta1/subscriptions", orders, operator)
+        subscription_store = [{"eventType": _kind(collection), "webhook": {"resourceUri": uri}} for uri in webhooks]
+        await self._post("/events/v1beta1/subscriptions", subscription_store, operator)
 
     async def post(self, **load: Any) -> dict[str, Any]:
         """Runs a load in a process of its own; answers what came of it, and its CPU seconds."""
@@ -227,7 +227,7 @@ async def sinking() -> AsyncIterator[Sink]:
 
 @asynccontextmanager
 async def standing(
-    sink: Sink, environ: Mapping[str, str], program: Callable[[Mapping[str, str]], Program] = hooklake
+    sink: Sink, environ: Mapping[str, str], program: Callable[[Mapping[str, str]], StackProcess] = hooklake
 ) -> AsyncIterator[Rig]:
     """A stack in a temporary directory, for which a sink runs already; `program` says which processes it has."""
     directory = Path(tempfile.mkdtemp(prefix="hl-"))

@@ -13,12 +13,12 @@ from dataclasses import replace
 import asyncpg
 
 from deploy import local
-from deploy.local import Program
+from deploy.local import StackProcess
 from tests.bench import rig
 from tests.bench.rig import Rig, Sink
 
 WORKERS = (1, 2, 4, 8)
-#: Tries that a worker has in flight at most; the receivers answer after `sink.WAIT`.
+#: Attempts that a worker has in flight at most; the receivers answer after `sink.WAIT`.
 SLOTS = 16
 SETTINGS = {"HOOKLAKE_IN_FLIGHT": str(SLOTS), "HOOKLAKE_IN_FLIGHT_PER_WEBHOOK": str(SLOTS)}
 #: Events, each to all of so many webhooks, so that every worker is after rows of every webhook.
@@ -35,7 +35,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 HEAD = " workers  drained/s    each  of one   CPU-ms  stores  wait for a lock  deadlocks"
 
 
-def crew(count: int, environ: Mapping[str, str]) -> Program:
+def crew(count: int, environ: Mapping[str, str]) -> StackProcess:
     """The usual processes, but so many workers."""
     usual = local.hooklake(environ)
     *others, (worker, *_) = usual.groups

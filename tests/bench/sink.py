@@ -39,7 +39,7 @@ class Counts:
         self.first = self.last = 0.0
         #: Answer 503 to everything until told otherwise.
         self.ill = False
-        #: Tries answered so, what they were of, and when the first and the last one came.
+        #: Attempts answered so, what they were of, and when the first and the last one came.
         self.refused = 0
         self.turned_away: set[tuple[bytes, bytes]] = set()
         self.refused_first = self.refused_last = 0.0

@@ -20,7 +20,7 @@ from deploy.local import Stack
 from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.settings import GroundSettings, read
 from tests import canaries
 from tests.crash import tenant
 from tests.crash.blows import Striker
@@ -28,7 +28,7 @@ from tests.crash.tally import Arrival
 from tests.crash.tally import read as read_arrivals
 from tests.crash.tenant import Tenant
 
-#: Deadline of a try, the margin that makes a lease of it, and between two slow sweeps, in seconds.
+#: Deadline of an attempt, the margin that makes a lease of it, and between two slow sweeps, in seconds.
 DEADLINE, MARGIN, MEND = 2.0, 1.0, 2.0
 LEASE = DEADLINE + MARGIN
 #: Hours and minutes become seconds; limits are raised.
@@ -127,7 +127,7 @@ async def _subscriber(lines: Path) -> AsyncIterator[tuple[str, int]]:
 
 async def _client(stack: Stack) -> Mapping[str, Any]:
     """Credentials of one program with every role of a tenant."""
-    database = Database(read(Settings, stack.environ))
+    database = Database(read(GroundSettings, stack.environ))
     roles = frozenset({Role.PUBLISHER, Role.SUBSCRIBER, Role.VIEWER})
     draft = Draft(workspace_id=uuid4().hex, name="a tenant's program", roles=roles)
     try:

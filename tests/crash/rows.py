@@ -51,7 +51,7 @@ FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.state IN ('failed'
 """
 
 
-#: Tries that were recorded as having had no answer in time.
+#: Attempts that were recorded as having had no answer in time.
 TIMED_OUT = """
 SELECT a.event::text AS id, w.name AS hook FROM attempts a JOIN webhooks w ON w.id = a.webhook
 WHERE a.status IS NULL AND a.reason LIKE 'time-out:%'
@@ -85,7 +85,7 @@ async def given_up(url: str) -> list[str]:
 
 
 async def timed_out(url: str) -> set[tuple[str, str]]:
-    """(`webhook-id`, name of the webhook) of tries that ended at the deadline: whoever answered later is asked again."""
+    """(`webhook-id`, name of the webhook) of attempts that ended at the deadline: whoever answered later is asked again."""
     return {(row["id"], row["hook"]) for row in await _asked(url, TIMED_OUT)}
 
 

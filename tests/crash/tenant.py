@@ -24,7 +24,7 @@ PREFIX = "com.hpe.greenlake.compute-ops.v1.servers."
 #: `rebooted` goes to everybody, and so is spread; of the others most, of `deleted` one in ten.
 CREATED, UPDATED, DELETED, REBOOTED = (PREFIX + event for event in ("created", "updated", "deleted", "rebooted"))
 TURNS = (CREATED, UPDATED, CREATED, UPDATED, DELETED, CREATED, UPDATED, CREATED, UPDATED, REBOOTED)
-#: Seconds between two tries of a call, and for one call.
+#: Seconds between two attempts of a call, and for one call.
 PAUSE, DEADLINE = 0.2, 5.0
 #: Publications under way at most.
 LINES = 16
@@ -101,10 +101,12 @@ class Tenant:
             given = {"name": name, "destination": f"{destinations}/{name}", "secret": SECRET, **wish.fields}
             made = await self.ask("POST", "/webhooks", given)
             self.hooks[made["id"]] = name
-            orders = [{"eventType": each, "webhook": {"resourceUri": made["resourceUri"]}} for each in wish.events]
+            subscription_store = [
+                {"eventType": each, "webhook": {"resourceUri": made["resourceUri"]}} for each in wish.events
+            ]
             if wish.even:
-                orders = [{**order, "eventFilter": "parity eq 'even'"} for order in orders]
-            await self.ask("POST", "/subscriptions", orders)
+                subscription_store = [{**order, "eventFilter": "parity eq 'even'"} for order in subscription_store]
+            await self.ask("POST", "/subscriptions", subscription_store)
         for webhook in self.hooks:
             await self.until_active(webhook)
 
@@ -175,7 +177,7 @@ class Tenant:
 
     async def _publish(self, occurrences: Sequence[Json], named: bool) -> None:
         body = occurrences if len(occurrences) > 1 else occurrences[0]
-        while not await self._accepted(body, occurrences) and named:  # noqa: ASYNC110 -- each look is a try
+        while not await self._accepted(body, occurrences) and named:  # noqa: ASYNC110 -- each look is an attempt
             await asyncio.sleep(PAUSE)
 
     async def _accepted(self, body: object, occurrences: Sequence[Json]) -> bool:

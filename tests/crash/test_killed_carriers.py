@@ -17,10 +17,10 @@ from tests.receiver import OK, Receiver, Request, meet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-#: How long one try may take, and its lease, in seconds.
+#: How long one attempt may take, and its lease, in seconds.
 DEADLINE = 5.0
 LEASE = DEADLINE + 1.0
-#: Tries that one worker has in flight to one webhook, and workers.
+#: Attempts that one worker has in flight to one webhook, and workers.
 SHARE, WORKERS = 100, 2
 #: Lines of its own troubles that a part may write about one outage of the broker.
 LINES = 40
@@ -69,7 +69,7 @@ async def test_a_worker_killed(stage: Stage, gate: Gate) -> None:
     receipts = await workspace.publish_many(SHARE * WORKERS)
     await gate.wait_for(SHARE * WORKERS, path=hook.path)
     os.kill(victim, signal.SIGKILL)
-    # Before it is back: the other one's tries would meet their deadline meanwhile on a slow machine.
+    # Before it is back: the other one's attempts would meet their deadline meanwhile on a slow machine.
     gate.open.set()
     await _again(stage, "worker-1", victim)
     await workspace.settled(*receipts, delivered=1, seconds=LEASE + 10)

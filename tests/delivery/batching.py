@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.attempts.endings import Held
+from delivery.attempts.endings import ClaimedDelivery
 from delivery.reports.traces import Traces
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from delivery.wire.parcels import Failure, Reply
 from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply
@@ -17,9 +17,9 @@ from tests.delivery.destinations import reply
 
 async def nudged(craft: Craft) -> list[Ticket]:
     """Carries out the announced closings, and answers the tickets that were announced, which are taken away."""
-    errands = [nudge for nudge in craft.announced if isinstance(nudge, Errand) and nudge.kind is Kind.BATCH]
-    for errand in errands:
-        await craft.jobs.run(errand)
+    queued_jobs = [nudge for nudge in craft.announced if isinstance(nudge, Job) and nudge.kind is JobKind.BATCH]
+    for queued_job in queued_jobs:
+        await craft.jobs.run(queued_job)
     tickets = [nudge for nudge in craft.announced if isinstance(nudge, Ticket)]
     craft.announced.clear()
     return tickets
@@ -28,7 +28,7 @@ async def nudged(craft: Craft) -> list[Ticket]:
 async def swept(craft: Craft) -> list[Ticket]:
     """As `nudged`, the nudges lost and found by the sweep."""
     craft.announced.clear()
-    craft.announced.extend(errand for errand in await craft.errands() if errand.kind is Kind.BATCH)
+    craft.announced.extend(queued_job for queued_job in await craft.queued_jobs() if queued_job.kind is JobKind.BATCH)
     return await nudged(craft)
 
 
@@ -40,7 +40,7 @@ async def closed(craft: Craft, count: int = 10) -> Ticket:
     return ticket
 
 
-async def sent(craft: Craft, ticket: Ticket, *answers: Reply | Failure) -> Held:
+async def sent(craft: Craft, ticket: Ticket, *answers: Reply | Failure) -> ClaimedDelivery:
     """Claims the parcel, sends it, and records what it came to."""
     [held] = await craft.claim(ticket)
     await craft.rounds.record([await craft.attempt(held, *answers)])

@@ -14,16 +14,16 @@ import msgspec
 from sqlalchemy import insert
 
 from delivery.attempts import rounds
-from delivery.attempts.endings import Ended, Held
+from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.attempts.rounds import Rounds
 from delivery.publishing.intake import Intake
 from delivery.publishing.receipts import Receipt
-from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge, Ticket
-from delivery.upkeep.jobs import Jobs, Notify
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge, Ticket
+from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
 from delivery.verification import webhook_lifecycle
-from delivery.verification.webhook_lifecycle import Greeting
+from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
 from subscriptions.events.event import Event, Naming, digest
@@ -32,7 +32,7 @@ from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Owner
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.destinations import SECRET, Wire
@@ -93,36 +93,36 @@ class Craft:
         """`announce` takes nudges in place of `announced`, `chance` is what every draw comes to; a turn waits by `sleep`."""
         self.database, self.clock = database, clock
         self.told = Told(clock)
-        self.settings = Settings(allow_destinations=("127.0.0.0/8",), allow_http=True, **settings)
+        self.settings = DeliverySettings(allow_destinations=("127.0.0.0/8",), allow_http=True, **settings)
         self.announced: list[Nudge] = []
         announce = announce or self.announced.extend
         self.wire = Wire(clock)
-        registry = Registry(_VAULT, most=10_000)
+        webhook_store = WebhookStore(_VAULT, most=10_000)
         self.intake = Intake(database, clock, self.settings, announce, remembered=REMEMBERED)
         self.rounds = Rounds(
-            rounds.Tools(
+            rounds.RoundTools(
                 database=database,
                 clock=self.told,
                 settings=self.settings,
                 sender=self.wire,
-                read_hooks=registry.hooks,
+                read_hooks=webhook_store.hooks,
                 chance=lambda: chance,
                 sleep=sleep,
             )
         )
-        self.greeting = Greeting(
-            webhook_lifecycle.Tools(
+        self.webhook_lifecycle = WebhookLifecycle(
+            webhook_lifecycle.LifecycleTools(
                 database=database,
                 clock=clock,
                 settings=self.settings,
-                registry=registry,
+                webhook_store=webhook_store,
                 sender=self.wire,
                 guard=Guard(self.settings.allow_destinations, allow_http=True),
                 naming=Naming(),
                 announce=announce,
             )
         )
-        notify = Notify(naming=Naming(), publish=self.intake.publish)
+        notify = FailurePublisher(naming=Naming(), publish=self.intake.publish)
         self.jobs = Jobs(database, clock, self.settings, announce, notify)
         self.upkeep = Upkeep(database, self.told, self.settings, announce)
 
@@ -237,36 +237,36 @@ class Craft:
 
     # What a worker does, without its engine.
 
-    async def claim(self, *tickets: Ticket) -> list[Held]:
+    async def claim(self, *tickets: Ticket) -> list[ClaimedDelivery]:
         return await self.rounds.claim(tickets)
 
-    async def drain(self, wanted: int = 200, share: int = 64, retries: int = 0, **shares: int) -> list[Held]:
+    async def drain(self, wanted: int = 200, share: int = 64, retries: int = 0, **shares: int) -> list[ClaimedDelivery]:
         """Day by day as the engine does it; `shares` by the hexadecimal digits of the webhook."""
-        held: list[Held] = []
+        held: list[ClaimedDelivery] = []
         for day in await self.rounds.days_due():
             free = {UUID(webhook): (room, None) for webhook, room in shares.items()}
             left = wanted - len(held)
             held += await self.rounds.drain(day, wanted=left, retries=retries, share=share, shares=free)
         return held
 
-    async def attempt(self, held: Held, *answers: Reply | Failure) -> Ended:
+    async def attempt(self, held: ClaimedDelivery, *answers: Reply | Failure) -> EndedAttempt:
         self.wire.answers.extend(answers)
         return await self.rounds.attempt(held)
 
-    async def errands(self) -> list[Errand]:
+    async def queued_jobs(self) -> list[Job]:
         """All that is due and in nobody's hands, as the sweep finds it."""
-        return list((await self.upkeep.sweep(0)).errands)
+        return list((await self.upkeep.sweep(0)).queued_jobs)
 
     async def run_jobs(self) -> None:
         """Carries out every job that is due."""
-        for errand in await self.errands():
-            if errand.kind is not Kind.CHALLENGE:
-                await self.jobs.run(errand)
+        for queued_job in await self.queued_jobs():
+            if queued_job.kind is not JobKind.CHALLENGE:
+                await self.jobs.run(queued_job)
 
     async def greet(self, webhook: UUID, probe: Callable[[UUID], Awaitable[bool | None]] | None = None) -> None:
         """Carries out the webhook's challenge, whatever its due time."""
         fence = await self.value("SELECT fence FROM challenges WHERE webhook = $1", webhook)
-        await self.greeting.greet(Errand(kind=Kind.CHALLENGE, key=webhook, fence=fence), probe or self.probe)
+        await self.webhook_lifecycle.greet(Job(kind=JobKind.CHALLENGE, key=webhook, fence=fence), probe or self.probe)
 
     async def probe(self, webhook: UUID) -> bool | None:
         """As the engine does it."""

@@ -147,7 +147,7 @@ async def test_deleted(craft: Craft, clock: Clock, hook: UUID) -> None:
     [held] = await craft.claim(flying)
     await craft.publish(4)
 
-    await craft.greeting.remove(WORKSPACE, hook, force=True)
+    await craft.webhook_lifecycle.remove(WORKSPACE, hook, force=True)
     await craft.run_jobs()
     during = await craft.states()
     await craft.rounds.record([await craft.attempt(held)])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from delivery.tickets import Kind, Ticket
+from delivery.tickets import JobKind, Ticket
 from delivery.upkeep.sweeping import PARTITIONED
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database
@@ -109,9 +109,9 @@ async def test_closers_at_once(craft: Craft, database: Database, clock: Clock) -
     webhook = await craft.hook(batching=True)
     await craft.publish(45)
     clock.advance(60)
-    [errand] = [each for each in await craft.errands() if each.kind is Kind.BATCH]
+    [queued_job] = [each for each in await craft.queued_jobs() if each.kind is JobKind.BATCH]
 
-    await asyncio.gather(*(Craft(database, clock).jobs.run(errand) for _ in range(8)))
+    await asyncio.gather(*(Craft(database, clock).jobs.run(queued_job) for _ in range(8)))
 
     made = await parcels(craft)
     bundled = [event for parcel in made for event in parcel]
@@ -153,13 +153,13 @@ async def test_pause_keeps_collecting(craft: Craft, clock: Clock) -> None:
     it is ACTIVE (protocol.md 7.2)."""
     webhook = await craft.hook(batching=True, challenge_request_enabled=False)
     await craft.publish(4)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     await craft.publish(8)
     clock.advance(3600)
     paused = [*await nudged(craft), *await swept(craft)]
     kept = await craft.states()
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     await swept(craft)
 
     assert (paused, kept) == ([], {"collecting": 12})
@@ -205,7 +205,7 @@ async def test_switched_off(craft: Craft, paused: bool) -> None:
     await craft.publish(13)
     craft.announced.clear()
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(batching=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(batching=False))
     tickets = await nudged(craft)
     await craft.publish()
 
@@ -217,7 +217,7 @@ async def test_switched_on(craft: Craft) -> None:
     """Switching batching on leaves waiting singles single; what comes after collects (protocol.md 7.4)."""
     webhook = await craft.hook()
     await craft.publish(3)
-    await craft.greeting.change(WORKSPACE, webhook, Change(batching=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(batching=True))
     await craft.publish(2)
 
     assert await craft.states() == {"owed": 3, "collecting": 2}
@@ -268,11 +268,11 @@ async def test_spread(craft: Craft) -> None:
     """A spread event collects where webhooks batch, and asks for the closing of each of them."""
     batching, single = await craft.hooks(300, batching=True), await craft.hooks(300)
     await craft.publish()
-    [errand] = craft.announced
+    [queued_job] = craft.announced
     craft.announced.clear()
-    assert not isinstance(errand, Ticket)
+    assert not isinstance(queued_job, Ticket)
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await craft.states() == {"collecting": 300, "owed": 300}
     assert {each.key for each in craft.announced if not isinstance(each, Ticket)} == set(batching)

@@ -94,7 +94,7 @@ async def test_claim_of_a_deleted_webhook(craft: Craft, clock: Clock, by: str) -
 
 
 async def test_live_lease(craft: Craft, clock: Clock) -> None:
-    """While a lease lasts nobody else takes the row; the drain after its end does, and counts one lost try."""
+    """While a lease lasts nobody else takes the row; the drain after its end does, and counts one lost attempt."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     await craft.drain()
@@ -110,7 +110,7 @@ async def test_live_lease(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lost_tries_wait(craft: Craft, clock: Clock) -> None:
-    """From the third lost try on the row waits 1, 2, 4 ... minutes before it is taken again (protocol.md 4.4)."""
+    """From the third lost attempt on the row waits 1, 2, 4 ... minutes before it is taken again (protocol.md 4.4)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     await craft.drain()
@@ -164,7 +164,7 @@ async def test_twentieth_lost_try(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lost_try_is_no_attempt(craft: Craft, clock: Clock) -> None:
-    """A lost try uses up none of the schedule: the next one that ends is the first attempt."""
+    """A lost attempt uses up none of the schedule: the next one that ends is the first attempt."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     await craft.drain()

@@ -7,11 +7,11 @@ import pytest
 
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.webhooks.webhook import Change, Grant, Registration
+from subscriptions.webhooks.webhook import Change, OAuthClient, Registration
 from tests.delivery.craft import OWNER, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import SECRET, Answering, obliging, reply
 
-GRANT = Grant(issuer_url="https://127.0.0.1:9/token", client_id="a client", client_secret="hush")
+GRANT = OAuthClient(issuer_url="https://127.0.0.1:9/token", client_id="a client", client_secret="hush")
 OAUTH: dict[str, Any] = {
     "auth_type": "Oauth",
     "issuer_url": GRANT.issuer_url,
@@ -24,7 +24,7 @@ NO_TOKEN = Failure(kind=FailureKind.token, cause="token endpoint answered 401 in
 async def subscribed(craft: Craft, **fields: Any) -> UUID:
     """A webhook that was registered, challenged and subscribed."""
     registration = Registration(name="hook", destination="https://127.0.0.1:9/hook", secret=SECRET, **fields)
-    webhook = (await craft.greeting.register(registration, OWNER)).id
+    webhook = (await craft.webhook_lifecycle.register(registration, OWNER)).id
     await craft.greet(webhook)
     await craft.subscribe([webhook], TYPE)
     return webhook
@@ -38,7 +38,7 @@ CREDENTIALS = pytest.mark.parametrize(
 NONE = (None, None)
 
 
-def carried(craft: Craft) -> list[tuple[str | None, Grant | None]]:
+def carried(craft: Craft) -> list[tuple[str | None, OAuthClient | None]]:
     """The credentials that each post had with it."""
     return [(to.authorization, to.grant) for _, to in craft.wire.sent]
 
@@ -54,7 +54,7 @@ def asking(status: int) -> Answering:
 
 @CREDENTIALS
 async def test_a_challenge_goes_without_them(
-    craft: Craft, fields: dict[str, Any], authorization: str | None, grant: Grant | None
+    craft: Craft, fields: dict[str, Any], authorization: str | None, grant: OAuthClient | None
 ) -> None:
     """Nothing but the proof sends credentials out: challenge and OPTIONS go without, the delivery that
     follows with them (greenlake.md 4.3)."""
@@ -72,9 +72,9 @@ async def test_a_challenge_goes_without_them(
 @CREDENTIALS
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_destination_that_asks_for_them(
-    craft: Craft, fields: dict[str, Any], authorization: str | None, grant: Grant | None, status: int
+    craft: Craft, fields: dict[str, Any], authorization: str | None, grant: OAuthClient | None, status: int
 ) -> None:
-    """One that answers 401 or 403 is challenged, and asked what it allows, once more with them, within the same try."""
+    """One that answers 401 or 403 is challenged, and asked what it allows, once more with them, within the same attempt."""
     craft.wire.answering = asking(status)
     craft.wire.allowing = reply(status)
 
@@ -88,10 +88,10 @@ async def test_a_destination_that_asks_for_them(
 async def test_one_that_has_proved_itself_is_verified_with_them(craft: Craft) -> None:
     """Until the proof is asked for anew, by a change or after an ERROR, all that goes there carries them."""
     webhook = await subscribed(craft, auth_type="APIKey", api_key="Token abc")
-    await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     craft.clock.advance(3600)
     await craft.greet(webhook)
-    await craft.greeting.change(WORKSPACE, webhook, Change(destination="https://127.0.0.1:9/other"))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination="https://127.0.0.1:9/other"))
     await craft.greet(webhook)
 
     assert [to.authorization for _, to in craft.wire.sent] == [None, "Token abc", None]
@@ -99,7 +99,7 @@ async def test_one_that_has_proved_itself_is_verified_with_them(craft: Craft) ->
 
 
 async def test_a_refusal_asks_for_nothing_that_is_not_there(craft: Craft) -> None:
-    """A webhook without credentials is challenged once a try, whatever the status."""
+    """A webhook without credentials is challenged once an attempt, whatever the status."""
     craft.wire.answering = asking(401)
 
     webhook = await subscribed(craft)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from delivery.ledger.claims import drains
-from delivery.tickets import Kind
+from delivery.tickets import JobKind
 from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import Craft
@@ -222,15 +222,15 @@ async def test_errands_of_the_sweep(craft: Craft, clock: Clock) -> None:
     await craft.sql(
         "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, 'wake', $1, $2, 0)", pending, clock()
     )
-    early = await craft.errands()
+    early = await craft.queued_jobs()
     clock.advance(2)
 
-    found = await craft.errands()
+    found = await craft.queued_jobs()
     # Of 501 active webhooks one or the other may have its heartbeat by now.
-    challenged = {errand.key for errand in found if errand.kind is Kind.CHALLENGE}
+    challenged = {queued_job.key for queued_job in found if queued_job.kind is JobKind.CHALLENGE}
 
-    assert {errand.kind for errand in early} == {Kind.CHALLENGE, Kind.JOB}
-    assert {errand.kind for errand in found} == {Kind.SPREAD, Kind.CHALLENGE, Kind.JOB}
+    assert {queued_job.kind for queued_job in early} == {JobKind.CHALLENGE, JobKind.JOB}
+    assert {queued_job.kind for queued_job in found} == {JobKind.SPREAD, JobKind.CHALLENGE, JobKind.JOB}
     assert pending in challenged
 
 
@@ -265,7 +265,7 @@ async def test_first_attempts_before_retries(
 
 @pytest.mark.parametrize(("chance", "attempts"), [(0.0, 0), (0.79, 0), (0.81, 3), (0.99, 3)])
 async def test_fifth_of_one(database: Database, clock: Clock, chance: float, attempts: int) -> None:
-    """A webhook that may have one try at a time gives every fifth of them to a retry, while both wait."""
+    """A webhook that may have one attempt at a time gives every fifth of them to a retry, while both wait."""
     craft = Craft(database, clock, chance=chance)
     webhook = await craft.hook()
     await craft.owe(webhook, 5, due_in=-60, attempts=3)

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from delivery.attempts.endings import Held
+from delivery.attempts.endings import ClaimedDelivery
 from delivery.ledger.jobs import erasures, job_rows
 from delivery.reports.recent_deliveries import History
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.jobs import LEASE
 from subscriptions.ground import event_keys
@@ -56,7 +56,7 @@ async def answers(craft: Craft, event: UUID) -> set[tuple[bytes, bytes | None]]:
     return {(row["request_headers"], row["response_body"]) for row in rows}
 
 
-async def record(craft: Craft, held: Held, status: int) -> None:
+async def record(craft: Craft, held: ClaimedDelivery, status: int) -> None:
     await craft.rounds.record([await craft.attempt(held, reply(status, b"an answer"))])
 
 
@@ -107,7 +107,7 @@ async def test_again(craft: Craft, erasure: Erasure, clock: Clock) -> None:
 
 
 async def test_claimed_before(craft: Craft, erasure: Erasure, clock: Clock) -> None:
-    """A try under way goes on and its outcome counts; what was answered is erased after its lease (protocol.md 9.1)."""
+    """An attempt under way goes on and its outcome counts; what was answered is erased after its lease (protocol.md 9.1)."""
     webhook = await craft.hook()
     event, ticket = await published(craft)
     [held] = await craft.claim(ticket)
@@ -120,11 +120,11 @@ async def test_claimed_before(craft: Craft, erasure: Erasure, clock: Clock) -> N
 
     assert (await craft.row(event, webhook)).state == "delivered"
     assert [answer for _, answer in at_first] == [b"an answer"]
-    assert (await answers(craft, event), await craft.errands()) == ({(b"[]", None)}, [])
+    assert (await answers(craft, event), await craft.queued_jobs()) == ({(b"[]", None)}, [])
 
 
 async def test_claimed_before_and_failed(craft: Craft, erasure: Erasure, clock: Clock) -> None:
-    """A try under way that fails is the last one: its retry finds nothing to send."""
+    """An attempt under way that fails is the last one: its retry finds nothing to send."""
     webhook = await craft.hook()
     event, ticket = await published(craft)
     [held] = await craft.claim(ticket)
@@ -150,7 +150,7 @@ async def test_lost_try(craft: Craft, erasure: Erasure, clock: Clock) -> None:
     await record(craft, held, 503)
 
     assert (await craft.row(event, webhook)).reason == REASON
-    assert await craft.errands() == []
+    assert await craft.queued_jobs() == []
 
 
 async def test_claims_at_the_same_time(craft: Craft, erasure: Erasure) -> None:
@@ -192,8 +192,8 @@ async def test_spread_under_way(database: Database, clock: Clock) -> None:
     craft = Craft(database, clock, spread_threshold=3, spread_chunk=3)
     await craft.hooks(7)
     [receipt] = await craft.publish()
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
     erasure = Erasure(database, clock, craft.announced.extend)
 
     def erase_after_the_first_chunk(_nudges: object) -> None:
@@ -203,7 +203,7 @@ async def test_spread_under_way(database: Database, clock: Clock) -> None:
     spreading = Craft(
         database, clock, announce=erase_after_the_first_chunk, chance=0.5, spread_threshold=3, spread_chunk=3
     )
-    await spreading.jobs.run(errand)
+    await spreading.jobs.run(queued_job)
     await asyncio.gather(*erasing)
 
     states = await craft.states()
@@ -302,12 +302,12 @@ async def test_workspace_with_batches(craft: Craft, erasure: Erasure, clock: Clo
     await craft.publish(9)
     clock.advance(1)
     await erasure.workspace(WORKSPACE)
-    [errand] = [nudge for nudge in craft.announced if isinstance(nudge, Errand) and nudge.kind is Kind.JOB]
+    [queued_job] = [nudge for nudge in craft.announced if isinstance(nudge, Job) and nudge.kind is JobKind.JOB]
     clock.advance(59)
-    for webhook_batch in [each for each in await craft.errands() if each.kind is Kind.BATCH]:
+    for webhook_batch in [each for each in await craft.queued_jobs() if each.kind is JobKind.BATCH]:
         await craft.jobs.run(webhook_batch)
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await craft.value("SELECT count(*) FROM events WHERE body IS NOT NULL") == 0
     assert await craft.states(webhook) == {"expired": 14}
@@ -320,10 +320,10 @@ async def test_workspace_after_a_crash(craft: Craft, erasure: Erasure, database:
     clock.advance(1)
     job = await erasure.workspace(WORKSPACE)
     async with database.raw() as connection:
-        carried = await job_rows.claim(connection, Errand(kind=Kind.JOB, key=job, fence=0), now=clock(), lease=LEASE)
+        carried = await job_rows.claim(connection, Job(kind=JobKind.JOB, key=job, fence=0), now=clock(), lease=LEASE)
         assert carried is not None
         chunk = await erasures.proceed(connection, carried, now=clock(), lease=LEASE)
-    early = await craft.errands()
+    early = await craft.queued_jobs()
     half = await craft.states(webhook)
     clock.advance(LEASE + 1)
 

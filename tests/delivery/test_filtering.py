@@ -10,15 +10,15 @@ import pytest
 from msgspec import structs
 
 from delivery.publishing import intake
-from delivery.tickets import Errand, Nudge, Ticket
+from delivery.tickets import Job, Nudge, Ticket
 from delivery.upkeep.jobs import LEASE
 from deploy.stores import Stores
 from subscriptions.events.event import Event
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unavailable
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.settings import Settings as Ground
-from subscriptions.webhooks.subscription_store import Order, Orders, Replacement
+from subscriptions.ground.settings import GroundSettings
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest, SubscriptionStore
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, Craft
 
@@ -127,10 +127,10 @@ async def test_a_filter_that_takes_too_much(craft: Craft, clock: Clock) -> None:
     assert (reasons[other], reasons[ill]) == ("", "ill")
     assert "more than 20,000 steps" in reasons[greedy]
     [subscription] = await craft.fetch("SELECT id, event_type FROM subscriptions WHERE webhook = $1", greedy)
-    order = Order(event_type=subscription["event_type"], webhook=greedy, event_filter="a eq 1")
+    order = SubscriptionRequest(event_type=subscription["event_type"], webhook=greedy, event_filter="a eq 1")
     change = Replacement(subscription=subscription["id"], order=order)
     async with craft.database.transaction() as connection:
-        await Orders().replace(connection, [change], OWNER, within=None, now=clock())
+        await SubscriptionStore().replace(connection, [change], OWNER, within=None, now=clock())
     assert await craft.value("SELECT state_reason FROM webhooks WHERE id = $1", greedy) == ""
 
 
@@ -139,11 +139,11 @@ async def test_a_spread_asks_in_portions(craft: Craft) -> None:
     hooks = await craft.hooks(600)
     await filtered(craft, hooks, "'x' in a")
     await craft.intake.publish([event_of(craft, {"a": [0] * 21_000})])
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
     craft.announced.clear()
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await owed(craft) == set(hooks)
     assert await craft.value("SELECT count(*) FROM webhooks WHERE state_reason LIKE '%20,000 steps%'") == 600
@@ -154,7 +154,7 @@ async def test_slow_filters_are_no_outage(
     servers: Stores, clock: Clock, craft: Craft, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Callers who waited for filters for longer than they are patient are told of filters; nobody is told of PostgreSQL."""
-    impatient = Database(Ground(database_url=servers.database_url), Outage("database"), patience=0.5)
+    impatient = Database(GroundSettings(database_url=servers.database_url), Outage("database"), patience=0.5)
     # As many steps as keep any machine busy for well over that.
     slow = Craft(impatient, clock, filter_steps=10**9)
     await filtered(craft, await craft.hooks(400), "2021-05-12T07:20:00Z in a")
@@ -172,13 +172,13 @@ async def test_slow_filters_are_no_outage(
     assert await craft.value("SELECT count(*) FROM events") == 1
 
 
-async def spread(craft: Craft) -> Errand:
+async def spread(craft: Craft) -> Job:
     """Publishes one event, and answers its spread."""
     await craft.intake.publish([craft.event(10)])
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
     craft.announced.clear()
-    return errand
+    return queued_job
 
 
 async def test_spread_asks_filters(craft: Craft) -> None:
@@ -186,9 +186,9 @@ async def test_spread_asks_filters(craft: Craft) -> None:
     hooks = await craft.hooks(1700)
     await filtered(craft, hooks[:600], "number lt 10")
     await filtered(craft, hooks[1000:1100], "number ge 10")
-    errand = await spread(craft)
+    queued_job = await spread(craft)
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await owed(craft) == set(hooks[600:])
     assert {nudge.webhook for nudge in craft.announced if isinstance(nudge, Ticket)} == set(hooks[600:])
@@ -198,9 +198,9 @@ async def test_spread_asks_filters(craft: Craft) -> None:
 async def test_spread_of_what_nobody_wants(craft: Craft) -> None:
     """A spread that every filter refuses ends like any other, without a row or a nudge."""
     await filtered(craft, await craft.hooks(1000), "number lt 10")
-    errand = await spread(craft)
+    queued_job = await spread(craft)
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await craft.states() == {}
     assert craft.announced == []
@@ -212,7 +212,7 @@ async def test_killed_between_chunks(database: Database, clock: Clock, craft: Cr
     hooks = await craft.hooks(2000)
     wanted = hooks[::2]
     await filtered(craft, hooks[1::2], "number lt 10")
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     count = itertools.count(1)
 
     def die(_: Sequence[Nudge]) -> None:
@@ -220,7 +220,7 @@ async def test_killed_between_chunks(database: Database, clock: Clock, craft: Cr
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Craft(database, clock, announce=die).jobs.run(errand)
+        await Craft(database, clock, announce=die).jobs.run(queued_job)
     halfway = await owed(craft)
     cursor = await craft.value("SELECT cursor FROM spreads")
     clock.advance(LEASE + 1)
@@ -236,11 +236,11 @@ async def test_killed_between_chunks(database: Database, clock: Clock, craft: Cr
 async def test_chunk_is_all_or_nothing(craft: Craft) -> None:
     """A chunk that is interrupted leaves neither rows nor a cursor behind it."""
     await craft.hooks(600)
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     await craft.sql("ALTER TABLE spreads ADD CONSTRAINT unmoved CHECK (cursor IS NULL)")
     try:
         with pytest.raises(Exception, match="unmoved"):
-            await craft.jobs.run(errand)
+            await craft.jobs.run(queued_job)
         states, cursor = await craft.states(), await craft.value("SELECT cursor FROM spreads")
     finally:
         await craft.sql("ALTER TABLE spreads DROP CONSTRAINT unmoved")
@@ -252,9 +252,9 @@ async def test_erased_meanwhile(craft: Craft) -> None:
     """An event that was erased before its spread went on has nothing that a filter could refuse: its rows say so."""
     hooks = await craft.hooks(600)
     await filtered(craft, hooks, "number lt 10")
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     await craft.sql("UPDATE events SET body = NULL")
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert len(await owed(craft)) == 600

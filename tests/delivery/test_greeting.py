@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from delivery.reports.recent_deliveries import History
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from delivery.wire.parcels import Failure, FailureKind
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, TooSoon
@@ -23,7 +23,7 @@ REFUSED = Failure(kind=FailureKind.refused, cause="connection refused by 127.0.0
 
 async def registered(craft: Craft) -> UUID:
     registration = Registration(name="hook", destination=OLD, secret=SECRET)
-    return (await craft.greeting.register(registration, OWNER)).id
+    return (await craft.webhook_lifecycle.register(registration, OWNER)).id
 
 
 async def test_registration(craft: Craft) -> None:
@@ -34,7 +34,7 @@ async def test_registration(craft: Craft) -> None:
     await craft.greet(webhook)
 
     assert status == "PENDING"
-    assert announced == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=0)]
+    assert announced == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=0)]
     assert await craft.status(webhook) == "ACTIVE"
     assert [row["purpose"] for row in await craft.fetch("SELECT purpose FROM challenges")] == ["heartbeat"]
 
@@ -49,7 +49,7 @@ async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | 
     hanging = asyncio.create_task(craft.greet(webhook))
     await gate.asked.wait()
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
     gate.open.set()
     await hanging
     after_the_late_answer = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
@@ -81,11 +81,11 @@ async def test_change_while_a_verification_hangs(
     await craft.greet(webhook)
     gate = Gate(late)
     craft.wire.answering = gate
-    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    hanging = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
     await gate.asked.wait()
 
     for change in changes:
-        await craft.greeting.change(WORKSPACE, webhook, change)
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, change)
     gate.open.set()
     verified, _ = await hanging
     challenges = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
@@ -102,10 +102,10 @@ async def test_pause_while_a_verification_hangs(craft: Craft) -> None:
     webhook = await registered(craft)
     gate = Gate()
     craft.wire.answering = gate
-    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    hanging = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
     await gate.asked.wait()
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     gate.open.set()
     verified, _ = await hanging
 
@@ -119,7 +119,7 @@ async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> No
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
     ended = await craft.attempt(held, reply(410))
-    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
 
     await craft.rounds.record([ended])
 
@@ -167,7 +167,7 @@ async def test_pending_says_how_it_stands(craft: Craft, clock: Clock) -> None:
 
 
 async def test_challenges_are_in_recent_deliveries(craft: Craft, clock: Clock) -> None:
-    """Each try with its question, what came and why it failed, verifications too; nothing of it is owed or can be retried."""
+    """Each attempt with its question, what came and why it failed, verifications too; nothing of it is owed or can be retried."""
     webhook = await registered(craft)
     craft.wire.answers += [reply(500, b"sorry"), REFUSED]
     for _ in range(3):
@@ -185,7 +185,7 @@ async def test_challenges_are_in_recent_deliveries(craft: Craft, clock: Clock) -
     ]
     assert [b"challengeRequest" in (item.request_body or b"") for item in items] == [True] * 3
     assert (items[2].response_body, total, {item.type for item in items}) == (b"sorry", 3, {VERIFICATION})
-    assert {(item.undelivered, item.retrying, item.tries) for item in items} == {(False, False, 1)}
+    assert {(item.undelivered, item.retrying, item.attempt_count) for item in items} == {(False, False, 1)}
     assert await craft.states() == {}
     with pytest.raises(Absent):
         await history.retry(WORKSPACE, webhook, items[2].key)
@@ -215,11 +215,11 @@ async def test_killed_while_it_challenges(craft: Craft, database: Database, cloc
     await gate.asked.wait()
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
-    early = await craft.errands()
+    early = await craft.queued_jobs()
     clock.advance(26)
 
-    for errand in await craft.errands():
-        await craft.greeting.greet(errand, craft.probe)
+    for queued_job in await craft.queued_jobs():
+        await craft.webhook_lifecycle.greet(queued_job, craft.probe)
 
     assert early == []
     assert await craft.status(webhook) == "ACTIVE"
@@ -229,9 +229,9 @@ async def test_pause_claim_and_activate(craft: Craft, clock: Clock) -> None:
     """A claim that raced with pause and activation leaves its row parked under an active webhook: the slow sweep wakes it."""
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     await craft.drain()
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     # In the racing order the wake looked before the claim had parked the row.
     await craft.sql("DELETE FROM jobs")
     stuck = await craft.row(event, webhook)
@@ -250,12 +250,12 @@ async def test_pause_claim_and_activate_at_once(craft: Craft, database: Database
     """The same with the claim really between both: it read the webhook as paused, and parks after the wake has looked."""
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     other = Craft(database, clock)
     async with database.raw() as connection, connection.transaction():
         # The claim's statement, up to but not including its commit.
         await connection.execute("UPDATE deliveries SET state = 'parked', due_at = NULL")
-        await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
     stuck = await craft.row(event, webhook)
     clock.advance(60)
@@ -269,17 +269,17 @@ async def test_pause_claim_and_activate_at_once(craft: Craft, database: Database
 
 
 async def test_pause_while_in_flight(craft: Craft) -> None:
-    """A try that began before the pause stands; its retry waits parked, and comes after the activation."""
+    """An attempt that began before the pause stands; its retry waits parked, and comes after the activation."""
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     await craft.rounds.record([await craft.attempt(held, reply(503))])
     craft.clock.advance(10)
     during = await craft.drain()
     parked = await craft.row(event, webhook)
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     await craft.run_jobs()
     craft.clock.advance(1)
 
@@ -344,16 +344,16 @@ async def test_verifications_take_turns(craft: Craft, database: Database, clock:
     webhook, other = await registered(craft), await craft.hook(status="PENDING")
     gate = Gate()
     craft.wire.answering = gate
-    hanging = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    hanging = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
     await gate.asked.wait()
     process = Craft(database, clock)
 
     with pytest.raises(TooSoon, match="a verification of this webhook is under way"):
-        await process.greeting.verify(WORKSPACE, webhook)
-    await process.greeting.verify(WORKSPACE, other)
+        await process.webhook_lifecycle.verify(WORKSPACE, webhook)
+    await process.webhook_lifecycle.verify(WORKSPACE, other)
     gate.open.set()
     await hanging
-    again, _ = await process.greeting.verify(WORKSPACE, webhook)
+    again, _ = await process.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert [destination.url for _, destination in process.wire.sent] == ["http://127.0.0.1:9/hook", OLD]
     assert again.status == "ACTIVE"
@@ -365,19 +365,19 @@ async def test_killed_while_it_verifies(craft: Craft, clock: Clock) -> None:
     webhook = await registered(craft)
     gate = Gate()
     craft.wire.answering = gate
-    killed = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    killed = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
     await gate.asked.wait()
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
     craft.wire.answering = obliging
     clock.advance(9)
     with pytest.raises(TooSoon):
-        await craft.greeting.verify(WORKSPACE, webhook)
+        await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     clock.advance(2)
 
     await craft.run_jobs()
     left = await craft.value("SELECT count(*) FROM jobs WHERE kind = 'verify'")
-    verified, _ = await craft.greeting.verify(WORKSPACE, webhook)
+    verified, _ = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert (left, verified.status) == (0, "ACTIVE")
 
@@ -388,10 +388,10 @@ async def test_a_blip_during_a_verification(craft: Craft, clock: Clock) -> None:
     await craft.greet(webhook)
     craft.wire.answers.append(REFUSED)
 
-    blip, said = await craft.greeting.verify(WORKSPACE, webhook)
+    blip, said = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     failures = await craft.value("SELECT failures FROM webhooks")
     heartbeat = await craft.value("SELECT purpose FROM challenges")
-    well, _ = await craft.greeting.verify(WORKSPACE, webhook)
+    well, _ = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert (blip.status, blip.state_reason) == ("WARNING", f"Webhook URL unreachable. error: {REFUSED.cause}")
     assert (said.status_code, failures, heartbeat) == (0, 1, "heartbeat")
@@ -403,7 +403,7 @@ async def test_failing_verifications_halt_as_failing_deliveries_do(craft: Craft,
     webhook = await craft.hook(failures=20, first_failure_at=clock() - timedelta(minutes=20), last_failure_at=clock())
     craft.wire.answers.append(REFUSED)
 
-    halted, _ = await craft.greeting.verify(WORKSPACE, webhook)
+    halted, _ = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert halted.status == "ERROR"
     assert await craft.value("SELECT purpose FROM challenges") == "probe"
@@ -414,15 +414,15 @@ async def test_verifications_leave_registrations_theirs(craft: Craft, database: 
     craft = Craft(database, clock, registrations_per_minute=2)
     webhook = await registered(craft)
     for _ in range(2):
-        await craft.greeting.verify(WORKSPACE, webhook)
+        await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     with pytest.raises(TooSoon, match="has made 2 verifications within a minute") as raised:
-        await craft.greeting.verify(WORKSPACE, webhook)
-    await craft.greeting.register(Registration(name="another", destination=OLD, secret=SECRET), OWNER)
+        await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.register(Registration(name="another", destination=OLD, secret=SECRET), OWNER)
     with pytest.raises(TooSoon, match="has made 2 registrations and changes that ask for a challenge within"):
-        await craft.greeting.register(Registration(name="a third", destination=OLD, secret=SECRET), OWNER)
+        await craft.webhook_lifecycle.register(Registration(name="a third", destination=OLD, secret=SECRET), OWNER)
     clock.advance(60)
-    await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert (raised.value.limit, raised.value.seconds <= 60) == (2, True)
 
@@ -431,26 +431,26 @@ async def test_what_a_workspace_may_ask_of_strangers(craft: Craft, database: Dat
     """Registrations and changes that ask for a challenge share one limit a minute and workspace; verifications have theirs."""
     craft = Craft(database, clock, registrations_per_minute=2)
     webhook = await registered(craft)
-    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
-    await craft.greeting.change(WORKSPACE, webhook, Change(description="asks for nothing"))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(description="asks for nothing"))
     for _ in range(2):
-        await craft.greeting.verify(WORKSPACE, webhook)
+        await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     another = Registration(name="another", destination=OLD, secret=SECRET)
     before = await craft.fetch("SELECT generation, destination FROM webhooks")
 
     refused = []
     for asked in (
-        craft.greeting.register(another, OWNER),
-        craft.greeting.change(WORKSPACE, webhook, Change(secret="another secret")),
-        craft.greeting.verify(WORKSPACE, webhook),
+        craft.webhook_lifecycle.register(another, OWNER),
+        craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(secret="another secret")),
+        craft.webhook_lifecycle.verify(WORKSPACE, webhook),
     ):
         with pytest.raises(TooSoon) as raised:
             await asked
         refused.append((raised.value.limit, raised.value.seconds <= 60))
     after = await craft.fetch("SELECT generation, destination FROM webhooks")
-    elsewhere = await craft.greeting.register(another, replace(OWNER, workspace_id="b" * 32))
+    elsewhere = await craft.webhook_lifecycle.register(another, replace(OWNER, workspace_id="b" * 32))
     clock.advance(60)
-    later = await craft.greeting.register(another, OWNER)
+    later = await craft.webhook_lifecycle.register(another, OWNER)
 
     assert refused == [(2, True)] * 3
     assert after == before

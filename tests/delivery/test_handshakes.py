@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from delivery.judgement import pace
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Change, Registration
@@ -26,7 +26,7 @@ def allows(rate: str, origin: str = "*") -> Reply:
 
 async def registered(craft: Craft, **fields: Any) -> UUID:
     registration = Registration(name="hook", destination=OLD, secret=SECRET, **fields)
-    return (await craft.greeting.register(registration, OWNER)).id
+    return (await craft.webhook_lifecycle.register(registration, OWNER)).id
 
 
 async def terms(craft: Craft, webhook: UUID) -> tuple[int | None, str, int]:
@@ -47,9 +47,9 @@ async def beat(craft: Craft, answer: Reply | Failure) -> None:
     """The next heartbeat finds this answer."""
     craft.clock.advance(HOUR)
     craft.wire.allowing = answer
-    for errand in await craft.errands():
-        if errand.kind is Kind.CHALLENGE:
-            await craft.greeting.greet(errand, craft.probe)
+    for queued_job in await craft.queued_jobs():
+        if queued_job.kind is JobKind.CHALLENGE:
+            await craft.webhook_lifecycle.greet(queued_job, craft.probe)
 
 
 async def test_registration_asks(craft: Craft) -> None:
@@ -77,9 +77,9 @@ async def test_registration_without_challenge_asks_too(craft: Craft) -> None:
     webhook = await registered(craft, challenge_request_enabled=False)
     status = await craft.status(webhook)
 
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
-    await craft.greeting.greet(errand, craft.probe)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
+    await craft.webhook_lifecycle.greet(queued_job, craft.probe)
 
     assert (status, craft.wire.sent) == ("ACTIVE", [])
     assert (await terms(craft, webhook))[:2] == (60, ORIGIN)
@@ -116,7 +116,7 @@ async def test_verify_tells_the_rate(craft: Craft) -> None:
     said = []
     for answer in (allows("120"), allows("*"), allows("0"), TIMED_OUT, reply(404)):
         craft.wire.allowing = answer
-        found, response = await craft.greeting.verify(WORKSPACE, webhook)
+        found, response = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
         said.append((response.status_code, response.requested_rate, found.endpoint_rate_limit))
 
     assert said == [(200, 120, 120), (200, -1, -1), (200, None, -1), (200, None, -1), (200, None, None)]
@@ -154,8 +154,8 @@ async def test_heartbeats_go_on(craft: Craft) -> None:
     assert [seconds for _, seconds in due] == pytest.approx([pace.beat_after(webhook, HOUR)] * 5, abs=1e-3)
     assert (len(craft.wire.sent), len(craft.wire.asked)) == (1, 5)
     # Announced, a heartbeat would not wait for its time.
-    announced = [nudge.kind for nudge in craft.announced if isinstance(nudge, Errand)]
-    assert announced.count(Kind.CHALLENGE) == 1
+    announced = [nudge.kind for nudge in craft.announced if isinstance(nudge, Job)]
+    assert announced.count(JobKind.CHALLENGE) == 1
     assert (await terms(craft, webhook))[0] is None
 
 
@@ -185,13 +185,13 @@ async def test_paused_and_deleted_webhooks_are_not_asked(craft: Craft) -> None:
     """Neither has a heartbeat, and one under way is of no effect; once enabled again it is asked anew."""
     webhook = await registered(craft, challenge_request_enabled=False)
     await craft.greet(webhook)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     while_paused = await craft.value("SELECT count(*) FROM challenges")
     await craft.upkeep.mend()
     mended = await craft.value("SELECT count(*) FROM challenges")
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     enabled = await next_beat(craft, webhook)
-    await craft.greeting.remove(WORKSPACE, webhook, force=True)
+    await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=True)
 
     assert (while_paused, mended, enabled) == (0, 0, ("heartbeat", 0))
     assert await craft.value("SELECT count(*) FROM challenges") == 0
@@ -205,10 +205,10 @@ async def test_a_new_destination_is_asked_anew(craft: Craft) -> None:
     granted = await terms(craft, webhook)
     gate = Gate()
     craft.wire.answering = gate
-    verifying = asyncio.create_task(craft.greeting.verify(WORKSPACE, webhook))
+    verifying = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
     await gate.asked.wait()
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
     edited = await terms(craft, webhook)
     gate.open.set()
     await verifying
@@ -228,7 +228,7 @@ async def test_new_credentials_ask_anew(craft: Craft, change: dict[str, Any]) ->
     webhook = await registered(craft, challenge_request_enabled=False)
     await craft.greet(webhook)
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(**change))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(**change))
     between = await terms(craft, webhook)
     craft.wire.allowing = allows("90")
     await craft.greet(webhook)
@@ -257,17 +257,17 @@ async def test_slow_sweep_gives_heartbeats(craft: Craft, clock: Clock) -> None:
 async def test_killed_while_it_asks(craft: Craft, database: Database, clock: Clock) -> None:
     """A heartbeat whose process died is taken over when its lease has lapsed, and not before."""
     webhook = await registered(craft, challenge_request_enabled=False)
-    [errand] = await craft.errands()
+    [queued_job] = await craft.queued_jobs()
     async with database.raw() as connection:
         await connection.execute(
             "UPDATE challenges SET fence = fence + 1, leased_until = $1", clock() + timedelta(seconds=25)
         )
     craft.wire.allowing = allows("60")
-    await craft.greeting.greet(errand, craft.probe)
-    early = await craft.errands()
+    await craft.webhook_lifecycle.greet(queued_job, craft.probe)
+    early = await craft.queued_jobs()
     clock.advance(26)
-    for found in await craft.errands():
-        await craft.greeting.greet(found, craft.probe)
+    for found in await craft.queued_jobs():
+        await craft.webhook_lifecycle.greet(found, craft.probe)
 
     assert early == []
     assert (await terms(craft, webhook))[0] == 60

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from delivery.lifecycle import State
-from delivery.reports.recent_deliveries import COVERED, History, Item
+from delivery.reports.recent_deliveries import COVERED, History, RecentDelivery
 from delivery.tickets import Nudge, Ticket
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
@@ -35,7 +35,7 @@ async def hook(database: Database, clock: Clock) -> UUID:
     return (await builders.webhook(database, clock)).id
 
 
-async def recent(history: History, hook: UUID, *, limit: int = 200, offset: int = 0) -> list[Item]:
+async def recent(history: History, hook: UUID, *, limit: int = 200, offset: int = 0) -> list[RecentDelivery]:
     return (await history.recent(WORKSPACE, hook, limit=limit, offset=offset))[0]
 
 
@@ -57,7 +57,7 @@ async def test_an_item_shows_the_last_attempt_whole(
     [item] = await recent(history, hook)
 
     assert [(each.number, each.status) for each in item.attempts] == [(1, AGAIN.status), (2, 200)]
-    assert replace(item, attempts=()) == Item(
+    assert replace(item, attempts=()) == RecentDelivery(
         webhook=hook,
         workspace_id=WORKSPACE,
         key=event.key,
@@ -66,7 +66,7 @@ async def test_an_item_shows_the_last_attempt_whole(
         members=None,
         created_at=accepted,
         updated_at=clock() + timedelta(milliseconds=250),
-        tries=2,
+        attempt_count=2,
         success=True,
         status=200,
         reason="200 OK",
@@ -157,7 +157,7 @@ async def test_the_list_covers_the_last_thousand(
 
     items, total = await history.recent(WORKSPACE, hook, limit=200, offset=900)
 
-    assert (len(items), total, items[0].tries) == (100, COVERED, 2)
+    assert (len(items), total, items[0].attempt_count) == (100, COVERED, 2)
 
 
 async def test_a_success_is_shown_whatever_came_after_it(
@@ -175,7 +175,7 @@ async def test_a_success_is_shown_whatever_came_after_it(
     await builders.end(database, clock, Ticket(event.key, hook, 0, second), FAILED)
 
     [item] = await recent(history, hook)
-    assert (item.success, item.status, item.tries, item.undelivered) == (True, 200, 2, False)
+    assert (item.success, item.status, item.attempt_count, item.undelivered) == (True, 200, 2, False)
 
 
 async def test_a_workspace_sees_its_own_webhooks_alone(

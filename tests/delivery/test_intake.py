@@ -8,7 +8,7 @@ from msgspec import structs
 
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, HooklakeError
@@ -221,7 +221,7 @@ async def test_at_the_threshold(database: Database, clock: Clock) -> None:
 
     assert {ticket.event for ticket in tickets if isinstance(ticket, Ticket)} == {owed.key}
     assert await craft.states() == {"owed": 500}
-    assert craft.announced[500:] == [Errand(kind=Kind.SPREAD, key=spread.key, fence=0)]
+    assert craft.announced[500:] == [Job(kind=JobKind.SPREAD, key=spread.key, fence=0)]
     [row] = await craft.fetch("SELECT * FROM spreads")
     assert (row["event"], row["workspace_id"], row["cursor"]) == (spread.key, WORKSPACE, None)
     assert row["due_at"] == clock() + timedelta(seconds=2)

@@ -47,7 +47,7 @@ async def test_a_host_that_is_nothing_but_an_sdk(craft: Craft, mode: str, status
         pytest.skip("binary has no batches")
     craft.wire.answering = sdk_alone
     asked = Registration(name="hook", destination=OLD, secret=SECRET, content_mode=mode, batching=batching)
-    webhook = (await craft.greeting.register(asked, OWNER)).id
+    webhook = (await craft.webhook_lifecycle.register(asked, OWNER)).id
     await craft.subscribe([webhook], TYPE)
 
     await craft.greet(webhook)
@@ -60,7 +60,9 @@ async def test_a_host_that_is_nothing_but_an_sdk(craft: Craft, mode: str, status
 async def test_the_captured_form_is_the_default(craft: Craft) -> None:
     """Without a content mode the challenge is what GreenLake's live service sends: application/json, the envelope
     as the body (greenlake.md 2.1)."""
-    webhook = (await craft.greeting.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)).id
+    webhook = (
+        await craft.webhook_lifecycle.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)
+    ).id
 
     await craft.greet(webhook)
 

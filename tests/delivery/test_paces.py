@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from delivery.attempts.endings import Held
-from delivery.judgement.pace import KEEP, SILENCE, UNASKED, Terms
+from delivery.attempts.endings import ClaimedDelivery
+from delivery.judgement.pace import KEEP, SILENCE, UNASKED, RateTerms
 from delivery.ledger.claims import paces
-from delivery.ledger.claims.drains import Room
+from delivery.ledger.claims.drains import DrainRoom
 from delivery.ledger.claims.paces import AHEAD, MOVED
 from delivery.ledger.webhooks import rate_limits
-from delivery.tickets import Kind, Ticket
+from delivery.tickets import JobKind, Ticket
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
@@ -22,7 +22,7 @@ from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply
 
 
-def slots(held: Sequence[Held]) -> list[datetime]:
+def slots(held: Sequence[ClaimedDelivery]) -> list[datetime]:
     """When they may be sent."""
     found = [each.claimed.slot for each in held]
     assert None not in found
@@ -42,7 +42,7 @@ async def allow(craft: Craft, webhook: UUID, rate: int | None) -> None:
     """The destination says so now."""
     epoch = await craft.value("SELECT epoch FROM webhooks WHERE id = $1", webhook)
     async with craft.database.raw() as connection, connection.transaction():
-        await rate_limits.grant(connection, (webhook, epoch), Terms(rate=rate, origin=KEEP), now=craft.clock())
+        await rate_limits.grant(connection, (webhook, epoch), RateTerms(rate=rate, origin=KEEP), now=craft.clock())
 
 
 async def due_in(craft: Craft, webhook: UUID) -> list[float]:
@@ -54,7 +54,7 @@ async def due_in(craft: Craft, webhook: UUID) -> list[float]:
     return [(row["due_at"] - craft.clock()).total_seconds() for row in rows]
 
 
-async def deliver(craft: Craft, held: Sequence[Held]) -> None:
+async def deliver(craft: Craft, held: Sequence[ClaimedDelivery]) -> None:
     for each in held:
         await craft.rounds.record([await craft.attempt(each)])
 
@@ -73,7 +73,7 @@ async def test_slots(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lease_counts_from_the_slot(craft: Craft) -> None:
-    """A try that is held for its slot has its whole lease from there."""
+    """An attempt that is held for its slot has its whole lease from there."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 3)
 
@@ -128,7 +128,7 @@ async def test_while_another_claims(craft: Craft, database: Database, clock: Clo
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
     other, [day] = Craft(database, clock), await craft.rounds.days_due()
-    room = Room(wanted=10, retries=0, share=64, shares={}, start=UUID(int=0), chance=0.0)
+    room = DrainRoom(wanted=10, retries=0, share=64, shares={}, start=UUID(int=0), chance=0.0)
     async with database.raw() as connection, connection.transaction():
         first = await paces.claim(connection, room, day=day, now=clock(), lease=20)
         await craft.owe(webhook, 5)
@@ -249,12 +249,12 @@ async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
     [held] = await craft.drain()
     sent = len(craft.wire.sent)
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     turn = await craft.rounds.turn(held)
     await craft.rounds.give_back([held])
     found = await craft.drain()
     parked = (await craft.row(event, webhook)).state
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     await craft.run_jobs()
     clock.advance(1)
     [again] = await craft.drain()
@@ -279,7 +279,7 @@ async def test_lost_while_held(craft: Craft, database: Database, clock: Clock) -
 
 
 async def test_lost_too_often(craft: Craft, clock: Clock) -> None:
-    """A row whose tries are lost again and again waits, and is given up at last, as without a rate."""
+    """A row whose attempts are lost again and again waits, and is given up at last, as without a rate."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     waits = clock() - timedelta(seconds=1)
     [often] = await craft.owe(webhook, lost=2, leased_until=waits)
@@ -404,5 +404,5 @@ async def test_hastening_ends_while_drains_put_off(craft: Craft, database: Datab
 
     await asyncio.gather(craft.run_jobs(), other.drain(), other.drain())
 
-    assert [errand for errand in await craft.errands() if errand.kind is Kind.JOB] == []
+    assert [queued_job for queued_job in await craft.queued_jobs() if queued_job.kind is JobKind.JOB] == []
     assert await craft.states() == {"owed": 2500}

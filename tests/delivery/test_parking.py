@@ -10,7 +10,7 @@ import pytest
 from delivery.ledger.owing import deliveries
 from delivery.ledger.records import replays
 from delivery.reports.recent_deliveries import History
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground.database import Database, Raw
 from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
@@ -72,7 +72,7 @@ async def test_published_while_its_webhook_is_activated(
     clock.advance(0.001)
 
     assert await craft.status(webhook) == "ACTIVE"
-    assert [nudge.kind for nudge in announced if isinstance(nudge, Errand)] == [Kind.JOB]
+    assert [nudge.kind for nudge in announced if isinstance(nudge, Job)] == [JobKind.JOB]
     assert len(await craft.drain()) == 1
 
 
@@ -81,7 +81,7 @@ async def test_published_while_its_webhook_is_deleted(craft: Craft, database: Da
     webhook = await craft.hook(status="PENDING")
 
     async def delete() -> None:
-        await craft.greeting.remove(WORKSPACE, webhook, force=True)
+        await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=True)
         await craft.run_jobs()
 
     publisher = Craft(Overtaken(database, before=deliveries.ACCEPT, meanwhile=delete), clock)
@@ -105,16 +105,16 @@ async def test_published_for_a_webhook_that_stays_halted(craft: Craft) -> None:
 async def test_spread_while_its_webhook_is_activated(craft: Craft, database: Database, clock: Clock) -> None:
     """A chunk of a spread that parks looks again as a publication does."""
     [webhook, _] = await craft.hooks(2, challenge_request_enabled=False)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
     async def activate() -> None:
-        await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
 
     door = Overtaken(database, before=deliveries.OWE, meanwhile=activate)
     publisher = Craft(door, clock, spread_threshold=1, spread_chunk=10)
     await publisher.publish()
-    [spread] = [nudge for nudge in publisher.announced if isinstance(nudge, Errand)]
+    [spread] = [nudge for nudge in publisher.announced if isinstance(nudge, Job)]
     await publisher.jobs.run(spread)
     await craft.run_jobs()
 
@@ -125,13 +125,13 @@ async def test_claimed_while_its_webhook_is_activated(craft: Craft, database: Da
     """A claim that read its webhook as paused, and parked the row after the wake had looked, has it woken."""
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     async with database.raw() as holder:
         async with holder.transaction():
             await holder.execute("SELECT FROM deliveries FOR UPDATE")
             claiming = asyncio.create_task(Craft(database, clock).claim(Ticket(event, webhook, 0, 0)))
             await _until_somebody_waits(holder)
-            await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+            await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
             await craft.run_jobs()
         claimed = await claiming
     parked = await craft.states()
@@ -147,7 +147,7 @@ async def test_probed_while_its_webhook_is_activated(craft: Craft) -> None:
     await craft.owe(webhook, state="parked")
     held = await craft.rounds.probe(webhook)
     assert held is not None
-    await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     await craft.run_jobs()
 
     await craft.rounds.record([await craft.attempt(held, reply(503))])
@@ -163,10 +163,10 @@ async def test_retried_by_hand_while_its_webhook_is_activated(craft: Craft, data
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
     await craft.rounds.record([await craft.attempt(held, reply(302))])
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
     async def activate() -> None:
-        await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
 
     door = Overtaken(database, before=replays.NEXT_ROUND, meanwhile=activate)

@@ -21,7 +21,7 @@ from delivery.ledger.upkeep import retention, sweeps
 from delivery.ledger.webhooks import rate_limits
 from subscriptions.ground import event_keys, partitions, tables
 from subscriptions.ground.database import Database, Raw
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -64,7 +64,7 @@ def grown_url(database_url: str) -> Iterator[str]:
 @pytest.fixture
 async def grown(grown_url: str) -> AsyncIterator[Raw]:
     """A connection to it, as the processes open theirs."""
-    door = Database(Settings(database_url=grown_url, vault_keys=VAULT_KEYS))
+    door = Database(GroundSettings(database_url=grown_url, vault_keys=VAULT_KEYS))
     async with door.raw() as connection:
         yield connection
     await door.close()
@@ -77,7 +77,7 @@ async def _statement(url: str, statement: str) -> None:
 
 
 async def _grow(url: str) -> None:
-    door = Database(Settings(database_url=url, vault_keys=VAULT_KEYS, database_wait=30))
+    door = Database(GroundSettings(database_url=url, vault_keys=VAULT_KEYS, database_wait=30))
     async with door.transaction() as connection:
         await connection.run_sync(tables.metadata.create_all)
     craft = Craft(door, Clock())
@@ -234,7 +234,7 @@ async def test_probe_and_parked_by_their_index(grown: Raw) -> None:
 
 
 async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
-    """Webhooks that grant a rate are found among all others by the index made for them, and their rows by lane."""
+    """Webhooks that grant a rate are found among all others by the index made for them, and their rows by webhook's slots."""
     statement, arguments = OF_A_DAY["pace"]
     async with grown.transaction():
         # A table of twenty webhooks is read as a whole otherwise.
@@ -247,7 +247,8 @@ async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
 
 @pytest.mark.parametrize("planner", [custom, generic])
 async def test_drains_by_lane(grown: Raw, planner: Planner) -> None:
-    """A drain looks at a few hundred of all that is due, to count and to take them, and else asks lane by lane: thousands of
+    """A drain looks at a few hundred of all that is due, to count and to take them, and else asks webhook's slots by
+    webhook's slots: thousands of
     rows of others may lie between."""
     statement, arguments = OF_A_DAY["drain"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -24,10 +24,10 @@ async def crafts(database_url: str, database: Database, clock: Clock) -> AsyncIt
     """Three processes that share two connections."""
     directory = Path(tempfile.mkdtemp(prefix="hl-"))
     with PgBouncer(directory / "pooler", database_url, mode="transaction", connections=2) as pooler:
-        settings = Settings(database_url=pooler.url, vault_keys=VAULT_KEYS, database_pooling="transaction")
-        doors = [Database(settings) for _ in range(3)]
-        yield [Craft(door, clock) for door in doors]
-        for door in doors:
+        settings = GroundSettings(database_url=pooler.url, vault_keys=VAULT_KEYS, database_pooling="transaction")
+        services = [Database(settings) for _ in range(3)]
+        yield [Craft(door, clock) for door in services]
+        for door in services:
             await door.close()
     shutil.rmtree(directory)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from delivery.reports.recent_deliveries import History
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE, Craft
@@ -16,7 +16,7 @@ from tests.delivery.destinations import OLD, Gate, choosy, reply
 
 
 async def test_probe_without_challenges(craft: Craft, clock: Clock) -> None:
-    """An ERROR webhook without challenges is probed with one delivery at a time, not counted among its row's tries."""
+    """An ERROR webhook without challenges is probed with one delivery at a time, not counted among its row's attempts."""
     webhook = await craft.hook(status="ERROR", challenge_request_enabled=False, halted_since=clock())
     events = await craft.owe(webhook, 3, state="parked")
     await craft.upkeep.mend()
@@ -72,14 +72,14 @@ async def test_one_probe_at_a_time(craft: Craft, database: Database, clock: Cloc
     webhook = await craft.hook(status="ERROR", challenge_request_enabled=False, destination=OLD)
     await craft.owe(webhook, 2, state="parked")
     await craft.upkeep.mend()
-    [errand] = await craft.errands()
+    [queued_job] = await craft.queued_jobs()
     gate, other = Gate(), Craft(database, clock)
     craft.wire.answering = gate
-    probing = asyncio.create_task(craft.greeting.greet(errand, craft.probe))
+    probing = asyncio.create_task(craft.webhook_lifecycle.greet(queued_job, craft.probe))
     await gate.asked.wait()
 
-    await other.greeting.greet(errand, other.probe)
-    found, drained = await other.errands(), await other.drain()
+    await other.webhook_lifecycle.greet(queued_job, other.probe)
+    found, drained = await other.queued_jobs(), await other.drain()
     gate.open.set()
     await probing
 
@@ -187,12 +187,12 @@ async def test_nothing_to_try(craft: Craft, clock: Clock, challenged: bool) -> N
     status, told = await craft.status(webhook), await reason(craft)
 
     await craft.publish(2)
-    errands = await craft.errands()
+    queued_jobs = await craft.queued_jobs()
     announced = craft.announced[-1:]
-    await craft.greeting.greet(errands[0], craft.probe)
+    await craft.webhook_lifecycle.greet(queued_jobs[0], craft.probe)
 
     assert (status, told.endswith("the next event is sent at once, as a probe")) == ("ERROR", challenged)
-    assert announced == errands == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=errands[0].fence)]
+    assert announced == queued_jobs == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=queued_jobs[0].fence)]
     assert (await craft.status(webhook), (await craft.states())["delivered"]) == ("ACTIVE", 1)
 
 
@@ -216,7 +216,7 @@ async def test_verification_of_a_halted_webhook_that_fails(craft: Craft, clock: 
     await craft.sql("UPDATE challenges SET tries = 6, due_at = $1", clock() + timedelta(hours=1))
     craft.wire.answers.append(reply(500))
 
-    await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     [row] = await craft.fetch("SELECT tries, due_at FROM challenges")
     assert tuple(row) == (6, clock() + timedelta(hours=1))

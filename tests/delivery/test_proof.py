@@ -28,7 +28,7 @@ def craft(database: Database, clock: Clock) -> Craft:
 async def registered(craft: Craft, allowing: Reply) -> UUID:
     """A webhook without challenges, subscribed, and asked once."""
     craft.wire.allowing = allowing
-    webhook = (await craft.greeting.register(UNASKED, OWNER)).id
+    webhook = (await craft.webhook_lifecycle.register(UNASKED, OWNER)).id
     await craft.subscribe([webhook], TYPE)
     assert await craft.status(webhook) == "PENDING"
     await craft.greet(webhook)
@@ -65,7 +65,7 @@ async def test_a_destination_that_never_agreed(craft: Craft) -> None:
     for _ in range(2):
         await craft.greet(webhook)
     sent = await delivered(craft)
-    verified, said = await craft.greeting.verify(WORKSPACE, webhook)
+    verified, said = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert (await craft.status(webhook), reason, sent, craft.wire.sent) == ("ERROR", REASON, [], [])
     assert (verified.status, said.status_code, len(craft.wire.asked)) == ("ERROR", 200, 7)
@@ -73,14 +73,14 @@ async def test_a_destination_that_never_agreed(craft: Craft) -> None:
 
 async def test_proofs_are_in_recent_deliveries(craft: Craft, clock: Clock) -> None:
     """Each OPTIONS that is to prove something, as a challenge is: what was asked, what came, why it proved nothing; of first
-    tries, probes and verifications alike. A question about rates alone is not listed, and nothing of it can be retried."""
+    attempts, probes and verifications alike. A question about rates alone is not listed, and nothing of it can be retried."""
     webhook = await registered(craft, reply(405, b"no"))
     for _ in range(4):
         clock.advance(1)
         await craft.greet(webhook)
     craft.wire.allowing = ALLOWS
     clock.advance(1)
-    await craft.greeting.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     clock.advance(3600)
     await craft.greet(webhook)
     history = History(craft.database, clock, craft.announced.extend)
@@ -132,7 +132,7 @@ async def test_another_destination_is_another_proof(craft: Craft) -> None:
     """What the old one allowed says nothing of the new one, and an enable asks again."""
     webhook = await registered(craft, ALLOWS)
 
-    moved = await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+    moved = await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
     craft.wire.allowing = reply(405)
     await craft.greet(webhook)
 
@@ -143,11 +143,11 @@ async def test_a_deployment_that_wants_challenges(database: Database, clock: Clo
     """`challenge`: it cannot be left out, neither by a registration nor by a change."""
     craft = Craft(database, clock, require_proof="challenge")
     with pytest.raises(Refused, match="challengeRequestEnabled: has to be true"):
-        await craft.greeting.register(UNASKED, OWNER)
+        await craft.webhook_lifecycle.register(UNASKED, OWNER)
     asked = Registration(name="hook", destination=OLD, secret=SECRET)
-    webhook = (await craft.greeting.register(asked, OWNER)).id
+    webhook = (await craft.webhook_lifecycle.register(asked, OWNER)).id
     with pytest.raises(Refused, match="challengeRequestEnabled: has to be true"):
-        await craft.greeting.change(WORKSPACE, webhook, Change(challenge_request_enabled=False))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(challenge_request_enabled=False))
     await craft.greet(webhook)
 
     assert await craft.status(webhook) == "ACTIVE"

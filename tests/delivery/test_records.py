@@ -1,4 +1,4 @@
-"""Records: outcomes of many tries, under the fence of the claim that made each (protocol.md 5)."""
+"""Records: outcomes of many attempts, under the fence of the claim that made each (protocol.md 5)."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivery.attempts.endings import Ended
+from delivery.attempts.endings import EndedAttempt
 from delivery.wire.parcels import Failure, FailureKind
 from tests.clock import Clock
 from tests.delivery.craft import Craft
@@ -16,8 +16,9 @@ from workers.recorder import Recorder
 LEASE = 20.0
 
 
-async def overlapping(craft: Craft, clock: Clock) -> tuple[Any, Any, Ended, Ended]:
-    """A delivery whose first try outlived its lease and succeeded, while the claim after it failed: (event, webhook, both)."""
+async def overlapping(craft: Craft, clock: Clock) -> tuple[Any, Any, EndedAttempt, EndedAttempt]:
+    """A delivery whose first attempt outlived its lease and succeeded, while the claim after it failed: (event,
+    webhook, both)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [first] = await craft.drain()
@@ -58,7 +59,7 @@ async def test_failure_then_late_success(craft: Craft, clock: Clock) -> None:
 async def test_both_in_one_batch(craft: Craft, clock: Clock, success_first: bool) -> None:
     """The two outcomes of one delivery that wait together: delivered in either order, and both attempts kept."""
     event, webhook, success, failure = await overlapping(craft, clock)
-    recorder = Recorder(craft.rounds.record, lambda errand: None, window=0.01)
+    recorder = Recorder(craft.rounds.record, lambda queued_job: None, window=0.01)
     both = (success, failure) if success_first else (failure, success)
 
     await asyncio.gather(*(recorder.record(ended) for ended in both))
@@ -132,7 +133,7 @@ async def test_one_that_cannot_be_stored(craft: Craft, cause: str) -> None:
     held = await craft.drain(wanted=100, share=100)
     ended = [await craft.attempt(each, reply(200, b"fine")) for each in held[:-1]]
     ended.insert(41, await craft.attempt(held[-1], Failure(kind=FailureKind.reset, cause=cause)))
-    recorder = Recorder(craft.rounds.record, lambda errand: None, window=0.01)
+    recorder = Recorder(craft.rounds.record, lambda queued_job: None, window=0.01)
 
     async with asyncio.timeout(10):
         await asyncio.gather(*(recorder.record(each) for each in ended))
@@ -158,7 +159,7 @@ async def test_hundred_together(craft: Craft) -> None:
         sizes.append(len(batch))
         return await craft.rounds.record(batch)
 
-    recorder = Recorder(counted, lambda errand: None, window=0.01)
+    recorder = Recorder(counted, lambda queued_job: None, window=0.01)
 
     await asyncio.gather(*(recorder.record(each) for each in ended))
 
@@ -172,7 +173,7 @@ async def test_window_stands_still(craft: Craft, clock: Clock) -> None:
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
     await craft.rounds.record([await craft.attempt(held, reply(503))])
-    # Halted for an hour after the first try, then sent to again half an hour past the plain window.
+    # Halted for an hour after the first attempt, then sent to again half an hour past the plain window.
     clock.advance(12 * 3600 + 1800)
     await craft.sql("UPDATE webhooks SET halted_seconds = halted_seconds + 3600")
     [held] = await craft.drain()
@@ -185,7 +186,7 @@ async def test_window_stands_still(craft: Craft, clock: Clock) -> None:
 
 
 async def test_halt_before_the_first_try(craft: Craft, clock: Clock) -> None:
-    """Time that the webhook was halted before the first try gives no more window; past it the delivery is given up."""
+    """Time that the webhook was halted before the first attempt gives no more window; past it the delivery is given up."""
     webhook = await craft.hook(halted_seconds=7200.0)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -203,8 +204,8 @@ async def test_halt_before_the_first_try(craft: Craft, clock: Clock) -> None:
 
 
 async def test_weekend_without_workers(craft: Craft, clock: Clock) -> None:
-    """A try once scheduled is made, however late: a weekend without workers gives nothing up before
-    its first try (protocol.md 5.5)."""
+    """An attempt once scheduled is made, however late: a weekend without workers gives nothing up before
+    its first attempt (protocol.md 5.5)."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     clock.advance(3 * 86400)
@@ -272,7 +273,7 @@ async def test_time_out_is_told(craft: Craft) -> None:
 
 
 async def test_what_is_kept_of_answers(craft: Craft, clock: Clock) -> None:
-    """Whole answers of the first try and of the one that ends a delivery; 4 KB of bodies, and of headers, between."""
+    """Whole answers of the first attempt and of the one that ends a delivery; 4 KB of bodies, and of headers, between."""
     webhook = await craft.hook()
     await craft.owe(webhook)
     great = [(f"X-{n}", "y" * 1000) for n in range(10)]

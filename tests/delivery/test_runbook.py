@@ -26,7 +26,7 @@ async def named(craft: Craft) -> list[tuple[str, str]]:
 async def test_what_waits_is_not_named(craft: Craft, clock: Clock) -> None:
     """Rows in somebody's hands, due later, kept for a halted webhook or just fallen due; a challenge that is to come."""
     active, halted = await craft.hook(), await craft.hook(status="DISABLED", batching=True)
-    await craft.greeting.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)
+    await craft.webhook_lifecycle.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)
     await craft.owe(active, due_in=3600)
     await craft.owe(active, due_in=-2 * LONG, leased_until=clock() + timedelta(seconds=20))
     await craft.owe(active, due_in=-60)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from delivery.tickets import Errand, Nudge, Ticket
+from delivery.tickets import Job, Nudge, Ticket
 from delivery.upkeep.jobs import LEASE
 from subscriptions.ground.database import Database
 from tests.clock import Clock
@@ -24,27 +24,27 @@ def killed_by(announcement: int) -> Announce:
     return announce
 
 
-async def spread(craft: Craft) -> Errand:
+async def spread(craft: Craft) -> Job:
     """Publishes one event, and answers its spread."""
     await craft.publish()
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
     craft.announced.clear()
-    return errand
+    return queued_job
 
 
 async def test_worker_killed_between_chunks(database: Database, clock: Clock, craft: Craft) -> None:
     """A spread of 2,000 whose worker is killed between chunks goes on after the lease: exactly 2,000 rows."""
     webhooks = await craft.hooks(2000)
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     victim = Craft(database, clock, announce=killed_by(2))
     with pytest.raises(asyncio.CancelledError):
-        await victim.jobs.run(errand)
+        await victim.jobs.run(queued_job)
     halfway = await craft.states()
-    too_early = await craft.errands()
+    too_early = await craft.queued_jobs()
     clock.advance(LEASE + 1)
 
-    [found] = await craft.errands()
+    [found] = await craft.queued_jobs()
     await craft.jobs.run(found)
 
     assert halfway == {"owed": 1000}
@@ -53,19 +53,19 @@ async def test_worker_killed_between_chunks(database: Database, clock: Clock, cr
     assert await craft.value("SELECT count(*) FROM spreads") == 0
     # The second chunk was committed but never announced: its rows are due, and the sweep finds them.
     assert [nudge.webhook for nudge in craft.announced if isinstance(nudge, Ticket)] == webhooks[1000:]
-    assert await craft.errands() == []
+    assert await craft.queued_jobs() == []
 
 
 async def test_overtaken_worker(database: Database, clock: Clock, craft: Craft) -> None:
     """A worker that stood still past its lease while another finished the spread adds nothing and announces nothing."""
     await craft.hooks(1200)
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     other = Craft(database, clock)
     overtaking: list[asyncio.Task[None]] = []
     announced: list[Nudge] = []
 
     async def overtake() -> None:
-        for found in await other.errands():
+        for found in await other.queued_jobs():
             await other.jobs.run(found)
 
     def stand_still(nudges: Sequence[Nudge]) -> None:
@@ -76,7 +76,7 @@ async def test_overtaken_worker(database: Database, clock: Clock, craft: Craft) 
 
     slow = Craft(database, clock, announce=stand_still)
 
-    await slow.jobs.run(errand)
+    await slow.jobs.run(queued_job)
     await overtaking[0]
 
     assert await craft.states() == {"owed": 1200}
@@ -88,10 +88,10 @@ async def test_overtaken_worker(database: Database, clock: Clock, craft: Craft) 
 async def test_two_workers_with_one_ticket(database: Database, clock: Clock, craft: Craft) -> None:
     """Two workers that are handed the same spread at once: one carries it out."""
     await craft.hooks(600)
-    errand = await spread(craft)
+    queued_job = await spread(craft)
     other = Craft(database, clock)
 
-    await asyncio.gather(craft.jobs.run(errand), other.jobs.run(errand))
+    await asyncio.gather(craft.jobs.run(queued_job), other.jobs.run(queued_job))
 
     assert await craft.states() == {"owed": 600}
     assert sorted((len(craft.announced), len(other.announced))) == [0, 600]
@@ -102,9 +102,9 @@ async def test_who_gets_a_row(craft: Craft, clock: Clock) -> None:
     active = await craft.hooks(500)
     disabled = await craft.hooks(3, status="DISABLED")
     await craft.hooks(2, deleted_at=clock())
-    errand = await spread(craft)
+    queued_job = await spread(craft)
 
-    await craft.jobs.run(errand)
+    await craft.jobs.run(queued_job)
 
     assert await craft.states() == {"owed": 500, "parked": 3}
     assert {n.webhook for n in craft.announced if isinstance(n, Ticket)} == set(active)

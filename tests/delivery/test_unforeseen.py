@@ -1,4 +1,5 @@
-"""Exceptions that nobody foresaw on the wire: tries and challenges that end in one are recorded, and repeated as others are."""
+"""Exceptions that nobody foresaw on the wire: attempts and challenges that end in one are recorded, and repeated as
+others are."""
 
 import pytest
 
@@ -37,7 +38,7 @@ async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog:
 @pytest.mark.parametrize("kind", [FailureKind.internal, FailureKind.unacknowledged, FailureKind.stale])
 async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> None:
     """A want of file descriptors here, a path that forgot a kept connection, or a receiver that closed one as the request
-    went out: the try is one, and says nothing of the webhook's health, nor opens its circuit."""
+    went out: the attempt is one, and says nothing of the webhook's health, nor opens its circuit."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
@@ -51,7 +52,7 @@ async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> No
 
 
 async def test_what_can_never_be_written_ends_at_once(craft: Craft) -> None:
-    """An event that an earlier release took, for a webhook in binary mode: one try, which is not held against the webhook."""
+    """An event that an earlier release took, for a webhook in binary mode: one attempt, which is not held against the webhook."""
     webhook = await craft.hook(content_mode="binary")
     [event] = await craft.owe(webhook)
     body = b'{"specversion":"1.0","id":"1","source":"/a","type":"t","datacontenttype":"text/a;charset=punycode","data":"x"}'
@@ -69,7 +70,9 @@ async def test_what_can_never_be_written_ends_at_once(craft: Craft) -> None:
 async def test_a_challenge_that_breaks_counts(craft: Craft) -> None:
     """The webhook does not wait for ever: after its four tries it is in ERROR, and says why."""
     craft.wire.answering = breaking
-    webhook = (await craft.greeting.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)).id
+    webhook = (
+        await craft.webhook_lifecycle.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)
+    ).id
 
     for _ in range(4):
         await craft.greet(webhook)
@@ -83,7 +86,7 @@ async def test_a_verification_that_breaks_is_answered(craft: Craft) -> None:
     webhook = await craft.hook(status="ERROR")
     craft.wire.answering = breaking
 
-    found, response = await craft.greeting.verify(WORKSPACE, webhook)
+    found, response = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
     assert (found.status, response.status_code, response.message) == ("ERROR", 0, CAUSE)
 

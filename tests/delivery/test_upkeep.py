@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from delivery.upkeep.jobs import CHUNK, LEASE
 from delivery.upkeep.sweeping import ERRANDS
 from subscriptions.ground import partitions
@@ -37,7 +37,7 @@ async def test_wake(craft: Craft, clock: Clock) -> None:
         arrived += await craft.owe(webhook, 3, state="parked", fence=5)
         clock.advance(60)
 
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     await craft.run_jobs()
 
     assert await due_order(craft) == arrived
@@ -60,8 +60,8 @@ async def test_wake_of_a_webhook_paused_again(craft: Craft) -> None:
     """A wake that finds its webhook paused again leaves the rows parked."""
     webhook = await craft.hook(status="DISABLED", paused=True, challenge_request_enabled=False)
     await craft.owe(webhook, 3, state="parked")
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
     await craft.run_jobs()
 
@@ -70,14 +70,15 @@ async def test_wake_of_a_webhook_paused_again(craft: Craft) -> None:
 
 
 async def test_delete(craft: Craft, clock: Clock) -> None:
-    """A delete cancels what waits in chunks; a try under way is left to end, and its outcome to be recorded (protocol.md 6.7)."""
+    """A delete cancels what waits in chunks; an attempt under way is left to end, and its outcome to be recorded
+    (protocol.md 6.7)."""
     webhook = await craft.hook(subscribed=None)
     await craft.owe(webhook, 3)
     [flying, _, _] = await craft.drain()
     await craft.owe(webhook, CHUNK + 1, due_in=3600)
     await craft.owe(webhook, 5, state="parked")
 
-    await craft.greeting.remove(WORKSPACE, webhook, force=False)
+    await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=False)
     await craft.run_jobs()
     during = await craft.states()
     await craft.rounds.record([await craft.attempt(flying)])
@@ -94,21 +95,21 @@ async def test_killed_between_chunks(craft: Craft, database: Database, clock: Cl
     webhook = await craft.hook()
     await craft.owe(webhook, 50, state="parked")
     await craft.upkeep.mend()
-    [errand] = await craft.errands()
+    [queued_job] = await craft.queued_jobs()
     async with database.raw() as connection:
         # Claimed, and then nothing: the process is gone.
         await connection.execute(
             "UPDATE jobs SET fence = fence + 1, leased_until = $1", clock() + timedelta(seconds=LEASE)
         )
-    await craft.jobs.run(errand)
-    early = await craft.errands()
+    await craft.jobs.run(queued_job)
+    early = await craft.queued_jobs()
     clock.advance(LEASE + 1)
 
     await craft.run_jobs()
 
     assert early == []
     assert await craft.states() == {"owed": 50}
-    assert await craft.errands() == []
+    assert await craft.queued_jobs() == []
 
 
 async def test_slow_sweep_wakes_once(craft: Craft) -> None:
@@ -120,9 +121,9 @@ async def test_slow_sweep_wakes_once(craft: Craft) -> None:
 
     await asyncio.gather(*(craft.upkeep.mend() for _ in range(3)))
 
-    [errand] = craft.announced
-    assert isinstance(errand, Errand)
-    assert (errand.kind, await craft.value("SELECT webhook FROM jobs")) == (Kind.JOB, webhook)
+    [queued_job] = craft.announced
+    assert isinstance(queued_job, Job)
+    assert (queued_job.kind, await craft.value("SELECT webhook FROM jobs")) == (JobKind.JOB, webhook)
     await craft.run_jobs()
     assert (await craft.states(webhook), await craft.states(paused)) == ({"owed": 2}, {"parked": 2})
 
@@ -139,11 +140,11 @@ async def test_slow_sweep_restarts_challenges(craft: Craft, clock: Clock, status
 
     rows = await craft.fetch("SELECT webhook, epoch, purpose, due_at FROM challenges")
     assert [tuple(row) for row in rows] == [(webhook, 7, purpose, clock())]
-    assert craft.announced == [Errand(kind=Kind.CHALLENGE, key=webhook, fence=0)]
+    assert craft.announced == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=0)]
 
 
 async def test_sweep_names_every_workspaces(craft: Craft, clock: Clock) -> None:
-    """One workspace with more errands due than a sweep names keeps another's younger ones from no sweep, of whatever kind."""
+    """One workspace with more jobs due than a sweep names keeps another's younger ones from no sweep, of whatever kind."""
     hooks, [last] = (
         await craft.hooks(ERRANDS + 50, subscribed=None),
         await craft.hooks(1, workspace=OTHER, subscribed=None),
@@ -157,13 +158,13 @@ async def test_sweep_names_every_workspaces(craft: Craft, clock: Clock) -> None:
         await craft.sql("INSERT INTO spreads VALUES ($1, $2, $3, NULL, $4, NULL, 0)", webhook, workspace, TYPE, clock())
         clock.advance(0.001)
 
-    named = await craft.errands()
+    named = await craft.queued_jobs()
 
-    kinds = [Kind.CHALLENGE, Kind.JOB, Kind.SPREAD]
-    assert [sum(errand.kind is kind for errand in named) for kind in kinds] == [ERRANDS] * 3
-    assert {errand.kind for errand in named if errand.key == last} == set(kinds)
-    owners = await craft.jobs.owners([Errand(kind=kind, key=last, fence=0) for kind in (*kinds, Kind.BATCH)])
-    assert owners == {(kind, last): OTHER for kind in (*kinds, Kind.BATCH)}
+    kinds = [JobKind.CHALLENGE, JobKind.JOB, JobKind.SPREAD]
+    assert [sum(queued_job.kind is kind for queued_job in named) for kind in kinds] == [ERRANDS] * 3
+    assert {queued_job.kind for queued_job in named if queued_job.key == last} == set(kinds)
+    owners = await craft.jobs.owners([Job(kind=kind, key=last, fence=0) for kind in (*kinds, JobKind.BATCH)])
+    assert owners == {(kind, last): OTHER for kind in (*kinds, JobKind.BATCH)}
 
 
 async def test_slow_sweep_calms(craft: Craft, clock: Clock) -> None:

@@ -30,7 +30,7 @@ if not os.path.exists(sys.argv[1]):
 """
 
 
-def program(environ: Mapping[str, str]) -> local.Program:
+def program(environ: Mapping[str, str]) -> local.StackProcess:
     """As many processes as Hooklake has, with none of its code."""
 
     def part(name: str, code: str, *words: str) -> Part:
@@ -40,7 +40,7 @@ def program(environ: Mapping[str, str]) -> local.Program:
         return await local.http_ok("127.0.0.1", int(environ["HOOKLAKE_PORT"]), "/health/ready")
 
     api = Part(name="api", argv=(sys.executable, "-c", API), environ=environ, ready=answers)
-    return local.Program(
+    return local.StackProcess(
         chores=(part("clients", CLIENTS, str(local.credentials(environ))),),
         groups=((api,), (part("beat", SLEEPER),), (part("worker-1", SLEEPER), part("worker-2", SLEEPER))),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.local import Program, hooklake
+from deploy.local import StackProcess, hooklake
 
 WALL = Path(__file__).with_name("wall")
 
@@ -27,14 +27,14 @@ class Clocks:
             # In one step: a process looks at any moment.
             new.rename(file)
 
-    def program(self, environ: Mapping[str, str]) -> Program:
+    def program(self, environ: Mapping[str, str]) -> StackProcess:
         """Hooklake, with a clock of its own in each of the parts."""
         plain = hooklake(environ)
         groups = tuple(
             tuple(replace(part, environ={**part.environ, **self._told(part.name)}) for part in group)
             for group in plain.groups
         )
-        return Program(chores=plain.chores, groups=groups)
+        return StackProcess(chores=plain.chores, groups=groups)
 
     def _told(self, part: str) -> Mapping[str, str]:
         return {"PYTHONPATH": str(WALL), "WALL_CLOCK_AHEAD": str(self._files[part])}

@@ -13,11 +13,11 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from deploy.local import Program, Stack, hooklake
+from deploy.local import Stack, StackProcess, hooklake
 from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.settings import GroundSettings, read
 from tests import canaries
 from tests.flows.workspaces import Workspace
 from tests.receiver import Receiver
@@ -88,7 +88,7 @@ async def running(
     receiver: Receiver,
     settings: Mapping[str, str],
     *,
-    program: Callable[[Mapping[str, str]], Program] = hooklake,
+    program: Callable[[Mapping[str, str]], StackProcess] = hooklake,
 ) -> AsyncIterator[Stage]:
     """A stage whose stack has `settings` on top of the shortened ones; its data go with it.
 
@@ -100,7 +100,7 @@ async def running(
         stack = Stack(data_dir=directory, port=0, environ=environ, say=_say, program=program)
         try:
             await stack.start()
-            database = Database(read(Settings, stack.environ))
+            database = Database(read(GroundSettings, stack.environ))
             stage = Stage(stack, receiver, database)
             yield stage
             await stage.close()

@@ -26,7 +26,7 @@ async def wide(receiver: Receiver) -> AsyncIterator[Stage]:
         "HOOKLAKE_DELIVERY_TIMEOUT": str(LEASE - 1),
         "HOOKLAKE_IN_FLIGHT_PER_WEBHOOK": "200",
         "HOOKLAKE_HALT_AFTER": "30s",
-        # Tickets alone bring first tries, so that those of one publication are all in the hands of one worker.
+        # Tickets alone bring first attempts, so that those of one publication are all in the hands of one worker.
         "HOOKLAKE_FIRST_DUE": "4s",
         "HOOKLAKE_CRAWL_INTERVAL": "0",
     }

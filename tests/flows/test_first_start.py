@@ -20,7 +20,7 @@ from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
 from subscriptions.ground import schema
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from tests.flows.workspaces import EVENTS, occurrence, until
 
@@ -107,7 +107,7 @@ def _ready(http: httpx.AsyncClient, base: str) -> Callable[[], Awaitable[bool | 
 async def _published(http: httpx.AsyncClient, bases: list[str], url: str) -> list[int]:
     """Each instance gives a token at the same moment, the first of all; what each answers to both."""
     draft = Draft(workspace_id=uuid4().hex, name="a program", roles=frozenset({Role.PUBLISHER}))
-    database = Database(Settings(database_url=url, vault_keys=VAULT_KEYS))
+    database = Database(GroundSettings(database_url=url, vault_keys=VAULT_KEYS))
     async with database.transaction() as connection:
         client, secret = await clients.create(connection, draft, now=datetime.now(UTC))
     await database.close()

@@ -7,7 +7,7 @@ import pytest
 
 from subscriptions import key_rotation
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 from tests.flows.conftest import VAULT_KEYS
 from tests.flows.stage import Stage
@@ -23,7 +23,7 @@ THERE, BACK = Vault.parse(f"{SECOND},{FIRST}"), Vault.parse(f"{FIRST},{SECOND}")
 async def test_rotation_under_load(stage: Stage, workspace: Workspace, receiver: Receiver) -> None:
     """There and back while events keep coming: each is delivered once and verified, and one key alone opens what there is."""
     hook = await workspace.hook(authType="APIKey", apiKey="Token of the destination")
-    database = Database(read(Settings, stage.stack.environ))
+    database = Database(read(GroundSettings, stage.stack.environ))
     receipts: list[Json] = []
     enough = asyncio.Event()
 

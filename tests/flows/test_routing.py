@@ -65,14 +65,14 @@ async def test_two_workspaces_alike(workspace: Workspace, stage: Stage, receiver
         await stranger.event(receipt["id"]),
     ]
     webhooks = (await stranger.http.get(f"{EVENTS}/webhooks")).json()["items"]
-    orders = (await stranger.http.get(f"{EVENTS}/subscriptions")).json()["items"]
+    subscription_store = (await stranger.http.get(f"{EVENTS}/subscriptions")).json()["items"]
     named = {"filter": f"webhookId eq '{mine.id}'"}
     foreign = (await stranger.http.get(f"{EVENTS}/subscriptions", params=named)).json()["items"]
     forbidden = await stranger.post(occurrence(workspaceId=workspace.id))
 
     assert [answer.status_code for answer in reads] == [404] * 7
     assert [webhook["id"] for webhook in webhooks] == [theirs.id]
-    assert [order["webhook"]["resourceUri"] for order in orders] == [theirs.uri]
+    assert [order["webhook"]["resourceUri"] for order in subscription_store] == [theirs.uri]
     assert foreign == []
     assert forbidden.status_code == 403
     assert [json.loads(request.body)["subject"] for request in receiver.deliveries(mine.path)] == [workspace.id]

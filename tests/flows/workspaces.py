@@ -81,8 +81,10 @@ class Workspace:
         made = (await self.http.post(f"{EVENTS}/webhooks", json=given)).raise_for_status().json()
         hook = Hook(id=made["id"], path=path)
         await self.status(hook, "ACTIVE")
-        orders = [{"eventType": event, "webhook": {"resourceUri": hook.uri}} for event in events or (REBOOTED,)]
-        (await self.http.post(f"{EVENTS}/subscriptions", json=orders)).raise_for_status()
+        subscription_store = [
+            {"eventType": event, "webhook": {"resourceUri": hook.uri}} for event in events or (REBOOTED,)
+        ]
+        (await self.http.post(f"{EVENTS}/subscriptions", json=subscription_store)).raise_for_status()
         return hook
 
     async def status(self, hook: Hook, *wanted: str) -> str:

@@ -38,7 +38,7 @@ class Hunt:
             self._look(kept)
 
     def round(self, number: int) -> None:
-        """Tries some; the smallest that breaks is kept, and ends the hunt."""
+        """Attempts some; the smallest that breaks is kept, and ends the hunt."""
         smallest: list[bytes] = []
 
         @seed(number)

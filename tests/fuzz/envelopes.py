@@ -7,7 +7,7 @@ import re
 from uuid import UUID
 
 from subscriptions.events import attributes, cloudevent, http_binding, json_text
-from subscriptions.events.cloudevent import Relayed
+from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.ground.errors import Refused
 from tests.fuzz.texts import sentence
 
@@ -27,7 +27,7 @@ def any_request(raw: bytes) -> str:
     return f"{len(found)} {' '.join(modes[:2])}"
 
 
-def _there_and_back(relayed: Relayed) -> str:
+def _there_and_back(relayed: CloudEvent) -> str:
     try:
         event = cloudevent.event_of(relayed, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20)
     except Refused as error:
@@ -56,6 +56,6 @@ def _there_and_back(relayed: Relayed) -> str:
     return "binary"
 
 
-def _canonical(relayed: Relayed) -> dict[str, str]:
+def _canonical(relayed: CloudEvent) -> dict[str, str]:
     given = {name: attributes.canonical(value) for name, value in relayed.attributes.items()}
     return {"datacontenttype": "application/json"} | given

@@ -90,7 +90,7 @@ def _public(address: Address) -> bool:
 
 
 def any_retry_after(raw: bytes) -> str:
-    """A bounded wait or none, whatever the headers say, one to a line; and a next try within the window."""
+    """A bounded wait or none, whatever the headers say, one to a line; and a next attempt within the window."""
     values = raw.decode("latin-1").split("\n")
     came = outcome.of_reply(503, values, policy="standard", now=NOW)
     asked = came.retry_after

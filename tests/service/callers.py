@@ -5,7 +5,7 @@ What roles permit is left to `service/auth.py`.
 
 from uuid import uuid4
 
-from service.services import Doors
+from service.services import Services
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
 
@@ -16,8 +16,8 @@ OTHER_WORKSPACE = "485d4628bb5911eeb355f27748645044"
 class Callers:
     """Makes tokens for clients that need not be kept anywhere."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, services: Services) -> None:
+        self._doors = services
 
     async def headers(
         self, *roles: Role, workspace: str = WORKSPACE, any_workspace: bool = False, name: str = "a program"

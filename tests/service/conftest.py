@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.wire import dialling
 from delivery.wire.guard import Guard
@@ -18,14 +18,14 @@ from delivery.wire.names import Lookup, look_up
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
-from service.app import Base, Configuration, assemble, build
-from service.server.connection_limits import Limits
-from service.services import Doors
-from service.settings import Settings
+from service.app import Configuration, Foundation, assemble, build
+from service.server.connection_limits import ConnectionLimits
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.events import catalogue
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
 from tests import canaries
 from tests.clock import Clock
@@ -50,15 +50,17 @@ def announced() -> list[Nudge]:
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """The entrance's settings; a module that needs others has a fixture of this name."""
-    return Settings(publish_items=20)
+    return ServiceSettings(publish_items=20)
 
 
 @pytest.fixture
-def craft() -> Delivery:
+def craft() -> DeliverySettings:
     """The deliveries' settings, likewise."""
-    return Delivery(allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True, registrations_per_minute=0)
+    return DeliverySettings(
+        allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True, registrations_per_minute=0
+    )
 
 
 @pytest.fixture
@@ -68,10 +70,10 @@ def lookup() -> Lookup:
 
 
 @pytest.fixture
-def configuration(database_url: str, entrance: Settings, craft: Delivery) -> Configuration:
+def configuration(database_url: str, entrance: ServiceSettings, craft: DeliverySettings) -> Configuration:
     """All settings."""
     return Configuration(
-        service=entrance, delivery=craft, ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS)
+        service=entrance, delivery=craft, ground=GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS)
     )
 
 
@@ -84,7 +86,7 @@ def authorities() -> Iterator[None]:
 
 
 @pytest.fixture
-async def transport(craft: Delivery, lookup: Lookup) -> AsyncIterator[Transport]:
+async def transport(craft: DeliverySettings, lookup: Lookup) -> AsyncIterator[Transport]:
     """The way out."""
     opened = await open_transport(Guard(craft.allow_destinations, craft.allow_http), lookup=lookup)
     yield opened
@@ -97,14 +99,14 @@ async def waiting() -> Mapping[str, int]:
 
 
 @pytest.fixture
-async def doors(
+async def services(
     database: Database, clock: Clock, announced: list[Nudge], configuration: Configuration, transport: Transport
-) -> Doors:
+) -> Services:
     """Doors over this test's database, which knows the documented event types."""
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
     told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
     told.follow(clock.now)
-    base = Base(
+    base = Foundation(
         database=database,
         clock=told,
         vault=Vault.parse(VAULT_KEYS),
@@ -127,10 +129,10 @@ async def doors(
 
 
 @pytest.fixture
-async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
+async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API, without a token of its own; every answer is held against the OpenAPI document."""
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:
         client.event_hooks = {"response": [canaries.in_answer, Agreed(DOCUMENT)]}
@@ -138,9 +140,9 @@ async def api(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def callers(doors: Doors) -> Callers:
+def callers(services: Services) -> Callers:
     """Makes headers: `await callers.headers(Role.PUBLISHER)`."""
-    return Callers(doors)
+    return Callers(services)
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ async def opened() -> AsyncIterator[Opened]:
     """Opens servers on sockets of their own."""
     servers: list[Door] = []
 
-    async def open_one(limits: Limits, app: ASGIApp | None = None) -> Door:
+    async def open_one(limits: ConnectionLimits, app: ASGIApp | None = None) -> Door:
         servers.append(Door(limits, app))
         await servers[-1].open()
         return servers[-1]

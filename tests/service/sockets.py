@@ -19,11 +19,11 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from service import problems
-from service.answers import Answer
+from service.answers import JsonResponse
 from service.api import reading
 from service.server.bodies import Bodies
-from service.server.connection_limits import Limits
-from service.server.connections import Connection
+from service.server.connection_limits import ConnectionLimits
+from service.server.connections import ServerConnection
 
 #: More than the buffers of both sides hold.
 LARGE = b"x" * (32 << 20)
@@ -32,7 +32,7 @@ LARGE = b"x" * (32 << 20)
 class Door:
     """A server with our connections, and raw clients of it; it serves `app`, or what answers to the paths below."""
 
-    def __init__(self, limits: Limits, app: ASGIApp | None = None) -> None:
+    def __init__(self, limits: ConnectionLimits, app: ASGIApp | None = None) -> None:
         self.heard: list[bytes] = []
         #: What `/gate` waits for.
         self.gate = asyncio.Event()
@@ -58,13 +58,13 @@ class Door:
         ]
         app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
         # All that these paths need of the doors.
-        app.state.doors = SimpleNamespace(bodies=Bodies(len(LARGE), len(LARGE)))
+        app.state.services = SimpleNamespace(bodies=Bodies(len(LARGE), len(LARGE)))
         return app
 
     async def open(self) -> None:
-        config = Config(self._app, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None)
+        config = Config(self._app, http=ServerConnection, ws="none", lifespan="off", access_log=False, log_config=None)
         config.load()
-        made = partial(Connection, self._limits, config=config, server_state=self.state, app_state={})
+        made = partial(ServerConnection, self._limits, config=config, server_state=self.state, app_state={})
         self._server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
 
     async def _echo(self, request: Request) -> Response:
@@ -78,7 +78,7 @@ class Door:
         return Response(LARGE)
 
     async def _pieces(self, _request: Request) -> Response:
-        return Answer(b'"%s"' % LARGE)
+        return JsonResponse(b'"%s"' % LARGE)
 
     async def _gated(self, _request: Request) -> Response:
         await self.gate.wait()
@@ -103,7 +103,7 @@ class Door:
 class Opened(Protocol):
     """The fixture `opened`."""
 
-    async def __call__(self, limits: Limits, app: ASGIApp | None = None) -> Door:
+    async def __call__(self, limits: ConnectionLimits, app: ASGIApp | None = None) -> Door:
         """A server that is closed when the test has ended."""
         ...
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from service.limits.publish_quota import Allowance
+from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import TooMany
-from service.services import Doors
-from service.settings import Settings
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
@@ -33,9 +33,9 @@ LIMIT = 1000
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """Twenty events of a minute."""
-    return Settings(publish_items=20, publish_per_minute=20)
+    return ServiceSettings(publish_items=20, publish_per_minute=20)
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def clock() -> Clock:
     return clock
 
 
-def processes(database: Database, clock: Clock, number: int) -> list[Allowance]:
-    return [Allowance(database, clock, per_minute=LIMIT) for _ in range(number)]
+def processes(database: Database, clock: Clock, number: int) -> list[PublishQuota]:
+    return [PublishQuota(database, clock, per_minute=LIMIT) for _ in range(number)]
 
 
-async def took(process: Allowance, events: int) -> int:
+async def took(process: PublishQuota, events: int) -> int:
     """How many of so many events were taken."""
     try:
         await process.take({WORKSPACE: events}, process._clock())
@@ -201,7 +201,7 @@ async def test_forgetting(database: Database, clock: Clock) -> None:
     assert (held, afterwards, [row["workspace_id"] for row in rows]) == (1, 0, [OTHER_WORKSPACE])
 
 
-async def test_over_it(api: httpx.AsyncClient, callers: Callers, clock: Clock, doors: Doors) -> None:
+async def test_over_it(api: httpx.AsyncClient, callers: Callers, clock: Clock, services: Services) -> None:
     """An array counts each of its events. One too many: 429 with GreenLake's headers, and nothing of it is kept.
 
     What is left is told once it is half of the minute or less.
@@ -223,7 +223,7 @@ async def test_over_it(api: httpx.AsyncClient, callers: Callers, clock: Clock, d
     assert refused.headers["retry-after"] == told(refused)["ratelimit-reset"] == "45"
     assert told(refused)["x-ratelimit-reset"] == datetime.fromtimestamp(reset, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     assert refused.json()["errorDetails"] == [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": 45}]
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         assert await connection.fetchval("SELECT count(*) FROM events") == 20
 
 
@@ -244,4 +244,4 @@ async def test_cloudevents_count_too(api: httpx.AsyncClient, callers: Callers) -
 def test_a_limit_of_nothing(limit: str) -> None:
     """A limit that an array of the largest size could never keep is no setting."""
     with pytest.raises(Misconfigured, match="HOOKLAKE_PUBLISH_PER_MINUTE"):
-        read(Settings, {"HOOKLAKE_PUBLISH_PER_MINUTE": limit})
+        read(ServiceSettings, {"HOOKLAKE_PUBLISH_PER_MINUTE": limit})

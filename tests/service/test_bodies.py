@@ -13,9 +13,9 @@ from service.answers import LONG
 from service.api.writing import TURN
 from service.app import build
 from service.server.bodies import SMALL, Bodies, Crowded, Hold
-from service.server.connection_limits import Limits
-from service.services import Doors
-from service.settings import Settings
+from service.server.connection_limits import ConnectionLimits
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database
 from tests import builders
@@ -32,17 +32,17 @@ LONG_BODY = b"[" + OCCURRENCE + b" " * (MEGABYTE - len(OCCURRENCE) - 2) + b"]"
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """Room for four bodies of a megabyte, two of one client."""
-    return Settings(publish_body_bytes=MEGABYTE, bodies_bytes=4 * MEGABYTE, client_share=0.5)
+    return ServiceSettings(publish_body_bytes=MEGABYTE, bodies_bytes=4 * MEGABYTE, client_share=0.5)
 
 
 @pytest.fixture
-async def door(opened: Opened, doors: Doors) -> Door:
+async def door(opened: Opened, services: Services) -> Door:
     """The API on a socket."""
     app = build(lambda: pytest.fail("this server runs no lifespan"))
-    app.state.doors = doors
-    return await opened(Limits(connections=50, timeout=60.0, message_bytes=4 * MEGABYTE), app)
+    app.state.services = services
+    return await opened(ConnectionLimits(connections=50, timeout=60.0, message_bytes=4 * MEGABYTE), app)
 
 
 def head(headers: dict[str, str], framing: str) -> bytes:
@@ -51,7 +51,7 @@ def head(headers: dict[str, str], framing: str) -> bytes:
 
 
 @pytest.mark.parametrize("framing", [f"Content-Length: {MEGABYTE}", "Transfer-Encoding: chunked"])
-async def test_bodies_under_way(door: Door, doors: Doors, callers: Callers, framing: str) -> None:
+async def test_bodies_under_way(door: Door, services: Services, callers: Callers, framing: str) -> None:
     """A body that has no room is answered 503 with Retry-After before it is sent; one client's do not crowd another's out."""
     chunked = "chunked" in framing
     begun = b"%x\r\n%s\r\n" % (MEGABYTE - 100, LONG_BODY[: MEGABYTE - 100]) if chunked else LONG_BODY[:-100]
@@ -62,7 +62,7 @@ async def test_bodies_under_way(door: Door, doors: Doors, callers: Callers, fram
     async def sending(head: bytes, held: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await door.client()
         writer.write(head + begun)
-        await until(lambda: doors.bodies.held >= held)
+        await until(lambda: services.bodies.held >= held)
         return reader, writer
 
     clients = [await sending(greedy, n * (MEGABYTE - 100)) for n in (1, 2)]
@@ -80,29 +80,29 @@ async def test_bodies_under_way(door: Door, doors: Doors, callers: Callers, fram
     assert [(status, headers["retry-after"]) for status, headers, _ in refused] == [(503, "2")] * 3
     assert {each["errorCode"] for _, _, each in refused} == {"HPE_GL_ERROR_SERVICE_UNAVAILABLE"}
     assert answers == [202] * 3
-    await until(lambda: (doors.bodies.held, len(doors.bodies)) == (0, 0))
+    await until(lambda: (services.bodies.held, len(services.bodies)) == (0, 0))
 
 
-async def test_who_leaves_gives_back(door: Door, doors: Doors, callers: Callers) -> None:
+async def test_who_leaves_gives_back(door: Door, services: Services, callers: Callers) -> None:
     """A client that goes away in the middle of its body holds nothing any more; nor does one whose body is refused."""
     publisher = head(await callers.headers(Role.PUBLISHER), f"Content-Length: {MEGABYTE}")
     _, leaving = await door.client()
     leaving.write(publisher + LONG_BODY[:1000])
-    await until(lambda: doors.bodies.held == MEGABYTE)
+    await until(lambda: services.bodies.held == MEGABYTE)
     leaving.transport.abort()
-    await until(lambda: doors.bodies.held == 0)
+    await until(lambda: services.bodies.held == 0)
 
     reader, writer = await door.client()
     writer.write(publisher + b"x" * MEGABYTE)
 
     assert (await said(reader))[0] == 413
-    await until(lambda: doors.bodies.held == 0)
+    await until(lambda: services.bodies.held == 0)
 
 
-async def test_small_bodies_are_not_counted(api: httpx.AsyncClient, doors: Doors, callers: Callers) -> None:
+async def test_small_bodies_are_not_counted(api: httpx.AsyncClient, services: Services, callers: Callers) -> None:
     """What the number of connections bounds already costs no bookkeeping, and has room in a full house."""
-    doors.bodies.take("others", 2 * MEGABYTE)
-    doors.bodies.take("more others", 2 * MEGABYTE)
+    services.bodies.take("others", 2 * MEGABYTE)
+    services.bodies.take("more others", 2 * MEGABYTE)
     headers = await callers.headers(Role.PUBLISHER)
 
     small = await api.post(PATH, content=OCCURRENCE.ljust(SMALL), headers=headers)
@@ -171,11 +171,11 @@ async def test_a_page_has_an_end(recent: tuple[httpx.AsyncClient, str]) -> None:
     assert [(len(each["responseBody"]), "truncated" in each) for each in alone] == [(60_000, False)] * 3
 
 
-async def test_long_answers_go_in_pieces(recent: tuple[httpx.AsyncClient, str], doors: Doors) -> None:
+async def test_long_answers_go_in_pieces(recent: tuple[httpx.AsyncClient, str], services: Services) -> None:
     """A long answer is counted until it is sent, and handed over piece by piece; where there is no room it is a 503."""
     api, path = recent
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     sent: list[int] = []
     held: list[int] = []
 
@@ -185,7 +185,7 @@ async def test_long_answers_go_in_pieces(recent: tuple[httpx.AsyncClient, str], 
     async def send(message: object) -> None:
         assert isinstance(message, dict)
         sent.append(len(message.get("body", b"")))
-        held.append(doors.bodies.held)
+        held.append(services.bodies.held)
 
     scope = {
         "type": "http",
@@ -196,8 +196,8 @@ async def test_long_answers_go_in_pieces(recent: tuple[httpx.AsyncClient, str], 
     }
     await app(scope, receive, send)
 
-    doors.bodies.take("others", 2 * MEGABYTE)
-    doors.bodies.take("more others", 2 * MEGABYTE)
+    services.bodies.take("others", 2 * MEGABYTE)
+    services.bodies.take("more others", 2 * MEGABYTE)
     crowded = await api.get(path)
 
     assert max(sent) == LONG == TURN

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from service.server.connection_limits import AHEAD, Limits
-from service.server.connections import Connection
+from service.server.connection_limits import AHEAD, ConnectionLimits
+from service.server.connections import ServerConnection
 from tests.service.sockets import LARGE, Opened, rest, said, until
 
-LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02)
+LIMITS = ConnectionLimits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02)
 #: Cut off with the second look or the third.
 HASTY = replace(LIMITS, timeout=0.03, connections=100)
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
@@ -199,7 +199,7 @@ async def test_answers_that_nobody_reads(opened: Opened) -> None:
 )
 def test_patience(connections: int, patience: float) -> None:
     """All the time while half of the places are free; then the fuller the shorter, and never less than two seconds."""
-    limits = Limits(connections=900, timeout=30.0, message_bytes=1)
+    limits = ConnectionLimits(connections=900, timeout=30.0, message_bytes=1)
 
     assert limits.patience(connections) == pytest.approx(patience)
 
@@ -251,7 +251,7 @@ async def test_requests_sent_ahead(opened: Opened) -> None:
     writer.write(b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n" + (HEAD + b"Content-Length: 2\r\n\r\nhi") * 500)
     await until(lambda: bool(door.state.tasks))
     [connection] = door.state.connections
-    assert isinstance(connection, Connection)
+    assert isinstance(connection, ServerConnection)
     await until(lambda: len(connection.pipeline) == AHEAD)
     door.gate.set()
     answers = [(await said(reader))[0] for _ in range(AHEAD + 1)]

@@ -5,7 +5,7 @@ import logging
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
@@ -29,8 +29,8 @@ def origins(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def entrance(origins: str) -> Settings:
-    return Settings(publish_origins=ORIGINS[origins], publish_per_minute=5000 if origins == "named" else 0)
+def entrance(origins: str) -> ServiceSettings:
+    return ServiceSettings(publish_origins=ORIGINS[origins], publish_per_minute=5000 if origins == "named" else 0)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database, repeating
 from subscriptions.ground.errors import Contended
@@ -18,7 +18,7 @@ WAITING = "SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_
 
 
 async def test_a_change_of_a_locked_webhook(
-    api: httpx.AsyncClient, callers: Callers, database: Database, doors: Doors
+    api: httpx.AsyncClient, callers: Callers, database: Database, services: Services
 ) -> None:
     """A transaction that waited for a lock in vain is made again, and the change is made when the lock is gone."""
     api.headers.update(await callers.headers(Role.SUBSCRIBER))

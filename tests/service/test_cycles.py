@@ -9,12 +9,12 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.answers import LONG, Answer
-from service.server.connection_limits import Limits
-from service.server.connections import Connection
+from service.answers import LONG, JsonResponse
+from service.server.connection_limits import ConnectionLimits
+from service.server.connections import ServerConnection
 from tests.service.sockets import until
 
-LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000)
+LIMITS = ConnectionLimits(connections=4, timeout=60.0, message_bytes=100_000)
 
 
 class Written(asyncio.Transport):
@@ -41,7 +41,7 @@ class Written(asyncio.Transport):
         pass
 
 
-async def written(answer: Answer, sent: bytes, *, ours: bool) -> Written:
+async def written(answer: JsonResponse, sent: bytes, *, ours: bool) -> Written:
     """What a request is answered with, by our connections or by uvicorn's."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +52,7 @@ async def written(answer: Answer, sent: bytes, *, ours: bool) -> Written:
     state, transport = ServerState(), Written()
     state.default_headers = [(b"date", b"Sat, 28 Nov 2026 10:00:00 GMT")]
     given: dict[str, Any] = {"config": config, "server_state": state, "app_state": {}}
-    connection = Connection(LIMITS, **given) if ours else HttpToolsProtocol(**given)
+    connection = ServerConnection(LIMITS, **given) if ours else HttpToolsProtocol(**given)
     connection.connection_made(transport)
     connection.data_received(sent)
     await until(lambda: bool(state.total_requests))
@@ -66,7 +66,7 @@ async def test_a_whole_answer_is_written_at_once(method: str, more: bytes) -> No
     """Head and body are one system call and one packet; what they say, and whether the connection goes on, is as ever."""
     sent = b"%b / HTTP/1.1\r\nHost: x\r\n%b\r\n" % (method.encode(), more)
 
-    ours, uvicorns = [await written(Answer(b'{"a":1}', 202), sent, ours=each) for each in (True, False)]
+    ours, uvicorns = [await written(JsonResponse(b'{"a":1}', 202), sent, ours=each) for each in (True, False)]
 
     assert ours.pieces == [b"".join(uvicorns.pieces)]
     assert ours.closed == uvicorns.closed
@@ -74,10 +74,10 @@ async def test_a_whole_answer_is_written_at_once(method: str, more: bytes) -> No
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(b"{}", 429, {"Retry-After": "2"}), Answer(b"1" * (LONG + 1))],
+    [JsonResponse(b"{}", 429, {"Retry-After": "2"}), JsonResponse(b"1" * (LONG + 1))],
     ids=["headers of its own", "long"],
 )
-async def test_what_is_more_than_that_goes_uvicorns_way(answer: Answer) -> None:
+async def test_what_is_more_than_that_goes_uvicorns_way(answer: JsonResponse) -> None:
     """Headers are looked at before they are sent, and a long answer waits for its reader."""
     sent = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

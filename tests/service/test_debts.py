@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from delivery.publishing.debts import Debts
-from delivery.settings import Settings as Delivery
-from service.services import Doors
+from delivery.settings import DeliverySettings
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import TooSoon
@@ -23,9 +23,9 @@ TYPE = "com.hpe.greenlake.subscriptions.v1.expiring-subscriptions"
 
 
 @pytest.fixture
-def craft() -> Delivery:
+def craft() -> DeliverySettings:
     """Few deliveries."""
-    return Delivery(allow_destinations=("127.0.0.0/8",), allow_http=True, owed_per_workspace=MOST)
+    return DeliverySettings(allow_destinations=("127.0.0.0/8",), allow_http=True, owed_per_workspace=MOST)
 
 
 async def test_owed_too_much(database: Database, clock: Clock) -> None:
@@ -82,15 +82,15 @@ class Asked(Database):
             yield connection
 
 
-async def test_a_publisher_is_told(api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock) -> None:
+async def test_a_publisher_is_told(api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock) -> None:
     """429 with Retry-After, in words, and nothing of it is kept."""
     headers = await callers.headers(Role.PUBLISHER)
-    there = Craft(doors.database, clock)
+    there = Craft(services.database, clock)
     await there.owe(await there.hook(workspace=WORKSPACE, subscribed=None), MOST)
-    assert doors.debts is not None
+    assert services.debts is not None
 
     first = await api.post(OCCURRENCES, json=OCCURRENCE, headers=headers)
-    await doors.debts.counted()
+    await services.debts.counted()
     refused = await api.post(OCCURRENCES, json=OCCURRENCE, headers=headers)
 
     assert (first.status_code, refused.status_code) == (202, 429)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.wire.names import Lookup
 from subscriptions.access.clients import Role
 from tests.clock import Clock
@@ -50,9 +50,9 @@ def issues(response: httpx.Response) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def craft() -> Delivery:
+def craft() -> DeliverySettings:
     """As an operator has it who opened one name and nothing else, but for plain http."""
-    return Delivery(allow_http=True, allow_destinations=("gate.example",))
+    return DeliverySettings(allow_http=True, allow_destinations=("gate.example",))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from service import problems
 from service.api import events, openapi
 from service.api.reading import BODY_BYTES
 from service.app import build
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.ground.errors import Unavailable
 from tests.service.callers import Callers
@@ -247,10 +247,10 @@ async def test_what_every_answer_has(api: httpx.AsyncClient, callers: Callers) -
     assert [each.url for each in answers if each.content and each.headers["x-content-type-options"] != "nosniff"] == []
 
 
-async def test_forms_and_cookies_open_nothing(doors: Doors) -> None:
+async def test_forms_and_cookies_open_nothing(services: Services) -> None:
     """Without a bearer token a form is posted to the token endpoint alone: a page that has sessions needs CSRF protection."""
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     form = {
         "Content-Type": "application/x-www-form-urlencoded",
         "Cookie": "session=1; token=x",

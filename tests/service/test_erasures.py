@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from delivery.lifecycle import State
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database
 from tests import builders
@@ -92,7 +92,7 @@ async def test_workspace(
     async with database.raw() as connection:
         row = await connection.fetchrow("SELECT kind, workspace_id, webhook, due_at FROM jobs WHERE id = $1", job)
     assert (answer.status_code, tuple(row)) == (202, ("erase", OTHER_WORKSPACE, None, clock()))
-    assert announced == [Errand(kind=Kind.JOB, key=job, fence=0)]
+    assert announced == [Job(kind=JobKind.JOB, key=job, fence=0)]
 
 
 @pytest.mark.parametrize("query", [{}, {"workspaceId": ""}, {"workspaceId": "all"}])

@@ -5,11 +5,11 @@ import logging
 import pytest
 import uvloop
 
-from service.server.connection_limits import AHEAD, Limits
+from service.server.connection_limits import AHEAD, ConnectionLimits
 from tests.service.sockets import Door, until
 
 #: Cut off with the second look or the third.
-HASTY = Limits(connections=100, timeout=0.03, message_bytes=100_000, interval=0.02)
+HASTY = ConnectionLimits(connections=100, timeout=0.03, message_bytes=100_000, interval=0.02)
 
 
 async def _cut_off() -> None:

@@ -11,32 +11,32 @@ from functools import partial
 import httpx
 import pytest
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import Upkeep
 from deploy.stores import free_port
 from service.app import build
 from service.health.carriers import Carriers
-from service.health.readiness import Pulse
-from service.services import Doors
+from service.health.readiness import Readiness
+from service.services import Services
 from subscriptions.ground import schema
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database, Raw
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from tests.service.conftest import waiting
 from workers import app as broker
 from workers.announcer import Announcer
-from workers.settings import Settings as Workers
+from workers.settings import WorkerSettings
 
 
 @pytest.fixture
-async def revisions(doors: Doors) -> AsyncIterator[Doors]:
+async def revisions(services: Services) -> AsyncIterator[Services]:
     """Doors whose database was never migrated by revisions, before the test and after it."""
     drop = "DROP TABLE IF EXISTS alembic_version"
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         await connection.execute(drop)
-    yield doors
-    async with doors.database.raw() as connection:
+    yield services
+    async with services.database.raw() as connection:
         await connection.execute(drop)
 
 
@@ -48,7 +48,7 @@ async def test_live(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(("revision", "status"), [("", 503), ("0000", 503), (schema.REVISION, 200), ("9999", 200)])
-async def test_ready(api: httpx.AsyncClient, revisions: Doors, revision: str, status: int) -> None:
+async def test_ready(api: httpx.AsyncClient, revisions: Services, revision: str, status: int) -> None:
     """A process is ready on a database of its own revision or a newer one; else it says what is missing."""
     if revision:
         async with revisions.database.raw() as connection:
@@ -64,11 +64,11 @@ async def test_ready(api: httpx.AsyncClient, revisions: Doors, revision: str, st
 @pytest.mark.parametrize("place", ["postgresql://a:b@127.0.0.1:1/c", "{url}_of_nobody"])
 async def test_database_away(database_url: str, place: str) -> None:
     """Where its database is away or does not exist a process is not ready, and says why."""
-    nowhere = Database(Settings(database_url=place.format(url=database_url), vault_keys=VAULT_KEYS))
+    nowhere = Database(GroundSettings(database_url=place.format(url=database_url), vault_keys=VAULT_KEYS))
     clock = DatabaseClock()
-    pulse = Pulse(nowhere, clock, Upkeep(nowhere, clock, Delivery(), lambda _nudges: None))
+    readiness = Readiness(nowhere, clock, Upkeep(nowhere, clock, DeliverySettings(), lambda _nudges: None))
 
-    missing = await pulse.missing()
+    missing = await readiness.missing()
     await nowhere.close()
 
     assert missing is not None
@@ -88,17 +88,21 @@ class Asked(Database):
             yield connection
 
 
-async def test_one_look_a_second(database_url: str, revisions: Doors) -> None:
+async def test_one_look_a_second(database_url: str, revisions: Services) -> None:
     """However many ask whether a process is ready, the database is asked once a second; what it says then, each is told."""
     async with revisions.database.raw() as connection:
         await connection.execute("CREATE TABLE alembic_version (version_num text)")
         await connection.execute("INSERT INTO alembic_version VALUES ($1)", schema.REVISION)
-    database, clock, now = Asked(Settings(database_url=database_url, vault_keys=VAULT_KEYS)), DatabaseClock(), [0.0]
-    upkeep = Upkeep(database, clock, Delivery(), lambda _nudges: None)
-    pulse = Pulse(database, clock, upkeep, steady=lambda: now[0])
+    database, clock, now = (
+        Asked(GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS)),
+        DatabaseClock(),
+        [0.0],
+    )
+    upkeep = Upkeep(database, clock, DeliverySettings(), lambda _nudges: None)
+    readiness = Readiness(database, clock, upkeep, steady=lambda: now[0])
 
     async def asked() -> tuple[set[str | None], int]:
-        answers = await asyncio.gather(*(pulse.missing() for _ in range(300)))
+        answers = await asyncio.gather(*(readiness.missing() for _ in range(300)))
         return set(answers), database.times
 
     found = [await asked()]
@@ -116,19 +120,19 @@ async def test_one_look_a_second(database_url: str, revisions: Doors) -> None:
     assert found == [({None}, 1), ({None}, 1), ({outdated}, 2), ({None}, 3)]
 
 
-async def test_workers(api: httpx.AsyncClient, doors: Doors) -> None:
+async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
     """Whether deliveries are carried: by whom, how long ago somebody looked for what is due, whose clock differs, what waits."""
     nobody = await api.get("/health/workers")
-    upkeep = Upkeep(doors.database, _ahead(doors), Delivery(), lambda _nudges: None)
+    upkeep = Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None)
     await upkeep.sweep(0)
     await upkeep.report("a host:1", slots=500, free=480)
     await upkeep.report("a host:2", slots=500, free=20)
     await upkeep.present("a host:3", "beat")
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         await connection.execute("UPDATE workers SET ahead = 0 WHERE name <> 'a host:3'")
     carriers = Carriers(upkeep, waiting)
 
-    response = await _asked(api, doors, carriers)
+    response = await _asked(api, services, carriers)
 
     body = response.json()
     assert (nobody.status_code, response.status_code) == (503, 200)
@@ -143,16 +147,16 @@ async def test_workers(api: httpx.AsyncClient, doors: Doors) -> None:
     assert "a host" not in response.text
 
 
-async def test_broker_away(api: httpx.AsyncClient, doors: Doors) -> None:
+async def test_broker_away(api: httpx.AsyncClient, services: Services) -> None:
     """A broker that does not answer is said to be away, without where it is; that says nothing of `/health/ready`."""
-    settings = Workers(broker_url=f"redis://127.0.0.1:{free_port()}/0", broker_wait=0.2)
+    settings = WorkerSettings(broker_url=f"redis://127.0.0.1:{free_port()}/0", broker_wait=0.2)
     announcer = Announcer(broker.make(settings), settings)
     carriers = Carriers(
-        Upkeep(doors.database, _ahead(doors), Delivery(), lambda _nudges: None),
+        Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None),
         partial(asyncio.to_thread, announcer.waiting),
     )
 
-    response = await _asked(api, doors, carriers)
+    response = await _asked(api, services, carriers)
 
     assert response.status_code == 503
     assert "the broker does not answer" in response.json()["missing"]
@@ -160,15 +164,15 @@ async def test_broker_away(api: httpx.AsyncClient, doors: Doors) -> None:
     assert "127.0.0.1" not in response.text
 
 
-async def _asked(api: httpx.AsyncClient, doors: Doors, carriers: Carriers) -> httpx.Response:
-    changed = replace(doors, carriers=carriers)
+async def _asked(api: httpx.AsyncClient, services: Services, carriers: Carriers) -> httpx.Response:
+    changed = replace(services, carriers=carriers)
     app = build(lambda: nullcontext(changed))
-    app.state.doors = changed
+    app.state.services = changed
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=api.base_url) as client:
         return await client.get("/health/workers")
 
 
-def _ahead(doors: Doors) -> DatabaseClock:
+def _ahead(services: Services) -> DatabaseClock:
     """Of a process whose machine's clock is an hour ahead."""
     clock = DatabaseClock(wall=lambda: time.time() + 3600.0)
     clock.follow(datetime.now(UTC))

@@ -18,7 +18,7 @@ import delivery.tables  # noqa: F401  registers its tables with the metadata
 from subscriptions.events import catalogue
 from subscriptions.ground import schema, tables
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from tests.service.test_cli import hooklake
 
@@ -64,7 +64,7 @@ async def test_metadata_and_database_agree(migrated: str) -> None:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True, **ours})
         return list(compare_metadata(context, tables.metadata))
 
-    database = Database(Settings(database_url=migrated, vault_keys=VAULT_KEYS))
+    database = Database(GroundSettings(database_url=migrated, vault_keys=VAULT_KEYS))
     async with database.transaction() as connection:
         found = await connection.run_sync(differences)
     await database.close()
@@ -74,7 +74,7 @@ async def test_metadata_and_database_agree(migrated: str) -> None:
 
 async def test_every_definition_agrees(migrated: str) -> None:
     """Columns, defaults, constraints, partition keys and indexes, partial ones with their conditions, are the declared."""
-    database = Database(Settings(database_url=migrated, vault_keys=VAULT_KEYS))
+    database = Database(GroundSettings(database_url=migrated, vault_keys=VAULT_KEYS))
     async with database.transaction() as connection:
         await connection.exec_driver_sql("CREATE SCHEMA declared")
         await connection.exec_driver_sql("SET LOCAL search_path TO declared")

@@ -14,7 +14,7 @@ import jsonschema_rs
 import pytest
 
 from delivery.judgement import outcome
-from delivery.judgement.outcome import GREENLAKE_RETRIED, Kind, Policy
+from delivery.judgement.outcome import GREENLAKE_RETRIED, OutcomeKind, Policy
 from delivery.wire import challenge, signing
 from service.api import openapi, reference
 from service.api.contract import prose, received
@@ -87,25 +87,27 @@ def test_schemas(name: str) -> None:
 
 
 #: What the prose says of answers, and the statuses that it says it of.
-ANSWERS: list[tuple[Policy, str, set[int], Kind, bool]] = [
-    ("standard", "2xx succeeds;", set(range(200, 300)), Kind.SUCCESS, False),
-    ("standard", "410 is a failure for good and disables the webhook at once;", {410}, Kind.FINAL, True),
-    ("standard", "a 3xx is a failure for good, and the webhook stays;", set(range(300, 400)), Kind.FINAL, False),
-    ("standard", "all else is tried again.", set(range(400, 600)) - {410}, Kind.RETRYABLE, False),
-    ("greenlake", "2xx succeeds;", set(range(200, 300)), Kind.SUCCESS, False),
-    ("greenlake", ", ".join(map(str, sorted(GREENLAKE_RETRIED))), set(GREENLAKE_RETRIED), Kind.RETRYABLE, False),
+ANSWERS: list[tuple[Policy, str, set[int], OutcomeKind, bool]] = [
+    ("standard", "2xx succeeds;", set(range(200, 300)), OutcomeKind.SUCCESS, False),
+    ("standard", "410 is a failure for good and disables the webhook at once;", {410}, OutcomeKind.FINAL, True),
+    ("standard", "a 3xx is a failure for good, and the webhook stays;", set(range(300, 400)), OutcomeKind.FINAL, False),
+    ("standard", "all else is tried again.", set(range(400, 600)) - {410}, OutcomeKind.RETRYABLE, False),
+    ("greenlake", "2xx succeeds;", set(range(200, 300)), OutcomeKind.SUCCESS, False),
+    ("greenlake", ", ".join(map(str, sorted(GREENLAKE_RETRIED))), set(GREENLAKE_RETRIED), OutcomeKind.RETRYABLE, False),
     (
         "greenlake",
         "every other answer from 300 to 599 is a failure for good and disables the webhook at once.",
         set(range(300, 600)) - GREENLAKE_RETRIED,
-        Kind.FINAL,
+        OutcomeKind.FINAL,
         True,
     ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "said", "statuses", "kind", "disables"), ANSWERS)
-def test_answers(policy: Policy, said: str, statuses: set[int], kind: Kind, disables: bool, clock: Clock) -> None:
+def test_answers(
+    policy: Policy, said: str, statuses: set[int], kind: OutcomeKind, disables: bool, clock: Clock
+) -> None:
     """What is said of answers under each policy is what is made of them."""
     text = dict(prose.notes())["Attempts and their answers"]
     [line] = [line for line in text.splitlines() if line.startswith(f"- `{policy}`")]

@@ -8,15 +8,15 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.access.openid import CONFIGURATION
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -54,13 +54,13 @@ async def issuer() -> AsyncIterator[Receiver]:
 async def api(database: Database, database_url: str, issuer: Receiver) -> AsyncIterator[httpx.AsyncClient]:
     """The API as its process root builds it, which believes the issuer; webhooks may not go to loopback."""
     configuration = Configuration(
-        service=Settings(oidc_issuer=issuer.url(""), oidc_audience="hooklake"),
-        delivery=Delivery(ca_bundle=issuer.ca),
-        ground=Ground(database_url=database_url, vault_keys=VAULT_KEYS),
+        service=ServiceSettings(oidc_issuer=issuer.url(""), oidc_audience="hooklake"),
+        delivery=DeliverySettings(ca_bundle=issuer.ca),
+        ground=GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS),
     )
-    async with opened(configuration, Vault.parse(VAULT_KEYS), Guard(), Quiet()) as doors:
+    async with opened(configuration, Vault.parse(VAULT_KEYS), Guard(), Quiet()) as services:
         app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-        app.state.doors = doors
+        app.state.services = services
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hooklake") as client:
             yield client
 
@@ -127,7 +127,7 @@ def test_settings_that_cannot_work(settings: dict[str, str], named: str) -> None
     """Half an issuer, one without TLS, and our own are refused before anything starts."""
     with pytest.raises(Misconfigured, match=named):
         Configuration(
-            service=Settings(**settings),  # type: ignore[arg-type]
-            delivery=Delivery(),
-            ground=Ground(database_url="x", vault_keys="y"),
+            service=ServiceSettings(**settings),  # type: ignore[arg-type]
+            delivery=DeliverySettings(),
+            ground=GroundSettings(database_url="x", vault_keys="y"),
         )

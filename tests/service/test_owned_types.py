@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from service.app import Configuration
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
-from subscriptions.events.event_types import Types
+from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Webhook
 from tests import builders
@@ -73,7 +73,7 @@ async def test_what_the_owner_may_change(api: httpx.AsyncClient, callers: Caller
     assert [given.status_code, wrong.status_code, absent.status_code] == [403, 400, 404]
 
 
-async def test_a_retired_type(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_a_retired_type(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """Is in no list, takes no publication and no subscription, and is registered again by those it belongs to alone."""
     publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
     stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
@@ -98,11 +98,11 @@ async def test_a_retired_type(api: httpx.AsyncClient, callers: Callers, doors: D
 
 
 async def test_a_retirement_reaches_other_processes(
-    doors: Doors, database: Database, clock: Clock, api: httpx.AsyncClient, callers: Callers
+    services: Services, database: Database, clock: Clock, api: httpx.AsyncClient, callers: Callers
 ) -> None:
     """What a process has seen in the catalogue it asks for again, once that is some seconds old."""
     steady = [0.0]
-    other = Types(database, steady=lambda: steady[0])
+    other = EventTypeStore(database, steady=lambda: steady[0])
     publisher = await callers.headers(Role.PUBLISHER)
     await api.post(PATH, json={"eventType": BILLED}, headers=publisher)
     assert await other.unknown({BILLED}) == set()

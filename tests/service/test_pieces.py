@@ -8,7 +8,7 @@ import pytest
 
 from service.server import pieces
 from service.server.pieces import TURN
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from subscriptions.events.http_binding import BATCH
 from tests.service.callers import Callers
@@ -23,9 +23,9 @@ PUBLICATIONS = {
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """As many items as the largest publication has."""
-    return Settings(publish_items=1000)
+    return ServiceSettings(publish_items=1000)
 
 
 @pytest.mark.parametrize("where", PUBLICATIONS)

@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from service.limits.addresses import Proxies, household
-from service.server.connection_limits import Limits
-from service.server.connections import Connection
+from service.server.connection_limits import ConnectionLimits
+from service.server.connections import ServerConnection
 from service.server.places import BRISK, LOOKED, WAITING, Household, Places
 from tests.service.sockets import Door, Opened, rest, said, until
 
-LIMITS = Limits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02, share=1.0)
+LIMITS = ConnectionLimits(connections=4, timeout=60.0, message_bytes=100_000, interval=0.02, share=1.0)
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 GATE = b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n"
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -46,7 +46,7 @@ def begun(door: Door) -> int:
 
 def taken(door: Door) -> list[int]:
     """Bytes that came after the first ones of each message."""
-    return sorted(each.taken for each in door.state.connections if isinstance(each, Connection))
+    return sorted(each.taken for each in door.state.connections if isinstance(each, ServerConnection))
 
 
 def having_begun(door: Door, count: int) -> bool:

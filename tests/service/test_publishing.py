@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from service.app import build
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
-from subscriptions.events.event_types import HINTS, Types
+from subscriptions.events.event_types import HINTS, EventTypeStore
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
@@ -39,12 +39,12 @@ def issues(response: httpx.Response) -> list[tuple[str, str]]:
     return [(i["subject"], i["description"]) for i in response.json()["errorDetails"][0]["issues"]]
 
 
-async def bodies(doors: Doors) -> list[dict[str, Any]]:
-    async with doors.database.raw() as connection:
+async def bodies(services: Services) -> list[dict[str, Any]]:
+    async with services.database.raw() as connection:
         return [json.loads(row["body"]) for row in await connection.fetch("SELECT body FROM events ORDER BY key")]
 
 
-async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """An occurrence is answered with 202 and a receipt, and stands in the journal
     as a CloudEvent (greenlake.md 1.11, cloudevents.md W3)."""
     publisher = await callers.headers(Role.PUBLISHER)
@@ -56,8 +56,8 @@ async def test_one_receipt(api: httpx.AsyncClient, callers: Callers, doors: Door
     told = {"id": receipt["id"], "type": REBOOTED, "acceptedAt": receipt["acceptedAt"]}
     told |= {"messageId": receipt["id"], "source": "//global.api.greenlake.hpe.com/compute-ops"}
     assert receipt == told | {"duplicate": False, "matched": 0}
-    assert event_keys.time_of(UUID(receipt["id"])) == doors.clock()
-    [body] = await bodies(doors)
+    assert event_keys.time_of(UUID(receipt["id"])) == services.clock()
+    [body] = await bodies(services)
     assert (body["id"], body["type"], body["subject"]) == (receipt["id"], REBOOTED, WORKSPACE)
 
 
@@ -73,7 +73,7 @@ async def test_receipts_of_an_array(api: httpx.AsyncClient, callers: Callers) ->
     assert [(r["id"], r["duplicate"]) for r in response.json()] == [("a", False), ("b", False), ("a", True)]
 
 
-async def test_again(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_again(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """The same occurrence under the same id is the same receipt, and no second event (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     first = (await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)).json()
@@ -81,11 +81,11 @@ async def test_again(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> 
     second = (await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)).json()
 
     assert second == {**first, "duplicate": True}
-    assert len(await bodies(doors)) == 1
+    assert len(await bodies(services)) == 1
 
 
 @pytest.mark.parametrize(("wrap", "subject"), [(lambda one: one, "id"), (lambda one: [rebooted(), one], "[1].id")])
-async def test_conflict(api: httpx.AsyncClient, callers: Callers, doors: Doors, wrap: Any, subject: str) -> None:
+async def test_conflict(api: httpx.AsyncClient, callers: Callers, services: Services, wrap: Any, subject: str) -> None:
     """Another occurrence under a used id is 409; the first stays, and an array with it stores nothing (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)
@@ -94,7 +94,7 @@ async def test_conflict(api: httpx.AsyncClient, callers: Callers, doors: Doors, 
 
     assert response.status_code == 409
     assert [where for where, _ in issues(response)] == [subject]
-    assert [body["data"] for body in await bodies(doors)] == [{"id": "s1"}]
+    assert [body["data"] for body in await bodies(services)] == [{"id": "s1"}]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_conflict(api: httpx.AsyncClient, callers: Callers, doors: Doors, 
     ],
 )
 async def test_refused(
-    api: httpx.AsyncClient, callers: Callers, doors: Doors, body: object, status: int, subject: str
+    api: httpx.AsyncClient, callers: Callers, services: Services, body: object, status: int, subject: str
 ) -> None:
     """What is refused names the field, in an array its index too, and nothing of it is stored."""
     publisher = await callers.headers(Role.PUBLISHER)
@@ -125,7 +125,7 @@ async def test_refused(
     response = await api.post(OCCURRENCES, json=body, headers=publisher)
 
     assert (response.status_code, issues(response)[0][0]) == (status, subject), response.text
-    assert await bodies(doors) == []
+    assert await bodies(services) == []
 
 
 async def test_unknown_type(api: httpx.AsyncClient, callers: Callers) -> None:
@@ -159,9 +159,9 @@ async def test_a_type_with_a_slip(api: httpx.AsyncClient, callers: Callers) -> N
     assert said == [f"did you mean {REBOOTED}? If not, {register}", register]
 
 
-async def test_slips_by_the_thousand(doors: Doors) -> None:
+async def test_slips_by_the_thousand(services: Services) -> None:
     """A publisher that goes on with wrong types makes a process compare so many within ten seconds, and no more."""
-    types = Types(doors.database, steady=lambda: 0.0)
+    types = EventTypeStore(services.database, steady=lambda: 0.0)
     wrong = [f"{REBOOTED}{'x' * (n // 100)}{n}" for n in range(HINTS + 2)]
 
     told = [await types.meant(each) for each in [*wrong, wrong[0]]]
@@ -179,28 +179,28 @@ async def test_not_json(api: httpx.AsyncClient, callers: Callers, body: bytes) -
     assert (response.status_code, response.json()["errorCode"]) == (400, "HPE_GL_ERROR_BAD_REQUEST")
 
 
-async def test_too_large(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_too_large(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A body over the limit is 413, whether it says its length or not."""
     publisher = await callers.headers(Role.PUBLISHER)
 
     async def endless() -> Any:
-        for _ in range(doors.settings.publish_body_bytes // 65536 + 1):
+        for _ in range(services.settings.publish_body_bytes // 65536 + 1):
             yield b" " * 65536
 
-    told = await api.post(OCCURRENCES, content=b" " * (doors.settings.publish_body_bytes + 1), headers=publisher)
+    told = await api.post(OCCURRENCES, content=b" " * (services.settings.publish_body_bytes + 1), headers=publisher)
     untold = await api.post(OCCURRENCES, content=endless(), headers=publisher)
 
     assert (told.status_code, untold.status_code) == (413, 413)
 
 
-async def test_another_workspace(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_another_workspace(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A client with anyWorkspace publishes for the workspace it names, else for its own (greenlake.md D.16)."""
     publisher = await callers.headers(Role.PUBLISHER, any_workspace=True)
     await callers.known(OTHER_WORKSPACE)
 
     await api.post(OCCURRENCES, json=[rebooted(workspaceId=OTHER_WORKSPACE), rebooted()], headers=publisher)
 
-    assert {body["subject"] for body in await bodies(doors)} == {OTHER_WORKSPACE, WORKSPACE}
+    assert {body["subject"] for body in await bodies(services)} == {OTHER_WORKSPACE, WORKSPACE}
 
 
 STRUCTURED = {
@@ -213,17 +213,17 @@ STRUCTURED = {
 }
 
 
-async def test_structured(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_structured(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A structured CloudEvent is kept as received: source, nanoseconds, no subject made up (cloudevents.md J1)."""
     headers = await callers.headers(Role.PUBLISHER) | {"Content-Type": "application/cloudevents+json"}
 
     response = await api.post(CLOUDEVENTS, json=STRUCTURED, headers=headers)
 
     assert (response.status_code, response.json()["id"]) == (202, "A/1 ü"), response.text
-    assert await bodies(doors) == [STRUCTURED]
+    assert await bodies(services) == [STRUCTURED]
 
 
-async def test_binary(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_binary(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A binary CloudEvent becomes the same event as its structured form: a duplicate of it."""
     publisher = await callers.headers(Role.PUBLISHER)
     ce = {f"ce-{name}": quote(str(value), safe="/:") for name, value in STRUCTURED.items() if name != "data"}
@@ -233,7 +233,7 @@ async def test_binary(api: httpx.AsyncClient, callers: Callers, doors: Doors) ->
     )
 
     assert (binary.status_code, binary.json()["id"]) == (202, "A/1 ü"), binary.text
-    [body] = await bodies(doors)
+    [body] = await bodies(services)
     assert body == {**STRUCTURED, "datacontenttype": "application/json"}
 
 
@@ -372,12 +372,12 @@ async def test_found_in_another_workspace(api: httpx.AsyncClient, callers: Calle
     assert statuses == [200, 200, 200, 404]
 
 
-async def test_counts(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_counts(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """The deliveries of an event are counted by state; of an event that was sent again, the newest round."""
     publisher = await callers.headers(Role.PUBLISHER)
     receipt = (await api.post(OCCURRENCES, json=rebooted(), headers=publisher)).json()
     rows = [(1, 0, "failed"), (1, 1, "owed"), (2, 0, "delivered"), (3, 0, "delivered")]
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         for webhook, number, state in rows:
             await connection.execute(
                 "INSERT INTO deliveries (event, webhook, round, state, fence, attempts, lost) VALUES ($1,$2,$3,$4,0,0,0)",
@@ -389,12 +389,12 @@ async def test_counts(api: httpx.AsyncClient, callers: Callers, doors: Doors) ->
     assert {state: count for state, count in seen.items() if count} == {"owed": 1, "delivered": 2}
 
 
-async def test_database_away(doors: Doors, callers: Callers) -> None:
+async def test_database_away(services: Services, callers: Callers) -> None:
     """Without the database a publication is a 503 that says when to try again."""
     publisher = await callers.headers(Role.PUBLISHER)
-    nowhere = Database(Ground(database_url="postgresql://a:b@127.0.0.1:1/c", vault_keys=VAULT_KEYS))
+    nowhere = Database(GroundSettings(database_url="postgresql://a:b@127.0.0.1:1/c", vault_keys=VAULT_KEYS))
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = replace(doors, types=Types(nowhere))
+    app.state.services = replace(services, types=EventTypeStore(nowhere))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hooklake") as api:
         response = await api.post(OCCURRENCES, json=rebooted(), headers=publisher)
     await nowhere.close()
@@ -402,11 +402,11 @@ async def test_database_away(doors: Doors, callers: Callers) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (503, "2")
 
 
-async def test_defect(doors: Doors, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+async def test_defect(services: Services, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
     """What nobody expected is a 500 whose debugId stands in the log."""
     publisher = await callers.headers(Role.PUBLISHER)
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = replace(doors, types=cast(Types, None))
+    app.state.services = replace(services, types=cast(EventTypeStore, None))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as api:
         response = await api.post(OCCURRENCES, json=rebooted(), headers=publisher)

@@ -4,14 +4,16 @@ from typing import Any
 
 import httpx
 
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from tests.clock import Clock
 from tests.service.callers import Callers
 from tests.service.test_publishing import CLOUDEVENTS, OCCURRENCES, REBOOTED, bodies, issues, rebooted
 
 
-async def test_again_in_another_order(api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock) -> None:
+async def test_again_in_another_order(
+    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock
+) -> None:
     """Members, extensions and headers in another order are the same event, for which no time was told either time; what is
     kept stays as it was first given. One other value is another one, and so is another spelling of a number: it is named."""
     publisher = await callers.headers(Role.PUBLISHER)
@@ -30,7 +32,7 @@ async def test_again_in_another_order(api: httpx.AsyncClient, callers: Callers, 
     plain = {"ce-specversion": "1.0", "ce-id": "c", "ce-aa": "2", "ce-zz": "1", "ce-type": REBOOTED, "ce-source": "/s"}
     first = (await api.post(OCCURRENCES, json=given, headers=publisher)).json()
     await api.post(CLOUDEVENTS, json=event, headers=publisher | {"Content-Type": "application/cloudevents+json"})
-    kept = await bodies(doors)
+    kept = await bodies(services)
     clock.advance(60)
 
     second = (await api.post(OCCURRENCES, json=turned, headers=publisher)).json()
@@ -46,7 +48,7 @@ async def test_again_in_another_order(api: httpx.AsyncClient, callers: Callers, 
 
     assert second == {**first, "duplicate": True, "matched": second.get("matched")}
     assert (relayed.status_code, relayed.json()["duplicate"]) == (202, True)
-    assert await bodies(doors) == kept
+    assert await bodies(services) == kept
     assert [(other.status_code, issues(other)[0][1].partition(": ")[2]) for other in others] == [
         (409, "`zone`, `data.id` differ from it"),
         (409, "`time` differ from it"),

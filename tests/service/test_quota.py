@@ -17,9 +17,9 @@ from service import auth, problems
 from service.api import openapi
 from service.api.contract.operation import Operation
 from service.app import build
-from service.limits.request_quota import Quota
-from service.services import Doors
-from service.settings import Settings
+from service.limits.request_quota import RequestQuota
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access, Caller
 from subscriptions.access.clients import Client, Role
 from subscriptions.ground.errors import Misconfigured
@@ -41,9 +41,9 @@ COUNTED = [one for one in openapi.OPERATIONS if not one.open and one.id not in U
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """Seven requests of an hour, on two processes."""
-    return Settings(requests_per_hour=7, api_processes=2)
+    return ServiceSettings(requests_per_hour=7, api_processes=2)
 
 
 def told(response: httpx.Response) -> dict[str, str]:
@@ -84,7 +84,7 @@ async def exhausted(api: httpx.AsyncClient, callers: Callers, *roles: Role) -> d
 )
 def test_an_hour(after: list[float], left: int, within: bool, seconds: int) -> None:
     """Two requests of an hour that begins with the first; all are there again at its end."""
-    quota = Quota(2)
+    quota = RequestQuota(2)
 
     *_, last = [quota.take("a", NOON + timedelta(seconds=moment)) for moment in (0, *after)]
 
@@ -93,7 +93,7 @@ def test_an_hour(after: list[float], left: int, within: bool, seconds: int) -> N
 
 def test_both_resets_are_one_moment() -> None:
     """An hour that begins within a second is told to end at a whole one, in both families."""
-    standing = Quota(5).take("a", NOON + timedelta(milliseconds=700))
+    standing = RequestQuota(5).take("a", NOON + timedelta(milliseconds=700))
 
     assert standing.headers() == {
         "X-RateLimit-Limit": "5",
@@ -107,7 +107,7 @@ def test_both_resets_are_one_moment() -> None:
 
 def test_memory_is_bounded() -> None:
     """Of more clients than fit, the one that was away longest starts anew; the others keep what they have left."""
-    quota = Quota(3, clients=2)
+    quota = RequestQuota(3, clients=2)
 
     left = [quota.take(client, NOON).remaining for client in ("a", "b", "a", "c", "a", "b")]
 
@@ -120,14 +120,14 @@ def test_share(limit: int, processes: int, share: int) -> None:
     """All processes together take no more than the limit."""
     environ = {"HOOKLAKE_REQUESTS_PER_HOUR": str(limit), "HOOKLAKE_API_PROCESSES": str(processes)}
 
-    assert read(Settings, environ).requests_per_process == share
+    assert read(ServiceSettings, environ).requests_per_process == share
 
 
 @pytest.mark.parametrize("limit", ["-1", "3", "many"])
 def test_a_share_of_nothing(limit: str) -> None:
     """A limit below none, or one that leaves a process nothing to take, is no setting."""
     with pytest.raises(Misconfigured, match="HOOKLAKE_REQUESTS_PER_HOUR"):
-        read(Settings, {"HOOKLAKE_REQUESTS_PER_HOUR": limit, "HOOKLAKE_API_PROCESSES": "4"})
+        read(ServiceSettings, {"HOOKLAKE_REQUESTS_PER_HOUR": limit, "HOOKLAKE_API_PROCESSES": "4"})
 
 
 async def test_one_too_many(api: httpx.AsyncClient, callers: Callers, clock: Clock) -> None:
@@ -159,7 +159,7 @@ async def test_one_too_many(api: httpx.AsyncClient, callers: Callers, clock: Clo
     }
 
 
-async def test_quota_is_the_clients(api: httpx.AsyncClient, doors: Doors, callers: Callers, clock: Clock) -> None:
+async def test_quota_is_the_clients(api: httpx.AsyncClient, services: Services, callers: Callers, clock: Clock) -> None:
     """All tokens of a client count to one number, which is whole again after the hour; others have their own."""
     client = Client(
         id=uuid4(),
@@ -173,7 +173,7 @@ async def test_quota_is_the_clients(api: httpx.AsyncClient, doors: Doors, caller
 
     async def asked() -> tuple[int, str | None]:
         # A client's tokens of one second are one: each is made a second after the last.
-        token = await doors.access.issue(client, clock.advance(1))
+        token = await services.access.issue(client, clock.advance(1))
         return remaining(await api.get(WEBHOOKS, headers={"Authorization": f"Bearer {token}"}))
 
     first = [await asked() for _ in range(4)]
@@ -209,7 +209,7 @@ async def test_answers_within_the_limit(api: httpx.AsyncClient, callers: Callers
     assert [set(told(each)) for each in (head, absent, made, forbidden)] == [NAMES] * 4
 
 
-async def test_issuers_apart(doors: Doors, callers: Callers) -> None:
+async def test_issuers_apart(services: Services, callers: Callers) -> None:
     """A name that another issuer gives to somebody is not the client of ours that has the same one."""
 
     class Two(Access):
@@ -222,7 +222,7 @@ async def test_issuers_apart(doors: Doors, callers: Callers) -> None:
             )
 
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = replace(doors, access=Two.__new__(Two))
+    app.state.services = replace(services, access=Two.__new__(Two))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hooklake") as client:
         left = [
             remaining(await client.get(WEBHOOKS, headers={"Authorization": f"Bearer {issuer}"}))
@@ -232,7 +232,7 @@ async def test_issuers_apart(doors: Doors, callers: Callers) -> None:
     assert left == [(200, "2"), (200, "1"), (200, "2")]
 
 
-async def test_a_defect_tells_it_too(doors: Doors, callers: Callers) -> None:
+async def test_a_defect_tells_it_too(services: Services, callers: Callers) -> None:
     """What is left stands on a 500 as well: the request was counted."""
 
     async def broken(_request: Request) -> Response:
@@ -241,7 +241,7 @@ async def test_a_defect_tells_it_too(doors: Doors, callers: Callers) -> None:
     app = Starlette(
         routes=[Route("/", auth.guarded(broken, None, lambda _: None))], exception_handlers=cast(Any, problems.HANDLERS)
     )
-    app.state.doors = doors
+    app.state.services = services
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as client:
         response = await client.get("/", headers=await callers.headers(Role.VIEWER))
@@ -284,12 +284,12 @@ async def test_strangers_are_not_counted(api: httpx.AsyncClient) -> None:
     assert {remaining(each) for each in answers} == {(401, None)}
 
 
-@pytest.mark.parametrize("entrance", [Settings()], ids=["default"])
-async def test_no_quota(api: httpx.AsyncClient, doors: Doors, callers: Callers) -> None:
+@pytest.mark.parametrize("entrance", [ServiceSettings()], ids=["default"])
+async def test_no_quota(api: httpx.AsyncClient, services: Services, callers: Callers) -> None:
     """Unless one is set, nobody is counted and no answer tells of it."""
     headers = await callers.headers(Role.VIEWER)
 
     answers = [await api.get(WEBHOOKS, headers=headers) for _ in range(SHARE + 1)]
 
-    assert doors.quota is None
+    assert services.quota is None
     assert [(each.status_code, told(each)) for each in answers] == [(200, {})] * 4

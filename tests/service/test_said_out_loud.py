@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from service.services import Doors
-from service.settings import Settings
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from tests import builders
 from tests.clock import Clock
@@ -66,7 +66,7 @@ async def test_what_greenlakes_clients_send(api: httpx.AsyncClient, callers: Cal
     assert (one.status_code, several.status_code) == (404, 404)
 
 
-async def test_an_unknown_workspace(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_an_unknown_workspace(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """Who may name another workspace is told that there is none of that name: nobody could ever see the event."""
     publisher = await callers.headers(Role.PUBLISHER, any_workspace=True)
     named = {**OCCURRENCE, "workspaceId": OTHER_WORKSPACE}
@@ -78,7 +78,7 @@ async def test_an_unknown_workspace(api: httpx.AsyncClient, callers: Callers, do
     assert refused.status_code == 400
     assert [(subject, source) for subject, source, _ in wrong(refused)] == [("[1].workspaceId", "field")]
     assert taken.status_code == 202
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         assert await connection.fetchval("SELECT count(*) FROM events") == 2
 
 
@@ -96,8 +96,8 @@ class TestWithAnotherIssuer:
     """Its tokens name workspaces that we know nothing of."""
 
     @pytest.fixture
-    def entrance(self) -> Settings:
-        return Settings(oidc_issuer="https://login.example", oidc_audience="hooklake")
+    def entrance(self) -> ServiceSettings:
+        return ServiceSettings(oidc_issuer="https://login.example", oidc_audience="hooklake")
 
     async def test_no_workspace_is_unknown(self, api: httpx.AsyncClient, callers: Callers) -> None:
         """An event may come before the first webhook of its workspace."""
@@ -110,11 +110,13 @@ class TestWithAnotherIssuer:
         assert response.status_code == 202, response.text
 
 
-async def test_how_many_webhooks_matched(api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock) -> None:
+async def test_how_many_webhooks_matched(
+    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock
+) -> None:
     """A receipt says how many webhooks will get the event, after their filters; that of a duplicate says the same."""
     headers = await callers.headers(Role.PUBLISHER, Role.SUBSCRIBER)
     for event_filter in ("", "id eq '1'", "id eq '2'"):
-        hook = await builders.webhook(doors.database, clock)
+        hook = await builders.webhook(services.database, clock)
         order = {
             "eventType": AUDIT,
             "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"},
@@ -147,11 +149,11 @@ async def test_how_many_webhooks_matched(api: httpx.AsyncClient, callers: Caller
     ],
 )
 async def test_the_type_that_was_meant(
-    api: httpx.AsyncClient, callers: Callers, doors: Doors, clock: Clock, wanted: str, meant: str | None
+    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock, wanted: str, meant: str | None
 ) -> None:
     """A subscriber is told the nearest type, and finds all of them in the list, which its role reads."""
     subscriber = await callers.headers(Role.SUBSCRIBER)
-    hook = await builders.webhook(doors.database, clock)
+    hook = await builders.webhook(services.database, clock)
     order = {"eventType": wanted, "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"}}
 
     refused = await api.post(EVENTS + "/subscriptions", json=[order], headers=subscriber)

@@ -29,18 +29,18 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from delivery.settings import Settings as Delivery
+from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
 from service.api import openapi
 from service.app import Configuration, build, opened
-from service.settings import Settings
+from service.settings import ServiceSettings
 from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
 from subscriptions.events import catalogue
-from subscriptions.events.event_types import DETAILS, Types
+from subscriptions.events.event_types import DETAILS, EventTypeStore
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import WORKSPACE
@@ -98,11 +98,11 @@ def server(database_url: str) -> Iterator[Server]:
     """The application over the run's database, with a client, a webhook and a subscription of each kind."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        delivery = Delivery(allow_destinations=("127.0.0.0/8",), allow_http=True, registrations_per_minute=0)
+        delivery = DeliverySettings(allow_destinations=("127.0.0.0/8",), allow_http=True, registrations_per_minute=0)
         configuration = Configuration(
-            service=Settings(token_issuer=url),
+            service=ServiceSettings(token_issuer=url),
             delivery=delivery,
-            ground=Ground(
+            ground=GroundSettings(
                 database_url=database_url,
                 vault_keys=VAULT_KEYS,
                 max_webhooks_per_workspace=1000,
@@ -147,12 +147,12 @@ def test_operation(server: Server, method: str, path: str, mode: GenerationMode)
         examples(given(case=operation.as_strategy(generation_mode=mode, path_parameters=parameters))(holds))()
 
 
-async def _prepared(ground: Ground) -> dict[str, str]:
+async def _prepared(ground: GroundSettings) -> dict[str, str]:
     """Types for the catalogue, and the token request of a client that may do everything."""
     database = Database(ground)
     now = datetime.now(UTC)
     for entry in catalogue.DOCUMENTED:
-        await Types(database).register(entry, told=DETAILS, by=None, now=now)
+        await EventTypeStore(database).register(entry, told=DETAILS, by=None, now=now)
     draft = Draft(workspace_id=WORKSPACE, name="everything", roles=frozenset(Role), any_workspace=True)
     async with database.transaction() as connection:
         client, secret = await clients.create(connection, draft, now=now)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.app import build
 from service.limits.throttle import OF_A_CLIENT, OF_AN_ADDRESS, Throttle
-from service.services import Doors
+from service.services import Services
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
 from tests.clock import Clock
@@ -90,10 +90,10 @@ def test_memory_is_bounded() -> None:
 
 
 @pytest.fixture
-async def known(doors: Doors) -> tuple[Client, str]:
+async def known(services: Services) -> tuple[Client, str]:
     draft = Draft(workspace_id=WORKSPACE, name="a viewer", roles=frozenset({Role.VIEWER}))
-    async with doors.database.transaction() as connection:
-        return await clients.create(connection, draft, now=doors.clock())
+    async with services.database.transaction() as connection:
+        return await clients.create(connection, draft, now=services.clock())
 
 
 def form(client: str, secret: str) -> dict[str, str]:
@@ -115,16 +115,16 @@ async def test_guessing(api: httpx.AsyncClient, known: tuple[Client, str], clock
     assert late.status_code == 200
 
 
-async def test_others_get_in(api: httpx.AsyncClient, doors: Doors, known: tuple[Client, str]) -> None:
+async def test_others_get_in(api: httpx.AsyncClient, services: Services, known: tuple[Client, str]) -> None:
     """While someone guesses a client's secret, it gets its token from elsewhere, and others get theirs."""
     client, secret = known
     for _ in range(20):
         await api.post(TOKEN, data=form(str(client.id), "x"))
-    async with doors.database.transaction() as connection:
+    async with services.database.transaction() as connection:
         draft = Draft(workspace_id=WORKSPACE, name="other", roles=frozenset({Role.VIEWER}))
-        other, other_secret = await clients.create(connection, draft, now=doors.clock())
+        other, other_secret = await clients.create(connection, draft, now=services.clock())
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     elsewhere = httpx.ASGITransport(app, client=("192.0.2.7", 1))
 
     here = await api.post(TOKEN, data=form(str(other.id), other_secret))
@@ -147,15 +147,15 @@ async def test_nothing_is_told(api: httpx.AsyncClient, known: tuple[Client, str]
     assert len(told) == 1
 
 
-async def test_failures_are_counted_by_whom_they_name(api: httpx.AsyncClient, doors: Doors) -> None:
-    """Another spelling of a client's id buys no other tries; what is no id has its own."""
+async def test_failures_are_counted_by_whom_they_name(api: httpx.AsyncClient, services: Services) -> None:
+    """Another spelling of a client's id buys no other attempts; what is no id has its own."""
     client = uuid4()
     spelled = [str(client), str(client).upper(), client.hex, f"{{{client}}}", client.urn] * 2
 
     answers = [await api.post(TOKEN, data=form(each, "x")) for each in (*spelled, client.hex, "x" * 9000)]
 
     assert [each.status_code for each in answers] == [401] * 10 + [429, 401]
-    assert len(doors.throttle) == 3
+    assert len(services.throttle) == 3
 
 
 TYPES = "/events/v1beta1/event-types"
@@ -167,11 +167,11 @@ def forged(good: str, subject: str, n: int) -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers=jwt.get_unverified_header(good))
 
 
-async def test_forged_tokens(doors: Doors, known: tuple[Client, str], clock: Clock) -> None:
+async def test_forged_tokens(services: Services, known: tuple[Client, str], clock: Clock) -> None:
     """An address that sends one forged token after the other waits (429) after fifty signatures, whoever they claim to be.
     Clients that get their tokens there go on, others do from elsewhere, and ten a second from there."""
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     client, secret = known
 
     async def asked(token: str, address: str = HERE) -> httpx.Response:
@@ -195,14 +195,14 @@ async def test_forged_tokens(doors: Doors, known: tuple[Client, str], clock: Clo
     home = await asked(await given(HERE))
 
     assert [each.status_code for each in answers] == [401] * OF_AN_ADDRESS + [429] * 30
-    assert len(doors.access.doubts) == OF_AN_ADDRESS + 1
+    assert len(services.access.doubts) == OF_AN_ADDRESS + 1
     assert (last.headers["retry-after"], last.json()["errorCode"]) == ("1", "HPE_GL_ERROR_TOO_MANY_REQUESTS")
     assert [each.status_code for each in (stranger, elsewhere, home)] == [429, 200, 200]
     assert again == [401, 429]
 
 
 async def test_a_forged_token_again(
-    api: httpx.AsyncClient, doors: Doors, known: tuple[Client, str], clock: Clock
+    api: httpx.AsyncClient, services: Services, known: tuple[Client, str], clock: Clock
 ) -> None:
     """The same wrong token is answered 401 for as long as it is sent, and its signature is tried once, as is that of one that has
     expired; ten different ones in a client's name make that name wait at that address."""
@@ -220,4 +220,4 @@ async def test_a_forged_token_again(
     assert {each.json()["message"] for each in late} == {
         "Invalid JWT token in Request: it has expired: ask for a new one"
     }
-    assert len(doors.access.doubts) == 2 + OF_A_CLIENT + 1
+    assert len(services.access.doubts) == 2 + OF_A_CLIENT + 1

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from service import auth
 from service.api.routes import GUARDED, routes
 from service.auth import Permission
-from service.services import Doors
+from service.services import Services
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
@@ -21,10 +21,10 @@ TOKEN = f"/authorization/v2/oauth2/{WORKSPACE}/token"
 
 
 @pytest.fixture
-async def credentials(doors: Doors) -> tuple[Client, str]:
+async def credentials(services: Services) -> tuple[Client, str]:
     draft = Draft(workspace_id=WORKSPACE, name="a viewer", roles=frozenset({Role.VIEWER}))
-    async with doors.database.transaction() as connection:
-        return await clients.create(connection, draft, now=doors.clock())
+    async with services.database.transaction() as connection:
+        return await clients.create(connection, draft, now=services.clock())
 
 
 def form(client: Client, secret: str, **more: str) -> dict[str, str]:
@@ -156,11 +156,11 @@ async def test_roles(api: httpx.AsyncClient, callers: Callers, role: Role) -> No
         assert response.status_code < 500, (method, path, response.text)
 
 
-async def test_roles_add_up(callers: Callers, doors: Doors) -> None:
+async def test_roles_add_up(callers: Callers, services: Services) -> None:
     """A client with two roles may do what either may."""
     token = (await callers.headers(Role.PUBLISHER, Role.VIEWER))["Authorization"].removeprefix("Bearer ")
 
-    caller = await doors.access.verify(token, doors.clock())
+    caller = await services.access.verify(token, services.clock())
 
     auth.require(caller, Permission.PUBLISH)
     auth.require(caller, Permission.READ_WEBHOOKS)

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 
 from service.app import Configuration
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.turns import WAITING
@@ -50,7 +50,7 @@ async def held(witness: Raw, least: int) -> int:
 
 
 async def test_one_client_has_a_share(
-    api: httpx.AsyncClient, callers: Callers, doors: Doors, configuration: Configuration
+    api: httpx.AsyncClient, callers: Callers, services: Services, configuration: Configuration
 ) -> None:
     """However much clients ask of the management API, one has two connections and all have five; publications and health the
     rest. All are answered when they can be, and who sends still more at once is told so."""
@@ -71,7 +71,7 @@ async def test_one_client_has_a_share(
             await ask(120)
             counts.append(await held(witness, 5))
             published = await api.post(EVENTS + "/cloudevents", json=CLOUDEVENT, headers=structured)
-            await doors.database.ready()
+            await services.database.ready()
             counts.append(await held(witness, 5))
         answers = await asyncio.gather(*asking)
     finally:
@@ -87,7 +87,7 @@ async def test_one_client_has_a_share(
 
 
 async def test_who_asks_for_tokens_has_a_share(
-    api: httpx.AsyncClient, callers: Callers, doors: Doors, configuration: Configuration
+    api: httpx.AsyncClient, callers: Callers, services: Services, configuration: Configuration
 ) -> None:
     """However many ask from one address for a token, they have two connections; publications go on."""
     structured = {**await callers.headers(Role.PUBLISHER), "Content-Type": "application/cloudevents+json"}
@@ -109,7 +109,7 @@ async def test_who_asks_for_tokens_has_a_share(
     assert said == {(401, "invalid_client"): WAITING + 2, (429, "temporarily_unavailable"): 1}
 
 
-async def test_a_slow_body_has_no_turn(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_a_slow_body_has_no_turn(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A client that takes its time to send its bodies keeps nothing meanwhile: others of its requests are answered."""
     subscriber, sent = await callers.headers(Role.SUBSCRIBER), asyncio.Event()
 

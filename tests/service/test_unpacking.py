@@ -10,8 +10,8 @@ import pytest
 
 from service.server.bodies import SMALL
 from service.server.unpacking import MAX_MEMBERS, TURN, Gone, gunzip
-from service.services import Doors
-from service.settings import Settings
+from service.services import Services
+from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
@@ -23,9 +23,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def entrance() -> Settings:
+def entrance() -> ServiceSettings:
     """A megabyte of bodies at once."""
-    return Settings(publish_body_bytes=MEGABYTE, bodies_bytes=MEGABYTE, client_share=1.0)
+    return ServiceSettings(publish_body_bytes=MEGABYTE, bodies_bytes=MEGABYTE, client_share=1.0)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def entrance() -> Settings:
         ("", BODY),
     ],
 )
-async def test_packed(api: httpx.AsyncClient, callers: Callers, doors: Doors, coding: str, body: bytes) -> None:
+async def test_packed(api: httpx.AsyncClient, callers: Callers, services: Services, coding: str, body: bytes) -> None:
     """What is packed once with gzip, in one member or in several, is the event that was packed."""
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": coding}
 
     response = await api.post(f"{EVENTS}/occurrences", content=body, headers=headers)
 
     assert response.status_code == 202, response.text
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         [row] = await connection.fetch("SELECT body FROM events")
     assert json.loads(row["body"])["data"] == {"text": "ä" * 1000}
 
@@ -80,7 +80,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-async def test_broken(api: httpx.AsyncClient, callers: Callers, doors: Doors, broken: str) -> None:
+async def test_broken(api: httpx.AsyncClient, callers: Callers, services: Services, broken: str) -> None:
     """What is not what it says, and what is larger than it may be once unpacked, is refused, and holds nothing any more."""
     body, status = BROKEN[broken]
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}
@@ -88,12 +88,12 @@ async def test_broken(api: httpx.AsyncClient, callers: Callers, doors: Doors, br
     response = await api.post(f"{EVENTS}/occurrences", content=body, headers=headers)
 
     assert response.status_code == status, response.text
-    assert doors.bodies.held == 0
+    assert services.bodies.held == 0
 
 
-async def test_room(api: httpx.AsyncClient, callers: Callers, doors: Doors) -> None:
+async def test_room(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """The budget of bytes under way counts what comes out, not what comes in."""
-    doors.bodies.take("others", MEGABYTE - 2 * SMALL)
+    services.bodies.take("others", MEGABYTE - 2 * SMALL)
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}
 
     response = await api.post(

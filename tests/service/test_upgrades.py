@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from service.app import build
-from service.server.connection_limits import Limits
-from service.services import Doors
+from service.server.connection_limits import ConnectionLimits
+from service.services import Services
 from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 from tests.service.sockets import Opened, rest, said, until
 
-LIMITS = Limits(connections=20, timeout=60.0, message_bytes=1_000_000)
+LIMITS = ConnectionLimits(connections=20, timeout=60.0, message_bytes=1_000_000)
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
 #: As the JDK, curl, browsers and the RFC offer it.
 OFFERS = {
@@ -188,10 +188,10 @@ async def told(reader: asyncio.StreamReader) -> int:
 
 
 @pytest.fixture
-async def url(opened: Opened, doors: Doors) -> str:
+async def url(opened: Opened, services: Services) -> str:
     """The API on a socket."""
     app = build(lambda: pytest.fail("this server runs no lifespan"))
-    app.state.doors = doors
+    app.state.services = services
     host, port = (await opened(LIMITS, app)).address
     return f"http://{host}:{port}{PATH}"
 
@@ -202,8 +202,8 @@ async def authorization(callers: Callers) -> str:
     return (await callers.headers(Role.PUBLISHER))["Authorization"]
 
 
-async def kept(doors: Doors) -> dict[str, str]:
-    async with doors.database.raw() as connection:
+async def kept(services: Services) -> dict[str, str]:
+    async with services.database.raw() as connection:
         events = [json.loads(row["body"]) for row in await connection.fetch("SELECT body FROM events")]
     return {event["id"]: event["data"]["text"] for event in events}
 
@@ -218,18 +218,18 @@ async def printed(*command: str, given: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java on this machine")
-async def test_the_jdk_publishes(url: str, authorization: str, doors: Doors) -> None:
+async def test_the_jdk_publishes(url: str, authorization: str, services: Services) -> None:
     """The HttpClient of the JDK, which offers an upgrade by itself, publishes CloudEvents in binary mode with all their data."""
     source = Path(__file__).with_name("Publish.java")
 
     output = await printed("java", "-XX:TieredStopAtLevel=1", str(source), url, TYPE, given=authorization)
 
     assert output.split() == ["202"] * 3
-    assert await kept(doors) == {name: name * 10000 for name in ("plain", "kept", "asked")}
+    assert await kept(services) == {name: name * 10000 for name in ("plain", "kept", "asked")}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
-async def test_curl_publishes(url: str, authorization: str, doors: Doors) -> None:
+async def test_curl_publishes(url: str, authorization: str, services: Services) -> None:
     """So does `curl --http2`, with small bodies and with one that it asks about before it sends it."""
     config = f'header = "Authorization: {authorization}"'
     ce = {"ce-specversion": "1.0", "ce-source": "//curl", "ce-type": TYPE, "Content-Type": "application/json"}
@@ -247,4 +247,4 @@ async def test_curl_publishes(url: str, authorization: str, doors: Doors) -> Non
     ]
 
     assert outputs == ["202"] * 2
-    assert await kept(doors) == {name: name * 5000 for name in asking}
+    assert await kept(services) == {name: name * 5000 for name in asking}

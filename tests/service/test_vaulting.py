@@ -18,7 +18,7 @@ from subscriptions.access.keyring import Keyring
 from subscriptions.ground import schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
 from tests import canaries
 from tests.clock import Clock
@@ -124,9 +124,9 @@ async def test_a_key_that_opens_nothing(migrated: Database, database_url: str, c
 
     for keys in (NEW, OTHER):
         with pytest.raises(Misconfigured, match="lacks, or has others of, the keys that secrets are sealed with: test"):
-            await vault.check(Settings(database_url=database_url, vault_keys=keys))
-    await vault.check(Settings(database_url=database_url, vault_keys=f"{NEW},{VAULT_KEYS}"))
-    await vault.check(Settings(database_url=NOWHERE, vault_keys=NEW))
+            await vault.check(GroundSettings(database_url=database_url, vault_keys=keys))
+    await vault.check(GroundSettings(database_url=database_url, vault_keys=f"{NEW},{VAULT_KEYS}"))
+    await vault.check(GroundSettings(database_url=NOWHERE, vault_keys=NEW))
 
 
 async def test_what_needs_no_key(migrated: Database, database_url: str) -> None:

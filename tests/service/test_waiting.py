@@ -12,7 +12,7 @@ from delivery.lifecycle import State
 from delivery.reports import backlogs
 from delivery.reports.backlogs import Backlogs
 from delivery.tickets import Ticket
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
@@ -165,7 +165,7 @@ async def test_when_an_error_is_probed(
 
 
 async def test_operators_lists(
-    api: httpx.AsyncClient, callers: Callers, doors: Doors, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, services: Services, database: Database, clock: Clock, hook: Webhook
 ) -> None:
     """Operators see whose each webhook is, how it fares and what waits for it, of one status or one workspace."""
     other = await builders.webhook(database, clock, owner=STRANGER)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import Role
 from tests import canaries
 from tests.clock import Clock
@@ -78,8 +78,8 @@ async def test_registration(subscriber: httpx.AsyncClient, announced: list[Nudge
         "contentMode": "json",
     }
     assert body["hpePrincipal"].startswith("user:")
-    assert [(nudge.kind, str(nudge.key)) for nudge in announced if isinstance(nudge, Errand)] == [
-        (Kind.CHALLENGE, body["id"])
+    assert [(nudge.kind, str(nudge.key)) for nudge in announced if isinstance(nudge, Job)] == [
+        (JobKind.CHALLENGE, body["id"])
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.services import Doors
+from service.services import Services
 from subscriptions.access.clients import Role
 from tests import canaries
 from tests.clock import Clock
@@ -102,7 +102,7 @@ async def test_deletion(subscriber: httpx.AsyncClient) -> None:
     assert (await subscriber.post(PATH, json=registration())).status_code == 201
 
 
-async def test_deletion_with_subscriptions(subscriber: httpx.AsyncClient, doors: Doors) -> None:
+async def test_deletion_with_subscriptions(subscriber: httpx.AsyncClient, services: Services) -> None:
     """Refused with 400 unless `force=true`, which ends them too (greenlake.md D.12); another word is a 400."""
     made = (await subscriber.post(PATH, json=registration())).json()
     order = {
@@ -118,7 +118,7 @@ async def test_deletion_with_subscriptions(subscriber: httpx.AsyncClient, doors:
 
     assert [each.status_code for each in answers] == [400, 400, 400, 204]
     assert issues(answers[0]) == issues(answers[2]) == [("query.parameter", "force")]
-    async with doors.database.raw() as connection:
+    async with services.database.raw() as connection:
         assert await connection.fetchval("SELECT count(*) FROM subscriptions") == 0
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from subscriptions.events import cloudevent, http_binding
-from subscriptions.events.cloudevent import Relayed
+from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.ground.errors import Malformed, Refused, TooLarge, Unprocessable
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
@@ -19,17 +19,17 @@ CE = [(f"ce-{name}", value) for name, value in EVENT.items()]
 EURO = "Euro € 😀"
 
 
-def structured(**changes: Any) -> Relayed:
+def structured(**changes: Any) -> CloudEvent:
     (relayed,) = http_binding.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
     return relayed
 
 
-def binary(*headers: tuple[str, str], body: bytes = b"") -> Relayed:
+def binary(*headers: tuple[str, str], body: bytes = b"") -> CloudEvent:
     (relayed,) = http_binding.decode([*CE, *headers], body)
     return relayed
 
 
-def body_of(relayed: Relayed) -> bytes:
+def body_of(relayed: CloudEvent) -> bytes:
     return cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from delivery.wire import masking
 from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text, occurrences
-from subscriptions.events.cloudevent import Place
+from subscriptions.events.cloudevent import RequestPlace
 from subscriptions.ground.errors import Refused
 from subscriptions.webhooks.filters import event_filter, grammar
 from tests.work import work
@@ -50,7 +50,7 @@ DONE: dict[str, Callable[[int], object]] = {
         lambda: occurrences.read(json.dumps(OCCURRENCE | {f"A{k}": 1 for k in range(n)}).encode())
     ),
     "base64": lambda n: cloudevent.payload(
-        cloudevent.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=Place())
+        cloudevent.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=RequestPlace())
     ),
     "text in binary mode": lambda n: http_binding.encode_binary(envelope(datacontenttype="text/plain;charset=gbk", data="a" * n)),
     "a media type": lambda n: attributes.charset("text/plain" + ';a="\\""' * n + ";"),

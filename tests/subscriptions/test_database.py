@@ -11,7 +11,7 @@ from deploy.stores import free_port
 from subscriptions.ground.database import Database, asked_by
 from subscriptions.ground.errors import Unavailable
 from subscriptions.ground.outage import Outage
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 
 
@@ -87,7 +87,7 @@ async def test_given_notice(database: Database, database_url: str, use: Callable
     assert url.port is not None
     async with lingering(url.port) as way:
         there = url.set(port=way.port).render_as_string(hide_password=False)
-        door = Database(Settings(database_url=there, vault_keys=VAULT_KEYS, database_connections=1))
+        door = Database(GroundSettings(database_url=there, vault_keys=VAULT_KEYS, database_connections=1))
         pid = await use(door)
         async with database.raw() as other:
             await other.execute("SELECT pg_terminate_backend($1)", pid)
@@ -122,7 +122,7 @@ async def _transaction_sleep(door: Database) -> None:
 @pytest.mark.parametrize("use", [_raw_sleep, _raw_transaction_sleep, _transaction_sleep])
 async def test_patience(database_url: str, use: Callable[[Database], Awaitable[None]]) -> None:
     """Who waits longer than callers are patient is told Unavailable, and the connection that did not answer is lent no more."""
-    settings = Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1)
+    settings = GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1)
     door = Database(settings, patience=0.2)
     pid = await _raw(door)
 
@@ -137,7 +137,7 @@ async def test_patience(database_url: str, use: Callable[[Database], Awaitable[N
 
 async def test_a_standby(database_url: str) -> None:
     """A database that only reads is Unavailable to who writes; it is asked again over another connection."""
-    door = Database(Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1))
+    door = Database(GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1))
     pid = await _raw(door)
 
     async def write() -> None:
@@ -159,7 +159,7 @@ async def test_told(database_url: str, caplog: pytest.LogCaptureFixture) -> None
     port = free_port()
     there = url.set(port=port).render_as_string(hide_password=False)
     caplog.set_level("INFO")
-    door = Database(Settings(database_url=there, vault_keys=VAULT_KEYS), Outage("database"))
+    door = Database(GroundSettings(database_url=there, vault_keys=VAULT_KEYS), Outage("database"))
     for _ in range(20):
         with pytest.raises(Unavailable):
             await door.ready()
@@ -175,7 +175,7 @@ async def test_told(database_url: str, caplog: pytest.LogCaptureFixture) -> None
 
 async def test_standstill_in_a_transaction(database: Database, database_url: str) -> None:
     """A process that stands still in a transaction loses it, and its locks, after the wait; going on, it is told Unavailable."""
-    door = Database(Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.3))
+    door = Database(GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.3))
     async with database.raw() as connection:
         await connection.execute("INSERT INTO workers (name, slots, free, seen_at) VALUES ('one', 1, 1, now())")
 
@@ -199,7 +199,7 @@ async def test_who_waits_for_one_that_is_away() -> None:
     """While the server says nothing, who waited for a turn in vain is told that, and not that its requests are many."""
     silent = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    settings = Settings(
+    settings = GroundSettings(
         database_url=f"postgresql://a:b@127.0.0.1:{port}/c", vault_keys=VAULT_KEYS, database_connections=2
     )
     database = Database(settings, patience=0.1)

@@ -7,7 +7,7 @@ import pytest
 
 from subscriptions.webhooks import matching
 from subscriptions.webhooks.filters.event_filter import compile, data_of
-from subscriptions.webhooks.matching import Asking, Steps
+from subscriptions.webhooks.matching import Matching, Steps
 from tests.work import work
 
 #: What one filter may take, as a deployment has it that sets nothing.
@@ -24,10 +24,10 @@ def body(data: object) -> bytes:
     return json.dumps({"specversion": "1.0", "data": data}).encode()
 
 
-def asked(data: object, *texts: str, room: float = 10**9) -> tuple[Asking[Candidate], Steps]:
+def asked(data: object, *texts: str, room: float = 10**9) -> tuple[Matching[Candidate], Steps]:
     """Filters asked of an event with the data, each named by its text."""
     steps = Steps(EACH)
-    asking = Asking(body(data), [Candidate(text, text) for text in texts], steps, room=room)
+    asking = Matching(body(data), [Candidate(text, text) for text in texts], steps, room=room)
     while asking.more():
         pass
     return asking, steps
@@ -97,11 +97,11 @@ def test_others_get_their_turn() -> None:
     turns = []
 
     for _ in range(3):
-        asking = Asking(body({"a": [0] * 1000}), [Candidate("", "'x' in a")] * 100, steps, room=10**9)
+        asking = Matching(body({"a": [0] * 1000}), [Candidate("", "'x' in a")] * 100, steps, room=10**9)
         turns.append(0)
         while asking.more():
             turns[-1] += 1
-    light = Asking(body({"a": 1}), [Candidate("", "a eq 1")] * 100, Steps(EACH), room=10**9)
+    light = Matching(body({"a": 1}), [Candidate("", "a eq 1")] * 100, Steps(EACH), room=10**9)
 
     assert all(count >= 100 * 1000 // (matching.TURN + 1000 + 3) for count in turns)
     assert not light.more()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.wire import masking
-from subscriptions.ground.kept import Kept
+from subscriptions.ground.kept import BoundedCache
 from subscriptions.webhooks.filters import event_filter
 
 MB = 1 << 20
@@ -21,7 +21,7 @@ def test_what_is_kept_is_found() -> None:
         made.append(key)
         return str(key)
 
-    kept = Kept(make, size=lambda key, value: 10, most=100)
+    kept = BoundedCache(make, size=lambda key, value: 10, most=100)
     for key in range(50):
         assert (kept(0), kept(key)) == ("0", str(key))
         assert len(kept) <= 10
@@ -33,7 +33,7 @@ def test_what_is_kept_is_found() -> None:
 
 def test_what_is_too_large_is_not_kept() -> None:
     """It is made each time, and drives nothing out."""
-    kept = Kept(str, size=lambda key, value: key, most=100)
+    kept = BoundedCache(str, size=lambda key, value: key, most=100)
     kept(10)
     kept(60)
 
@@ -53,7 +53,7 @@ SECRETS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def taken_by(kept: Kept[Any, Any], keys: Iterable[Any]) -> int:
+def taken_by(kept: BoundedCache[Any, Any], keys: Iterable[Any]) -> int:
     """Bytes that it takes after all of them."""
     tracemalloc.start()
     try:
@@ -67,7 +67,7 @@ def taken_by(kept: Kept[Any, Any], keys: Iterable[Any]) -> int:
 @pytest.mark.parametrize("what", FILTERS)
 def test_filters_are_bounded_in_bytes(what: str) -> None:
     """However many come, and however they are written, they take no more than they may."""
-    kept = Kept(event_filter.compiled._make, size=event_filter.size, most=MB)
+    kept = BoundedCache(event_filter.compiled._make, size=event_filter.size, most=MB)
 
     assert taken_by(kept, (FILTERS[what](number) for number in range(30 if what != "small" else 1500))) <= MB
 
@@ -75,6 +75,6 @@ def test_filters_are_bounded_in_bytes(what: str) -> None:
 @pytest.mark.parametrize("what", SECRETS)
 def test_spellings_of_secrets_are_bounded_in_bytes(what: str) -> None:
     """So do what secrets and tokens are spelled as."""
-    kept = Kept(masking.kept._make, size=masking.size, most=MB)
+    kept = BoundedCache(masking.kept._make, size=masking.size, most=MB)
 
     assert taken_by(kept, (SECRETS[what](number) for number in range(60 if what == "tokens" else 1000))) <= MB

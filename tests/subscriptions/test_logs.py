@@ -74,7 +74,7 @@ def test_frequent_lines_are_lines_like_others(
     kept, least = logging.root.handlers[:], logging.root.level
     try:
         for level in ("info", "warning"):
-            logs.write(logs.Settings(log_format=log_format, log_level=level))
+            logs.write(logs.LogSettings(log_format=log_format, log_level=level))
             logs.Frequent("hooklake.test").info("request.answered status=%d", 200)
             logging.getLogger("hooklake.test").info("request.answered status=%d", 200)
     finally:
@@ -96,7 +96,7 @@ async def test_frequent_lines_of_one_pass_are_one_writing(monkeypatch: pytest.Mo
             return len(text)
 
     handler = logging.StreamHandler(Stream())
-    handler.setFormatter(logs.Line())
+    handler.setFormatter(logs.LogLine())
     monkeypatch.setattr(logging.root, "handlers", [handler])
     monkeypatch.setattr(logging.root, "level", logging.INFO)
     frequent = logs.Frequent("hooklake.test.pass")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from subscriptions.webhooks.matching import Asking, Steps
+from subscriptions.webhooks.matching import Matching, Steps
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ BODY = b'{"specversion":"1.0","cpu":9,"data":{"cpu":4}}'
 
 
 def matched(body: bytes, candidates: list[Candidate]) -> list[Candidate]:
-    asking = Asking(body, candidates, Steps(1000), room=1000)
+    asking = Matching(body, candidates, Steps(1000), room=1000)
     assert not asking.more()
     return asking.wanted
 

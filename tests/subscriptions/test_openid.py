@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from subscriptions.access.access_tokens import Access, Caller
 from subscriptions.access.clients import Client, Role
-from subscriptions.access.openid import CONFIGURATION, OpenID, Trust
+from subscriptions.access.openid import CONFIGURATION, OpenID, TrustedIssuer
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Forbidden, Unauthorized, Unavailable
 from subscriptions.ground.vault import Vault
@@ -63,7 +63,7 @@ class Issuer:
 
 
 def door(issuer: Issuer, **trust: str) -> OpenID:
-    return OpenID(Trust(issuer=ISSUER, audience="hooklake", **trust), issuer.fetch)
+    return OpenID(TrustedIssuer(issuer=ISSUER, audience="hooklake", **trust), issuer.fetch)
 
 
 def token(clock: Clock, *, key: Any = RSA, algorithm: str = "RS256", kid: str | None = "one", **more: Any) -> str:

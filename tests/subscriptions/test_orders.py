@@ -12,9 +12,9 @@ from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.subscription_store import Order, Orders, Replacement, Subscription
+from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest, SubscriptionStore
 from subscriptions.webhooks.webhook import Owner, Registration
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 
 ANNA = Owner(workspace_id="a" * 32, principal="user:anna", created_by="Anna's client")
@@ -33,27 +33,27 @@ async def webhook(database: Database, clock: Clock) -> UUID:
 async def register(database: Database, clock: Clock, name: str, owner: Owner) -> UUID:
     asked = Registration(name=name, destination="https://example.com/", secret="s3cr3tKey")
     async with database.transaction() as connection:
-        made = await Registry(Vault([("one", b"1" * 32)])).insert(connection, asked, owner, now=clock())
+        made = await WebhookStore(Vault([("one", b"1" * 32)])).insert(connection, asked, owner, now=clock())
     return made.id
 
 
 async def add(
     database: Database,
     clock: Clock,
-    orders: Sequence[Order],
+    orders: Sequence[SubscriptionRequest],
     owner: Owner = ANNA,
     *,
     within: str | None = ANNA.workspace_id,
 ) -> list[Subscription]:
     async with database.transaction() as connection:
-        return await Orders().add(connection, orders, owner, within=within, now=clock())
+        return await SubscriptionStore().add(connection, orders, owner, within=within, now=clock())
 
 
 async def listed(
     database: Database, within: str | None, webhook: UUID | None = None, *, limit: int = 10, offset: int = 0
 ) -> tuple[list[Subscription], int]:
     async with database.transaction() as connection:
-        return await Orders().listed(connection, within, webhook=webhook, limit=limit, offset=offset)
+        return await SubscriptionStore().listed(connection, within, webhook=webhook, limit=limit, offset=offset)
 
 
 async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
@@ -61,7 +61,12 @@ async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
 ) -> None:
     """Each order is answered in its place, with the names that the catalogue gives its type."""
     made = await add(
-        database, clock, [Order(event_type=TYPES[1], webhook=webhook), Order(event_type=TYPES[0], webhook=webhook)]
+        database,
+        clock,
+        [
+            SubscriptionRequest(event_type=TYPES[1], webhook=webhook),
+            SubscriptionRequest(event_type=TYPES[0], webhook=webhook),
+        ],
     )
 
     assert [each.event_type for each in made] == [TYPES[1], TYPES[0]]
@@ -89,10 +94,10 @@ async def test_one_bad_order_refuses_all_and_every_fault_is_named(
 ) -> None:
     """An unknown type, an unknown webhook, a type twice: each is named with its place, and nothing is kept."""
     orders = [
-        Order(event_type=TYPES[0], webhook=webhook, at="[0]."),
-        Order(event_type="com.example.nothing", webhook=webhook, at="[1]."),
-        Order(event_type=TYPES[1], webhook=uuid4(), at="[2]."),
-        Order(event_type=TYPES[0], webhook=webhook, at="[3]."),
+        SubscriptionRequest(event_type=TYPES[0], webhook=webhook, at="[0]."),
+        SubscriptionRequest(event_type="com.example.nothing", webhook=webhook, at="[1]."),
+        SubscriptionRequest(event_type=TYPES[1], webhook=uuid4(), at="[2]."),
+        SubscriptionRequest(event_type=TYPES[0], webhook=webhook, at="[3]."),
     ]
 
     with pytest.raises(Refused) as raised:
@@ -108,9 +113,11 @@ async def test_another_workspace_s_webhook_cannot_be_subscribed(
 ) -> None:
     """A stranger is told that there is no such webhook; an operator's order belongs to the webhook's workspace."""
     with pytest.raises(Refused, match=r"webhook\.resourceUri"):
-        await add(database, clock, [Order(event_type=TYPES[0], webhook=webhook)], BERT, within=BERT.workspace_id)
+        await add(
+            database, clock, [SubscriptionRequest(event_type=TYPES[0], webhook=webhook)], BERT, within=BERT.workspace_id
+        )
 
-    [made] = await add(database, clock, [Order(event_type=TYPES[0], webhook=webhook)], BERT, within=None)
+    [made] = await add(database, clock, [SubscriptionRequest(event_type=TYPES[0], webhook=webhook)], BERT, within=None)
 
     assert (made.workspace_id, made.created_by) == (ANNA.workspace_id, "Bert's client")
 
@@ -118,7 +125,8 @@ async def test_another_workspace_s_webhook_cannot_be_subscribed(
 async def test_the_limit_holds_however_many_subscribe_at_once(database: Database, clock: Clock, webhook: UUID) -> None:
     """Eight subscriptions of one webhook at the same moment: five stand."""
     results = await asyncio.gather(
-        *(add(database, clock, [Order(event_type=name, webhook=webhook)]) for name in TYPES), return_exceptions=True
+        *(add(database, clock, [SubscriptionRequest(event_type=name, webhook=webhook)]) for name in TYPES),
+        return_exceptions=True,
     )
 
     assert sum(isinstance(result, LimitReached) for result in results) == 3
@@ -128,10 +136,10 @@ async def test_the_limit_holds_however_many_subscribe_at_once(database: Database
 async def test_the_limit_is_each_webhook_s_own(database: Database, clock: Clock, webhook: UUID) -> None:
     """Two webhooks may have five each, also in one request; one array with six for one of them is refused whole."""
     other = await register(database, clock, "Second", ANNA)
-    orders = [Order(event_type=name, webhook=each) for each in (webhook, other) for name in TYPES[:5]]
+    orders = [SubscriptionRequest(event_type=name, webhook=each) for each in (webhook, other) for name in TYPES[:5]]
 
     with pytest.raises(LimitReached):
-        await add(database, clock, [*orders, Order(event_type=TYPES[5], webhook=other)])
+        await add(database, clock, [*orders, SubscriptionRequest(event_type=TYPES[5], webhook=other)])
     made = await add(database, clock, orders)
 
     assert len(made) == 10
@@ -140,9 +148,9 @@ async def test_the_limit_is_each_webhook_s_own(database: Database, clock: Clock,
 async def test_lists_are_newest_first_and_within_the_workspace(database: Database, clock: Clock, webhook: UUID) -> None:
     """By webhook or by workspace, in pages; a stranger's webhook has an empty list."""
     other = await register(database, clock, "Second", ANNA)
-    [first] = await add(database, clock, [Order(event_type=TYPES[0], webhook=webhook)])
+    [first] = await add(database, clock, [SubscriptionRequest(event_type=TYPES[0], webhook=webhook)])
     clock.advance(1)
-    [second] = await add(database, clock, [Order(event_type=TYPES[0], webhook=other)])
+    [second] = await add(database, clock, [SubscriptionRequest(event_type=TYPES[0], webhook=other)])
 
     assert await listed(database, ANNA.workspace_id) == ([second, first], 2)
     assert await listed(database, ANNA.workspace_id, webhook) == ([first], 1)
@@ -152,16 +160,16 @@ async def test_lists_are_newest_first_and_within_the_workspace(database: Databas
 
 async def test_ending_subscriptions_is_all_or_nothing(database: Database, clock: Clock, webhook: UUID) -> None:
     """One unknown id, or one of a stranger: nothing is ended; the workspace's own are."""
-    made = await add(database, clock, [Order(event_type=name, webhook=webhook) for name in TYPES[:2]])
+    made = await add(database, clock, [SubscriptionRequest(event_type=name, webhook=webhook) for name in TYPES[:2]])
     ids = [each.id for each in made]
 
     for within, wanted in ((ANNA.workspace_id, [ids[0], uuid4()]), (BERT.workspace_id, [ids[0]])):
         with pytest.raises(Absent):
             async with database.transaction() as connection:
-                await Orders().remove(connection, within, wanted)
+                await SubscriptionStore().remove(connection, within, wanted)
     before = (await listed(database, None))[1]
     async with database.transaction() as connection:
-        await Orders().remove(connection, ANNA.workspace_id, ids)
+        await SubscriptionStore().remove(connection, ANNA.workspace_id, ids)
 
     assert (before, (await listed(database, None))[1]) == (2, 0)
 
@@ -169,7 +177,9 @@ async def test_ending_subscriptions_is_all_or_nothing(database: Database, clock:
 async def test_replacing_beside_others(database: Database, clock: Clock, webhook: UUID) -> None:
     """Ten replacements of one subscription at the same moment, beside a swap of two others: each counts, nobody deadlocks."""
     first, second, third = await add(
-        database, clock, [Order(event_type=name, webhook=webhook) for name in (TYPES[0], TYPES[1], TYPES[2])]
+        database,
+        clock,
+        [SubscriptionRequest(event_type=name, webhook=webhook) for name in (TYPES[0], TYPES[1], TYPES[2])],
     )
     swap = [(second.id, TYPES[2]), (third.id, TYPES[1])]
 
@@ -187,11 +197,11 @@ async def test_replacing_beside_others(database: Database, clock: Clock, webhook
 
 async def test_replacing_while_it_is_ended(database: Database, clock: Clock, webhook: UUID) -> None:
     """Of a replacement and a deletion at the same moment, the deletion holds, whichever came first."""
-    made = await add(database, clock, [Order(event_type=name, webhook=webhook) for name in TYPES[:5]])
+    made = await add(database, clock, [SubscriptionRequest(event_type=name, webhook=webhook) for name in TYPES[:5]])
 
     async def end() -> None:
         async with database.transaction() as connection:
-            await Orders().remove(connection, ANNA.workspace_id, [each.id for each in made[::-1]])
+            await SubscriptionStore().remove(connection, ANNA.workspace_id, [each.id for each in made[::-1]])
 
     changes = [(each.id, each.event_type) for each in made]
     replaced, ended = await asyncio.gather(replace(database, clock, changes), end(), return_exceptions=True)
@@ -207,16 +217,16 @@ async def replace(
     async with database.transaction() as connection:
         found = {
             each.id: each.webhook
-            for each in (await Orders().listed(connection, None, webhook=None, limit=10, offset=0))[0]
+            for each in (await SubscriptionStore().listed(connection, None, webhook=None, limit=10, offset=0))[0]
         }
         replacements = [
             Replacement(
                 subscription=key,
-                order=Order(event_type=name, webhook=found.get(key, uuid4()), event_filter=event_filter),
+                order=SubscriptionRequest(event_type=name, webhook=found.get(key, uuid4()), event_filter=event_filter),
             )
             for key, name in changes
         ]
-        return await Orders().replace(connection, replacements, ANNA, within=ANNA.workspace_id, now=clock())
+        return await SubscriptionStore().replace(connection, replacements, ANNA, within=ANNA.workspace_id, now=clock())
 
 
 def _entry(name: str, now: datetime) -> dict[str, object]:

@@ -11,8 +11,8 @@ import pytest
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.webhook import Change, Grant, Owner, Registration, Webhook
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 
 ANNA = Owner(workspace_id="a" * 32, principal="user:anna", created_by="Anna's client")
@@ -21,8 +21,8 @@ PLAIN = Registration(name="Licences", destination="https://example.com/hook", se
 
 
 @pytest.fixture
-def registry(vault: Vault) -> Registry:
-    return Registry(vault)
+def webhook_store(vault: Vault) -> WebhookStore:
+    return WebhookStore(vault)
 
 
 @pytest.fixture
@@ -31,22 +31,24 @@ def vault() -> Vault:
 
 
 async def insert(
-    database: Database, registry: Registry, clock: Clock, asked: Registration = PLAIN, owner: Owner = ANNA
+    database: Database, webhook_store: WebhookStore, clock: Clock, asked: Registration = PLAIN, owner: Owner = ANNA
 ) -> Webhook:
     async with database.transaction() as connection:
-        return await registry.insert(connection, asked, owner, now=clock())
+        return await webhook_store.insert(connection, asked, owner, now=clock())
 
 
-async def update(database: Database, registry: Registry, clock: Clock, key: UUID, change: Change) -> Webhook:
+async def update(database: Database, webhook_store: WebhookStore, clock: Clock, key: UUID, change: Change) -> Webhook:
     async with database.transaction() as connection:
-        return await registry.update(connection, key, change, now=clock())
+        return await webhook_store.update(connection, key, change, now=clock())
 
 
 async def test_a_registered_webhook_is_read_back_as_it_was_asked_for(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """A registration is kept field by field, PENDING and of generation 1, and never shows a secret."""
-    made = await insert(database, registry, clock, replace(PLAIN, secondary_secret="other", description="For licences"))
+    made = await insert(
+        database, webhook_store, clock, replace(PLAIN, secondary_secret="other", description="For licences")
+    )
 
     assert made == Webhook(
         id=made.id,
@@ -75,54 +77,58 @@ async def test_a_registered_webhook_is_read_back_as_it_was_asked_for(
 
 
 async def test_without_a_challenge_a_webhook_is_active_at_once(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """`challengeRequestEnabled: false` registers as ACTIVE."""
-    made = await insert(database, registry, clock, replace(PLAIN, challenge_request_enabled=False))
+    made = await insert(database, webhook_store, clock, replace(PLAIN, challenge_request_enabled=False))
 
     assert made.status == "ACTIVE"
 
 
-async def test_workspaces_do_not_see_each_other(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_workspaces_do_not_see_each_other(database: Database, webhook_store: WebhookStore, clock: Clock) -> None:
     """Two workspaces may use one name; each finds and lists its own alone, operators both."""
-    hers = await insert(database, registry, clock)
+    hers = await insert(database, webhook_store, clock)
     clock.advance(1)
-    his = await insert(database, registry, clock, owner=BERT)
+    his = await insert(database, webhook_store, clock, owner=BERT)
 
     async with database.transaction() as connection:
         with pytest.raises(Absent):
-            await registry.find(connection, BERT.workspace_id, hers.id)
+            await webhook_store.find(connection, BERT.workspace_id, hers.id)
         listed = [
-            await registry.listed(connection, scope, limit=10, offset=0)
+            await webhook_store.listed(connection, scope, limit=10, offset=0)
             for scope in (ANNA.workspace_id, BERT.workspace_id, None)
         ]
-        page = await registry.listed(connection, None, limit=1, offset=1)
+        page = await webhook_store.listed(connection, None, limit=1, offset=1)
 
     assert listed == [([hers], 1), ([his], 1), ([his, hers], 2)]
     assert page == ([hers], 2)
 
 
-async def test_a_name_is_used_once_in_a_workspace(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_a_name_is_used_once_in_a_workspace(
+    database: Database, webhook_store: WebhookStore, clock: Clock
+) -> None:
     """A second webhook, or a renamed one, of the same name is refused naming the field; its own name is no obstacle."""
-    first = await insert(database, registry, clock)
-    second = await insert(database, registry, clock, replace(PLAIN, name="Other"))
+    first = await insert(database, webhook_store, clock)
+    second = await insert(database, webhook_store, clock, replace(PLAIN, name="Other"))
 
     with pytest.raises(Refused, match="name: 'Licences'"):
-        await insert(database, registry, clock)
+        await insert(database, webhook_store, clock)
     with pytest.raises(Refused, match="name: 'Licences'"):
-        await update(database, registry, clock, second.id, Change(name="Licences"))
-    same = await update(database, registry, clock, first.id, Change(name="Licences", description="New"))
+        await update(database, webhook_store, clock, second.id, Change(name="Licences"))
+    same = await update(database, webhook_store, clock, first.id, Change(name="Licences", description="New"))
 
     assert (same.name, same.description) == ("Licences", "New")
 
 
 async def test_the_limit_holds_however_many_register_at_once(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """Nine registrations at the same moment: five stand, four are told the limit."""
     asked = [replace(PLAIN, name=f"Hook {number}") for number in range(9)]
 
-    results = await asyncio.gather(*(insert(database, registry, clock, each) for each in asked), return_exceptions=True)
+    results = await asyncio.gather(
+        *(insert(database, webhook_store, clock, each) for each in asked), return_exceptions=True
+    )
 
     made = [result for result in results if isinstance(result, Webhook)]
     refused = [str(result) for result in results if isinstance(result, LimitReached)]
@@ -130,25 +136,31 @@ async def test_the_limit_holds_however_many_register_at_once(
     assert "may not have more" in refused[0]
 
 
-async def test_two_registrations_of_one_name_at_once(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_two_registrations_of_one_name_at_once(
+    database: Database, webhook_store: WebhookStore, clock: Clock
+) -> None:
     """One of them is registered, the others are refused: none fails in any other way."""
-    results = await asyncio.gather(*(insert(database, registry, clock) for _ in range(4)), return_exceptions=True)
+    results = await asyncio.gather(*(insert(database, webhook_store, clock) for _ in range(4)), return_exceptions=True)
 
     assert sorted(type(result).__name__ for result in results) == ["Refused", "Refused", "Refused", "Webhook"]
 
 
 async def test_a_change_writes_its_fields_and_raises_the_generation(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """What is given changes, what is not stays; status and epoch are not touched; an empty change changes nothing."""
-    made = await insert(database, registry, clock)
+    made = await insert(database, webhook_store, clock)
     clock.advance(60)
 
     changed = await update(
-        database, registry, clock, made.id, Change(destination="https://example.com/new", secondary_secret="second")
+        database,
+        webhook_store,
+        clock,
+        made.id,
+        Change(destination="https://example.com/new", secondary_secret="second"),
     )
-    untouched = await update(database, registry, clock, made.id, Change(paused=True))
-    cleared = await update(database, registry, clock, made.id, Change(secondary_secret=""))
+    untouched = await update(database, webhook_store, clock, made.id, Change(paused=True))
+    cleared = await update(database, webhook_store, clock, made.id, Change(secondary_secret=""))
 
     moved = replace(made, destination="https://example.com/new", dual_secret=True, generation=2, updated_at=clock())
     assert changed == moved
@@ -156,35 +168,39 @@ async def test_a_change_writes_its_fields_and_raises_the_generation(
     assert cleared == replace(changed, dual_secret=False, generation=3)
 
 
-async def test_a_deleted_webhook_is_gone_with_its_secrets(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_a_deleted_webhook_is_gone_with_its_secrets(
+    database: Database, webhook_store: WebhookStore, clock: Clock
+) -> None:
     """Its workspace and operators find nothing, its name is free at once, and nothing sealed of it is left."""
-    made = await insert(database, registry, clock, replace(PLAIN, auth_type="apikey", api_key="key"))
+    made = await insert(database, webhook_store, clock, replace(PLAIN, auth_type="apikey", api_key="key"))
 
     async with database.transaction() as connection:
-        await registry.soft_delete(connection, made.id, now=clock())
-    again = await insert(database, registry, clock)
+        await webhook_store.soft_delete(connection, made.id, now=clock())
+    again = await insert(database, webhook_store, clock)
 
     async with database.transaction() as connection:
         with pytest.raises(Absent):
-            await registry.find(connection, None, made.id)
+            await webhook_store.find(connection, None, made.id)
     async with database.raw() as connection:
         left = await connection.fetchrow(
             "SELECT secret, secondary_secret, api_key FROM webhooks WHERE id = $1", made.id
         )
-        assert await registry.hooks(connection, [made.id]) == {}
+        assert await webhook_store.hooks(connection, [made.id]) == {}
     assert tuple(left) == (b"", None, None)
     assert again.id != made.id
 
 
-async def test_hooks_carry_the_unsealed_credentials(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_hooks_carry_the_unsealed_credentials(
+    database: Database, webhook_store: WebhookStore, clock: Clock
+) -> None:
     """A worker gets both secrets, primary first, and an API key verbatim; at rest none of them can be read (greenlake.md 4.4)."""
     asked = replace(
         PLAIN, secondary_secret="zweites", auth_type="APIKEY", api_key="Token abc", content_mode="structured"
     )
-    made = await insert(database, registry, clock, asked)
+    made = await insert(database, webhook_store, clock, asked)
 
     async with database.raw() as connection:
-        hook = (await registry.hooks(connection, [made.id, uuid4()]))[made.id]
+        hook = (await webhook_store.hooks(connection, [made.id, uuid4()]))[made.id]
         kept = await connection.fetchval("SELECT w::text FROM webhooks w")
 
     assert hook.secrets == ("s3cr3tKey", "zweites")
@@ -193,44 +209,44 @@ async def test_hooks_carry_the_unsealed_credentials(database: Database, registry
     assert not any(text in kept or text.encode().hex() in kept for text in ("s3cr3tKey", "zweites", "Token abc"))
 
 
-async def test_hooks_carry_the_grant(database: Database, registry: Registry, clock: Clock) -> None:
+async def test_hooks_carry_the_grant(database: Database, webhook_store: WebhookStore, clock: Clock) -> None:
     """With authType Oauth a worker gets what a token is asked for with; the client's secret cannot be read at rest."""
     oauth: dict[str, Any] = {
         "client_id": "a client",
         "client_secret": "hush!",
         "issuer_url": "https://example.com/token",
     }
-    made = await insert(database, registry, clock, replace(PLAIN, auth_type="Oauth", **oauth))
+    made = await insert(database, webhook_store, clock, replace(PLAIN, auth_type="Oauth", **oauth))
 
     async with database.raw() as connection:
-        hook = (await registry.hooks(connection, [made.id]))[made.id]
+        hook = (await webhook_store.hooks(connection, [made.id]))[made.id]
         kept = await connection.fetchval("SELECT w::text FROM webhooks w")
 
-    assert (hook.grant, hook.authorization) == (Grant(**oauth), None)
+    assert (hook.grant, hook.authorization) == (OAuthClient(**oauth), None)
     assert "hush!" not in kept + repr(hook)
     assert b"hush!".hex() not in kept
 
 
 async def test_one_that_cannot_be_unsealed_spoils_no_other(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """With a missing vault key the hook says which, without secrets; the others come whole."""
-    lost = await insert(database, Registry(Vault([("two", b"2" * 32)])), clock)
-    whole = await insert(database, registry, clock, replace(PLAIN, name="Other"))
+    lost = await insert(database, WebhookStore(Vault([("two", b"2" * 32)])), clock)
+    whole = await insert(database, webhook_store, clock, replace(PLAIN, name="Other"))
 
     async with database.raw() as connection:
-        hooks = await registry.hooks(connection, [lost.id, whole.id])
+        hooks = await webhook_store.hooks(connection, [lost.id, whole.id])
 
     assert (hooks[lost.id].secrets, hooks[whole.id].secrets) == ((), ("s3cr3tKey",))
     assert "'two'" in (hooks[lost.id].sealed or "")
 
 
 async def test_a_secret_moved_to_another_webhook_does_not_unseal(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """A seal is bound to its webhook and column: copied elsewhere it is worthless (greenlake.md 4.4)."""
-    first = await insert(database, registry, clock)
-    second = await insert(database, registry, clock, replace(PLAIN, name="Other"))
+    first = await insert(database, webhook_store, clock)
+    second = await insert(database, webhook_store, clock, replace(PLAIN, name="Other"))
 
     async with database.raw() as connection:
         await connection.execute(
@@ -238,21 +254,21 @@ async def test_a_secret_moved_to_another_webhook_does_not_unseal(
             first.id,
             second.id,
         )
-        hook = (await registry.hooks(connection, [second.id]))[second.id]
+        hook = (await webhook_store.hooks(connection, [second.id]))[second.id]
 
     assert hook.sealed is not None
 
 
 async def test_leaving_an_auth_type_forgets_its_credential(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """After `authType: ""` no API key is kept, so that going back needs it again."""
-    made = await insert(database, registry, clock, replace(PLAIN, auth_type="APIKey", api_key="key"))
+    made = await insert(database, webhook_store, clock, replace(PLAIN, auth_type="APIKey", api_key="key"))
 
-    await update(database, registry, clock, made.id, Change(auth_type=""))
+    await update(database, webhook_store, clock, made.id, Change(auth_type=""))
 
     with pytest.raises(Refused, match="apiKey: is required"):
-        await update(database, registry, clock, made.id, Change(auth_type="apikey"))
+        await update(database, webhook_store, clock, made.id, Change(auth_type="apikey"))
     async with database.raw() as connection:
         assert await connection.fetchval("SELECT api_key FROM webhooks") is None
 
@@ -262,7 +278,7 @@ async def test_a_query_string_is_refused_where_the_policy_says_so(
 ) -> None:
     """Under the greenlake policy a destination with a query string is refused, at registration and
     at a change (greenlake.md D.15)."""
-    strict = Registry(vault, query_strings=False)
+    strict = WebhookStore(vault, query_strings=False)
     made = await insert(database, strict, clock)
 
     with pytest.raises(Refused, match="destination: must not have a query string"):
@@ -272,10 +288,10 @@ async def test_a_query_string_is_refused_where_the_policy_says_so(
 
 
 async def test_a_waiting_webhook_counts_as_halted_from_the_start(
-    database: Database, registry: Registry, clock: Clock
+    database: Database, webhook_store: WebhookStore, clock: Clock
 ) -> None:
     """The time until the first challenge is answered does not count against a delivery's window."""
-    made = await insert(database, registry, clock)
+    made = await insert(database, webhook_store, clock)
 
     async with database.raw() as connection:
         since = await connection.fetchval("SELECT halted_since FROM webhooks WHERE id = $1", made.id)
@@ -285,7 +301,7 @@ async def test_a_waiting_webhook_counts_as_halted_from_the_start(
 
 @pytest.mark.parametrize("column", ["destination", "issuer_url"])
 async def test_a_credential_under_another_origin_does_not_unseal(
-    database: Database, registry: Registry, clock: Clock, column: str
+    database: Database, webhook_store: WebhookStore, clock: Clock, column: str
 ) -> None:
     """The origin is part of what a credential is bound to: whoever writes another one into the row gets nothing sent there."""
     oauth: dict[str, Any] = {
@@ -294,12 +310,12 @@ async def test_a_credential_under_another_origin_does_not_unseal(
         "client_secret": "hush!",
         "issuer_url": "https://example.com/token",
     }
-    made = await insert(database, registry, clock, replace(PLAIN, **oauth))
+    made = await insert(database, webhook_store, clock, replace(PLAIN, **oauth))
     async with database.raw() as connection:
         await connection.execute(f"UPDATE webhooks SET {column} = 'https://example.com/elsewhere'")
-        same = (await registry.hooks(connection, [made.id]))[made.id]
+        same = (await webhook_store.hooks(connection, [made.id]))[made.id]
         await connection.execute(f"UPDATE webhooks SET {column} = 'https://example.org/hook'")
-        other = (await registry.hooks(connection, [made.id]))[made.id]
+        other = (await webhook_store.hooks(connection, [made.id]))[made.id]
 
     assert same.grant is not None
     assert (other.grant, other.secrets) == (None, ())

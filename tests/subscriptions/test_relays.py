@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from subscriptions.events import cloudevent, http_binding
-from subscriptions.events.cloudevent import Relayed
+from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.ground.errors import Refused, TooLarge, Unprocessable
 
 KEY = UUID("019df2c1-0000-7000-8000-000000000001")
@@ -17,17 +17,17 @@ EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/acm", "typ
 CE = [(f"ce-{name}", value) for name, value in EVENT.items()]
 
 
-def structured(**changes: Any) -> Relayed:
+def structured(**changes: Any) -> CloudEvent:
     (relayed,) = http_binding.decode(STRUCTURED, json.dumps(EVENT | changes).encode())
     return relayed
 
 
-def binary(*headers: tuple[str, str], body: bytes = b"") -> Relayed:
+def binary(*headers: tuple[str, str], body: bytes = b"") -> CloudEvent:
     (relayed,) = http_binding.decode([*CE, *headers], body)
     return relayed
 
 
-def body_of(relayed: Relayed) -> bytes:
+def body_of(relayed: CloudEvent) -> bytes:
     return cloudevent.event_of(relayed, key=KEY, workspace_id=WORKSPACE).body
 
 

@@ -15,7 +15,7 @@ from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook
-from subscriptions.webhooks.webhook_store import Hook, Registry
+from subscriptions.webhooks.webhook_store import Hook, WebhookStore
 from tests.clock import Clock
 
 OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
@@ -33,10 +33,10 @@ CLEAR = {
 
 async def insert(database: Database, clock: Clock, count: int = 1, vault: Vault = BEFORE) -> list[Webhook]:
     """Webhooks of which each has two secrets and an API key."""
-    registry = Registry(vault, most=10_000)
+    webhook_store = WebhookStore(vault, most=10_000)
     async with database.transaction() as connection:
         return [
-            await registry.insert(
+            await webhook_store.insert(
                 connection,
                 replace(PLAIN, name=f"hook {n}", secondary_secret="second", auth_type="APIKey", api_key=f"key-{n}"),
                 OWNER,
@@ -48,13 +48,13 @@ async def insert(database: Database, clock: Clock, count: int = 1, vault: Vault 
 
 async def hooks(database: Database, vault: Vault, made: list[Webhook]) -> list[Hook]:
     async with database.raw() as connection:
-        found = await Registry(vault).hooks(connection, [webhook.id for webhook in made])
+        found = await WebhookStore(vault).hooks(connection, [webhook.id for webhook in made])
     return [found[webhook.id] for webhook in made]
 
 
 async def change(database: Database, vault: Vault, webhook: Webhook, secret: str, clock: Clock) -> None:
     async with database.transaction() as connection:
-        await Registry(vault).update(connection, webhook.id, Change(secret=secret), now=clock())
+        await WebhookStore(vault).update(connection, webhook.id, Change(secret=secret), now=clock())
 
 
 def test_every_sealed_column_is_known() -> None:
@@ -89,7 +89,7 @@ async def test_many_chunks(database: Database, clock: Clock) -> None:
     """It goes on from chunk to chunk to the end, past deleted webhooks, which hold nothing."""
     made = await insert(database, clock, 6)
     async with database.transaction() as connection:
-        await Registry(BEFORE).soft_delete(connection, made[0].id, now=clock())
+        await WebhookStore(BEFORE).soft_delete(connection, made[0].id, now=clock())
 
     done = await key_rotation.reseal(database, ROTATING, chunk=2)
 
@@ -177,7 +177,7 @@ async def test_what_asks_for_no_key(database: Database, clock: Clock) -> None:
         *await insert_renamed(database, clock),
     )
     async with database.transaction() as connection:
-        await Registry(BEFORE).soft_delete(connection, gone.id, now=clock())
+        await WebhookStore(BEFORE).soft_delete(connection, gone.id, now=clock())
     async with database.raw() as connection:
         await connection.execute("UPDATE webhooks SET secret = secondary_secret WHERE id = $1", damaged.id)
 

@@ -16,7 +16,7 @@ from subscriptions.ground import sessions
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.database_url import parse
 from subscriptions.ground.errors import Contended, Misconfigured, Unavailable
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS, make_tables
 from tests.pgbouncer import PROGRAM, PgBouncer
 
@@ -53,7 +53,7 @@ needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="needs pgbouncer (a
 
 def door(url: str, *, connections: int = 2, pooling: str = "none", wait: float = 5.0) -> Database:
     settings = {"database_url": url, "vault_keys": VAULT_KEYS, "database_connections": connections}
-    return Database(Settings(**settings, database_pooling=pooling, database_wait=wait))  # type: ignore[arg-type]
+    return Database(GroundSettings(**settings, database_pooling=pooling, database_wait=wait))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ async def test_a_pooler_in_transaction_mode(opinionated: str, directory: Path) -
         return found
 
     with PgBouncer(directory / "pooler", opinionated, mode="transaction", connections=2) as pooler:
-        doors = [door(pooler.url, connections=4, pooling="transaction") for _ in range(2)]
-        found = await asyncio.gather(*(use(doors[number % 2], number) for number in range(40)))
-        for each in doors:
+        services = [door(pooler.url, connections=4, pooling="transaction") for _ in range(2)]
+        found = await asyncio.gather(*(use(services[number % 2], number) for number in range(40)))
+        for each in services:
             await each.close()
 
     assert found == [[number] * 6 for number in range(40)]

@@ -4,17 +4,17 @@ import pytest
 
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured, Refused
-from subscriptions.ground.settings import Settings, read
+from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Change, Registration
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests import builders
 from tests.clock import Clock
 
 
 async def test_short_secrets(database: Database, clock: Clock) -> None:
     """A deployment may ask for more characters than GreenLake does: of new secrets, not of those that stand."""
-    strict, long = Registry(Vault([("test", b"0" * 32)]), least_secret=16), "0123456789abcdef"
+    strict, long = WebhookStore(Vault([("test", b"0" * 32)]), least_secret=16), "0123456789abcdef"
     webhook = await builders.webhook(database, clock)
 
     async with database.transaction() as connection:
@@ -33,4 +33,4 @@ async def test_short_secrets(database: Database, clock: Clock) -> None:
 def test_what_may_be_asked(least: str) -> None:
     """Neither less than GreenLake asks nor more than the secrets have that are made here."""
     with pytest.raises(Misconfigured, match="HOOKLAKE_LEAST_SECRET has to be from 4 to 40"):
-        read(Settings, {"HOOKLAKE_DATABASE_URL": "x", "HOOKLAKE_LEAST_SECRET": least})
+        read(GroundSettings, {"HOOKLAKE_DATABASE_URL": "x", "HOOKLAKE_LEAST_SECRET": least})

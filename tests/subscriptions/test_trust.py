@@ -14,9 +14,9 @@ from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Refused
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks import certificates, origins, webhook
-from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.certificates import TlsOptions
 from subscriptions.webhooks.webhook import Change, Owner, Registration
-from subscriptions.webhooks.webhook_store import Registry
+from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 from tests.delivery.wire.authorities import issued
 from tests.subscriptions.test_registrations import KEPT
@@ -161,7 +161,7 @@ def test_origins(one: str, other: str, same: bool) -> None:
 @pytest.mark.parametrize(("host", "shared"), [("hook.example", True), ("login.example", False)])
 async def test_a_worker_gets_it_unsealed(database: Database, clock: Clock, host: str, shared: bool) -> None:
     """The key is sealed in the row; the token endpoint gets the trust at the destination's own origin alone."""
-    registry = Registry(Vault([("one", b"1" * 32)]))
+    webhook_store = WebhookStore(Vault([("one", b"1" * 32)]))
     asked = replace(
         PLAIN,
         auth_type="Oauth",
@@ -173,12 +173,12 @@ async def test_a_worker_gets_it_unsealed(database: Database, clock: Clock, host:
         client_key=ONE.key,
     )
     async with database.transaction() as connection:
-        made = await registry.insert(connection, asked, OWNER, now=clock())
+        made = await webhook_store.insert(connection, asked, OWNER, now=clock())
     async with database.raw() as connection:
         sealed = await connection.fetchval("SELECT client_key FROM webhooks")
-        hook = (await registry.hooks(connection, [made.id]))[made.id]
+        hook = (await webhook_store.hooks(connection, [made.id]))[made.id]
 
-    expected = Trust(
+    expected = TlsOptions(
         ca_bundle=asked.ca_bundle, client_certificate=asked.client_certificate, client_key=asked.client_key
     )
     assert hook.grant is not None
@@ -189,14 +189,14 @@ async def test_a_worker_gets_it_unsealed(database: Database, clock: Clock, host:
 
 async def test_what_is_taken_away_is_gone(database: Database, clock: Clock) -> None:
     """Empty ones leave nothing behind, and a webhook without is sent to as ever."""
-    registry = Registry(Vault([("one", b"1" * 32)]))
+    webhook_store = WebhookStore(Vault([("one", b"1" * 32)]))
     asked = replace(PLAIN, client_certificate=ONE.certificate, client_key=ONE.key)
     gone = Change(client_certificate="", client_key="")
     async with database.transaction() as connection:
-        made = await registry.insert(connection, asked, OWNER, now=clock())
-        after = await registry.update(connection, made.id, gone, now=clock())
+        made = await webhook_store.insert(connection, asked, OWNER, now=clock())
+        after = await webhook_store.update(connection, made.id, gone, now=clock())
     async with database.raw() as connection:
-        hook = (await registry.hooks(connection, [made.id]))[made.id]
+        hook = (await webhook_store.hooks(connection, [made.id]))[made.id]
         sealed = await connection.fetchval("SELECT client_key FROM webhooks")
 
     assert webhook.raises_epoch(made, gone)

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from delivery.tickets import Errand
+from delivery.tickets import Job
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Destination
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from workers.engine import Engine
-from workers.jobs import Errands
-from workers.settings import Settings
+from workers.jobs import JobRunner
+from workers.settings import WorkerSettings
 
 OTHER = "485d4628bb5911eeb355f27748645044"
 SHARE = 64
@@ -100,20 +100,20 @@ class Refusing(Telling):
         return reply() if self.well else REFUSED
 
 
-async def nothing(_: Errand) -> None:
+async def nothing(_: Job) -> None:
     return None
 
 
 def engine_of(
     craft: Craft,
-    carry: Callable[[Errand], Awaitable[None]] = nothing,
+    carry: Callable[[Job], Awaitable[None]] = nothing,
     *,
     in_flight: int = 500,
     patience: float = 0.4,
     crawl: float = 0.0,
 ) -> Engine:
-    """`patience` is the admission wait, `crawl` the time between two tries of strangers, in seconds."""
-    settings = Settings(
+    """`patience` is the admission wait, `crawl` the time between two attempts of strangers, in seconds."""
+    settings = WorkerSettings(
         broker_url="redis://nowhere",
         in_flight=in_flight,
         in_flight_per_webhook=SHARE,
@@ -121,7 +121,7 @@ def engine_of(
         crawl_interval=crawl,
         record_window=0.01,
     )
-    return Engine(craft.rounds, settings, Errands(carry, craft.jobs.owners))
+    return Engine(craft.rounds, settings, JobRunner(carry, craft.jobs.owners))
 
 
 async def claims(craft: Craft, webhook: UUID) -> int:

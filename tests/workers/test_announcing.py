@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from deploy.stores import free_port
 from workers import app as broker
 from workers import schedule
 from workers.announcer import Announcer
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def redis(broker_url: str) -> Iterator[Any]:
 
 
 def announcer(broker_url: str, **given: Any) -> Announcer:
-    settings = Settings(broker_url=broker_url, **given)
+    settings = WorkerSettings(broker_url=broker_url, **given)
     return Announcer(broker.make(settings), settings)
 
 
@@ -32,34 +32,34 @@ def tickets(count: int) -> list[Ticket]:
     return [Ticket(uuid4(), uuid4(), 0, 0) for _ in range(count)]
 
 
-def errands(count: int) -> list[Errand]:
-    return [Errand(kind=Kind.SPREAD, key=uuid4(), fence=0) for _ in range(count)]
+def jobs(count: int) -> list[Job]:
+    return [Job(kind=JobKind.SPREAD, key=uuid4(), fence=0) for _ in range(count)]
 
 
 def test_coalesced(broker_url: str, redis: Any) -> None:
-    """A thousand tickets given together travel in messages of 200; errands go by a queue of their own."""
+    """A thousand tickets given together travel in messages of 200; jobs go by a queue of their own."""
     announcing = announcer(broker_url)
-    announcing.announce([*tickets(1000), *errands(3)])
+    announcing.announce([*tickets(1000), *jobs(3)])
 
     announcing.start()
     announcing.close()
 
     assert redis.llen(schedule.TICKETS) == 5
-    assert redis.llen(schedule.ERRANDS) == 1
+    assert redis.llen(schedule.JOBS) == 1
 
 
 def test_broker_that_holds_enough(broker_url: str, redis: Any) -> None:
     """While the broker holds more than 2,000 tickets none are sent, for the sweep finds their
-    rows; errands are (protocol.md 3.1)."""
+    rows; jobs are (protocol.md 3.1)."""
     redis.rpush(schedule.TICKETS, *["a message"] * 2001)
     announcing = announcer(broker_url)
-    announcing.announce([*tickets(1000), *errands(1)])
+    announcing.announce([*tickets(1000), *jobs(1)])
 
     announcing.start()
     announcing.close()
 
     assert redis.llen(schedule.TICKETS) == 2001
-    assert redis.llen(schedule.ERRANDS) == 1
+    assert redis.llen(schedule.JOBS) == 1
 
 
 def test_broker_away() -> None:

@@ -9,12 +9,12 @@ from redis import Redis
 from workers import app as broker
 from workers import schedule
 from workers.beat import WAITING, Clock
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 
 def ticked(broker_url: str, sweeps: int) -> int:
     """A clock that runs, as Celery's service runs it, for so many sweeps; answers how often it was asked what is due."""
-    clock, asked = Clock(app=broker.make(Settings(broker_url=broker_url, sweep_interval=0.05))), 0
+    clock, asked = Clock(app=broker.make(WorkerSettings(broker_url=broker_url, sweep_interval=0.05))), 0
     while clock.schedule[schedule.SWEEP].total_run_count < sweeps:
         wait = clock.tick()
         asked += 1

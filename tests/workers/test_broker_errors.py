@@ -24,12 +24,12 @@ from deploy import redis_store, stores
 from subscriptions.ground import schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
-from subscriptions.ground.settings import Settings as Ground
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from workers import app as broker
 from workers import schedule
-from workers.broker_connection import Line
-from workers.settings import Settings
+from workers.broker_connection import BrokerConnection
+from workers.settings import WorkerSettings
 
 #: What is done to the server, how it is undone, and the error that it counts meanwhile.
 FAULTS = [
@@ -117,9 +117,9 @@ def test_a_broker_that_answers_with_errors(redis: Redis, database_url: str, tmp_
         _until(partial(refused, name, before + 1))
         assert worker.poll() is None, log.read_text()
         ask(cure)
-        app = broker.make(Settings(broker_url=url))
-        app.serve(asyncio.run(schema.identity_at(Ground(database_url=database_url))))
-        with Line(app) as line:
+        app = broker.make(WorkerSettings(broker_url=url))
+        app.serve(asyncio.run(schema.identity_at(GroundSettings(database_url=database_url))))
+        with BrokerConnection(app) as line:
             line.post(schedule.DELIVER, [])
         _until(partial(_emptied, redis, app.named(schedule.TICKETS)))
     _until(lambda: "broker.back" in log.read_text())
@@ -135,11 +135,11 @@ def test_other_projects_celery(broker_url: str, monkeypatch: pytest.MonkeyPatch)
     """The broker is the one of our settings, whatever the environment tells Celery."""
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
-    app = broker.make(Settings(broker_url=broker_url))
+    app = broker.make(WorkerSettings(broker_url=broker_url))
     environ = {"CELERY_RESULT_BACKEND": "x", "BROKER_URL": "y", "LOADER": "z", "PATH": "/bin"}
     broker.alone(environ)
 
-    with Line(app) as line:
+    with BrokerConnection(app) as line:
         line.post(schedule.DELIVER, [])
     with Redis.from_url(broker_url) as client:
         waiting = client.llen(schedule.TICKETS)
@@ -195,7 +195,7 @@ def test_certificates(redis: Redis, tmp_path: Path) -> None:
 
     def spoken(host: str, query: str) -> bool:
         url = f"rediss://:word@{host}:{port}/0{query}"
-        line = Line(broker.make(Settings(broker_url=url, broker_wait=1.0)))
+        line = BrokerConnection(broker.make(WorkerSettings(broker_url=url, broker_wait=1.0)))
         try:
             with line:
                 return line.depth(schedule.CLOCK) == 0
@@ -227,13 +227,13 @@ def test_certificates(redis: Redis, tmp_path: Path) -> None:
 def test_urls_that_are_refused(url: str, told: str) -> None:
     """What is not taken is told in one sentence, before anything starts."""
     with pytest.raises(Misconfigured, match=told):
-        broker.make(Settings(broker_url=url))
+        broker.make(WorkerSettings(broker_url=url))
 
 
 def test_rabbitmq_by_name() -> None:
     """`amqps://` verifies the name that is dialled as well, and takes the same words."""
-    app = broker.make(Settings(broker_url="amqps://one/?ssl_ca_certs=/authority.pem"))
-    bare = broker.make(Settings(broker_url="amqps://one/?ssl_cert_reqs=none"))
+    app = broker.make(WorkerSettings(broker_url="amqps://one/?ssl_ca_certs=/authority.pem"))
+    bare = broker.make(WorkerSettings(broker_url="amqps://one/?ssl_cert_reqs=none"))
 
     assert app.conf.broker_use_ssl == {
         "cert_reqs": ssl.CERT_REQUIRED,
@@ -245,22 +245,24 @@ def test_rabbitmq_by_name() -> None:
 
 async def test_two_stacks_on_one_broker(database: Database, database_url: str, broker_url: str) -> None:
     """Queues are named by the database that they serve: what one stack sends, the workers of another do not see."""
-    names = [broker.make(Settings(broker_url=broker_url)) for _ in range(2)]
+    names = [broker.make(WorkerSettings(broker_url=broker_url)) for _ in range(2)]
     async with database.raw() as connection:
         await connection.execute("CREATE DATABASE beside")
     beside = make_url(database_url).set(database="beside").render_as_string(hide_password=False)
     try:
-        ids = [await schema.identity_at(Ground(database_url=url)) for url in (database_url, beside, database_url)]
+        ids = [
+            await schema.identity_at(GroundSettings(database_url=url)) for url in (database_url, beside, database_url)
+        ]
     finally:
         async with database.raw() as connection:
             await connection.execute("DROP DATABASE beside WITH (FORCE)")
     for app, identity in zip(names, ids, strict=False):
         app.serve(identity)
 
-    with Line(names[0]) as line:
+    with BrokerConnection(names[0]) as line:
         await asyncio.to_thread(line.post, schedule.DELIVER, [])
         depths = [line.depth(schedule.TICKETS)]
-    with Line(names[1]) as line:
+    with BrokerConnection(names[1]) as line:
         depths.append(line.depth(schedule.TICKETS))
 
     assert ids[0] == ids[2] != ids[1]

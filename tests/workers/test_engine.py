@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from delivery.tickets import Errand, Ticket
+from delivery.tickets import Job, Ticket
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.workers.carrying import SHARE, Hanging, Slow, claims, engine_of, sweeping
@@ -21,12 +21,12 @@ async def test_all_slots_taken(craft: Craft) -> None:
     wire = craft.wire.answering = Hanging(hanging)
     await engine.deliver([Ticket(slow, hanging, 0, 0)])
     await wire.until(lambda: wire.hanging == 1)
-    reserved = sum(engine.lanes.reserve(8, 0.0) for _ in range(2))
+    reserved = sum(engine.slots.reserve(8, 0.0) for _ in range(2))
 
     await engine.deliver([Ticket(event, other, 0, 0) for event in waiting])
     while_all_hung = await claims(craft, other)
     async with sweeping(engine):
-        engine.lanes.give_back(reserved - 1)
+        engine.slots.give_back(reserved - 1)
         wire.let_go()
         await wire.until(lambda: wire.arrived == 5)
     await engine.close(5.0)
@@ -47,7 +47,7 @@ async def test_hundreds_of_tickets(craft: Craft) -> None:
 
     assert await craft.states() == {"delivered": 400}
     assert len(craft.wire.sent) == 400
-    assert engine.lanes.free == 500
+    assert engine.slots.free == 500
 
 
 async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:
@@ -109,11 +109,11 @@ async def test_old_and_foreign_tickets(craft: Craft, engine: Engine) -> None:
 
     await engine.deliver([Ticket(event, webhook, 0, fence) for fence in (0, 1, 2)])
 
-    assert (engine.lanes.free, craft.wire.sent) == (500, [])
+    assert (engine.slots.free, craft.wire.sent) == (500, [])
 
 
 async def test_closing(craft: Craft, clock: Clock) -> None:
-    """An engine that closes lets tries end within its grace, gives the rest back to the rows, and begins nothing more."""
+    """An engine that closes lets attempts end within its grace, gives the rest back to the rows, and begins nothing more."""
     engine = engine_of(craft)
     quick, hanging = await craft.hook(), await craft.hook()
     await craft.owe(quick, 3)
@@ -139,7 +139,7 @@ async def test_probe_without_a_slot(craft: Craft) -> None:
     engine = engine_of(craft, in_flight=1)
     webhook = await craft.hook(status="ERROR", challenge_request_enabled=False)
     [event] = await craft.owe(webhook, state="parked")
-    engine.lanes.reserve(1, 0.0)
+    engine.slots.reserve(1, 0.0)
 
     proved = await engine.probe(webhook)
 
@@ -148,25 +148,25 @@ async def test_probe_without_a_slot(craft: Craft) -> None:
 
 
 async def test_errands_are_carried(craft: Craft) -> None:
-    """Errands are carried on the engine's loop; one that fails fails alone."""
-    done: asyncio.Queue[Errand] = asyncio.Queue()
+    """Jobs are carried on the engine's loop; one that fails fails alone."""
+    done: asyncio.Queue[Job] = asyncio.Queue()
 
-    async def carry(errand: Errand) -> None:
-        if errand.fence < 0:
+    async def carry(job: Job) -> None:
+        if job.fence < 0:
             raise RuntimeError("this one cannot be carried")
-        await craft.jobs.run(errand)
-        done.put_nowait(errand)
+        await craft.jobs.run(job)
+        done.put_nowait(job)
 
     engine = engine_of(craft, carry)
     webhook = await craft.hook()
     await craft.owe(webhook, 3, state="parked")
     await craft.upkeep.mend()
-    [errand] = await craft.errands()
+    [job] = await craft.jobs()
 
-    engine.errand(Errand(kind=errand.kind, key=UUID(int=0), fence=-1))
-    engine.errand(errand)
+    engine.job(Job(kind=job.kind, key=UUID(int=0), fence=-1))
+    engine.job(job)
 
-    assert await done.get() == errand
+    assert await done.get() == job
     assert await craft.states() == {"owed": 3}
     await engine.close(0.0)
 
@@ -200,4 +200,4 @@ async def test_a_missing_vault_key(craft: Craft, engine: Engine) -> None:
     await engine.drain()
 
     assert barred == (0, 0)
-    assert (engine.free, await claims(craft, webhook)) == (500 - engine.lanes.in_flight, 3)
+    assert (engine.free, await claims(craft, webhook)) == (500 - engine.slots.in_flight, 3)

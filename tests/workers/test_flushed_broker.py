@@ -21,7 +21,7 @@ from tests.receiver import Receiver
 from workers import app as broker
 from workers import schedule
 from workers.announcer import Announcer
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 ROWS = 1000
 
@@ -53,7 +53,7 @@ async def counted(client: Redis, messages: Counter[str], begun: asyncio.Event) -
 async def test_flushall(database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path) -> None:
     """FLUSHALL with 1,000 rows owed: all are delivered, each once, by a bounded number of drains
     and no ticket (protocol.md 3.5)."""
-    settings = Settings(broker_url=broker_url)
+    settings = WorkerSettings(broker_url=broker_url)
     app = broker.make(settings)
     app.serve(await schema.identity(database))
     announcer = Announcer(app, settings)

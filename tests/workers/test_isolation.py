@@ -87,13 +87,13 @@ async def test_hundreds_hang(craft: Craft) -> None:
 
 @pytest.mark.parametrize("rate", [None, 60_000], ids=["drained", "paced"])
 async def test_a_webhook_that_moved(craft: Craft, engine: Engine, rate: int | None) -> None:
-    """Tries that hang at a webhook's old destination hold up nothing that it is owed at the new one."""
+    """Attempts that hang at a webhook's old destination hold up nothing that it is owed at the new one."""
     webhook = await craft.hook(destination=OLD, challenge_request_enabled=False, endpoint_rate_limit=rate)
     await craft.owe(webhook, SHARE + 10, due_in=-60)
     wire = craft.wire.answering = Gate()
     async with sweeping(engine):
         await wire.asked.wait()
-        await craft.greeting.change(WORKSPACE, webhook, Change(destination=NEW))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
         await craft.sql("UPDATE webhooks SET endpoint_rate_limit = $1", rate)
         [later] = await craft.owe(webhook, due_in=-1)
         async with asyncio.timeout(10):
@@ -104,17 +104,17 @@ async def test_a_webhook_that_moved(craft: Craft, engine: Engine, rate: int | No
     await engine.close(5.0)
 
     assert hang == SHARE
-    assert engine.lanes.free == 500
+    assert engine.slots.free == 500
 
 
 async def test_a_probe_at_a_time(craft: Craft, engine: Engine) -> None:
-    """A webhook that refuses every connection gets one try at a time; those that it is owed stay due, and all follow its
+    """A webhook that refuses every connection gets one attempt at a time; those that it is owed stay due, and all follow its
     first answer."""
     webhook = await craft.hook()
     refusing = craft.wire.answering = Refusing()
     await craft.owe(webhook, 300, due_in=-60)
     async with sweeping(engine):
-        await refusing.until(lambda: engine.lanes.circuit(webhook) is Circuit.OPEN and refusing.probes > 5)
+        await refusing.until(lambda: engine.slots.circuit(webhook) is Circuit.OPEN and refusing.probes > 5)
         refused = refusing.refused
         refusing.well = True
         await refusing.until(lambda: refusing.answered + refusing.refused >= 300)
@@ -123,7 +123,7 @@ async def test_a_probe_at_a_time(craft: Craft, engine: Engine) -> None:
     # Those of the first round were begun together.
     assert refusing.most_at_once_when_open == 1
     assert refused < 300
-    assert engine.lanes.circuit(webhook) is Circuit.CLOSED
+    assert engine.slots.circuit(webhook) is Circuit.CLOSED
     assert (await craft.states(webhook)) == {"delivered": refusing.answered, "owed": refusing.refused}
 
 

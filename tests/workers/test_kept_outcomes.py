@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from delivery.attempts.endings import Ended
-from delivery.tickets import Errand, Ticket
+from delivery.attempts.endings import EndedAttempt
+from delivery.tickets import Job, Ticket
 from subscriptions.ground.errors import Unavailable
 from tests.delivery.craft import Craft
 from tests.workers.carrying import claims, engine_of
@@ -18,7 +18,7 @@ class Outage:
         self._open = False
         self.refused = asyncio.Event()
 
-    async def __call__(self, ended: Sequence[Ended]) -> list[Errand]:
+    async def __call__(self, ended: Sequence[EndedAttempt]) -> list[Job]:
         if self._open:
             return await self._write(ended)
         self.refused.set()
@@ -40,7 +40,7 @@ async def test_records_come_first(craft: Craft) -> None:
     await engine.deliver(tickets[:1])
     await asyncio.wait_for(outage.refused.wait(), 5)
 
-    # Its lease lapses, as it does in an outage: to a claim it looks like a try that was lost.
+    # Its lease lapses, as it does in an outage: to a claim it looks like an attempt that was lost.
     await craft.value("UPDATE deliveries SET leased_until = due_at WHERE leased_until IS NOT NULL RETURNING 1")
     await engine.deliver(tickets[1:])
     await engine.drain()

@@ -1,30 +1,30 @@
-"""In-flight limits as a ledger of slots: who may begin a try, and who waits."""
+"""In-flight limits as a ledger of slots: who may begin an attempt, and who waits."""
 
 from collections import Counter, defaultdict
 from uuid import UUID, uuid4
 
 import pytest
 
-from workers.slots import FORGET, SILENCE, Circuit, Lane, Lanes
+from workers.slots import FORGET, SILENCE, Circuit, InFlightSlots, WebhookSlots
 
 A, B = uuid4(), uuid4()
 #: As many as a worker has by default, and a webhook of them.
 SLOTS, SHARE = 500, 64
 
 
-class Booked(Lanes):
-    """Knows which lane each try is in, as an engine does."""
+class Booked(InFlightSlots):
+    """Knows which webhook's slots each attempt is in, as an engine does."""
 
     def __init__(self, *, slots: int, share: int) -> None:
         super().__init__(slots=slots, share=share)
-        self.tries: dict[UUID, list[Lane]] = defaultdict(list)
+        self.tries: dict[UUID, list[WebhookSlots]] = defaultdict(list)
 
     def begin(self, webhook: UUID, now: float, epoch: int = 1) -> bool:
         """By a ticket, whose claim tells the epoch."""
-        lane = self.take(webhook, now)
-        if lane is not None:
-            self.tries[webhook].append(self.claimed(webhook, lane, epoch, now))
-        return lane is not None
+        webhook_slots = self.take(webhook, now)
+        if webhook_slots is not None:
+            self.tries[webhook].append(self.claimed(webhook, webhook_slots, epoch, now))
+        return webhook_slots is not None
 
     def drained(self, webhook: UUID, now: float, epoch: int = 1) -> None:
         self.tries[webhook].append(self.hold(webhook, epoch, now))
@@ -34,65 +34,65 @@ class Booked(Lanes):
         self.ended(webhook, self.tries[webhook].pop(0), now, answered=answered)
 
 
-def taken(lanes: Booked, webhook: UUID, wanted: int, now: float = 0.0) -> int:
-    return sum(lanes.begin(webhook, now) for _ in range(wanted))
+def taken(slots: Booked, webhook: UUID, wanted: int, now: float = 0.0) -> int:
+    return sum(slots.begin(webhook, now) for _ in range(wanted))
 
 
-def end(lanes: Booked, webhook: UUID, now: float = 0.0, *, answered: bool) -> None:
-    lanes.end(webhook, now, answered=answered)
-    lanes.recorded()
+def end(slots: Booked, webhook: UUID, now: float = 0.0, *, answered: bool) -> None:
+    slots.end(webhook, now, answered=answered)
+    slots.recorded()
 
 
-def answering(lanes: Booked, webhook: UUID, now: float = 0.0) -> None:
+def answering(slots: Booked, webhook: UUID, now: float = 0.0) -> None:
     """The webhook has answered."""
-    lanes.begin(webhook, now)
-    end(lanes, webhook, now, answered=True)
+    slots.begin(webhook, now)
+    end(slots, webhook, now, answered=True)
 
 
 def test_limits() -> None:
     """A webhook has at most its share in flight, a process at most its slots (protocol.md 4.6)."""
-    lanes = Booked(slots=20, share=4)
+    slots = Booked(slots=20, share=4)
     for webhook in (some := [uuid4() for _ in range(30)]):
-        answering(lanes, webhook)
+        answering(slots, webhook)
 
-    counts = [taken(lanes, A, 9), *(taken(lanes, webhook, 1) for webhook in some)]
+    counts = [taken(slots, A, 9), *(taken(slots, webhook, 1) for webhook in some)]
 
     assert counts == [4] + [1] * 16 + [0] * 14
-    assert (lanes.free, lanes.in_flight) == (0, 20)
+    assert (slots.free, slots.in_flight) == (0, 20)
 
 
 @pytest.mark.parametrize(
     ("ends", "share"), [("t", 4), ("tt", 2), ("tttt", 1), ("tttttt", 1), ("ttta", 2), ("ttaaaaaaaa", 8), ("a", 8)]
 )
 def test_share_of_a_webhook_that_does_not_answer(ends: str, share: int) -> None:
-    """The share halves with each try that has no answer, down to one, and grows by one with each answer, up to the full."""
-    lanes = Booked(slots=100, share=8)
-    taken(lanes, A, 8)
+    """The share halves with each attempt that has no answer, down to one, and grows by one with each answer, up to the full."""
+    slots = Booked(slots=100, share=8)
+    taken(slots, A, 8)
     for each in ends:
-        end(lanes, A, 0.1, answered=each == "a")
-        lanes.begin(A, 0.1)
-    for _ in range(lanes.in_flight):
-        lanes.unclaimed(A, lanes.tries[A].pop())
+        end(slots, A, 0.1, answered=each == "a")
+        slots.begin(A, 0.1)
+    for _ in range(slots.in_flight):
+        slots.unclaimed(A, slots.tries[A].pop())
 
-    assert taken(lanes, A, 50, 0.1) == share
+    assert taken(slots, A, 50, 0.1) == share
 
 
 def test_circuit() -> None:
-    """A circuit opens with tries that have no answer until one try at a time is let through; the first answer closes it,
+    """A circuit opens with attempts that have no answer until one attempt at a time is let through; the first answer closes it,
     and with each round its webhook has twice as many, until it has its share again."""
-    lanes = Booked(slots=SLOTS, share=SHARE)
-    told = [lanes.circuit(A)]
-    taken(lanes, A, SHARE)
+    slots = Booked(slots=SLOTS, share=SHARE)
+    told = [slots.circuit(A)]
+    taken(slots, A, SHARE)
     for _ in range(SHARE):
-        end(lanes, A, 15.0, answered=False)
-    told.append(lanes.circuit(A))
-    probes, rounds = taken(lanes, A, 10, 15.0), []
-    end(lanes, A, 15.1, answered=True)
-    told.append(lanes.circuit(A))
+        end(slots, A, 15.0, answered=False)
+    told.append(slots.circuit(A))
+    probes, rounds = taken(slots, A, 10, 15.0), []
+    end(slots, A, 15.1, answered=True)
+    told.append(slots.circuit(A))
     for _ in range(7):
-        rounds.append(taken(lanes, A, 100, 15.1))
+        rounds.append(taken(slots, A, 100, 15.1))
         for _ in range(rounds[-1]):
-            end(lanes, A, 15.1, answered=True)
+            end(slots, A, 15.1, answered=True)
 
     assert told == [Circuit.UNTRIED, Circuit.OPEN, Circuit.CLOSED]
     assert probes == 1
@@ -100,28 +100,28 @@ def test_circuit() -> None:
 
 
 def test_slot_until_recorded() -> None:
-    """A try that ended frees its webhook at once, and its process when the outcome is written: an outage bounds both."""
-    lanes = Booked(slots=2, share=1)
-    lanes.begin(A, 0.0)
+    """An attempt that ended frees its webhook at once, and its process when the outcome is written: an outage bounds both."""
+    slots = Booked(slots=2, share=1)
+    slots.begin(A, 0.0)
 
-    lanes.end(A, 0.1, answered=True)
+    slots.end(A, 0.1, answered=True)
 
-    assert (lanes.begin(A, 0.1), lanes.free) == (True, 0)
-    assert not lanes.begin(B, 0.1)
-    lanes.recorded()
-    assert lanes.begin(B, 0.1)
+    assert (slots.begin(A, 0.1), slots.free) == (True, 0)
+    assert not slots.begin(B, 0.1)
+    slots.recorded()
+    assert slots.begin(B, 0.1)
 
 
 def test_stalled() -> None:
     """Waiting for a webhook is vain while it is silent, and while its circuit is open; not when it is only busy."""
-    lanes = Booked(slots=10, share=2)
-    taken(lanes, A, 2)
-    told = [lanes.stalled(A, SILENCE / 2), lanes.stalled(A, SILENCE * 2), lanes.stalled(B, SILENCE * 2)]
-    end(lanes, A, SILENCE * 2, answered=True)
-    lanes.begin(A, SILENCE * 2)
-    told.append(lanes.stalled(A, SILENCE * 2.5))
-    end(lanes, A, SILENCE * 3, answered=False)
-    told.append(lanes.stalled(A, SILENCE * 3))
+    slots = Booked(slots=10, share=2)
+    taken(slots, A, 2)
+    told = [slots.stalled(A, SILENCE / 2), slots.stalled(A, SILENCE * 2), slots.stalled(B, SILENCE * 2)]
+    end(slots, A, SILENCE * 2, answered=True)
+    slots.begin(A, SILENCE * 2)
+    told.append(slots.stalled(A, SILENCE * 2.5))
+    end(slots, A, SILENCE * 3, answered=False)
+    told.append(slots.stalled(A, SILENCE * 3))
 
     assert told == [False, True, False, False, True]
 
@@ -133,55 +133,55 @@ def test_stalled() -> None:
 def test_all_at_once(hanging: int, held: int, left: int) -> None:
     """However many webhooks that answered until now hang at once, and want all they can get: none of them holds more than
     `held` slots, and one that still answers may have `left`."""
-    lanes = Booked(slots=SLOTS, share=SHARE)
+    slots = Booked(slots=SLOTS, share=SHARE)
     webhooks = [uuid4() for _ in range(hanging)]
     for webhook in [*webhooks, A]:
-        answering(lanes, webhook)
+        answering(slots, webhook)
     hold: Counter[UUID] = Counter()
     for _ in range(SHARE):
         for webhook in webhooks:
-            hold[webhook] += lanes.begin(webhook, 0.0)
+            hold[webhook] += slots.begin(webhook, 0.0)
 
-    assert (max(hold.values()), taken(lanes, A, SHARE, 0.1)) == (held, left)
+    assert (max(hold.values()), taken(slots, A, SHARE, 0.1)) == (held, left)
 
 
 def test_thousands_that_never_answered() -> None:
     """Webhooks that were never tried take three quarters of the slots at most, and once they are silent or open, half;
     what is left is for those that answered, by ticket as by drain."""
-    lanes = Booked(slots=SLOTS, share=SHARE)
-    answering(lanes, A)
+    slots = Booked(slots=SLOTS, share=SHARE)
+    answering(slots, A)
     hanging = [uuid4() for _ in range(2000)]
-    at_first = sum(lanes.begin(webhook, 0.0) for webhook in hanging)
-    share, reserved = lanes.share(0.0), lanes.reserve(200, 0.0)
-    lanes.give_back(reserved)
-    beside, again = taken(lanes, A, 100), []
+    at_first = sum(slots.begin(webhook, 0.0) for webhook in hanging)
+    share, reserved = slots.share(0.0), slots.reserve(200, 0.0)
+    slots.give_back(reserved)
+    beside, again = taken(slots, A, 100), []
     for webhook in hanging[:at_first]:
-        end(lanes, webhook, 15.0, answered=False)
-    again.append(sum(lanes.begin(webhook, 15.0) for webhook in hanging[:at_first]))
-    shares = lanes.shares(15.0)
-    again.append(sum(lanes.begin(webhook, 15.0) for webhook in hanging[at_first:]))
+        end(slots, webhook, 15.0, answered=False)
+    again.append(sum(slots.begin(webhook, 15.0) for webhook in hanging[:at_first]))
+    shares = slots.shares(15.0)
+    again.append(sum(slots.begin(webhook, 15.0) for webhook in hanging[at_first:]))
 
     assert (at_first, share, reserved) == (375, 0, 125)
     assert beside == 25
-    # The tries of A have been in flight for 15 s by then, and count as well.
+    # The attempts of A have been in flight for 15 s by then, and count as well.
     assert again == [250 - 25, 125]
     assert sum(share for share, _ in shares.values()) == 0
 
 
 def test_turns_among_those_that_do_not_answer() -> None:
-    """Where a drain has room for a few webhooks that do not answer, those are first whose last try began longest ago."""
-    lanes = Booked(slots=8, share=2)
+    """Where a drain has room for a few webhooks that do not answer, those are first whose last attempt began longest ago."""
+    slots = Booked(slots=8, share=2)
     webhooks = [uuid4() for _ in range(6)]
     for webhook in webhooks:
-        lanes.begin(webhook, 0.0)
+        slots.begin(webhook, 0.0)
     for webhook in webhooks:
-        end(lanes, webhook, 1.0, answered=False)
-    first = [webhook for webhook, (share, _) in lanes.shares(1.0).items() if share]
+        end(slots, webhook, 1.0, answered=False)
+    first = [webhook for webhook, (share, _) in slots.shares(1.0).items() if share]
     for webhook in first:
-        lanes.drained(webhook, 1.0)
-        lanes.end(webhook, 2.0, answered=False)
+        slots.drained(webhook, 1.0)
+        slots.end(webhook, 2.0, answered=False)
 
-    second = [webhook for webhook, (share, _) in lanes.shares(2.0).items() if share]
+    second = [webhook for webhook, (share, _) in slots.shares(2.0).items() if share]
 
     assert first == webhooks[:4]
     assert second == [*webhooks[4:], *webhooks[:2]]
@@ -189,36 +189,36 @@ def test_turns_among_those_that_do_not_answer() -> None:
 
 def test_shares_for_a_drain() -> None:
     """A drain is told of every webhook whose free share is not the full one."""
-    lanes = Booked(slots=100, share=8)
-    taken(lanes, A, 8)
-    lanes.drained(B, 0.0)
-    lanes.end(B, 0.0, answered=False)
+    slots = Booked(slots=100, share=8)
+    taken(slots, A, 8)
+    slots.drained(B, 0.0)
+    slots.end(B, 0.0, answered=False)
 
-    assert lanes.shares(0.0) == {A: (0, 1), B: (4, 1)}
-    assert lanes.crowded()
+    assert slots.shares(0.0) == {A: (0, 1), B: (4, 1)}
+    assert slots.crowded()
 
 
 def test_forgotten() -> None:
     """A webhook that did not answer and is not tried any more is one of the untried after a minute."""
-    lanes = Booked(slots=100, share=8)
-    lanes.begin(A, 0.0)
-    end(lanes, A, 15.0, answered=False)
+    slots = Booked(slots=100, share=8)
+    slots.begin(A, 0.0)
+    end(slots, A, 15.0, answered=False)
 
-    told = [dict(lanes.shares(now)) for now in (FORGET, FORGET + 1)]
+    told = [dict(slots.shares(now)) for now in (FORGET, FORGET + 1)]
 
     assert told == [{A: (4, 1)}, {}]
-    assert lanes.circuit(A) is Circuit.UNTRIED
+    assert slots.circuit(A) is Circuit.UNTRIED
 
 
 def test_reserve() -> None:
     """Slots reserved for a drain are given back where it found less to do."""
-    lanes = Booked(slots=5, share=5)
+    slots = Booked(slots=5, share=5)
 
-    got = lanes.reserve(3, 0.0), lanes.reserve(3, 0.0)
-    lanes.give_back(4)
+    got = slots.reserve(3, 0.0), slots.reserve(3, 0.0)
+    slots.give_back(4)
 
     assert got == (3, 2)
-    assert lanes.free == 4
+    assert slots.free == 4
 
 
 @pytest.mark.parametrize(
@@ -226,51 +226,51 @@ def test_reserve() -> None:
 )
 def test_slots_kept_for_retries(short: bool, retrying: int, admitted: int) -> None:
     """While a drain is short of slots, tickets leave what retries lack to a fifth of them."""
-    lanes = Booked(slots=50, share=50)
+    slots = Booked(slots=50, share=50)
     webhooks = [uuid4() for _ in range(60)]
     for webhook in webhooks:
-        answering(lanes, webhook)
-    lanes.short, lanes.retrying = short, retrying
+        answering(slots, webhook)
+    slots.short, slots.retrying = short, retrying
 
-    assert sum(lanes.begin(webhook, 0.0) for webhook in webhooks) == admitted
+    assert sum(slots.begin(webhook, 0.0) for webhook in webhooks) == admitted
 
 
 def test_changed_webhook() -> None:
-    """Tries that hang under an old epoch take nothing of the new one's share, by drain as by ticket, and open no circuit of
-    it; of what tries without an answer may hold in all they do."""
-    lanes = Booked(slots=100, share=8)
-    taken(lanes, A, 8)
-    told = [lanes.stalled(A, 1.0), lanes.shares(1.0)]
-    lanes.drained(A, 1.0, epoch=2)
-    told += [lanes.stalled(A, 1.0), lanes.shares(1.0), lanes.begin(A, 1.0, epoch=2)]
-    unanswered = lanes.in_flight
+    """Attempts that hang under an old epoch take nothing of the new one's share, by drain as by ticket, and open no circuit of
+    it; of what attempts without an answer may hold in all they do."""
+    slots = Booked(slots=100, share=8)
+    taken(slots, A, 8)
+    told = [slots.stalled(A, 1.0), slots.shares(1.0)]
+    slots.drained(A, 1.0, epoch=2)
+    told += [slots.stalled(A, 1.0), slots.shares(1.0), slots.begin(A, 1.0, epoch=2)]
+    unanswered = slots.in_flight
     for _ in range(8):
-        end(lanes, A, 15.0, answered=False)
-    after = lanes.circuit(A), lanes.shares(15.0)[A]
+        end(slots, A, 15.0, answered=False)
+    after = slots.circuit(A), slots.shares(15.0)[A]
     for _ in range(2):
-        end(lanes, A, 15.0, answered=True)
+        end(slots, A, 15.0, answered=True)
 
     assert told == [True, {A: (0, 1)}, False, {A: (7, 2)}, True]
     assert unanswered == 9
     assert after == (Circuit.UNTRIED, (6, 2))
-    assert (lanes.shares(15.0), lanes.circuit(A)) == ({}, Circuit.CLOSED)
+    assert (slots.shares(15.0), slots.circuit(A)) == ({}, Circuit.CLOSED)
 
 
 def test_changed_while_it_is_claimed() -> None:
     """A ticket that took its slot under one epoch, and whose claim tells another, counts where it belongs."""
-    lanes = Lanes(slots=100, share=2)
-    old = lanes.take(A, 0.0)
-    ticket = lanes.take(A, 0.0)
+    slots = InFlightSlots(slots=100, share=2)
+    old = slots.take(A, 0.0)
+    ticket = slots.take(A, 0.0)
     assert old is not None
     assert ticket is not None
-    old = lanes.claimed(A, old, 1, 0.0)
+    old = slots.claimed(A, old, 1, 0.0)
 
-    new = lanes.claimed(A, ticket, 2, 0.0)
-    late = lanes.hold(A, 1, 0.0)
+    new = slots.claimed(A, ticket, 2, 0.0)
+    late = slots.hold(A, 1, 0.0)
 
     assert (new.in_flight, old.in_flight, late is old) == (1, 2, True)
-    assert lanes.shares(0.0) == {A: (1, 2)}
-    lanes.ended(A, old, 1.0, answered=False)
-    lanes.ended(A, late, 1.0, answered=False)
-    lanes.ended(A, new, 1.0, answered=True)
-    assert lanes.shares(1.0) == {}
+    assert slots.shares(0.0) == {A: (1, 2)}
+    slots.ended(A, old, 1.0, answered=False)
+    slots.ended(A, late, 1.0, answered=False)
+    slots.ended(A, new, 1.0, answered=True)
+    assert slots.shares(1.0) == {}

@@ -9,7 +9,7 @@ from delivery.tickets import Ticket
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -32,7 +32,7 @@ class Gate:
 @pytest.fixture
 async def craft(database_url: str, database: Database, clock: Clock) -> AsyncIterator[Craft]:
     """Over a door whose statements wait for a lock for a tenth of a second."""
-    door = Database(Settings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.4))
+    door = Database(GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.4))
     yield Craft(door, clock)
     await door.close()
 

@@ -22,7 +22,7 @@ from tests.receiver import Receiver
 from workers import app as broker
 from workers import schedule
 from workers.announcer import Announcer
-from workers.settings import Settings
+from workers.settings import WorkerSettings
 
 
 def message(arguments: object, *, task: str = schedule.DELIVER, **headers: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ async def test_malformed(database: Database, database_url: str, broker_url: str,
         "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8",
         "HOOKLAKE_ALLOW_HTTP": "true",
     }
-    settings = Settings(broker_url=broker_url)
+    settings = WorkerSettings(broker_url=broker_url)
     app = broker.make(settings)
     app.serve(await schema.identity(database))
     tickets = app.named(schedule.TICKETS)

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from delivery.attempts.endings import Ended
+from delivery.attempts.endings import EndedAttempt
 from delivery.judgement.breaker import Result
 from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from subscriptions.ground.errors import Unavailable
 from workers.recorder import BATCH, Recorder
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def ended(event: UUID | None = None, fence: int = 1) -> Ended:
+def ended(event: UUID | None = None, fence: int = 1) -> EndedAttempt:
     """An outcome of a delivery of its own, unless the event is given."""
     record = Record(
         event=event or uuid4(),
@@ -37,22 +37,22 @@ def ended(event: UUID | None = None, fence: int = 1) -> Ended:
         response_body=None,
     )
     result = Result(ok=True, at=NOW, disables=False, reason="")
-    return Ended(record=record, result=result, epoch=1, batch=False, matters=False, answered=True)
+    return EndedAttempt(record=record, result=result, epoch=1, batch=False, matters=False, answered=True)
 
 
 class Pen:
     """Writes batches down; fails with these errors first."""
 
     def __init__(self, *errors: Exception) -> None:
-        self.batches: list[list[Ended]] = []
-        self.carried: list[Errand] = []
+        self.batches: list[list[EndedAttempt]] = []
+        self.carried: list[Job] = []
         self._errors = list(errors)
 
-    async def write(self, batch: Sequence[Ended]) -> list[Errand]:
+    async def write(self, batch: Sequence[EndedAttempt]) -> list[Job]:
         if self._errors:
             raise self._errors.pop(0)
         self.batches.append(list(batch))
-        return [Errand(kind=Kind.JOB, key=UUID(int=len(self.batches)), fence=0)]
+        return [Job(kind=JobKind.JOB, key=UUID(int=len(self.batches)), fence=0)]
 
     def recorder(self, window: float = 0.0) -> Recorder:
         return Recorder(self.write, self.carried.append, window=window)

@@ -1,4 +1,4 @@
-"""File descriptors of a worker: as many as its tries need, or no more tries than there are."""
+"""File descriptors of a worker: as many as its attempts need, or no more attempts than there are."""
 
 import resource
 import subprocess
@@ -22,7 +22,7 @@ print(settings.in_flight, connections, resource.getrlimit(resource.RLIMIT_NOFILE
     [(256, 4096, "500 1000 1100"), (256, 700, "500 600 700"), (256, 300, "200 200 300"), (4096, 4096, "500 1000 4096")],
 )
 def test_as_many_as_the_system_allows(soft: int, hard: int, told: str) -> None:
-    """The limit is raised, as the API raises its own; where it may not be, a worker has fewer tries in flight and says so."""
+    """The limit is raised, as the API raises its own; where it may not be, a worker has fewer attempts in flight and says so."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < hard:
         pytest.skip(f"the system allows fewer than {hard} file descriptors")
     environ = {"HOOKLAKE_BROKER_URL": "redis://127.0.0.1:9/0"}

@@ -11,7 +11,7 @@ from subscriptions.webhooks.webhook_store import Hook
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from tests.workers.carrying import engine_of
-from workers.strangers import BURST, SPARE, Strangers
+from workers.strangers import BURST, SPARE, UnprovenHosts
 
 HOUR = 3600.0
 ONE, OTHER = "https://victim.example/a", "https://victim.example:8443/b?c"
@@ -40,7 +40,7 @@ def hook_of(url: str, webhook: UUID | None = None, *, challenged: bool = False) 
 def test_a_stranger_is_tried_at_a_crawl() -> None:
     """Five at once, then one for each interval, over all webhooks and ports of the host; other hosts
     have their own (cloudevents.md W13)."""
-    strangers = Strangers(1.0)
+    strangers = UnprovenHosts(1.0)
     at_once = [strangers.begin(hook_of(url), 100.0) for url in (ONE, OTHER) * 5]
     later = [strangers.begin(hook_of(ONE), 100.0 + seconds) for seconds in (0.5, 1.0, 1.5, 2.0, 3.0)]
 
@@ -51,7 +51,7 @@ def test_a_stranger_is_tried_at_a_crawl() -> None:
 
 def test_an_answer_ends_it() -> None:
     """From the first 2xx on the host is tried as any; its webhooks are barred no more."""
-    strangers, webhook = Strangers(HOUR), uuid4()
+    strangers, webhook = UnprovenHosts(HOUR), uuid4()
     barred = [strangers.begin(hook_of(ONE, webhook), 0.0) for _ in range(BURST + 1)][-1], strangers.bars(webhook, 0.0)
 
     opened = [strangers.answered(OTHER), strangers.answered(ONE)]
@@ -64,7 +64,7 @@ def test_an_answer_ends_it() -> None:
 
 def test_whoever_has_passed_a_challenge_is_none() -> None:
     """An ACTIVE webhook with challenges opens its host at once, in every process and after every restart."""
-    strangers = Strangers(HOUR)
+    strangers = UnprovenHosts(HOUR)
     before = [strangers.begin(hook_of(ONE), 0.0) for _ in range(BURST + 1)]
 
     assert before[-1] is False
@@ -73,8 +73,8 @@ def test_whoever_has_passed_a_challenge_is_none() -> None:
 
 
 def test_each_webhook_of_a_stranger_has_its_turn() -> None:
-    """A look leaves out more webhooks than the host has tries left for; the next look begins with those left out."""
-    strangers, webhooks = Strangers(1.0), [uuid4() for _ in range(SPARE + 3)]
+    """A look leaves out more webhooks than the host has attempts left for; the next look begins with those left out."""
+    strangers, webhooks = UnprovenHosts(1.0), [uuid4() for _ in range(SPARE + 3)]
     for webhook in webhooks:
         strangers.begin(hook_of(ONE, webhook), 0.0)
     none = strangers.narrowed({webhooks[0]: (7, 2)}, 64, 0.0)
@@ -103,7 +103,7 @@ async def test_one_cannot_send_a_strangers_host_traffic(craft: Craft, answer: Re
 
     assert len(craft.wire.sent) == BURST
     assert await craft.value("SELECT count(*) FROM deliveries WHERE attempts = 0 AND state = 'owed'") == 200 - BURST
-    assert engine.lanes.free == engine.lanes.slots
+    assert engine.slots.free == engine.slots.slots
 
 
 async def test_one_that_answers_gets_all_of_it(craft: Craft) -> None:

@@ -20,7 +20,7 @@ from subscriptions.ground.database import Raw
 PROBED = 16
 
 
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedRow(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery in this process's hands until its lease ends."""
 
     event: UUID
@@ -28,10 +28,10 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     #: Of this claim: a record with another one applies to nothing but a success.
     fence: int
-    #: Tries that ended before this one.
+    #: Attempts that ended before this one.
     attempts: int
     first_try_at: datetime
-    #: Seconds the webhook was halted since the first try.
+    #: Seconds the webhook was halted since the first attempt.
     halted: float
     #: Which version of the webhook to send to, and whose outcome it is.
     generation: int
@@ -51,7 +51,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What one claiming statement came to."""
 
-    taken: list[Claimed]
+    taken: list[ClaimedRow]
     #: Webhooks that rows were parked for, since they may not be sent to.
     parked: frozenset[UUID] = frozenset()
     #: The database's time while it ran, or None where it touched no row.
@@ -103,7 +103,7 @@ WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
 # A probe takes a row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each time another one of
 # the oldest few, for the receiver may have something against one of them alone. Each state is asked by itself, for it has an
 # index of its own.
-# It is not one of the row's tries (protocol.md 6.6), so that the window of the row does not begin with it.
+# It is not one of the row's attempts (protocol.md 6.6), so that the window of the row does not begin with it.
 BY_PROBE = (
     """
 WITH parked AS (
@@ -160,7 +160,7 @@ async def by_probe(connection: Raw, webhook: UUID, *, now: datetime, lease: floa
     return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook, PROBED))
 
 
-async def still(connection: Raw, claimed: Claimed) -> bool:
+async def still(connection: Raw, claimed: ClaimedRow) -> bool:
     """Whether the webhook is still what it was at the claim, and may be sent to."""
     return bool(await connection.fetchval(STILL, claimed.webhook, claimed.epoch))
 
@@ -168,7 +168,7 @@ async def still(connection: Raw, claimed: Claimed) -> bool:
 def claim_of(rows: Sequence[Raw]) -> Claim:
     """The rows of a claiming statement as values; those it parked or cancelled are left out."""
     taken = [
-        Claimed(
+        ClaimedRow(
             event=row["event"],
             webhook=row["webhook"],
             round=row["round"],

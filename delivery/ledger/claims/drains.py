@@ -1,6 +1,6 @@
 """Drains: due rows are claimed without tickets, workspaces in turn, then webhooks, each within its share (protocol.md 3.3).
 
-The claim itself is that of `claiming.py`, plus what a lapsed lease says: that a try was lost.
+The claim itself is that of `claiming.py`, plus what a lapsed lease says: that an attempt was lost.
 """
 
 from collections.abc import Mapping
@@ -19,24 +19,24 @@ from subscriptions.ground.database import Raw
 #: Lanes with due rows (webhooks, with first attempts or with retries) that one drain walks to, and the steps it takes at
 #: most, past those that wait for a later hour; the next one starts where chance puts it.
 LANES, STEPS = 256, 1024
-#: Due rows, those in flight included, from which a drain walks, and among which it looks for lanes where it does not.
+#: Due rows, those in flight included, from which a drain walks, and among which it looks for in-flight slots where it does not.
 MANY = 500
-#: Lost tries from which a row waits before it is taken again, and at which it is given up.
+#: Lost attempts from which a row waits before it is taken again, and at which it is given up.
 LOST_WAITS = 3
 LOST_ENDS = 20
-#: Minutes that it waits at most: twenty lost tries last about as long as the retries of one that fails (greenlake.md 5.2).
+#: Minutes that it waits at most: twenty lost attempts last about as long as the retries of one that fails (greenlake.md 5.2).
 LOST_WAIT = 64
 #: The part of what is taken that is kept for retries while first attempts wait.
 RETRIES = 0.2
 
-# The first row in the lanes' index of the next webhook: `retry` is 0 where it has any first attempt.
+# The first row in the in-flight slots' index of the next webhook: `retry` is 0 where it has any first attempt.
 NEXT = """(
         SELECT webhook, least(attempts, 1) AS retry, due_at FROM {{deliveries}} WHERE state = 'owed' AND {beyond}
         ORDER BY webhook, least(attempts, 1), due_at LIMIT 1
     )"""
 
-# Where many rows are due, or in flight, the lanes are walked to: the index from webhook to webhook, one step each, however many
-# rows a webhook has, from `$3` to the end, then from the beginning back to it.
+# Where many rows are due, or in flight, the in-flight slots are walked to: the index from webhook to webhook, one step
+# each, however many rows a webhook has, from `$3` to the end, then from the beginning back to it.
 WALK = f"""
 WITH RECURSIVE many AS MATERIALIZED (
     SELECT count(*) = {MANY} AS yes FROM (SELECT FROM {{deliveries}} WHERE state = 'owed' AND due_at <= $1 LIMIT {MANY}) AS due
@@ -88,8 +88,8 @@ OPEN = f"""
     ) AS s
     WHERE s.share > 0 AND NOT {PACED}"""
 
-# Asked lane by lane, for one lane may have most of what is due, and apart for first attempts and for retries, but for those
-# of which its first row in the index says that there are none.
+# Asked webhook's slots by webhook's slots, for one webhook's slots may have most of what is due, and apart for first
+# attempts and for retries, but for those of which its first row in the index says that there are none.
 MET = f"""
         SELECT p.webhook, p.retry, l.n FROM walked l, LATERAL (VALUES (l.webhook, 0), (l.webhook, 1)) AS p (webhook, retry),
             LATERAL ({OF_LANE} LIMIT 1) AS x
@@ -102,12 +102,14 @@ OLDEST = f"""
             WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY due_at LIMIT {MANY}
         ) AS oldest WHERE NOT EXISTS (SELECT FROM met) GROUP BY webhook, retry"""
 
-# 1. Count workspaces with due lanes, and lanes per workspace, to cut the wanted rows into fair portions. Where there are more
-#    lanes than wanted rows, each workspace's first lane comes before anybody's second, and workspaces take turns by a hash
-#    that changes with each drain.
-# 2. Lock each lane's oldest first attempts up to its portion and its free share, then its retries, up to what is left of
+# 1. Count workspaces with due in-flight slots, and in-flight slots per workspace, to cut the wanted rows into fair
+# portions. Where there are more
+#    in-flight slots than wanted rows, each workspace's first webhook's slots comes before anybody's second, and
+# workspaces take turns by a hash that changes with each drain.
+# 2. Lock each webhook's slots's oldest first attempts up to its portion and its free share, then its retries, up to
+# what is left of
 #    both, or to what is kept for them. Where that is more than what is left, as many first attempts are let go again.
-# 3. Set lost tries aside (given up, or made to wait), and take the rest as a ticket would.
+# 3. Set lost attempts aside (given up, or made to wait), and take the rest as a ticket would.
 TAKE_DUE = f"""{WALK}, met AS ({OPEN.format(lanes=MET)}
 ), ready AS (
     SELECT *, count(*) OVER (PARTITION BY retry, workspace_id) AS siblings,
@@ -152,7 +154,7 @@ Shares = Mapping[UUID, tuple[int, int | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class DrainRoom:
     """What the draining process can take on."""
 
     #: Free slots: no more rows are claimed.
@@ -161,7 +163,7 @@ class Room:
     retries: int
     #: Free in-flight share of a webhook that is not in `shares`.
     share: int
-    #: Free shares of the webhooks that have tries in flight, or that time out, and of which epoch (None: of any); 0 leaves the
+    #: Free shares of the webhooks that have attempts in flight, or that time out, and of which epoch (None: of any); 0 leaves the
     #: webhook out.
     shares: Shares
     #: The webhook id behind which the walk begins.
@@ -180,7 +182,7 @@ async def days_due(connection: Raw, *, now: datetime) -> list[date]:
         return await days_due(connection, now=now)
 
 
-async def drain(connection: Raw, room: Room, *, day: date, now: datetime, lease: float) -> Claim:
+async def drain(connection: Raw, room: DrainRoom, *, day: date, now: datetime, lease: float) -> Claim:
     """Claims at most `room.wanted` due rows of the day; where many are due, webhooks take turns from `room.start` on."""
     try:
         rows = await connection.fetch(
@@ -191,7 +193,7 @@ async def drain(connection: Raw, room: Room, *, day: date, now: datetime, lease:
             LANES,
             room.wanted,
             room.share,
-            # Looked up by key: beside an array each lane would be compared with each share.
+            # Looked up by key: beside an array each webhook's slots would be compared with each share.
             msgspec.json.encode(room.shares).decode(),
             room.retries,
             room.chance,

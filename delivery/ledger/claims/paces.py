@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from delivery.ledger.claims.claiming import RETURNED, TAKE, Claim, claim_of
-from delivery.ledger.claims.drains import ASIDE, LANES, LOST_WAITS, OF_LANE, Room
+from delivery.ledger.claims.drains import ASIDE, LANES, LOST_WAITS, OF_LANE, DrainRoom
 from delivery.ledger.days import on_day
 from subscriptions.ground.database import Raw
 
@@ -65,7 +65,7 @@ WHERE d.event = k.event AND d.webhook = k.webhook AND d.round = k.round
 """
 
 
-async def claim(connection: Raw, room: Room, *, day: date, now: datetime, lease: float) -> Claim:
+async def claim(connection: Raw, room: DrainRoom, *, day: date, now: datetime, lease: float) -> Claim:
     """Claims due rows of paced webhooks whose slot is near; each carries its slot, from which its lease counts."""
     try:
         rows = await connection.fetch(

@@ -11,13 +11,13 @@ from uuid import UUID
 import asyncpg
 
 from delivery.ledger.days import by_day, on_day
-from delivery.ledger.jobs.job_rows import Carried
+from delivery.ledger.jobs.job_rows import ClaimedJob
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.owing.deliveries import START
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.database import Raw
 
-#: Seconds after the end of a lease at which its try has been recorded, or never will be.
+#: Seconds after the end of a lease at which its attempt has been recorded, or never will be.
 RECORDED = 60.0
 #: Events that one transaction of a workspace's erasure looks at, and that one statement erases: each may have thousands of
 #: deliveries.
@@ -27,7 +27,7 @@ DEADLOCKS = 5
 #: A batch closed so long (seconds) before an erasure may have become visible only after it had begun; no clock lags further.
 CLOSING = 60.0
 
-# After this none of the deliveries is begun any more. What a claim holds is left: its try is under way, and its record says
+# After this none of the deliveries is begun any more. What a claim holds is left: its attempt is under way, and its record says
 # what became of it; the claim after that finds no payload. The state is hidden from the planner, as in
 # `ledger/claims/claiming.py`.
 STOP = """
@@ -48,7 +48,7 @@ FROM {deliveries} AS d
 WHERE d.event = ANY($1::uuid[]) AND a.webhook = d.webhook AND a.event = d.event AND a.round = d.round
 """
 
-# Tries under way bring their answers when they end.
+# Attempts under way bring their answers when they end.
 COME_BACK = """
 INSERT INTO jobs (id, kind, event, due_at, fence)
 SELECT gen_random_uuid(), 'erase', d.event, max(d.leased_until) + $2::float8 * interval '1 second', 0 FROM {deliveries} AS d
@@ -92,7 +92,7 @@ MOVE = "UPDATE jobs SET event = $3, leased_until = $4 WHERE id = $1 AND fence = 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erased:
+class ErasedChunk:
     """What a chunk came to."""
 
     #: Events that had a payload.
@@ -104,7 +104,7 @@ class Erased:
 async def erase(connection: Raw, keys: Sequence[UUID], *, now: datetime, since: UUID | None = None) -> None:
     """Empties events, the answers to them and the batches with them; what waits of them ends `expired`. May be said again.
 
-    Batches are looked for from `since` on, or from shortly before the events on. After the commit no try of them begins;
+    Batches are looked for from `since` on, or from shortly before the events on. After the commit no attempt of them begins;
     for those under way a job comes back. One transaction, which the caller may have opened.
     """
     for _ in range(DEADLOCKS - 1):
@@ -135,27 +135,27 @@ async def put_workspace(connection: Raw, job: UUID, workspace_id: str, *, now: d
     await connection.execute(WORKSPACE_JOB, job, workspace_id, now)
 
 
-async def proceed(connection: Raw, carried: Carried, *, now: datetime, lease: float) -> Erased:
+async def proceed(connection: Raw, carried: ClaimedJob, *, now: datetime, lease: float) -> ErasedChunk:
     """The next page of a workspace's erasure: what is erased and where to go on are one transaction."""
     row = await connection.fetchrow("SELECT event, due_at FROM jobs WHERE id = $1 AND fence = $2", *_claim(carried))
     if row is None:
-        return Erased(events=0, over=True)
+        return ErasedChunk(events=0, over=True)
     asked = row["due_at"]
     wanted, last = await _page(connection, carried.row["workspace_id"], row["event"], event_keys.floor(asked))
     if last is None:
-        return Erased(events=0, over=True)
+        return ErasedChunk(events=0, over=True)
     async with connection.transaction():
         moved = await connection.execute(MOVE, *_claim(carried), last, now + timedelta(seconds=lease))
         if moved.endswith(" 0"):
-            return Erased(events=0, over=True)
+            return ErasedChunk(events=0, over=True)
         # The batches of before are among the events that are walked through.
         since = event_keys.floor(asked - timedelta(seconds=CLOSING))
         for few in range(0, len(wanted), FEW):
             await erase(connection, wanted[few : few + FEW], now=now, since=since)
-    return Erased(events=len(wanted), over=False)
+    return ErasedChunk(events=len(wanted), over=False)
 
 
-def _claim(carried: Carried) -> tuple[UUID, int]:
+def _claim(carried: ClaimedJob) -> tuple[UUID, int]:
     return carried.key, carried.fence
 
 

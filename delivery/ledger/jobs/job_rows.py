@@ -1,4 +1,4 @@
-"""Errands: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
+"""Jobs: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
 
 What carrying one out means is left to `upkeep/jobs.py` and `verification/webhook_lifecycle.py`.
 """
@@ -10,25 +10,25 @@ from uuid import UUID
 
 from delivery.ledger.owing import deliveries, filtering, parking
 from delivery.ledger.records import batch_members
-from delivery.tickets import Errand, Kind, Nudge
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.ground.database import Raw
 from subscriptions.webhooks.matching import Steps
 
 #: kind -> (table, key column, the columns that carrying it out needs)
 ROWS = {
-    Kind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
-    Kind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
-    Kind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
+    JobKind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
+    JobKind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
+    JobKind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
 }
 
 #: kind -> whose a row `r` of its table is; null where it is none's, as the erasure of an event once more.
 OWNER = {
-    Kind.SPREAD: "r.workspace_id",
-    Kind.CHALLENGE: "(SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook)",
-    Kind.JOB: "coalesce(r.workspace_id, (SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook))",
+    JobKind.SPREAD: "r.workspace_id",
+    JobKind.CHALLENGE: "(SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook)",
+    JobKind.JOB: "coalesce(r.workspace_id, (SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook))",
 }
 
-#: Errands of a kind that are due among which workspaces take turns; those behind them come as these are claimed.
+#: Jobs of a kind that are due among which workspaces take turns; those behind them come as these are claimed.
 OLDEST = 2000
 
 # Every workspace's oldest first, then everybody's second: one that has many due keeps nobody else's from being named.
@@ -48,8 +48,8 @@ DUE = " UNION ALL ".join(
 OWNERS = f"""
 SELECT kind, key, owner FROM (
     SELECT a.kind, a.key, CASE a.kind
-        WHEN '{Kind.SPREAD}' THEN (SELECT {OWNER[Kind.SPREAD]} FROM spreads r WHERE r.event = a.key)
-        WHEN '{Kind.JOB}' THEN (SELECT {OWNER[Kind.JOB]} FROM jobs r WHERE r.id = a.key)
+        WHEN '{JobKind.SPREAD}' THEN (SELECT {OWNER[JobKind.SPREAD]} FROM spreads r WHERE r.event = a.key)
+        WHEN '{JobKind.JOB}' THEN (SELECT {OWNER[JobKind.JOB]} FROM jobs r WHERE r.id = a.key)
         ELSE (SELECT w.workspace_id FROM webhooks w WHERE w.id = a.key)
     END AS owner
     FROM unnest($1::text[], $2::uuid[]) AS a (kind, key)
@@ -61,10 +61,10 @@ OF_EPOCH = "fence = $2 AND epoch = $3"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
-    """An errand in this process's hands until its lease ends."""
+class ClaimedJob:
+    """A job in this process's hands until its lease ends."""
 
-    kind: Kind
+    kind: JobKind
     key: UUID
     #: Of this claim.
     fence: int
@@ -72,45 +72,47 @@ class Carried:
     row: Raw
 
 
-async def claim(connection: Raw, errand: Errand, *, now: datetime, lease: float) -> Carried | None:
+async def claim(connection: Raw, job: Job, *, now: datetime, lease: float) -> ClaimedJob | None:
     """Claims by name; None where somebody else has it, or it is done."""
-    table, key, columns = ROWS[errand.kind]
+    table, key, columns = ROWS[job.kind]
     row = await connection.fetchrow(
         f"UPDATE {table} SET fence = fence + 1, leased_until = $3 WHERE {key} = $1 AND fence = $2 "
         f"AND (leased_until IS NULL OR leased_until <= $4) RETURNING fence, {columns}",
-        errand.key,
-        errand.fence,
+        job.key,
+        job.fence,
         now + timedelta(seconds=lease),
         now,
     )
-    return None if row is None else Carried(kind=errand.kind, key=errand.key, fence=row["fence"], row=row)
+    return None if row is None else ClaimedJob(kind=job.kind, key=job.key, fence=row["fence"], row=row)
 
 
-async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Errand]:
-    """The errands that are due and in nobody's hands, of each kind so many: workspaces in turn, of each the oldest first."""
+async def due(connection: Raw, *, now: datetime, at_most: int) -> list[Job]:
+    """The jobs that are due and in nobody's hands, of each kind so many: workspaces in turn, of each the oldest first."""
     return [
-        Errand(kind=Kind(row["kind"]), key=row["key"], fence=row["fence"])
+        Job(kind=JobKind(row["kind"]), key=row["key"], fence=row["fence"])
         for row in await connection.fetch(DUE, now, at_most)
     ]
 
 
-async def owners(connection: Raw, of: Sequence[Errand]) -> dict[tuple[Kind, UUID], str]:
-    """The workspaces of errands, by kind and key; what is none's, or done, is absent."""
-    rows = await connection.fetch(OWNERS, [errand.kind for errand in of], [errand.key for errand in of])
-    return {(Kind(row["kind"]), row["key"]): row["owner"] for row in rows}
+async def owners(connection: Raw, of: Sequence[Job]) -> dict[tuple[JobKind, UUID], str]:
+    """The workspaces of jobs, by kind and key; what is none's, or done, is absent."""
+    rows = await connection.fetch(OWNERS, [job.kind for job in of], [job.key for job in of])
+    return {(JobKind(row["kind"]), row["key"]): row["owner"] for row in rows}
 
 
-async def end(connection: Raw, carried: Carried) -> bool:
-    """The errand is done: its row goes, if it is still this claim's."""
+async def end(connection: Raw, carried: ClaimedJob) -> bool:
+    """The job is done: its row goes, if it is still this claim's."""
     table, key, _ = ROWS[carried.kind]
     own, of = "fence = $2", [carried.fence]
-    if carried.kind is Kind.CHALLENGE:
+    if carried.kind is JobKind.CHALLENGE:
         own, of = OF_EPOCH, [carried.fence, carried.row["epoch"]]
     done: str = await connection.execute(f"DELETE FROM {table} WHERE {key} = $1 AND {own}", carried.key, *of)
     return done.endswith(" 1")
 
 
-async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: int, purpose: str | None = None) -> bool:
+async def again(
+    connection: Raw, carried: ClaimedJob, *, due_at: datetime, tries: int, purpose: str | None = None
+) -> bool:
     """A challenge is to be tried again, for the same purpose unless told; false where it was replaced meanwhile."""
     done: str = await connection.execute(
         "UPDATE challenges SET due_at = $4, tries = $5, purpose = coalesce($6, purpose), leased_until = NULL, fence = fence + 1 "
@@ -125,7 +127,7 @@ async def again(connection: Raw, carried: Carried, *, due_at: datetime, tries: i
     return done.endswith(" 1")
 
 
-async def renew(connection: Raw, carried: Carried, *, now: datetime, lease: float) -> bool:
+async def renew(connection: Raw, carried: ClaimedJob, *, now: datetime, lease: float) -> bool:
     """Moves the end of the lease; false where the claim is no longer this one's."""
     table, key, _ = ROWS[carried.kind]
     done: str = await connection.execute(
@@ -174,7 +176,7 @@ class Spread:
     after: UUID | None = None
 
 
-async def spread(connection: Raw, carried: Carried, chunk: Chunk) -> Spread:
+async def spread(connection: Raw, carried: ClaimedJob, chunk: Chunk) -> Spread:
     """Owes the next webhooks: rows, cursor and lease move in one transaction (protocol.md 2.6)."""
     topic = (carried.row["workspace_id"], carried.row["type"])
     async with connection.transaction():

@@ -64,7 +64,7 @@ WHERE webhook = $1 AND event = ANY($2::uuid[]) AND round = 0 AND state || '' = '
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Closed:
+class ClosedBatch:
     """A parcel that was closed."""
 
     ticket: Ticket
@@ -72,7 +72,7 @@ class Closed:
     way: Way
 
 
-async def close(connection: Raw, webhook: UUID, times: Times) -> Closed | None:
+async def close(connection: Raw, webhook: UUID, times: Times) -> ClosedBatch | None:
     """Closes one parcel, if ten events have collected, the oldest one's time has come, or the webhook batches no more.
 
     Under the webhook's row lock, in a transaction of its own: two closers never share a member. None where there is nothing
@@ -92,7 +92,7 @@ async def close(connection: Raw, webhook: UUID, times: Times) -> Closed | None:
         members = [row["event"] for row in rows]
         place = (deliveries.STATES[way], times.due(way))
         await connection.execute(CLOSE, key, webhook, standing["workspace_id"], body, members, *place)
-    return Closed(ticket=Ticket(key, webhook, 0, 0), way=way)
+    return ClosedBatch(ticket=Ticket(key, webhook, 0, 0), way=way)
 
 
 def _ready(standing: Raw, count: int, oldest: datetime | None, now: datetime) -> bool:

@@ -13,8 +13,8 @@ from uuid import UUID
 import msgspec
 
 from delivery.lifecycle import State
-from delivery.settings import Settings
-from delivery.tickets import Errand, Kind, Nudge, Ticket
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge, Ticket
 from subscriptions.events import journal
 from subscriptions.events.event import Event
 from subscriptions.ground.database import Raw
@@ -89,7 +89,7 @@ class Times:
         return {Way.SEND: self.first_due, Way.PACE: self.now, Way.COLLECT: self.batch_due}.get(way)
 
 
-def times(now: datetime, settings: Settings) -> Times:
+def times(now: datetime, settings: DeliverySettings) -> Times:
     """The due times of what is owed now."""
     return Times(
         now=now,
@@ -98,7 +98,7 @@ def times(now: datetime, settings: Settings) -> Times:
     )
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+class SubscribedWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook subscribed to a type in a workspace, as it was when the publication had begun."""
 
     webhook: UUID
@@ -112,10 +112,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 START = UUID(int=0)
 
 Topic = tuple[str, str]  # (workspace id, event type)
-Pair = tuple[UUID, Candidate]  # (event, who is owed it)
+Pair = tuple[UUID, SubscribedWebhook]  # (event, who is owed it)
 
 
-class Owed(msgspec.Struct, frozen=True, kw_only=True):
+class NewDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done once publications are committed."""
 
     #: To be announced.
@@ -126,22 +126,22 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 async def candidates(
     connection: Raw, topics: Sequence[Topic], limit: int, *, after: UUID = START
-) -> dict[Topic, list[Candidate]]:
+) -> dict[Topic, list[SubscribedWebhook]]:
     """The first `limit` webhooks past `after`, in order of id, for each topic; a topic nobody subscribed to is absent."""
     rows = await connection.fetch(CANDIDATES, [t[0] for t in topics], [t[1] for t in topics], limit, after)
-    found: dict[Topic, list[Candidate]] = {}
+    found: dict[Topic, list[SubscribedWebhook]] = {}
     for workspace_id, kind, webhook, way, event_filter in rows:
-        candidate = Candidate(webhook=webhook, way=Way(way), event_filter=event_filter)
+        candidate = SubscribedWebhook(webhook=webhook, way=Way(way), event_filter=event_filter)
         found.setdefault((workspace_id, kind), []).append(candidate)
     return found
 
 
 async def accept(
     connection: Raw, events: Sequence[Event], pairs: Sequence[Pair], spread: Sequence[tuple[UUID, Topic]], times: Times
-) -> Owed:
+) -> NewDeliveries:
     """Writes events, the deliveries they are owed as, and those whose deliveries `upkeep/jobs.py` writes later, as spreads.
 
-    All of it or nothing. What is to be announced is as `owe` has it, and errands for the spreads.
+    All of it or nothing. What is to be announced is as `owe` has it, and jobs for the spreads.
     """
     await connection.execute(
         ACCEPT,
@@ -152,8 +152,8 @@ async def accept(
         times.first_due,
         *journal.columns(events),
     )
-    nudges = _nudges(pairs) + [Errand(kind=Kind.SPREAD, key=event, fence=0) for event, _ in spread]
-    return Owed(nudges=nudges, parked=parked(pairs))
+    nudges = _nudges(pairs) + [Job(kind=JobKind.SPREAD, key=event, fence=0) for event, _ in spread]
+    return NewDeliveries(nudges=nudges, parked=parked(pairs))
 
 
 async def owe(connection: Raw, pairs: Sequence[Pair], times: Times) -> list[Nudge]:
@@ -180,4 +180,4 @@ def _owed(pairs: Sequence[Pair], times: Times) -> tuple[list[object], ...]:
 def _nudges(pairs: Sequence[Pair]) -> list[Nudge]:
     collecting = {candidate.webhook for _, candidate in pairs if candidate.way is Way.COLLECT}
     tickets: list[Nudge] = [Ticket(event, c.webhook, 0, 0) for event, c in pairs if c.way is Way.SEND]
-    return tickets + [Errand(kind=Kind.BATCH, key=webhook, fence=0) for webhook in collecting]
+    return tickets + [Job(kind=JobKind.BATCH, key=webhook, fence=0) for webhook in collecting]

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Raw
 
 # A job that nobody has begun will see the rows: they were committed before this statement began. A probe that is under way
@@ -29,13 +29,13 @@ SELECT 'job' AS kind, id AS key, 0 AS fence FROM woken UNION ALL SELECT 'challen
 """
 
 
-async def look_again(connection: Raw, webhooks: Collection[UUID], *, now: datetime) -> list[Errand]:
+async def look_again(connection: Raw, webhooks: Collection[UUID], *, now: datetime) -> list[Job]:
     """Has the rows started, or cancelled, that were parked under webhooks which are not halted any more, or probed with.
 
-    To be called after the commit of the rows; the errands need not be announced, for they are due. Whoever activates after
+    To be called after the commit of the rows; the jobs need not be announced, for they are due. Whoever activates after
     this look commits after the rows, and wakes them.
     """
     if not webhooks:
         return []
     rows = await connection.fetch(LOOK, list(webhooks), now)
-    return [Errand(kind=Kind(row["kind"]), key=row["key"], fence=row["fence"]) for row in rows]
+    return [Job(kind=JobKind(row["kind"]), key=row["key"], fence=row["fence"]) for row in rows]

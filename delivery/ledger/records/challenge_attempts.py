@@ -25,8 +25,8 @@ VALUES ($1, $2, {ROUND}, 0, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 
 
-class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of a challenge."""
+class ChallengeAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a challenge."""
 
     webhook: UUID
     workspace_id: str
@@ -49,7 +49,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     response_body: bytes | None
 
 
-async def keep(database: Database, tried: Tried | None) -> None:
+async def keep(database: Database, tried: ChallengeAttempt | None) -> None:
     """Writes it down; raises Unavailable. One whose day has no partition is left out: no challenge fails for its record."""
     if tried is None:
         return

@@ -23,7 +23,7 @@ JOIN events e ON e.key = k.event WHERE p.id = $1 ORDER BY k.place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class FailedEvent:
     """An event as its subscriber knows it."""
 
     id: str
@@ -31,14 +31,14 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GivenUp:
+class FailedDelivery:
     """A delivery that ended as failed."""
 
     #: The key of the event, or of the batch, that was owed; with webhook and round, the delivery.
     event: UUID
     webhook: UUID
     round: int
-    #: Tries that ended.
+    #: Attempts that ended.
     attempts: int
     #: HTTP status of the last answer, None where there was none.
     status: int | None
@@ -49,17 +49,17 @@ class GivenUp:
     #: It was a batch ...
     batch: bool
     #: ... of these; or the one event that was owed.
-    told: tuple[Told, ...]
+    told: tuple[FailedEvent, ...]
 
 
-async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: int) -> GivenUp | None:
+async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: int) -> FailedDelivery | None:
     """None where a late success made the notice untrue, or the records are gone."""
     row = await connection.fetchrow(GIVEN_UP, event, webhook, delivery_round)
     if row is None:
         return None
     given = dict(row)
-    told = Told(id=given.pop("id"), type=given.pop("type"))
+    told = FailedEvent(id=given.pop("id"), type=given.pop("type"))
     if told.type != BATCH:
-        return GivenUp(**given, batch=False, told=(told,))
-    members = [Told(id=member["id"], type=member["type"]) for member in await connection.fetch(MEMBERS, event)]
-    return GivenUp(**given, batch=True, told=tuple(members))
+        return FailedDelivery(**given, batch=False, told=(told,))
+    members = [FailedEvent(id=member["id"], type=member["type"]) for member in await connection.fetch(MEMBERS, event)]
+    return FailedDelivery(**given, batch=True, told=tuple(members))

@@ -26,7 +26,7 @@ UPDATE webhooks SET state_reason = $2 WHERE id IN (
 AGAIN, MOST = timedelta(minutes=1), 1000
 
 
-class Exhausted:
+class ExhaustedFilters:
     """Says so of a webhook at once, and again every minute in which it happens."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime], *, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""What many tries came to is counted on their webhooks, under the webhook's row lock and epoch (protocol.md 6.1, 6.2).
+"""What many attempts came to is counted on their webhooks, under the webhook's row lock and epoch (protocol.md 6.1, 6.2).
 
 The judgement itself is `judgement/breaker.py`'s; what a move brings with it, `ledger/webhooks/status.py`'s.
 """
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from delivery.judgement.breaker import Health, Rules, Status, sendable
 from delivery.ledger.webhooks import status
-from delivery.ledger.webhooks.status import Move
+from delivery.ledger.webhooks.status import StatusMove
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 
@@ -32,12 +32,12 @@ SELECT EXISTS (
 THERE = "SELECT EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND deleted_at IS NULL)"
 
 
-class Locked(Exception):
+class WebhookLocked(Exception):
     """Others hold the webhook's row: nothing was changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class HealthRules:
     """How a webhook is judged."""
 
     now: datetime
@@ -47,11 +47,11 @@ class Terms:
 
 
 async def tally(
-    connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], terms: Terms
+    connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], terms: HealthRules
 ) -> tuple[Health, Health] | None:
-    """Judges what the tries `of` a (webhook, epoch) came to, and writes what changed.
+    """Judges what the attempts `of` a (webhook, epoch) came to, and writes what changed.
 
-    Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the tries say
+    Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the attempts say
     nothing any more. An ERROR gets its first probe an interval later; a DISABLED one gets a new epoch, as a pause by
     hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8). Raises Locked for the
     impatient.
@@ -61,7 +61,7 @@ async def tally(
     async with connection.transaction():
         standing = await status.lock(connection, webhook, patient=terms.patient)
         if standing is None and not terms.patient and await connection.fetchval(THERE, webhook):
-            raise Locked
+            raise WebhookLocked
         if standing is None or standing.epoch != epoch or not sendable(standing.health.status):
             return None
         before, after = standing.health, judge(standing.health)
@@ -72,7 +72,9 @@ async def tally(
         if not sendable(after.status):
             probe = now + timedelta(seconds=rules.probe_interval) if after.status is Status.ERROR else None
             disabled = after.status is Status.DISABLED
-            await status.move(connection, webhook, Move(health=after, new_epoch=disabled, challenge_at=probe), now=now)
+            await status.move(
+                connection, webhook, StatusMove(health=after, new_epoch=disabled, challenge_at=probe), now=now
+            )
         elif after != before:
             # WARNING and ACTIVE send alike: nothing was parked, nothing needs waking.
             moved = int(after.status is not before.status)

@@ -1,4 +1,4 @@
-"""Records: the outcomes of many tries are written together, each under the fence of its claim (protocol.md 5).
+"""Records: the outcomes of many attempts are written together, each under the fence of its claim (protocol.md 5).
 
 What an outcome means, and what follows when a shared statement fails, is left to `attempts/rounds.py`.
 """
@@ -24,13 +24,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     event: UUID
     webhook: UUID
     round: int
-    #: Of the claim that made the try.
+    #: Of the claim that made the attempt.
     fence: int
     #: `delivered`, `failed`, `expired` (its payload was erased), `owed` (again, at `due_at`) or `parked` (a probe that failed).
     state: State
-    #: When the next try is due; None unless `owed`.
+    #: When the next attempt is due; None unless `owed`.
     due_at: datetime | None
-    #: 1, or 0 for a probe, which is not one of the row's tries.
+    #: 1, or 0 for a probe, which is not one of the row's attempts.
     counts: int
     #: The notice of a delivery given up is owed (not for the notices themselves).
     notice: bool
@@ -45,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     response_body: bytes | None
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
+class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     """What a recording statement came to."""
 
     #: (event, webhook, round, fence) of the records that applied to their row.
@@ -56,7 +56,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # A record applies to an owed row under its own fence; a success also to one whose fence has moved on, or that
-# was parked or given up meanwhile. Every try is kept as an attempt, whether it applied or not.
+# was parked or given up meanwhile. Every attempt is kept as an attempt, whether it applied or not.
 WRITE = """
 WITH o AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::text[], $6::timestamptz[], $7::smallint[],
@@ -88,13 +88,13 @@ UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed
 """
 
 
-async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> Written:
+async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> WrittenOutcomes:
     """Writes the records, one statement per day of their events; all may be written again, and will change nothing then."""
     rows: list[Raw] = []
     for day, of_day in by_day(records, lambda record: record.event).items():
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
             rows += await _write(connection, day, of_day, now)
-    return Written(
+    return WrittenOutcomes(
         applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
         notices=[row["notice"] for row in rows if row["notice"] is not None],
         told=rows[0]["told"] if rows else None,

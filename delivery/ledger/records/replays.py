@@ -20,7 +20,7 @@ ROUNDS = 32_767
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newest:
+class NewestRound:
     """The newest round of a delivery, its row locked."""
 
     round: int
@@ -35,12 +35,12 @@ class Newest:
     batch: bool
 
 
-class Retried(StrEnum):
+class RetryResult(StrEnum):
     """What asking for a retry came to."""
 
     #: It is due now.
     SUBMITTED = "submitted"
-    #: A try is under way; nothing was changed.
+    #: An attempt is under way; nothing was changed.
     UNDERWAY = "underway"
     #: It goes out once its webhook may be sent to.
     WAITING = "waiting"
@@ -58,7 +58,7 @@ WHERE d.event = $1 AND d.webhook = $2
 ORDER BY d.round DESC LIMIT 1 FOR UPDATE OF d
 """
 
-# A lapsed lease stays: the claim that finds it counts the lost try.
+# A lapsed lease stays: the claim that finds it counts the lost attempt.
 HASTEN = """
 UPDATE deliveries SET due_at = $4, fence = fence + 1 WHERE event = $1 AND webhook = $2 AND round = $3 AND state = 'owed'
 RETURNING fence
@@ -70,13 +70,13 @@ VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
 """
 
 
-async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) -> Newest | None:
+async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) -> NewestRound | None:
     """Locks the newest round until the transaction ends; None where nothing was ever owed, or the webhook is deleted."""
     await connection.execute(TAKE_TURNS, str(event), str(webhook))
     row = await connection.fetchrow(NEWEST, event, webhook, now)
     if row is None:
         return None
-    return Newest(
+    return NewestRound(
         round=row["round"],
         state=State(row["state"]),
         leased=row["leased"],
@@ -87,29 +87,29 @@ async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) 
 
 
 async def retry(
-    connection: Raw, event: UUID, webhook: UUID, found: Newest, *, now: datetime
-) -> tuple[Retried, Ticket | None]:
+    connection: Raw, event: UUID, webhook: UUID, found: NewestRound, *, now: datetime
+) -> tuple[RetryResult, Ticket | None]:
     """Sends what `newest` found again, in its transaction; the ticket is to be announced after the commit."""
     if lifecycle.final(found.state):
         return await _next_round(connection, event, webhook, found, now=now)
     if found.state is not State.OWED:
-        return Retried.WAITING, None
+        return RetryResult.WAITING, None
     if found.leased:
-        return Retried.UNDERWAY, None
+        return RetryResult.UNDERWAY, None
     fence = await connection.fetchval(HASTEN, event, webhook, found.round, now)
     if not found.sendable:
-        return Retried.WAITING, None
-    return Retried.SUBMITTED, Ticket(event, webhook, found.round, fence)
+        return RetryResult.WAITING, None
+    return RetryResult.SUBMITTED, Ticket(event, webhook, found.round, fence)
 
 
 async def _next_round(
-    connection: Raw, event: UUID, webhook: UUID, found: Newest, *, now: datetime
-) -> tuple[Retried, Ticket | None]:
+    connection: Raw, event: UUID, webhook: UUID, found: NewestRound, *, now: datetime
+) -> tuple[RetryResult, Ticket | None]:
     number = found.round + 1
     state = State.OWED if found.sendable else State.PARKED
     await connection.execute(NEXT_ROUND, event, webhook, number, state, now if found.sendable else None)
     if found.batch:
         await batch_members.replay(connection, event, number)
     if not found.sendable:
-        return Retried.WAITING, None
-    return Retried.SUBMITTED, Ticket(event, webhook, number, 0)
+        return RetryResult.WAITING, None
+    return RetryResult.SUBMITTED, Ticket(event, webhook, number, 0)

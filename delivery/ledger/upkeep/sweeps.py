@@ -101,7 +101,7 @@ async def told(connection: Raw) -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Present:
+class ProcessReport:
     """What a process says of itself; slots and sweeps are a worker's."""
 
     name: str
@@ -115,13 +115,13 @@ class Present:
     swept_at: datetime | None = None
 
 
-async def seen(connection: Raw, said: Present, *, now: datetime) -> None:
+async def seen(connection: Raw, said: ProcessReport, *, now: datetime) -> None:
     """A process says that it lives."""
     await connection.execute(SEEN, said.name, said.slots, said.free, now, said.kind, said.ahead, said.swept_at)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ProcessState:
     """A process as it last spoke of itself."""
 
     kind: str
@@ -133,11 +133,11 @@ class Standing:
     swept: float | None
 
 
-async def processes(connection: Raw, *, now: datetime) -> list[Standing]:
+async def processes(connection: Raw, *, now: datetime) -> list[ProcessState]:
     """All that said anything within the last hour."""
     rows = await connection.fetch(PROCESSES, now)
     return [
-        Standing(
+        ProcessState(
             kind=row["kind"],
             slots=row["slots"],
             free=row["free"],
@@ -171,7 +171,7 @@ async def left_parked(connection: Raw) -> list[tuple[UUID, bool]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ungreeted:
+class UnchallengedWebhook:
     """A webhook that waits for a challenge or a probe that no row stands for."""
 
     webhook: UUID
@@ -179,10 +179,10 @@ class Ungreeted:
     status: str
 
 
-async def left_ungreeted(connection: Raw) -> list[Ungreeted]:
+async def left_ungreeted(connection: Raw) -> list[UnchallengedWebhook]:
     """PENDING and ERROR webhooks without a challenge row."""
     rows = await connection.fetch(LEFT_UNGREETED)
-    return [Ungreeted(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
+    return [UnchallengedWebhook(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
 
 
 async def put_heartbeats(connection: Raw, *, now: datetime, interval: float) -> None:

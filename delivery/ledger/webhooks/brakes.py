@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from subscriptions.access import publish_quota
-from subscriptions.access.publish_quota import Portion
+from subscriptions.access.publish_quota import QuotaShare
 from subscriptions.ground.database import Raw
 from subscriptions.ground.errors import TooSoon
 
@@ -53,9 +53,9 @@ async def introduce(connection: Raw, workspace_id: str, *, now: datetime, limit:
         return
     row, name = VERIFICATIONS if verifying else REGISTRATIONS
     minute, passed = divmod(int(now.timestamp()), MINUTE)
-    wanted = Portion(workspace_id=f"{row}:{workspace_id}", minute=minute, events=1)
+    wanted = QuotaShare(workspace_id=f"{row}:{workspace_id}", minute=minute, events=1)
     [drawn] = await publish_quota.draw(connection, [wanted], limit=limit)
-    if drawn.portion.events < 1:
+    if drawn.quota_share.events < 1:
         said = (
             f"the workspace has made {limit} {name} within a minute, and may not make more: "
             f"ask again in {MINUTE - passed} s"

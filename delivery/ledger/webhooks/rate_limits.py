@@ -6,10 +6,10 @@ What an answer allows is judged by `judgement/pace.py`; the slots of a rate are 
 from datetime import datetime
 from uuid import UUID
 
-from delivery.judgement.pace import KEEP, Terms
+from delivery.judgement.pace import KEEP, RateTerms
 from delivery.ledger.claims.paces import AHEAD
 from delivery.ledger.webhooks import status
-from delivery.tickets import Errand
+from delivery.tickets import Job
 from subscriptions.ground.database import Raw
 
 LOCK = """
@@ -43,7 +43,7 @@ SELECT min(due_at) FROM next
 """
 
 
-async def grant(connection: Raw, of: tuple[UUID, int], terms: Terms, *, now: datetime) -> list[Errand]:
+async def grant(connection: Raw, of: tuple[UUID, int], terms: RateTerms, *, now: datetime) -> list[Job]:
     """Writes what changed to the (webhook, epoch), in the caller's transaction; answers what to announce after it.
 
     Terms of an epoch that is over are those of another destination, and dropped. Where a pace becomes faster, or ends,

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from delivery.judgement.breaker import Health, Status, sendable
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Raw
 
 #: What the row in `challenges` is for while the webhook may not be sent to, and while it may.
@@ -20,7 +20,7 @@ HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
+class StatusMove:
     """A webhook's next status, and what comes with it."""
 
     health: Health
@@ -70,7 +70,7 @@ JOB = "INSERT INTO jobs (id, kind, webhook, due_at, fence) VALUES ($1, $2, $3, $
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class LockedWebhook:
     """A webhook's row as it was locked."""
 
     epoch: int
@@ -78,7 +78,7 @@ class Standing:
     challenge_request_enabled: bool
 
 
-async def lock(connection: Raw, webhook: UUID, *, patient: bool = True) -> Standing | None:
+async def lock(connection: Raw, webhook: UUID, *, patient: bool = True) -> LockedWebhook | None:
     """Locks the webhook's row for this transaction; None where it is deleted or, for the impatient, locked by others."""
     row = await connection.fetchrow(LOCK if patient else LOCK + "SKIP LOCKED", webhook)
     if row is None:
@@ -90,11 +90,11 @@ async def lock(connection: Raw, webhook: UUID, *, patient: bool = True) -> Stand
         first_failure_at=row["first_failure_at"],
         last_failure_at=row["last_failure_at"],
     )
-    return Standing(epoch=row["epoch"], health=health, challenge_request_enabled=row["challenge_request_enabled"])
+    return LockedWebhook(epoch=row["epoch"], health=health, challenge_request_enabled=row["challenge_request_enabled"])
 
 
-async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> list[Errand]:
-    """Writes the status and all that follows from it; answers the errands to announce after the commit.
+async def move(connection: Raw, webhook: UUID, to: StatusMove, *, now: datetime) -> list[Job]:
+    """Writes the status and all that follows from it; answers the jobs to announce after the commit.
 
     Becoming sendable ends the halted time and wakes the parked deliveries; a challenge, probe or heartbeat replaces what was
     there before it; a disabled webhook has none.
@@ -113,17 +113,17 @@ async def move(connection: Raw, webhook: UUID, to: Move, *, now: datetime) -> li
         now,
         to.generations,
     )
-    errands: list[Errand] = []
+    jobs: list[Job] = []
     if to.challenge_at is None:
         await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
     else:
         purpose = PURPOSES.get(health.status, HEARTBEAT)
-        errand = await put_challenge(connection, webhook, epoch, purpose=purpose, due_at=to.challenge_at)
+        job = await put_challenge(connection, webhook, epoch, purpose=purpose, due_at=to.challenge_at)
         # An announced one is carried out at once, whatever its due time.
-        errands += [errand] if to.challenge_at <= now else []
+        jobs += [job] if to.challenge_at <= now else []
     if sendable(health.status):
-        errands.append(await put_job(connection, "wake", webhook, now=now))
-    return errands
+        jobs.append(await put_job(connection, "wake", webhook, now=now))
+    return jobs
 
 
 async def halted(connection: Raw, webhook: UUID, *, failures: int) -> bool:
@@ -148,20 +148,20 @@ async def say(connection: Raw, webhook: UUID, reason: str) -> None:
     )
 
 
-async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Errand:
+async def put_challenge(connection: Raw, webhook: UUID, epoch: int, *, purpose: str, due_at: datetime) -> Job:
     """Writes down the webhook's challenge, next probe or next heartbeat (see PURPOSES), in place of any before it."""
     fence = await connection.fetchval(CHALLENGE, webhook, epoch, purpose, due_at)
-    return Errand(kind=Kind.CHALLENGE, key=webhook, fence=fence)
+    return Job(kind=JobKind.CHALLENGE, key=webhook, fence=fence)
 
 
-async def put_job(connection: Raw, kind: str, webhook: UUID, *, now: datetime) -> Errand:
+async def put_job(connection: Raw, kind: str, webhook: UUID, *, now: datetime) -> Job:
     """Writes down work in chunks, due at once."""
     key = uuid4()
     await connection.execute(JOB, key, kind, webhook, now)
-    return Errand(kind=Kind.JOB, key=key, fence=0)
+    return Job(kind=JobKind.JOB, key=key, fence=0)
 
 
-async def forget(connection: Raw, webhook: UUID, *, now: datetime) -> Errand:
+async def forget(connection: Raw, webhook: UUID, *, now: datetime) -> Job:
     """A deleted webhook's challenge goes, and a job cancels what waits for it."""
     await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)
     return await put_job(connection, "cancel", webhook, now=now)

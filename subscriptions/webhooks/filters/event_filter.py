@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from subscriptions.events.attributes import Instant
-from subscriptions.ground.kept import Kept
+from subscriptions.ground.kept import BoundedCache
 from subscriptions.webhooks.filters import grammar, lexer, step_budget
 from subscriptions.webhooks.filters.grammar import Both, Call, Comparison, Condition, Either, Holds, Not, OneOf, Path
 from subscriptions.webhooks.filters.lexer import Literal
@@ -92,7 +92,7 @@ def size(text: str, _compiled: Filter) -> int:
 
 
 #: Those that were asked for of late.
-compiled = Kept(_compile, size=size, most=MOST)
+compiled = BoundedCache(_compile, size=size, most=MOST)
 
 
 def compile(text: str) -> Filter:

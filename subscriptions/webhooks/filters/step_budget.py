@@ -28,7 +28,7 @@ _NUMBERS = (int, Decimal)
 _TYPES = (int, str, bool, NoneType)
 
 
-class Exhausted(Exception):
+class StepsExhausted(Exception):
     """A filter would take more steps than it was given; never leaves those who gave them."""
 
 
@@ -52,7 +52,7 @@ class Run:
     def take(self, steps: int) -> None:
         """Counts steps before they are taken; raises Exhausted where there are not so many left."""
         if steps > self.left:
-            raise Exhausted
+            raise StepsExhausted
         self.left -= steps
 
 
@@ -142,7 +142,7 @@ def instant(text: str, run: Run) -> Instant | None:
     if len(text) <= _TIMESTAMP:
         run.left -= _READING
         if run.left < 0:
-            raise Exhausted
+            raise StepsExhausted
         return _remembered(text)
     run.take(_READING + (len(text) >> _A_STEP))
     return attributes.instant(text)

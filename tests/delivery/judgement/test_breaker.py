@@ -66,7 +66,7 @@ def one_by_one(results: Sequence[Result]) -> Health:
 
 
 def test_the_first_failure_is_a_warning() -> None:
-    """One failed try makes an ACTIVE webhook WARNING, with the documented reason and what the try came to."""
+    """One failed attempt makes an ACTIVE webhook WARNING, with the documented reason and what the attempt came to."""
     expected = Health(
         status=Status.WARNING, state_reason=REFUSED, failures=1, first_failure_at=at(5), last_failure_at=at(5)
     )
@@ -133,7 +133,7 @@ def test_a_webhook_that_only_fails_is_halted(results: list[Result], status: Stat
 
 @pytest.mark.parametrize("now", [1.0, 3600.0])
 def test_a_burst_does_not_halt(now: float) -> None:
-    """200 tries that fail within a second halt nothing, recorded at once or an hour later."""
+    """200 attempts that fail within a second halt nothing, recorded at once or an hour later."""
     burst = after(health(), *(bad(n / 200) for n in range(200)), now=now)
 
     assert (burst.status, burst.failures) == (Status.WARNING, 200)
@@ -283,7 +283,7 @@ def told(gaps: Sequence[tuple[float, bool]]) -> list[Result]:
 
 @given(histories)
 def test_a_halt_has_its_reasons(gaps: list[tuple[float, bool]]) -> None:
-    """Whenever a webhook is halted, more than 20 tries failed since the last success, over at least 15 minutes."""
+    """Whenever a webhook is halted, more than 20 attempts failed since the last success, over at least 15 minutes."""
     state = health()
     streak: list[datetime] = []
     for result in told(gaps):

@@ -2,16 +2,16 @@
 
 import pytest
 
-from delivery.settings import Settings
+from delivery.settings import DeliverySettings
 from subscriptions.ground import settings
 from subscriptions.ground.errors import Misconfigured
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
     """With nothing set, greenlake.md 5.2, D.8 hold: 20 attempts, 10.3 hours of waits within 12."""
-    read = settings.read(Settings, {})
+    read = settings.read(DeliverySettings, {})
 
-    assert Settings() == read
+    assert DeliverySettings() == read
     assert (len(read.retry_delays), sum(read.retry_delays), read.retry_window) == (19, 37246.0, 43200.0)
     assert (read.halt_failures, read.halt_after, read.failure_window) == (20, 900.0, 43200.0)
     assert (read.keep_undelivered, read.keep_records) == (259200.0, 2592000.0)
@@ -21,7 +21,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
 def test_lists_are_separated_by_commas() -> None:
     """Waits may carry units; destinations are taken as they are, even where one looks like a time."""
     read = settings.read(
-        Settings,
+        DeliverySettings,
         {
             "HOOKLAKE_RETRY_DELAYS": "0.1, 200ms,3s,1m",
             "HOOKLAKE_ALLOW_DESTINATIONS": "127.0.0.0/8,::1, localhost,5m",
@@ -35,7 +35,7 @@ def test_lists_are_separated_by_commas() -> None:
 def test_words_numbers_and_switches_are_read() -> None:
     """Each kind of setting comes out as its own type."""
     read = settings.read(
-        Settings,
+        DeliverySettings,
         {
             "HOOKLAKE_DELIVERY_POLICY": "greenlake",
             "HOOKLAKE_ALLOW_HTTP": "true",
@@ -74,4 +74,4 @@ def test_words_numbers_and_switches_are_read() -> None:
 def test_what_cannot_work_is_named(name: str, value: str) -> None:
     """A wrong value is refused before anything starts, with the variable's name."""
     with pytest.raises(Misconfigured, match=f"HOOKLAKE_{name}"):
-        settings.read(Settings, {f"HOOKLAKE_{name}": value})
+        settings.read(DeliverySettings, {f"HOOKLAKE_{name}": value})

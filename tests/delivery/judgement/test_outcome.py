@@ -8,38 +8,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.judgement import outcome
-from delivery.judgement.outcome import Kind, Policy
+from delivery.judgement.outcome import OutcomeKind, Policy
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 #: (kind, disables) by runs of statuses, first to last: greenlake.md D.7, 5.1.
-Table = list[tuple[range, Kind, bool]]
+Table = list[tuple[range, OutcomeKind, bool]]
 TABLES: dict[Policy, Table] = {
     "standard": [
-        (range(100, 200), Kind.RETRYABLE, False),
-        (range(200, 300), Kind.SUCCESS, False),
-        (range(300, 400), Kind.FINAL, False),
-        (range(400, 410), Kind.RETRYABLE, False),
-        (range(410, 411), Kind.FINAL, True),
-        (range(411, 600), Kind.RETRYABLE, False),
+        (range(100, 200), OutcomeKind.RETRYABLE, False),
+        (range(200, 300), OutcomeKind.SUCCESS, False),
+        (range(300, 400), OutcomeKind.FINAL, False),
+        (range(400, 410), OutcomeKind.RETRYABLE, False),
+        (range(410, 411), OutcomeKind.FINAL, True),
+        (range(411, 600), OutcomeKind.RETRYABLE, False),
     ],
     "greenlake": [
-        (range(100, 200), Kind.RETRYABLE, False),
-        (range(200, 300), Kind.SUCCESS, False),
-        (range(300, 400), Kind.FINAL, True),
-        (range(400, 404), Kind.FINAL, True),
-        (range(404, 405), Kind.RETRYABLE, False),
-        (range(405, 413), Kind.FINAL, True),
-        (range(413, 414), Kind.RETRYABLE, False),
-        (range(414, 415), Kind.FINAL, True),
-        (range(415, 416), Kind.RETRYABLE, False),
-        (range(416, 425), Kind.FINAL, True),
-        (range(425, 426), Kind.RETRYABLE, False),
-        (range(426, 429), Kind.FINAL, True),
-        (range(429, 430), Kind.RETRYABLE, False),
-        (range(430, 502), Kind.FINAL, True),
-        (range(502, 505), Kind.RETRYABLE, False),
-        (range(505, 600), Kind.FINAL, True),
+        (range(100, 200), OutcomeKind.RETRYABLE, False),
+        (range(200, 300), OutcomeKind.SUCCESS, False),
+        (range(300, 400), OutcomeKind.FINAL, True),
+        (range(400, 404), OutcomeKind.FINAL, True),
+        (range(404, 405), OutcomeKind.RETRYABLE, False),
+        (range(405, 413), OutcomeKind.FINAL, True),
+        (range(413, 414), OutcomeKind.RETRYABLE, False),
+        (range(414, 415), OutcomeKind.FINAL, True),
+        (range(415, 416), OutcomeKind.RETRYABLE, False),
+        (range(416, 425), OutcomeKind.FINAL, True),
+        (range(425, 426), OutcomeKind.RETRYABLE, False),
+        (range(426, 429), OutcomeKind.FINAL, True),
+        (range(429, 430), OutcomeKind.RETRYABLE, False),
+        (range(430, 502), OutcomeKind.FINAL, True),
+        (range(502, 505), OutcomeKind.RETRYABLE, False),
+        (range(505, 600), OutcomeKind.FINAL, True),
     ],
 }
 ROWS = [(policy, *row) for policy, table in TABLES.items() for row in table]
@@ -51,7 +51,9 @@ def waits(*values: str) -> float | None:
 
 
 @pytest.mark.parametrize(("policy", "statuses", "kind", "disables"), ROWS)
-def test_every_status_is_judged_by_the_table(policy: Policy, statuses: range, kind: Kind, disables: bool) -> None:
+def test_every_status_is_judged_by_the_table(
+    policy: Policy, statuses: range, kind: OutcomeKind, disables: bool
+) -> None:
     """Each status from 100 to 599 has the kind and the effect that its policy's table says."""
     outcomes = [outcome.of_reply(status, (), policy=policy, now=NOW) for status in statuses]
 
@@ -73,7 +75,7 @@ def test_a_try_without_an_answer_is_retried(policy: Policy, kind: str) -> None:
     """Time-outs and failed connections are retried; only GreenLake drops what the guard blocked."""
     judged = outcome.of_failure(kind, "because", policy=policy)
 
-    expected = Kind.FINAL if (policy, kind) == ("greenlake", "blocked") else Kind.RETRYABLE
+    expected = OutcomeKind.FINAL if (policy, kind) == ("greenlake", "blocked") else OutcomeKind.RETRYABLE
     assert (expected, None, False) == (judged.kind, judged.status, judged.disables)
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.judgement import outcome, retry
-from delivery.judgement.outcome import Kind, Outcome, Policy
+from delivery.judgement.outcome import Outcome, OutcomeKind, Policy
 from delivery.judgement.retry import Done, GiveUp, Progress, RetryAt, Schedule
-from delivery.settings import Settings
+from delivery.settings import DeliverySettings
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-DEFAULTS = Settings()
+DEFAULTS = DeliverySettings()
 SCHEDULE = Schedule(
     delays=DEFAULTS.retry_delays,
     window=DEFAULTS.retry_window,
@@ -31,7 +31,7 @@ def reply(status: int, *retry_after: str, policy: Policy = "standard") -> Outcom
 def wait(
     judged: Outcome, *, attempts: int = 1, elapsed: float = 0.0, halted: float = 0.0, chance: float = MIDDLE
 ) -> float:
-    """Seconds to the next try; an assertion fails where there is none."""
+    """Seconds to the next attempt; an assertion fails where there is none."""
     now = START + timedelta(seconds=elapsed)
     progress = Progress(attempts=attempts, first_try_at=START, halted=halted)
     step = retry.step(judged, progress, SCHEDULE, now=now, chance=chance)
@@ -40,7 +40,7 @@ def wait(
 
 
 def end(judged: Outcome, *, attempts: int = 1, elapsed: float = 0.0, halted: float = 0.0) -> str:
-    """The reason of the giving up; an assertion fails where there is another try."""
+    """The reason of the giving up; an assertion fails where there is another attempt."""
     progress = Progress(attempts=attempts, first_try_at=START, halted=halted)
     step = retry.step(judged, progress, SCHEDULE, now=START + timedelta(seconds=elapsed), chance=MIDDLE)
     assert isinstance(step, GiveUp), step
@@ -129,7 +129,7 @@ def test_both_policies_share_the_schedule(policy: Policy, status: int) -> None:
 def test_retry_after_is_honoured_between_slot_and_window(
     status: int, asked: str, attempts: int, elapsed: float, seconds: float
 ) -> None:
-    """A Retry-After puts the next try off, never before its regular slot and never
+    """A Retry-After puts the next attempt off, never before its regular slot and never
     past the window (cloudevents.md W5, greenlake.md 5.2)."""
     assert pytest.approx(seconds) == wait(reply(status, asked), attempts=attempts, elapsed=elapsed)
 
@@ -157,7 +157,7 @@ def test_a_429_without_retry_after_waits_at_least_the_floor(attempts: int, chanc
     ],
 )
 def test_the_window_ends_the_tries(status: int, attempts: int, elapsed: float, halted: float, goes_on: bool) -> None:
-    """No try is scheduled whose regular slot begins after the window; halted time does not count in it."""
+    """No attempt is scheduled whose regular slot begins after the window; halted time does not count in it."""
     progress = Progress(attempts=attempts, first_try_at=START, halted=halted)
 
     step = retry.step(reply(status), progress, SCHEDULE, now=START + timedelta(seconds=elapsed), chance=MIDDLE)
@@ -183,7 +183,7 @@ def test_what_failed_at_once_comes_back_spread_out(judged: Outcome) -> None:
 
 retryable = st.builds(
     Outcome,
-    kind=st.just(Kind.RETRYABLE),
+    kind=st.just(OutcomeKind.RETRYABLE),
     status=st.none() | st.integers(400, 599),
     retry_after=st.none() | st.floats(0, outcome.LONGEST_WAIT),
     reason=st.just("no"),

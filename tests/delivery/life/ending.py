@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from delivery.tickets import Errand
+from delivery.tickets import Job
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, TooSoon
 from tests.delivery.craft import Craft
@@ -116,15 +116,15 @@ async def _carry_out(world: World, watch: Watch) -> None:
     await process.craft.upkeep.report("worker", slots=1000, free=1000)
     for _ in range(ROUNDS):
         world.step += 1
-        announced = [nudge for nudge in world.broker if isinstance(nudge, Errand)]
-        errands = list(dict.fromkeys([*announced, *(await process.craft.upkeep.sweep(0)).errands]))
+        announced = [nudge for nudge in world.broker if isinstance(nudge, Job)]
+        queued_jobs = list(dict.fromkeys([*announced, *(await process.craft.upkeep.sweep(0)).queued_jobs]))
         world.broker.clear()
-        for errand in errands:
-            world.carry(process, errand)
+        for queued_job in queued_jobs:
+            world.carry(process, queued_job)
             await world.stage.settled()
             await watch.look()
         moved = await _deliver(world, watch, process)
-        if not moved and not errands:
+        if not moved and not queued_jobs:
             return
     raise AssertionError("what is due never ends")
 

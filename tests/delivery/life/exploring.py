@@ -14,7 +14,7 @@ from random import Random
 from sqlalchemy import make_url
 
 from subscriptions.ground.database import Database
-from subscriptions.ground.settings import Settings
+from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
 from tests.delivery.life.life import Life
 from tests.delivery.life.machine import RULES, enabled
@@ -59,7 +59,7 @@ class Explored:
 @asynccontextmanager
 async def door(url: str) -> AsyncIterator[Database]:
     """To a database whose commits do not wait for the disk meanwhile: no server is killed here."""
-    asked = Settings(database_url=url, vault_keys=VAULT_KEYS)
+    asked = GroundSettings(database_url=url, vault_keys=VAULT_KEYS)
     name = make_url(url).database
     opening, found = Database(asked), Database(asked)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from uuid import UUID
 
-from delivery.tickets import Errand
+from delivery.tickets import Job
 from subscriptions.ground.database import Database
 from tests.clock import Clock
 from tests.delivery.life import ending
@@ -61,8 +61,8 @@ class Life:
     def recordable(self) -> list[Try]:
         return [each for process in self.world.processes for each in self.world.recordable(process)]
 
-    def errands(self) -> list[Errand]:
-        return [nudge for nudge in self.world.broker if isinstance(nudge, Errand)]
+    def queued_jobs(self) -> list[Job]:
+        return [nudge for nudge in self.world.broker if isinstance(nudge, Job)]
 
 
 Act = Callable[[Life, Random], Awaitable[None]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from delivery.tickets import Errand, Kind, Ticket
+from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.webhooks.webhook import Change
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.destinations import TIMED_OUT, reply
@@ -88,13 +88,13 @@ def _stalled(life: Life, kind: int) -> Actor:
 async def publish_overtaken(life: Life, draw: Random) -> None:
     """A webhook is enabled, and what was kept for it started, after a publication has seen it paused and before it is written."""
     process, hook = life.process(draw), life.hooks[0]
-    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, Change(paused=True)))
+    await ending.tolerant(process.craft.webhook_lifecycle.change(WORKSPACE, hook, Change(paused=True)))
     actor = _stalled(life, 1)
     await life.world.stage.settled()
-    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, Change(paused=False)))
-    for errand in life.errands():
-        if errand.kind is Kind.JOB:
-            life.world.carry(process, errand)
+    await ending.tolerant(process.craft.webhook_lifecycle.change(WORKSPACE, hook, Change(paused=False)))
+    for queued_job in life.queued_jobs():
+        if queued_job.kind is JobKind.JOB:
+            life.world.carry(process, queued_job)
             await life.world.stage.settled()
     await ending.go_on(actor)
 
@@ -119,7 +119,7 @@ async def nudge(life: Life, draw: Random) -> None:
     if tickets:
         await life.world.claim(process, tickets)
     for each in nudges:
-        if isinstance(each, Errand):
+        if isinstance(each, Job):
             life.world.carry(process, each)
             await life.world.stage.settled()
 
@@ -131,7 +131,7 @@ async def broker_emptied(life: Life, _: Random) -> None:
 
 @rule(weight=5)
 async def sweep(life: Life, draw: Random) -> None:
-    life.world.announce((await life.process(draw).craft.upkeep.sweep(0)).errands)
+    life.world.announce((await life.process(draw).craft.upkeep.sweep(0)).queued_jobs)
 
 
 @rule(weight=1)
@@ -149,7 +149,7 @@ async def advance(life: Life, draw: Random) -> None:
     await life.world.stage.advance(draw.choice(SECONDS))
 
 
-# Tries.
+# Attempts.
 
 
 @rule(weight=2, when=lambda life: any(not each.done for each in life.world.claims))
@@ -229,9 +229,9 @@ async def die(life: Life, draw: Random) -> None:
     await life.world.die(life.process(draw))
 
 
-@rule(when=Life.errands)
+@rule(when=Life.queued_jobs)
 async def die_carrying(life: Life, draw: Random) -> None:
-    await life.world.fused(life.process(draw), draw.randint(1, 5), draw.choice(life.errands()))
+    await life.world.fused(life.process(draw), draw.randint(1, 5), draw.choice(life.queued_jobs()))
 
 
 @rule(when=lambda life: life.world.sent)
@@ -267,7 +267,7 @@ async def change(life: Life, draw: Random) -> None:
         "challenge": Change(challenge_request_enabled=draw.random() < 0.5),
         "both": Change(paused=draw.random() < 0.5, destination=f"http://127.0.0.1:9/{n}"),
     }
-    await ending.tolerant(life.process(draw).craft.greeting.change(WORKSPACE, hook, changes[what]))
+    await ending.tolerant(life.process(draw).craft.webhook_lifecycle.change(WORKSPACE, hook, changes[what]))
 
 
 @rule()
@@ -275,16 +275,16 @@ async def change_and_ask(life: Life, draw: Random) -> None:
     """A secret is changed, and the destination challenged before anything else happens."""
     process, hook = life.process(draw), draw.choice(life.hooks)
     change = Change(secret=f"another secret of step {life.world.step}")
-    await ending.tolerant(process.craft.greeting.change(WORKSPACE, hook, change))
-    for errand in life.errands():
-        if errand.kind is Kind.CHALLENGE and errand.key == hook:
-            life.world.carry(process, errand)
+    await ending.tolerant(process.craft.webhook_lifecycle.change(WORKSPACE, hook, change))
+    for queued_job in life.queued_jobs():
+        if queued_job.kind is JobKind.CHALLENGE and queued_job.key == hook:
+            life.world.carry(process, queued_job)
             await life.world.stage.settled()
 
 
 @rule(weight=1)
 async def delete(life: Life, draw: Random) -> None:
-    work = life.process(draw).craft.greeting.remove(WORKSPACE, draw.choice(life.hooks), force=True)
+    work = life.process(draw).craft.webhook_lifecycle.remove(WORKSPACE, draw.choice(life.hooks), force=True)
     await ending.tolerant(work)
 
 
@@ -294,7 +294,7 @@ async def verify(life: Life, draw: Random) -> None:
     process.greetings.append(actor)
     life.world.verifying.add(actor)
     life.world.epochs[actor] = life.watch.picture.webhooks[hook]["epoch"]
-    work = process.craft.greeting.verify(WORKSPACE, hook)
+    work = process.craft.webhook_lifecycle.verify(WORKSPACE, hook)
     life.world.stage.begin(actor, ending.tolerant(work))
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from delivery.tickets import Errand, Kind
+from delivery.tickets import Job, JobKind
 from delivery.upkeep.erasure import Erasure
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
@@ -20,7 +20,7 @@ Answering = Callable[[Parcel, Destination], Awaitable[Reply | Failure]]
 
 
 async def test_process_that_stood_still_since_its_claim(craft: Craft, database: Database, clock: Clock) -> None:
-    """A try that could outlast its lease does not begin: another process may be sending it by then (protocol.md 4.3)."""
+    """An attempt that could outlast its lease does not begin: another process may be sending it by then (protocol.md 4.3)."""
     webhook = await craft.hook()
     await craft.owe(webhook)
     [held] = await craft.drain()
@@ -54,7 +54,7 @@ async def test_process_that_stood_still_at_a_slot(craft: Craft, clock: Clock, wa
         await oversleep(0)
     while_active = await sleeper.rounds.turn(held)
     clock.advance(-4.9 if waits else 0)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
     assert (while_active, await sleeper.rounds.turn(held)) == (True, False)
 
@@ -79,8 +79,8 @@ async def test_probe_that_fails_after_its_webhook_healed_and_was_deleted(craft: 
     [event] = await craft.owe(webhook, state="parked")
     held = await craft.rounds.probe(webhook)
     assert held is not None
-    await craft.greeting.verify(WORKSPACE, webhook)
-    await craft.greeting.remove(WORKSPACE, webhook, force=True)
+    await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
+    await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=True)
     await craft.run_jobs()
     await craft.rounds.record([await craft.attempt(held, reply(503))])
     left = (await craft.row(event, webhook)).state
@@ -97,8 +97,8 @@ async def test_batch_of_the_same_millisecond(craft: Craft, clock: Clock) -> None
     await craft.publish(2)
     clock.advance(-1)
     for webhook in webhooks:
-        await craft.greeting.change(WORKSPACE, webhook, Change(batching=False))
-        await craft.jobs.run(Errand(kind=Kind.BATCH, key=webhook, fence=0))
+        await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(batching=False))
+        await craft.jobs.run(Job(kind=JobKind.BATCH, key=webhook, fence=0))
     clock.advance(1)
     [erased, _] = await craft.fetch("SELECT key FROM events WHERE type <> '' ORDER BY key")
 
@@ -109,15 +109,15 @@ async def test_batch_of_the_same_millisecond(craft: Craft, clock: Clock) -> None
 
 
 async def test_challenge_of_before_a_pause(craft: Craft) -> None:
-    """Its end takes nothing from the challenge that an enable put in its place, which counts its own tries."""
+    """Its end takes nothing from the challenge that an enable put in its place, which counts its own attempts."""
     webhook = await craft.hook(status="PENDING", destination="http://127.0.0.1:9/old")
     await craft.upkeep.mend()
     answers = [asyncio.Event(), asyncio.Event()]
     craft.wire.answering = _one_after_the_other(answers)
     first = asyncio.create_task(craft.greet(webhook))
     await _asked(craft, 1)
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=True))
-    await craft.greeting.change(WORKSPACE, webhook, Change(paused=False))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
+    await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
     second = asyncio.create_task(craft.greet(webhook))
     await _asked(craft, 2)
 

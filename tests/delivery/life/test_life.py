@@ -13,7 +13,7 @@ SEED, LIVES, STEPS = 2, 40, 60
 
 @pytest.fixture
 def unlogged() -> Iterator[None]:
-    """A line for each of thousands of tries would only be kept for a failure that says all in its steps."""
+    """A line for each of thousands of attempts would only be kept for a failure that says all in its steps."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)

@@ -19,7 +19,7 @@ from tests.delivery.life.marks import Mark
 from tests.delivery.life.world import Exchange, Key, Try, World
 
 SENDABLE = ("ACTIVE", "WARNING")
-#: After the answer to a delete or pause no try begins, except those claimed before it, at most so many seconds later: so long
+#: After the answer to a delete or pause no attempt begins, except those claimed before it, at most so many seconds later: so long
 #: is the margin of a lease, so far ahead is a slot, and so near to it nobody looks again.
 GRACE = timedelta(seconds=5 + GLANCE)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.attempts.endings import Ended, Held
+from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.reports.recent_deliveries import History
-from delivery.tickets import Errand, Kind, Nudge, Ticket
+from delivery.tickets import Job, JobKind, Nudge, Ticket
 from delivery.upkeep.erasure import Erasure
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
@@ -51,7 +51,7 @@ class Try:
     """One claim in a process's hands, and what became of it."""
 
     process: "Process"
-    held: Held
+    held: ClaimedDelivery
     #: Number of the step, and the time, of its claim.
     step: int
     claimed_at: datetime
@@ -61,7 +61,7 @@ class Try:
     #: The fences that its tickets had; None where it was found due.
     told: frozenset[int] | None = None
     #: What came of it, to be recorded.
-    ended: Ended | None = None
+    ended: EndedAttempt | None = None
     #: Recorded, or given back.
     done: bool = False
 
@@ -82,7 +82,7 @@ class Exchange:
     parcel: Parcel
     destination: Destination
     actor: Actor
-    #: The try that it is of; None for a challenge.
+    #: The attempt that it is of; None for a challenge.
     of: Try | None
 
 
@@ -178,7 +178,7 @@ class World:
     async def drain(self, process: Process, wanted: int, share: int) -> list[Try]:
         return self._hold(process, await process.craft.drain(wanted, share))
 
-    def _hold(self, process: Process, held: Sequence[Held]) -> list[Try]:
+    def _hold(self, process: Process, held: Sequence[ClaimedDelivery]) -> list[Try]:
         ordered = sorted(held, key=lambda each: each.key)
         made = [Try(process=process, held=each, step=self.step, claimed_at=self.clock()) for each in ordered]
         self.claims.extend(made)
@@ -217,7 +217,7 @@ class World:
             process.tries.remove(each)
         self.announce(await process.craft.rounds.record(ended))
 
-    def carry(self, process: Process, errand: Errand) -> Actor:
+    def carry(self, process: Process, queued_job: Job) -> Actor:
         """A spread, job, closing, challenge, probe or heartbeat."""
         actor = Actor()
         craft = process.craft
@@ -225,7 +225,11 @@ class World:
         async def probe(webhook: UUID) -> bool | None:
             return await self._probe(process, actor, webhook)
 
-        work = craft.greeting.greet(errand, probe) if errand.kind is Kind.CHALLENGE else craft.jobs.run(errand)
+        work = (
+            craft.webhook_lifecycle.greet(queued_job, probe)
+            if queued_job.kind is JobKind.CHALLENGE
+            else craft.jobs.run(queued_job)
+        )
         process.greetings.append(actor)
         self.stage.begin(actor, work)
         return actor
@@ -253,10 +257,10 @@ class World:
         place = self.processes.index(process)
         self.processes[place] = Process(self, chance=process.craft.rounds.tools.chance())
 
-    async def fused(self, process: Process, passes: int, errand: Errand) -> None:
-        """Carries an errand out and dies as it asks for the database once more than `passes` times, if it does."""
+    async def fused(self, process: Process, passes: int, queued_job: Job) -> None:
+        """Carries a job out and dies as it asks for the database once more than `passes` times, if it does."""
         process.gate.fuse = passes
-        self.carry(process, errand)
+        self.carry(process, queued_job)
         await self.stage.settled()
         if process.gate.fuse < 0:
             await self.die(process)
@@ -288,4 +292,4 @@ class World:
 def _place(nudge: Nudge) -> tuple[str, bytes, bytes]:
     if isinstance(nudge, Ticket):
         return "", nudge.event.bytes, nudge.webhook.bytes
-    return nudge.kind, b"" if nudge.kind is Kind.JOB else nudge.key.bytes, b""
+    return nudge.kind, b"" if nudge.kind is JobKind.JOB else nudge.key.bytes, b""

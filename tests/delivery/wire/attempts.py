@@ -10,7 +10,7 @@ from delivery.wire import parcels
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.sender import Attempt, Destination, Failure, Reply, Sender
-from delivery.wire.transport import Limits, open_transport
+from delivery.wire.transport import TransportLimits, open_transport
 from tests.receiver import Answer, Receiver
 
 EVENT = UUID("019ab3c1-0000-7000-8000-000000000001")
@@ -24,7 +24,7 @@ async def opened(
     ca: str,
     *,
     allow: tuple[str, ...] = LOCAL,
-    limits: Limits | None = None,
+    limits: TransportLimits | None = None,
     lookup: Lookup = look_up,
     proxy: str = "",
 ) -> AsyncIterator[Sender]:
@@ -45,7 +45,9 @@ async def attempt(sender: Sender, url: str, *, deadline: float = 10.0, **more: A
     return await sender.send(parcel, destination, deadline=deadline)
 
 
-async def once(receiver: Receiver, *answers: Answer, deadline: float = 10.0, limits: Limits | None = None) -> Attempt:
+async def once(
+    receiver: Receiver, *answers: Answer, deadline: float = 10.0, limits: TransportLimits | None = None
+) -> Attempt:
     receiver.plan("/hook", *answers)
     async with opened(receiver.ca, limits=limits) as sender:
         return await attempt(sender, receiver.url(), deadline=deadline)

@@ -10,7 +10,7 @@ from typing import Self
 
 import trustme
 
-from subscriptions.webhooks.certificates import Trust
+from subscriptions.webhooks.certificates import TlsOptions
 from tests.receiver import Receiver
 
 
@@ -22,8 +22,8 @@ class Issued:
     key: str
     authority: str
 
-    def trust(self, ca_bundle: str = "") -> Trust:
-        return Trust(ca_bundle=ca_bundle, client_certificate=self.certificate, client_key=self.key)
+    def trust(self, ca_bundle: str = "") -> TlsOptions:
+        return TlsOptions(ca_bundle=ca_bundle, client_certificate=self.certificate, client_key=self.key)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Self
 from delivery.wire.dialling import Connection, Dial, Dialler, Make, Origin
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
-from delivery.wire.transport import Limits, Transport
+from delivery.wire.transport import Transport, TransportLimits
 from tests.delivery.wire.attempts import LOCAL
 
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
@@ -152,9 +152,9 @@ class _Late(_Straight):
 
 
 @asynccontextmanager
-async def plainly(limits: Limits | None = None, *, late: bool = False) -> AsyncIterator[Sender]:
+async def plainly(limits: TransportLimits | None = None, *, late: bool = False) -> AsyncIterator[Sender]:
     """A sender that dials what it is told; `late` makes it use connections that have ended before they were at hand."""
-    transport = Transport(_Late() if late else _Straight(), Guard(LOCAL, allow_http=True), limits or Limits())
+    transport = Transport(_Late() if late else _Straight(), Guard(LOCAL, allow_http=True), limits or TransportLimits())
     try:
         yield Sender(transport, lambda: datetime.now(UTC), agent="Hooklake/test")
     finally:

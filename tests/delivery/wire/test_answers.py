@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from tests.delivery.wire.attempts import attempt, once, opened, replied
 from tests.receiver import Answer, Receiver
 
@@ -74,8 +74,8 @@ async def test_a_compressed_answer_is_unpacked(receiver: Receiver, encoding: str
 
 async def test_a_body_as_long_as_the_cap_is_whole(receiver: Receiver) -> None:
     """Truncated means that something is missing."""
-    exact = await once(receiver, Answer(body=b"x" * 100), limits=Limits(body_bytes=100))
-    longer = await once(receiver, Answer(body=b"x" * 101), limits=Limits(body_bytes=100))
+    exact = await once(receiver, Answer(body=b"x" * 100), limits=TransportLimits(body_bytes=100))
+    longer = await once(receiver, Answer(body=b"x" * 101), limits=TransportLimits(body_bytes=100))
 
     assert (len(replied(exact).body), replied(exact).truncated) == (100, False)
     assert (len(replied(longer).body), replied(longer).truncated) == (100, True)

@@ -20,8 +20,8 @@ from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, FailureKind
 from delivery.wire.sender import Attempt, Destination
-from delivery.wire.transport import Limits, open_transport
-from subscriptions.webhooks.webhook import Grant
+from delivery.wire.transport import TransportLimits, open_transport
+from subscriptions.webhooks.webhook import OAuthClient
 from tests.clock import Clock
 from tests.delivery.wire.attempts import BODY, EVENT, LOCAL, WEBHOOK, failed, replied
 from tests.receiver import Answer, Receiver, Request
@@ -44,7 +44,7 @@ class Scene:
 
     def __init__(self, sender: Authorised, receiver: Receiver) -> None:
         self.sender, self.receiver = sender, receiver
-        grant = Grant(issuer_url=receiver.url("/token"), client_id="a client", client_secret=SECRET)
+        grant = OAuthClient(issuer_url=receiver.url("/token"), client_id="a client", client_secret=SECRET)
         self.destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), grant=grant)
 
     async def send(self, destination: Destination | None = None, deadline: float = 10.0) -> Attempt:
@@ -64,7 +64,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    receiver: Receiver, clock: Clock, *, allow: tuple[str, ...] = LOCAL, limits: Limits | None = None
+    receiver: Receiver, clock: Clock, *, allow: tuple[str, ...] = LOCAL, limits: TransportLimits | None = None
 ) -> AsyncIterator[Scene]:
     transport = await open_transport(Guard(allow, allow_http=True), limits=limits, ca_bundle=receiver.ca)
     try:
@@ -136,7 +136,7 @@ async def test_many_at_once_ask_once(receiver: Receiver, clock: Clock) -> None:
 
 
 async def test_one_that_gives_up_takes_nothing_from_the_others(receiver: Receiver, clock: Clock) -> None:
-    """The try that asked for the token is cancelled; one that waits with it still gets it."""
+    """The attempt that asked for the token is cancelled; one that waits with it still gets it."""
     receiver.plan("/token", replace(granted(), delay=0.2))
     async with scene(receiver, clock) as here:
         first = asyncio.create_task(here.send())
@@ -150,7 +150,7 @@ async def test_one_that_gives_up_takes_nothing_from_the_others(receiver: Receive
 
 
 async def test_a_401_renews_once_and_repeats(receiver: Receiver, clock: Clock) -> None:
-    """The destination refuses a token: a new one, and the try again, in one attempt; the next tries use
+    """The destination refuses a token: a new one, and the try again, in one attempt; the next attempts use
     the new one (greenlake.md 4.2)."""
     receiver.plan("/token", granted("t-1"), granted("t-2"))
     receiver.plan("/hook", Answer(), Answer(status=401))
@@ -164,7 +164,7 @@ async def test_a_401_renews_once_and_repeats(receiver: Receiver, clock: Clock) -
 
 
 async def test_a_second_401_is_the_answer(receiver: Receiver, clock: Clock) -> None:
-    """No third try: the destination does not want this client."""
+    """No third attempt: the destination does not want this client."""
     receiver.plan("/token", granted("t-1"), granted("t-2"))
     receiver.plan("/hook", Answer(status=401), Answer(status=401, body=b"t-2 is not welcome"))
     async with scene(receiver, clock) as here:
@@ -254,7 +254,7 @@ async def test_a_fault_of_our_own_is_a_failure(
 
 
 async def test_a_kept_connection_to_the_endpoint_ends(receiver: Receiver, clock: Clock) -> None:
-    """Before anything of an answer came: the token is asked for once more, over a new one, within the same try."""
+    """Before anything of an answer came: the token is asked for once more, over a new one, within the same attempt."""
     receiver.plan("/token", Answer(status=503), Answer(act="close"), granted())
     async with scene(receiver, clock) as here:
         await here.send()
@@ -264,7 +264,7 @@ async def test_a_kept_connection_to_the_endpoint_ends(receiver: Receiver, clock:
 
 
 async def test_a_failed_fetch_is_not_kept(receiver: Receiver, clock: Clock) -> None:
-    """The next try asks again."""
+    """The next attempt asks again."""
     receiver.plan("/token", Answer(status=503), granted())
     async with scene(receiver, clock) as here:
         await here.send()
@@ -278,7 +278,7 @@ async def test_nobody_listens_there(receiver: Receiver, clock: Clock) -> None:
     async with Receiver(tls=False) as gone:
         pass
     async with scene(receiver, clock) as here:
-        grant = Grant(issuer_url=gone.url("/token"), client_id="a", client_secret="b")
+        grant = OAuthClient(issuer_url=gone.url("/token"), client_id="a", client_secret="b")
         result = await here.send(structs.replace(here.destination, grant=grant))
 
     assert failed(result).cause == f"token endpoint: connection refused by 127.0.0.1:{gone.port}"
@@ -295,7 +295,7 @@ async def test_the_guard_stands_before_the_token_endpoint(receiver: Receiver, cl
 
 
 async def test_a_slow_token_endpoint(receiver: Receiver, clock: Clock) -> None:
-    """A time-out that leaves the rest of the deadline unused: what would be left were too little for the try."""
+    """A time-out that leaves the rest of the deadline unused: what would be left were too little for the attempt."""
     receiver.plan("/token", HANG)
     async with scene(receiver, clock) as here:
         result = await here.send(deadline=0.5)
@@ -306,7 +306,7 @@ async def test_a_slow_token_endpoint(receiver: Receiver, clock: Clock) -> None:
 
 
 async def test_token_and_try_share_the_deadline(receiver: Receiver, clock: Clock) -> None:
-    """The try gets what the token left of it."""
+    """The attempt gets what the token left of it."""
     receiver.plan("/token", replace(granted(), delay=0.4))
     receiver.plan("/hook", HANG)
     async with scene(receiver, clock) as here:
@@ -342,7 +342,7 @@ async def test_a_401_whose_token_cannot_be_renewed(
 async def test_a_token_is_read_whole(receiver: Receiver, clock: Clock) -> None:
     """However little is kept of destinations' answers, and however long a token is."""
     receiver.plan("/token", granted("t" * 4096))
-    async with scene(receiver, clock, limits=Limits(body_bytes=16)) as here:
+    async with scene(receiver, clock, limits=TransportLimits(body_bytes=16)) as here:
         await here.send()
 
     assert here.carried == ["Bearer " + "t" * 4096]

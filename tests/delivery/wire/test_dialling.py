@@ -14,7 +14,7 @@ from delivery.wire.guard import Blocked, Guard
 from delivery.wire.sender import Destination, FailureKind
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import open_transport
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.webhooks.webhook import OAuthClient
 from tests.clock import Clock
 from tests.delivery.wire.attempts import LOCAL, WEBHOOK, attempt, failed, opened
 from tests.receiver import Receiver
@@ -78,7 +78,7 @@ async def test_a_name_that_leads_inside_is_never_dialled(clock: Clock, what: str
         sender = Authorised(transport, clock)
         for host in INSIDE:
             url = receiver.url(host=host)
-            grant = Grant(issuer_url=url, client_id="one", client_secret="two") if what == "token" else None
+            grant = OAuthClient(issuer_url=url, client_id="one", client_secret="two") if what == "token" else None
             destination = Destination(webhook=WEBHOOK, url=url, secrets=("first",), grant=grant)
             if what == "OPTIONS":
                 result = await sender.options(destination, origin="https://here.example", deadline=5)

@@ -7,7 +7,7 @@ import pytest
 
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Failure, FailureKind
-from delivery.wire.transport import Limits, open_transport
+from delivery.wire.transport import TransportLimits, open_transport
 from subscriptions.ground.errors import Misconfigured
 from tests.delivery.wire.attempts import attempt, failed, once, opened, replied
 from tests.receiver import Answer, Receiver
@@ -143,7 +143,7 @@ async def test_connecting_has_a_time_out_of_its_own() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        async with opened("", limits=Limits(connect_timeout=0.2)) as sender:
+        async with opened("", limits=TransportLimits(connect_timeout=0.2)) as sender:
             result = await attempt(sender, f"https://{address}/")
 
     assert failed(result) == Failure(kind=FailureKind.timeout, cause=f"no connection to {address} within 0.2 s")

@@ -1,4 +1,4 @@
-"""What tries leave in memory when they are over: nothing that waits for Python to look for garbage, which is seldom.
+"""What attempts leave in memory when they are over: nothing that waits for Python to look for garbage, which is seldom.
 
 Objects are counted, those that only a search for garbage finds.
 """
@@ -16,7 +16,7 @@ from types import FrameType
 import pytest
 
 from delivery.wire.sender import Attempt, Failure, Sender
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from tests.delivery.wire.attempts import attempt, opened
 from tests.delivery.wire.relaying import Relay
 from tests.receiver import Answer, Receiver, Request
@@ -70,7 +70,7 @@ async def settled() -> None:
 
 
 async def left(try_it: Callable[[], Awaitable[Attempt]]) -> tuple[Attempt, Counter[str]]:
-    """What one try came to, and what it left."""
+    """What one attempt came to, and what it left."""
     async with seeking() as found:
         result = await try_it()
         await settled()
@@ -90,7 +90,7 @@ async def left(try_it: Callable[[], Awaitable[Attempt]]) -> tuple[Attempt, Count
 )
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 async def test_of_a_hostile_answer(tls: bool, says: bytes, cause: str) -> None:
-    """Neither the connection nor the request nor what was read outlives a try that ended it."""
+    """Neither the connection nor the request nor what was read outlives an attempt that ended it."""
     async with Tidy(tls=tls) as receiver, opened(receiver.ca) as sender:
         receiver.says = says
         result, found = await left(lambda: attempt(sender, receiver.url(), deadline=SHORT))
@@ -109,7 +109,7 @@ async def test_of_a_hostile_answer(tls: bool, says: bytes, cause: str) -> None:
     ids=["one address", "two addresses", "no name"],
 )
 async def test_of_a_destination_that_is_not_there(addresses: list[str], cause: str) -> None:
-    """Nor does what was to be sent outlive a try that came to no connection, nor the error of the look-up that it shared."""
+    """Nor does what was to be sent outlive an attempt that came to no connection, nor the error of the look-up that it shared."""
 
     def lookup(_host: str, _port: int) -> list[str]:
         if not addresses:
@@ -129,7 +129,7 @@ async def test_of_a_destination_that_is_not_there(addresses: list[str], cause: s
 
 async def test_of_a_receiver_without_tls() -> None:
     """Nor a connection whose TLS came to nothing."""
-    async with Receiver(tls=False) as plain, opened("", limits=Limits(connect_timeout=SHORT)) as sender:
+    async with Receiver(tls=False) as plain, opened("", limits=TransportLimits(connect_timeout=SHORT)) as sender:
         result, found = await left(lambda: attempt(sender, plain.url().replace("http:", "https:")))
 
     assert isinstance(result.answer, Failure)
@@ -139,7 +139,7 @@ async def test_of_a_receiver_without_tls() -> None:
 @pytest.mark.parametrize("instead", [b"HTTP/1.1 502 Bad Gateway\r\n\r\n", None], ids=["refuses", "hangs"])
 async def test_of_a_proxy(instead: bytes | None) -> None:
     """Nor a way that a proxy did not lead."""
-    limits = Limits(connect_timeout=SHORT)
+    limits = TransportLimits(connect_timeout=SHORT)
     async with (
         Relay(1, instead=instead) as relay,
         opened("", lookup=lambda *_: ["8.8.8.8"], proxy=relay.url(), limits=limits) as sender,
@@ -151,7 +151,7 @@ async def test_of_a_proxy(instead: bytes | None) -> None:
 
 
 async def test_names_that_do_not_resolve_are_not_kept() -> None:
-    """A look-up that failed is asked again by the next try: kept, its error would hold the last one that met it."""
+    """A look-up that failed is asked again by the next attempt: kept, its error would hold the last one that met it."""
     asked = 0
 
     def lookup(_host: str, _port: int) -> list[str]:

@@ -16,8 +16,8 @@ from delivery.wire.guard import Guard
 from delivery.wire.sender import Destination, Failure, FailureKind
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import open_transport
-from subscriptions.webhooks.certificates import Trust
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.webhooks.certificates import TlsOptions
+from subscriptions.webhooks.webhook import OAuthClient
 from tests.clock import Clock
 from tests.delivery.wire.attempts import LOCAL, WEBHOOK, attempt, failed, opened, replied
 from tests.delivery.wire.authorities import Gate, issued
@@ -54,8 +54,10 @@ async def test_a_webhooks_own_authority_and_certificate(gate: Gate) -> None:
     assert (gate.callers, gate.connections) == (["client.example"], 1)
 
 
-@pytest.mark.parametrize("trust", [Trust(), issued("stranger.example").trust()], ids=["none", "another authority's"])
-async def test_without_the_right_certificate_nothing_arrives(gate: Gate, trust: Trust) -> None:
+@pytest.mark.parametrize(
+    "trust", [TlsOptions(), issued("stranger.example").trust()], ids=["none", "another authority's"]
+)
+async def test_without_the_right_certificate_nothing_arrives(gate: Gate, trust: TlsOptions) -> None:
     """The destination hangs up, and that is a failed attempt."""
     async with opened(gate.ca) as sender:
         result = await attempt(sender, gate.url(), trust=trust)
@@ -110,7 +112,7 @@ async def test_connections_and_trust_are_one_webhooks_own(gate: Gate) -> None:
 async def test_the_usual_authorities_stay(receiver: Receiver) -> None:
     """A bundle of a webhook's is a further one: those of the deployment still count."""
     async with opened(receiver.ca) as sender:
-        result = await attempt(sender, receiver.url(), trust=Trust(ca_bundle=CLIENT.authority))
+        result = await attempt(sender, receiver.url(), trust=TlsOptions(ca_bundle=CLIENT.authority))
 
     assert replied(result).status == 200
 
@@ -128,7 +130,7 @@ async def test_token_endpoints_get_the_trust_of_their_grant(gate: Gate, clock: C
     """A grant with a trust is asked for with it; one without is asked as anybody would ask."""
     gate.plan("/token", granted())
     trust = CLIENT.trust(pem_of(gate))
-    grant = Grant(issuer_url=gate.url("/token"), client_id="one", client_secret="two", trust=trust)
+    grant = OAuthClient(issuer_url=gate.url("/token"), client_id="one", client_secret="two", trust=trust)
     async with authorised(clock) as sender:
         shown = await attempt(sender, gate.url(), trust=trust, grant=grant)
         withheld = await attempt(sender, gate.url(), trust=trust, grant=replace(grant, trust=None))
@@ -142,7 +144,7 @@ async def test_token_endpoints_get_the_trust_of_their_grant(gate: Gate, clock: C
 async def test_contexts_are_kept_up_to_a_number() -> None:
     """Making one takes 50 ms, keeping one a megabyte: the one that was used longest ago goes."""
     contexts = Contexts(most=2)
-    trusts = [Trust(ca_bundle=issued(f"{name}.example").authority) for name in "abc"]
+    trusts = [TlsOptions(ca_bundle=issued(f"{name}.example").authority) for name in "abc"]
     first, second = [await contexts.of(trust) for trust in trusts[:2]]
     again = await contexts.of(replace(trusts[0]))
     await contexts.of(trusts[2])

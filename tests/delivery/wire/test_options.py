@@ -11,7 +11,7 @@ from delivery.wire.guard import Guard
 from delivery.wire.parcels import FailureKind
 from delivery.wire.sender import Destination
 from delivery.wire.transport import open_transport
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.webhooks.webhook import OAuthClient
 from tests.delivery.wire.attempts import BODY, EVENT, LOCAL, WEBHOOK, failed, opened, replied
 from tests.receiver import Answer, Receiver
 
@@ -54,7 +54,7 @@ async def test_it_is_authorised_by_a_token(receiver: Receiver) -> None:
     for number in (1, 2):
         receiver.plan("/token", Answer(body=json.dumps({"access_token": f"t-{number}"}).encode()))
     receiver.allowing["/hook"] = Answer(status=401)
-    grant = Grant(issuer_url=receiver.url("/token"), client_id="a client", client_secret="hush")
+    grant = OAuthClient(issuer_url=receiver.url("/token"), client_id="a client", client_secret="hush")
     destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), grant=grant)
     transport = await open_transport(Guard(LOCAL, allow_http=True), ca_bundle=receiver.ca)
     try:

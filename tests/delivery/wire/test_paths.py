@@ -14,7 +14,7 @@ import pytest
 
 from delivery.wire import kernel
 from delivery.wire.sender import Destination, FailureKind, Parcel, Sender
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from tests.delivery.wire.attempts import WEBHOOK, attempt, failed, opened, replied
 from tests.delivery.wire.scripted import OK, Client, Scripted, plainly
 
@@ -95,7 +95,7 @@ def _middlebox() -> Iterator[Middlebox]:
 @asynccontextmanager
 async def _behind() -> AsyncIterator[tuple[Middlebox, Sender]]:
     with _middlebox() as middlebox:
-        limits = Limits(acknowledge_timeout=0.5, connect_timeout=1.0)
+        limits = TransportLimits(acknowledge_timeout=0.5, connect_timeout=1.0)
         async with opened("", allow=("there.example",), limits=limits, lookup=lambda *_: [BEFORE, AFTER]) as sender:
             yield middlebox, sender
 
@@ -149,7 +149,7 @@ async def test_a_receiver_that_takes_its_time() -> None:
     def soon() -> None:
         asyncio.get_running_loop().call_later(1.0, read.set)
 
-    limits = Limits(acknowledge_timeout=0.25)
+    limits = TransportLimits(acknowledge_timeout=0.25)
     async with Scripted(thinking) as one, Scripted(reading_late) as other, plainly(limits) as sender:
         late = failed(await attempt(sender, one.url, deadline=0.6))
         soon()

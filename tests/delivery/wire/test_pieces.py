@@ -107,7 +107,8 @@ def test_as_many_as_may_be() -> None:
 
 
 async def test_over_a_connection() -> None:
-    """The try that met such an answer is answered by its status; the one that met interim answers alone failed, and says so."""
+    """The attempt that met such an answer is answered by its status; the one that met interim answers alone failed,
+    and says so."""
     async with Scripted(then_closing(CHUNKED + b"1\r\nx\r\n" * CAP + b"0\r\n\r\n")) as server, plainly() as sender:
         cut = replied(await attempt(sender, server.url))
     async with Scripted(then_closing(EARLY * 100)) as server, plainly() as sender:

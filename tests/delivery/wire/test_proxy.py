@@ -12,7 +12,7 @@ import trustme
 from delivery.wire import proxy
 from delivery.wire.proxy import HEAD_BYTES, Proxy
 from delivery.wire.sender import Failure, FailureKind
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from subscriptions.ground.errors import Misconfigured
 from tests.delivery.wire.attempts import attempt, failed, opened, replied
 from tests.delivery.wire.relaying import Relay
@@ -133,7 +133,7 @@ async def test_a_slow_proxy_ends_with_the_connect_time_out(receiver: Receiver) -
     """One that does not answer is named too."""
     async with (
         Relay(receiver.port, instead=None) as relay,
-        opened(receiver.ca, lookup=lookup, proxy=relay.url(), limits=Limits(connect_timeout=0.2)) as sender,
+        opened(receiver.ca, lookup=lookup, proxy=relay.url(), limits=TransportLimits(connect_timeout=0.2)) as sender,
     ):
         result = await attempt(sender, receiver.url(host=NAME))
 

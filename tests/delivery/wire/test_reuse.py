@@ -15,9 +15,9 @@ from delivery.wire.parcels import Failure
 from delivery.wire.pool import RESTED
 from delivery.wire.sender import Destination, FailureKind, Sender
 from delivery.wire.tokens import Tokens
-from delivery.wire.transport import Limits, Transport
+from delivery.wire.transport import Transport, TransportLimits
 from subscriptions.ground.errors import Unavailable
-from subscriptions.webhooks.webhook import Grant
+from subscriptions.webhooks.webhook import OAuthClient
 from tests.delivery.wire.attempts import BODY, EVENT, WEBHOOK, attempt, failed, replied
 from tests.delivery.wire.scripted import OK, SECOND, Client, Meet, Scripted, plainly, saying, then_closing
 
@@ -29,7 +29,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"access_token": "t1"}'
 FORGED = b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"
 
 
-async def two(meet: Meet, *, limits: Limits | None = None) -> tuple[list[int], int]:
+async def two(meet: Meet, *, limits: TransportLimits | None = None) -> tuple[list[int], int]:
     """The answers to two attempts one after the other, and the connections that it took."""
     async with Scripted(meet) as server, plainly(limits) as sender:
         results = [await attempt(sender, server.url), await attempt(sender, server.url)]
@@ -66,7 +66,7 @@ async def test_a_whole_answer_leaves_a_connection(first: bytes) -> None:
 )
 async def test_what_comes_after_an_answer_is_nobodys(first: bytes) -> None:
     """Response splitting: the connection is closed, and the next request asks anew."""
-    assert await two(saying(first), limits=Limits(body_bytes=10)) == ([200, 202], 2)
+    assert await two(saying(first), limits=TransportLimits(body_bytes=10)) == ([200, 202], 2)
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["heard", "not yet heard"])
@@ -230,7 +230,7 @@ class Asking:
                 return error.cause
             return "200"
         if what == "token":
-            key = WEBHOOK, Grant(issuer_url=self._url, client_id="a client", client_secret="a secret")
+            key = WEBHOOK, OAuthClient(issuer_url=self._url, client_id="a client", client_secret="a secret")
             token = await self._tokens.token(key, within=5)
             if isinstance(token, Failure):
                 return token.cause
@@ -251,7 +251,7 @@ def _first_line(request: bytes) -> bytes:
 async def test_a_connection_that_ended_while_it_rested() -> None:
     """One whose end has been noticed, and that is kept until the sweep comes by, is not asked for its state: the next attempt
     dials."""
-    async with Scripted(then_closing(OK)) as server, plainly(Limits(idle=60)) as sender:
+    async with Scripted(then_closing(OK)) as server, plainly(TransportLimits(idle=60)) as sender:
         await attempt(sender, server.url)
         [kept] = next(iter(sender._transport._pool._kept.values()))
         while kept in sender._transport._pool._open:  # noqa: ASYNC110  only the protocol is told, and that is the tested one
@@ -286,7 +286,7 @@ async def test_idle_connections_are_closed() -> None:
         await client.gone()
         gone.set()
 
-    async with Scripted(meet) as server, plainly(Limits(idle=0.05)) as sender:
+    async with Scripted(meet) as server, plainly(TransportLimits(idle=0.05)) as sender:
         await attempt(sender, server.url)
         await gone.wait()
         await attempt(sender, server.url)
@@ -296,7 +296,11 @@ async def test_idle_connections_are_closed() -> None:
 
 async def test_a_kept_connection_makes_room_for_another_origin() -> None:
     """At the limit, what is idle goes first."""
-    async with Scripted(saying(OK)) as one, Scripted(saying(OK)) as other, plainly(Limits(connections=1)) as sender:
+    async with (
+        Scripted(saying(OK)) as one,
+        Scripted(saying(OK)) as other,
+        plainly(TransportLimits(connections=1)) as sender,
+    ):
         statuses = [replied(await attempt(sender, url)).status for url in (one.url, other.url, one.url)]
 
     assert (statuses, one.connections, other.connections) == ([200, 200, 202], 2, 1)
@@ -313,7 +317,7 @@ async def test_whoever_finds_no_room_waits_for_it() -> None:
         client.writer.write(OK)
         await client.gone()
 
-    limits = Limits(connections=1, connect_timeout=0.2)
+    limits = TransportLimits(connections=1, connect_timeout=0.2)
     async with Scripted(meet) as slow, Scripted(then_closing(OK)) as quick, plainly(limits) as sender:
         holding = asyncio.create_task(attempt(sender, slow.url))
         await asked.wait()

@@ -14,7 +14,7 @@ import pytest
 
 from delivery.wire import challenge, parcels
 from delivery.wire.sender import Destination, Failure, FailureKind, Reply
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from tests.delivery.wire.attempts import BODY, EVENT, WEBHOOK, attempt, failed, opened, replied
 from tests.receiver import Answer, Receiver
 
@@ -132,7 +132,7 @@ async def test_credentials_are_masked_however_they_are_spelled(receiver: Receive
     header = () if spelled == ODD else (("X-Echo", f"was {spelled}"),)
     body = f"{'.' * 20}{spelled}".encode() + b"." * (60 if cap == 40 else 1)
     receiver.plan("/hook", Answer(headers=header, body=body))
-    async with opened(receiver.ca, limits=Limits(body_bytes=cap)) as sender:
+    async with opened(receiver.ca, limits=TransportLimits(body_bytes=cap)) as sender:
         result = await attempt(sender, receiver.url(), authorization=f"Bearer {ODD}")
 
     kept = replied(result)
@@ -164,7 +164,7 @@ async def test_a_secret_that_was_not_sent_is_masked_where_it_is_long_enough(rece
 async def test_a_credential_cut_by_the_cap_is_not_recorded_in_part(receiver: Receiver) -> None:
     """Where the cap cuts through an echo, the beginning of the secret goes too."""
     receiver.plan("/hook", Answer(body=b"0123456789" + b"secret-key" + b"!" * 90))
-    async with opened(receiver.ca, limits=Limits(body_bytes=16)) as sender:
+    async with opened(receiver.ca, limits=TransportLimits(body_bytes=16)) as sender:
         result = await attempt(sender, receiver.url(), authorization="secret-key")
 
     assert replied(result).body == b"0123456789"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from delivery.wire.sender import Failure, FailureKind
-from delivery.wire.transport import Limits
+from delivery.wire.transport import TransportLimits
 from tests.delivery.wire.attempts import attempt, failed, opened, replied
 from tests.delivery.wire.scripted import Scripted, plainly, saying
 from tests.receiver import Receiver
@@ -41,7 +41,7 @@ OURS = Failure(kind=FailureKind.internal, cause="internal error: no room for ano
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["an address", "a name"])
 async def test_a_shortage_is_ours(host: str) -> None:
     """Neither "connection reset by" a receiver that was never asked, nor a name that "does not resolve"."""
-    limits = Limits(connect_timeout=0.2)
+    limits = TransportLimits(connect_timeout=0.2)
     async with Receiver() as receiver, opened(receiver.ca, limits=limits) as sender:
         before = sender.short
         with without_files():
