@@ -43,7 +43,7 @@ TELLING = re.compile(
 #: Values that hold what their name tells of in a harmless form: sealed, public, or a name.
 HARMLESS = {
     "subscriptions.access.keyring.Key.private",
-    "subscriptions.ground.settings.Settings.least_secret",
+    "subscriptions.ground.settings.GroundSettings.least_secret",
     "subscriptions.webhooks.webhook.Webhook.dual_secret",
 }
 

@@ -19,7 +19,7 @@ from workers.jobs import JobRunner
 from workers.recorder import Recorder
 from workers.settings import WorkerSettings
 from workers.slots import InFlightSlots, WebhookSlots
-from workers.strangers import UnprovenHosts
+from workers.unproven_hosts import UnprovenHosts
 
 log = logging.getLogger("hooklake.workers")
 

@@ -1,7 +1,7 @@
 """Jobs on the engine's loop: spreads, challenges, jobs and batches, a few at a time, of a kind and key one at a time.
 
 What a job does is left to `delivery/upkeep/jobs.py` and `delivery/verification/webhook_lifecycle.py`; whose turn
-it is, to `places.py`; who hears of one, to `tasks.py`.
+it is, to `job_places.py`; who hears of one, to `tasks.py`.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from delivery.tickets import Job, JobKind
 from subscriptions.ground.errors import Unavailable
-from workers.places import JobPlaces, Key, Owners, key_of
+from workers.job_places import JobPlaces, Key, Owners, key_of
 
 log = logging.getLogger("hooklake.workers")
 

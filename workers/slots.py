@@ -71,7 +71,7 @@ class WebhookSlots:
 
 
 class InFlightSlots:
-    """Slots of one process. A webhook's slots is kept while it is in use, or its circuit or share says more than that
+    """Slots of one process. What a webhook has is kept while it is in use, or its circuit or share says more than that
     it answers."""
 
     def __init__(self, *, slots: int, share: int) -> None:

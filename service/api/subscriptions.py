@@ -23,7 +23,7 @@ from subscriptions.webhooks.subscription_store import Replacement, Subscription,
 
 log = logging.getLogger("hooklake.service")
 
-Item = TypeVar("Item", bound="Input")
+Item = TypeVar("Item", bound="SubscriptionInput")
 
 PATH = "/events/v1beta1/subscriptions"
 #: GreenLake's default; its maximum is the same, yet HPE's PowerShell module asks for 100 and steps by 100.

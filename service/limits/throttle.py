@@ -2,7 +2,7 @@
 address alone.
 
 Whether a secret is right is left to `subscriptions/access/access_tokens.py`, whether a token is to
-`subscriptions/doubts.py`; the answer to whoever has to wait, to `api/tokens.py` and `problems.py`.
+`subscriptions/access/doubts.py`; the answer to whoever has to wait, to `api/tokens.py` and `problems.py`.
 """
 
 from collections import OrderedDict

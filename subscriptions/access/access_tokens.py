@@ -14,8 +14,8 @@ import jwt
 
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Role
+from subscriptions.access.doubts import EXPIRED, KEY, Brake, Doubts, Hopeless, invalid, why
 from subscriptions.access.keyring import Keyring
-from subscriptions.doubts import EXPIRED, KEY, Brake, Doubts, Hopeless, invalid, why
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unauthorized
 from subscriptions.ground.vault import Vault

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from subscriptions.access.access_tokens import LEEWAY, Caller
 from subscriptions.access.clients import LONGEST_NAME, WORKSPACE, Role
-from subscriptions.doubts import EXPIRED, Hopeless, invalid, why
+from subscriptions.access.doubts import EXPIRED, Hopeless, invalid, why
 from subscriptions.ground.errors import Forbidden, Issue, Unavailable
 
 log = logging.getLogger("hooklake.access")

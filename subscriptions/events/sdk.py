@@ -8,14 +8,14 @@ from datetime import datetime
 
 import msgspec
 from cloudevents.core.base import BaseCloudEvent
-from cloudevents.core.v1.event import CloudEvent
+from cloudevents.core.v1.event import CloudEvent as SdkEvent
 
 from subscriptions.events import attributes, cloudevent, json_text
 from subscriptions.events.cloudevent import CloudEvent, Data, RequestPlace
 from subscriptions.ground.errors import Issue, Unprocessable
 
 
-def to_sdk(event_body: bytes) -> CloudEvent:
+def to_sdk(event_body: bytes) -> SdkEvent:
     """The SDK's event of a structured JSON envelope; its `time` keeps microseconds, which is all that datetime holds.
 
     JSON data become Python values, other strings stay strings, `data_base64` becomes bytes.
@@ -27,7 +27,7 @@ def to_sdk(event_body: bytes) -> CloudEvent:
         members["time"] = datetime.fromisoformat(relayed.time.upper().replace(":60", ":59"))
     value = json_text.load(relayed.data.text) if relayed.data else None
     encoded = relayed.data is not None and relayed.data.member == "data_base64"
-    event = CloudEvent(members, base64.b64decode(str(value)) if encoded else value)
+    event = SdkEvent(members, base64.b64decode(str(value)) if encoded else value)
     if relayed.time is None:
         # The SDK has just invented one.
         del event.get_attributes()["time"]
@@ -37,7 +37,7 @@ def to_sdk(event_body: bytes) -> CloudEvent:
 def from_sdk(event: BaseCloudEvent) -> CloudEvent:
     """A relayed event from the SDK's; bytes of a JSON type are read as JSON, a string of one stays one (cloudevents.md J9).
 
-    Raises as `relays.vetted` does, and Unprocessable for data that JSON cannot hold.
+    Raises as `cloudevent.vetted` does, and Unprocessable for data that JSON cannot hold.
     """
     members: dict[str, object] = {name: _plain(value) for name, value in event.get_attributes().items()}
     content_type = event.get_datacontenttype()

@@ -37,7 +37,7 @@ def _trim() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Process:
+class ProcessMemory:
     """What is asked of a process, and what is done with it."""
 
     #: Bytes.
@@ -52,10 +52,10 @@ class Process:
 class Memory:
     """What a process holds beyond what it began with; looked at once in a while, on its loop."""
 
-    def __init__(self, slack: int, process: Process | None = None) -> None:
+    def __init__(self, slack: int, process: ProcessMemory | None = None) -> None:
         """From `slack` bytes more than at the beginning on, memory is given back; 0: never."""
         self._slack = slack
-        self._process = process or Process()
+        self._process = process or ProcessMemory()
         self._began = self._process.resident()
         self._looked_at, self._used = self._process.steady(), self._process.used()
         self._gave_at, self._wait = self._looked_at, AGAIN

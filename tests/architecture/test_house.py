@@ -1,6 +1,7 @@
 """The house rules that a machine can check: contracts between rooms, names, docstrings, and who reads the environment."""
 
 import ast
+import builtins
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,22 @@ def test_the_environment_is_read_in_process_roots(path: Path) -> None:
     ]
 
     assert asked == []
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A name stands for one thing in the whole house; a private one may stand in several files."""
+    places: dict[str, list[Path]] = {}
+    for path in every(*ROOMS, "deploy"):
+        for node in ast.walk(read(path)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path)
+
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_no_module_shadows_another() -> None:
+    """No file or folder is called as a builtin or a module of the standard library is."""
+    taken = {*dir(builtins), *sys.stdlib_module_names}
+    shadowing = [path for path in every(*ROOMS, "deploy") if taken & {part.removesuffix(".py") for part in path.parts}]
+
+    assert shadowing == []

@@ -255,7 +255,7 @@ class Craft:
 
     async def queued_jobs(self) -> list[Job]:
         """All that is due and in nobody's hands, as the sweep finds it."""
-        return list((await self.upkeep.sweep(0)).queued_jobs)
+        return list((await self.upkeep.sweep(0)).jobs)
 
     async def run_jobs(self) -> None:
         """Carries out every job that is due."""

@@ -9,7 +9,7 @@ import pytest
 
 from delivery.tickets import Job, JobKind
 from delivery.upkeep.jobs import CHUNK, LEASE
-from delivery.upkeep.sweeping import ERRANDS
+from delivery.upkeep.sweeping import JOBS
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Change
@@ -146,7 +146,7 @@ async def test_slow_sweep_restarts_challenges(craft: Craft, clock: Clock, status
 async def test_sweep_names_every_workspaces(craft: Craft, clock: Clock) -> None:
     """One workspace with more jobs due than a sweep names keeps another's younger ones from no sweep, of whatever kind."""
     hooks, [last] = (
-        await craft.hooks(ERRANDS + 50, subscribed=None),
+        await craft.hooks(JOBS + 50, subscribed=None),
         await craft.hooks(1, workspace=OTHER, subscribed=None),
     )
     due = [(webhook, WORKSPACE) for webhook in hooks] + [(last, OTHER)]
@@ -161,7 +161,7 @@ async def test_sweep_names_every_workspaces(craft: Craft, clock: Clock) -> None:
     named = await craft.queued_jobs()
 
     kinds = [JobKind.CHALLENGE, JobKind.JOB, JobKind.SPREAD]
-    assert [sum(queued_job.kind is kind for queued_job in named) for kind in kinds] == [ERRANDS] * 3
+    assert [sum(queued_job.kind is kind for queued_job in named) for kind in kinds] == [JOBS] * 3
     assert {queued_job.kind for queued_job in named if queued_job.key == last} == set(kinds)
     owners = await craft.jobs.owners([Job(kind=kind, key=last, fence=0) for kind in (*kinds, JobKind.BATCH)])
     assert owners == {(kind, last): OTHER for kind in (*kinds, JobKind.BATCH)}

@@ -16,7 +16,7 @@ from tests.clock import Clock
 from tests.delivery.craft import WORKSPACE as ITS
 from tests.delivery.craft import Craft
 from tests.service.callers import WORKSPACE, Callers
-from tests.service.test_allowance import OCCURRENCE, OCCURRENCES
+from tests.service.test_publish_quota import OCCURRENCE, OCCURRENCES
 
 MOST = 100
 TYPE = "com.hpe.greenlake.subscriptions.v1.expiring-subscriptions"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from subscriptions.ground.memory import AGAIN, AT_WORK, SELDOM, Memory, Process
+from subscriptions.ground.memory import AGAIN, AT_WORK, SELDOM, Memory, ProcessMemory
 
 MB = 1 << 20
 SLACK = 64 * MB
@@ -14,10 +14,10 @@ SLACK = 64 * MB
 # Pieces that stay keep the C library from giving back what was freed between them.
 PEAK = """
 import asyncio
-from subscriptions.ground.memory import AGAIN, Memory, Process, resident
+from subscriptions.ground.memory import AGAIN, Memory, ProcessMemory, resident
 
 async def main():
-    memory = Memory(32 << 20, Process(steady=iter([0.0, AGAIN]).__next__, used=lambda: 0.0))
+    memory = Memory(32 << 20, ProcessMemory(steady=iter([0.0, AGAIN]).__next__, used=lambda: 0.0))
     began = resident()
     peak = [b"%d" % number * 4000 for number in range(10_000)]
     kept = peak[::50]
@@ -43,7 +43,7 @@ class Told:
     def memory(self, slack: int = SLACK) -> Memory:
         return Memory(
             slack,
-            Process(resident=lambda: self.held, used=lambda: self.used, steady=lambda: self.at, trim=self._trim),
+            ProcessMemory(resident=lambda: self.held, used=lambda: self.used, steady=lambda: self.at, trim=self._trim),
         )
 
     def _trim(self) -> None:

@@ -161,7 +161,7 @@ async def test_errands_are_carried(craft: Craft) -> None:
     webhook = await craft.hook()
     await craft.owe(webhook, 3, state="parked")
     await craft.upkeep.mend()
-    [job] = await craft.jobs()
+    [job] = await craft.queued_jobs()
 
     engine.job(Job(kind=job.kind, key=UUID(int=0), fence=-1))
     engine.job(job)

@@ -11,8 +11,8 @@ import resource, sys
 soft, hard = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 from workers import main
-from workers.settings import Settings
-settings, connections = main._within(Settings(broker_url="redis://nowhere", in_flight=500))
+from workers.settings import WorkerSettings
+settings, connections = main._within(WorkerSettings(broker_url="redis://nowhere", in_flight=500))
 print(settings.in_flight, connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 

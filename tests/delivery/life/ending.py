@@ -117,7 +117,7 @@ async def _carry_out(world: World, watch: Watch) -> None:
     for _ in range(ROUNDS):
         world.step += 1
         announced = [nudge for nudge in world.broker if isinstance(nudge, Job)]
-        queued_jobs = list(dict.fromkeys([*announced, *(await process.craft.upkeep.sweep(0)).queued_jobs]))
+        queued_jobs = list(dict.fromkeys([*announced, *(await process.craft.upkeep.sweep(0)).jobs]))
         world.broker.clear()
         for queued_job in queued_jobs:
             world.carry(process, queued_job)

@@ -131,7 +131,7 @@ async def broker_emptied(life: Life, _: Random) -> None:
 
 @rule(weight=5)
 async def sweep(life: Life, draw: Random) -> None:
-    life.world.announce((await life.process(draw).craft.upkeep.sweep(0)).queued_jobs)
+    life.world.announce((await life.process(draw).craft.upkeep.sweep(0)).jobs)
 
 
 @rule(weight=1)

@@ -9,8 +9,8 @@ from delivery.tickets import Job, JobKind
 from subscriptions.ground.errors import Unavailable
 from tests.delivery.craft import Craft
 from tests.workers.carrying import OTHER, engine_of
+from workers.job_places import KNOWN, SHARE, Key
 from workers.jobs import AT_ONCE, NEW, TRIED, JobRunner
-from workers.places import KNOWN, SHARE, Key
 
 #: Of eight places what one workspace may have.
 ONES = AT_ONCE * SHARE // (SHARE + 1)

@@ -19,7 +19,7 @@ from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import read
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
-from tests.service.test_quota import told
+from tests.service.test_request_quota import told
 
 OCCURRENCES = "/events/v1beta1/occurrences"
 CLOUDEVENTS = "/events/v1beta1/cloudevents"

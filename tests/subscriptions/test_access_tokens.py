@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from subscriptions.access import access_tokens, clients
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.clients import Client, Draft, Role
+from subscriptions.access.doubts import WRONG, Doubts, Hopeless
 from subscriptions.access.keyring import OVERLAP
-from subscriptions.doubts import WRONG, Doubts, Hopeless
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Refused, Unauthorized, Unavailable
 from subscriptions.ground.vault import Vault

@@ -1,6 +1,6 @@
 """The rotation of vault keys over a real database: what is sealed, sealed again, and never at another's expense.
 
-The commands are left to `tests/service/test_vaulting.py`, deliveries meanwhile to `tests/flows`.
+The commands are left to `tests/service/test_vault_commands.py`, deliveries meanwhile to `tests/flows`.
 """
 
 import asyncio

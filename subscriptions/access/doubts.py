@@ -1,7 +1,7 @@
 """Tokens that are not believed: why, in words of ours, and how often their signatures may be tried.
 
 To check a signature costs a fifth of a millisecond, and whoever forges one pays nothing. What a token says is left to
-`access/access_tokens.py` and `access/openid.py`.
+`access_tokens.py` and `openid.py`.
 """
 
 import hashlib

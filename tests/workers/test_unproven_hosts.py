@@ -11,7 +11,7 @@ from subscriptions.webhooks.webhook_store import Hook
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import TIMED_OUT, reply
 from tests.workers.carrying import engine_of
-from workers.strangers import BURST, SPARE, UnprovenHosts
+from workers.unproven_hosts import BURST, SPARE, UnprovenHosts
 
 HOUR = 3600.0
 ONE, OTHER = "https://victim.example/a", "https://victim.example:8443/b?c"
