@@ -101,6 +101,13 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+def private(path: str, flags: int) -> int:
+    """Opens a file that its owner alone may read, also where it stands from before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 def log_file(logs: Path, name: str) -> Path:
     """The log of one part, after a too large one was set aside."""
     path = logs / f"{name}.log"
@@ -117,7 +124,8 @@ def rotate(logs: Path, *, limit: int = LOG_BYTES) -> None:
     for path in logs.glob("*.log"):
         with suppress(OSError):
             if path.stat().st_size > limit:
-                shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+                with open(path, "rb") as whole, open(path.with_name(f"{path.name}.1"), "wb", opener=private) as aside:
+                    shutil.copyfileobj(whole, aside)
                 os.truncate(path, 0)
 
 

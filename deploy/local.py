@@ -105,8 +105,13 @@ class Stack:
 
     async def start(self) -> None:
         """Returns when every part is ready; raises CannotStart. After an error `stop` ends what was begun."""
+        address = self.environ["HOOKLAKE_HOST"], int(self.environ["HOOKLAKE_PORT"])
+        if not self.data_dir.exists():
+            # Whoever is refused is left nothing to clean up.
+            vet_address(*address)
         await self.stores.claim()
-        vet_address(self.environ["HOOKLAKE_HOST"], int(self.environ["HOOKLAKE_PORT"]))
+        # Of a stack that runs here already its directory tells more than its port.
+        vet_address(*address)
         self._secrets()
         await self.stores.start()
         self.environ |= {DATABASE: self.stores.database_url, BROKER: self.stores.broker_url}

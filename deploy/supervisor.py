@@ -28,8 +28,9 @@ ROTATION = 10.0
 #: Seconds that a part may take until it is ready for the first time.
 FIRST_READY = 60.0
 #: A part reports itself to the keeper before it becomes its program, so that no moment is left in which the supervisor
-#: can be killed and the part stays behind. Standard input is the keeper's pipe until then.
-REGISTER = 'echo "+ $$ $0" >&0; exec "$@" </dev/null'
+#: can be killed and the part stays behind. Standard input is the keeper's pipe until then. What a part
+#: writes is its owner's alone.
+REGISTER = 'umask 077; echo "+ $$ $0" >&0; exec "$@" </dev/null'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +209,7 @@ class Supervisor:
 
     async def _spawn(self, part: Part, log: Path) -> asyncio.subprocess.Process:
         uid, gid = part.owner or (None, None)
-        with open(log, "ab") as output:  # noqa: ASYNC230 -- a local file, opened to be handed on
+        with open(log, "ab", opener=home.private) as output:  # noqa: ASYNC230 -- a local file, opened to be handed on
             process = await asyncio.create_subprocess_exec(
                 "/bin/sh", "-c", REGISTER, str(int(part.orphan_signal)), *part.argv,
                 stdin=await self._leash.end(), stdout=output, stderr=output, env=part.environ,

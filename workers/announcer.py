@@ -70,7 +70,7 @@ class Announcer:
             with self._asking as broker_connection:
                 return {queue.rpartition(".")[2]: broker_connection.depth(queue) for queue in schedule.QUEUES}
         except Exception as error:
-            raise Unavailable("broker", repr(error)) from error
+            raise Unavailable("broker", words(error)) from error
 
     def close(self) -> None:
         """Sends what is waiting, if the broker takes it at once, and ends the thread."""

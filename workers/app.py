@@ -121,8 +121,22 @@ def make(settings: WorkerSettings) -> Any:
 
 def words(error: Exception) -> str:
     """What became of a call of the broker, for the log."""
-    answered = isinstance(error, ResponseError | AuthenticationError)
-    return f"the broker answers {type(error).__name__}: {error}" if answered else repr(error)
+    if isinstance(error, ResponseError | AuthenticationError):
+        return f"the broker answers {type(error).__name__}: {error}"
+    if (strange := _unbelieved(error)) is not None:
+        said = f"the broker's certificate is not believed ({strange.verify_message})"
+        return f"{said}: name its authority in HOOKLAKE_BROKER_URL, with ?ssl_ca_certs=<file>, or dial the name that it is for"
+    # Some of redis-py leave out what was said to them.
+    return repr(error) if str(error) in repr(error) else f"{type(error).__name__}: {error}"
+
+
+def _unbelieved(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The fault of a certificate that an error stems from."""
+    for _ in range(10):
+        if error is None or isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def errors(app: Any) -> tuple[type[Exception], ...]:

@@ -19,6 +19,10 @@ from subscriptions.ground.errors import Issue
 
 #: Names that a refusal tells, and characters of each.
 NAMED, LONGEST = 5, 100
+#: Members that are no attributes.
+DATA = frozenset({"data", "data_base64"})
+#: Attributes that are moments, of CloudEvents and its documented extensions.
+MOMENTS = frozenset({"time", "expirytime", "recordedtime"})
 
 # A number's spelling counts, so that it stays what it is.
 _decoder = msgspec.json.Decoder(float_hook=lambda number: msgspec.Raw(number.encode()))
@@ -54,8 +58,9 @@ async def faults(
 def fault(event: Event, first: UUID, body: bytes | None, *, at: int) -> Issue | None:
     """What is wrong with publishing `event`, the call's item `at`, under the id of the event `first`; None if it is the same.
 
-    The order of members, extensions and headers does not count, every value does. `body` is the first one's, None where it is
-    not kept any more: then nobody knows.
+    The order of members, extensions and headers does not count, every value does: of an attribute its canonical string
+    (cloudevents.md C4), for a header carries no other, and of a moment which one it is. `body` is the first one's, None where
+    it is not kept any more: then nobody knows.
     """
     differing = [] if body is None else list(islice(_differing(event, first, body), NAMED))
     if body is not None and not differing:
@@ -72,6 +77,8 @@ def _differing(event: Event, first: UUID, body: bytes) -> Iterator[str]:
         before["time"] = now["time"]
     for name in _other(before, now):
         one, other = before.get(name, b""), now.get(name, b"")
+        if name not in DATA and one and other and _attribute(name, one) == _attribute(name, other):
+            continue
         if one[:1] == other[:1] == b"{":
             yield from (f"{name}.{inner}" for inner in _other(json_text.members(one), json_text.members(other)))
         else:
@@ -84,7 +91,20 @@ def _other(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> Iterator[st
 
 
 def _same(one: bytes | None, other: bytes | None) -> bool:
-    return one == other or (one is not None and other is not None and _canonical(one) == _canonical(other))
+    if one is None or other is None or one == other:
+        return one == other
+    if one[:1] == other[:1] == b'"':
+        # A string in other escapes is the same one.
+        return bool(json_text.load(one) == json_text.load(other))
+    return _canonical(one) == _canonical(other)
+
+
+def _attribute(name: str, text: bytes) -> object:
+    """What an attribute comes to: an Integer, a Boolean and a string of the same letters are one in binary mode."""
+    value = json_text.load(text)
+    if not isinstance(value, str | int):
+        return text
+    return (attributes.instant(str(value)) if name in MOMENTS else None) or attributes.canonical(value)
 
 
 def _canonical(text: bytes) -> bytes:

@@ -5,6 +5,7 @@ Sending, repeating and what becomes of the webhook are left to `delivery.verific
 
 import codecs
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,6 +19,8 @@ from subscriptions.events.event import Naming
 #: The literal forms of greenlake.md 1.3.
 WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."
 UNREACHABLE = "Webhook URL unreachable. error: {error}"
+#: What is said besides where the answer cannot be right, whatever the secret is: nothing that tells how near it came.
+MISSHAPEN = " The answer {what}; an HMAC-SHA256 is 64 hexadecimal digits."
 #: For a 2xx that holds no HMAC at all, wrong or right.
 UNANSWERED = (
     'The challenge was answered {phrase} {what}; expected is {{"verification": "<HMAC of challengeRequest, in hex>"}}'
@@ -81,12 +84,28 @@ def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) 
         return Unverified(reason=UNREACHABLE.format(error=f"the destination answered {_phrase(answer.status)}"))
     try:
         # A byte-order mark may be passed over (RFC 8259 8.1); some frameworks write one.
-        given = _decoder.decode(answer.body.removeprefix(codecs.BOM_UTF8)).verification.strip().lower().encode()
+        given = _decoder.decode(answer.body.removeprefix(codecs.BOM_UTF8)).verification.strip()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return Unverified(reason=UNANSWERED.format(phrase=_phrase(answer.status), what=_what(answer, error)))
     # No early end: the time taken must not tell which secret came how close.
-    matches = [hmac.compare_digest(signing.answer(secret, challenge).encode(), given) for secret in secrets]
-    return Verified() if any(matches) else Unverified(reason=WRONG_ANSWER)
+    digest = given.lower().encode()
+    matches = [hmac.compare_digest(signing.answer(secret, challenge).encode(), digest) for secret in secrets]
+    return Verified() if any(matches) else Unverified(reason=WRONG_ANSWER + _shape(given))
+
+
+def _shape(given: str) -> str:
+    """Why a text is no digest in hexadecimal digits, which says nothing of any secret; empty for one that could be."""
+    if re.fullmatch("[0-9A-Fa-f]{64}", given):
+        return ""
+    if re.fullmatch("(?i)sha256=[0-9a-f]{64}", given):
+        what = "begins with sha256=, which belongs to signatures alone"
+    elif re.fullmatch("[A-Za-z0-9+/_-]{43}=?", given):
+        what = "looks like base64"
+    elif re.fullmatch("[0-9A-Fa-f]+", given):
+        what = f"has {len(given)} hexadecimal digits"
+    else:
+        what = f"is another text, of {len(given)} characters" if given else "is empty"
+    return MISSHAPEN.format(what=what)
 
 
 def _what(answer: Reply, error: Exception) -> str:

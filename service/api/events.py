@@ -209,7 +209,9 @@ async def _wrong_types(services: Services, types: set[str]) -> dict[str, str]:
     prefix = services.ground.type_prefix
     wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
     unknown = await services.types.unknown(types - wrong.keys() if wrong else types)
-    for index, each in enumerate(sorted(unknown) if unknown else ()):
+    if unknown:
+        wrong |= await services.types.retired(unknown)
+    for index, each in enumerate(sorted(unknown - wrong.keys()) if unknown else ()):
         # Of several the first: they mostly share their slip.
         meant = None if index else await services.types.meant(each)
         what = REGISTER if meant is None else f"did you mean {meant}? If not, {REGISTER}"

@@ -18,6 +18,7 @@ from service.limits.addresses import household
 from service.server import unpacking
 from service.server.bodies import SMALL, Hold
 from service.services import services_of
+from subscriptions.events import json_text
 from subscriptions.events.http_binding import FormatUnknown
 from subscriptions.ground.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
 
@@ -131,7 +132,8 @@ def decode(raw: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise Unprocessable(*_issues(str(error), raw, kind)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(Issue(subject="body", description=f"is not valid JSON: {error}")) from None
+        said = f"is not valid JSON: {error}" if raw.strip() else json_text.EMPTY
+        raise Malformed(Issue(subject="body", description=said)) from None
 
 
 def _holds_nul(value: object) -> bool:

@@ -35,7 +35,11 @@ LONG_HEAD = _answer(
     f"The header has more than {HEADERS} lines or {HEAD_BYTES} bytes",
 )
 TUNNEL = _answer(501, "HPE_GL_ERROR_NOT_IMPLEMENTED", "CONNECT asks for a tunnel, and this is no proxy")
-VERSION = _answer(505, "HPE_GL_ERROR_HTTP_VERSION_NOT_SUPPORTED", "HTTP/1.1 and HTTP/1.0 are spoken here")
+VERSION = _answer(
+    505,
+    "HPE_GL_ERROR_HTTP_VERSION_NOT_SUPPORTED",
+    "HTTP/1.1 and HTTP/1.0 are spoken here; for HTTP/2 put a proxy in front",
+)
 
 #: What the parser says of what is HTTP, but not one that is spoken here.
 OF_PARSER = {"Pause on PRI/Upgrade": VERSION, "Invalid HTTP version": VERSION}

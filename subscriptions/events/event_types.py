@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.catalogue import EventType
-from subscriptions.events.nearest import nearest
+from subscriptions.events.nearest import nearest, retired, whose
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, Issue, LimitReached
 from subscriptions.ground.tables import event_types
@@ -87,6 +87,11 @@ class EventTypeStore:
                 self._meant[unknown] = await nearest(connection, unknown)
         return self._meant.get(unknown)
 
+    async def retired(self, unknown: Collection[str]) -> dict[str, str]:
+        """Those of unknown types that were retired, each with a sentence that says who may register it again."""
+        async with self._database.transaction() as connection:
+            return await retired(connection, unknown)
+
     async def register(
         self, entry: EventType, *, told: Collection[str], by: str | None, now: datetime
     ) -> tuple[CatalogueEntry, bool]:
@@ -108,7 +113,7 @@ class EventTypeStore:
                 return CatalogueEntry(**(await connection.execute(made)).mappings().one()), True
             if standing.retired_at is not None:
                 if by not in (None, standing.workspace_id):
-                    said = f"the type {entry.type} was retired; {_whose(standing)} may register it again"
+                    said = f"the type {entry.type} was retired; {whose(standing.workspace_id)} may register it again"
                     raise Conflicting(Issue(subject="eventType", description=said))
                 return await _write(connection, standing, {**details, "retired_at": None}, now), True
         issues = [
@@ -187,13 +192,9 @@ async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) 
     """The live entry, its row locked; raises Absent, and Forbidden where it is not theirs to change."""
     standing = await _live(connection, event_type, lock=True)
     if by not in (None, standing.workspace_id):
-        said = f"{event_type} is not this workspace's: {_whose(standing)} may change it"
+        said = f"{event_type} is not this workspace's: {whose(standing.workspace_id)} may change it"
         raise Forbidden(Issue(subject="eventType", description=said))
     return standing
-
-
-def _whose(entry: CatalogueEntry) -> str:
-    return "operators" if entry.workspace_id is None else "the workspace that registered it, and operators,"
 
 
 async def _write(

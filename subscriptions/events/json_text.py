@@ -17,6 +17,8 @@ from subscriptions.ground.errors import Issue, Malformed
 
 #: Containers within containers; deeper input is refused. Receivers' parsers stop somewhere too.
 MAX_DEPTH = 64
+#: What is wrong where JSON should be and nothing is.
+EMPTY = "is empty: JSON is expected"
 
 #: The explanation of an error costs up to a microsecond a byte; of larger input only the position is told.
 _EXPLAINED = 32 * 1024
@@ -128,6 +130,8 @@ def _rewritten(raw: bytes) -> bytes:
 
 
 def _slowly(raw: bytes, root: str, known: str) -> bytes:
+    if not raw.strip():
+        raise Malformed(Issue(subject=root, description=EMPTY))
     if len(raw) > _EXPLAINED:
         raise Malformed(Issue(subject=root, description=f"not JSON as it is taken here: {known}"))
     return _Scan(raw, root).text()

@@ -4,6 +4,7 @@ That it is not there is found by whoever asks.
 """
 
 import difflib
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,3 +34,18 @@ async def nearest(connection: AsyncConnection, wanted: str) -> str | None:
     )
     known = {each for statement in asked for each in await connection.scalars(statement)}
     return next(iter(difflib.get_close_matches(wanted, sorted(known), n=1, cutoff=CUTOFF)), None)
+
+
+async def retired(connection: AsyncConnection, wanted: Collection[str]) -> dict[str, str]:
+    """Those of the wanted types that were retired, each with a sentence that says so, and who can change it."""
+    table = event_types
+    stood = select(table.c.type, table.c.workspace_id).where(table.c.type.in_(wanted), table.c.retired_at.is_not(None))
+    return {
+        row.type: f"event type {row.type} was retired; {whose(row.workspace_id)} may register it again"
+        for row in await connection.execute(stood)
+    }
+
+
+def whose(workspace_id: str | None) -> str:
+    """Who may change a type that belongs to this workspace; None: to operators."""
+    return "operators" if workspace_id is None else "the workspace that registered it, and operators,"

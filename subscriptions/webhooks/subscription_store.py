@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscriptions.events.nearest import nearest
+from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import tables
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
 from subscriptions.webhooks.webhook import Owner
@@ -235,7 +235,10 @@ async def _check(
     wanted = {order.event_type for order in subscription_store}
     live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
     known = set(await connection.scalars(select(_types.c.type).where(*live)))
-    unknown = next((order.event_type for order in subscription_store if order.event_type not in known), None)
+    gone = await retired(connection, wanted - known) if wanted - known else {}
+    unknown = next(
+        (order.event_type for order in subscription_store if order.event_type not in known | gone.keys()), None
+    )
     meant = None if unknown is None else await nearest(connection, unknown)
     standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
     taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
@@ -247,6 +250,7 @@ async def _check(
         if order.event_type not in known:
             hint = f"; did you mean {meant}?" if meant is not None and order.event_type == unknown else ""
             said = f"event type {order.event_type} is not in the catalogue (GET /events/v1beta1/event-types){hint}"
+            said = gone.get(order.event_type, said)
             issues.append(Issue(subject=f"{order.at}eventType", description=said))
         if (order.webhook, order.event_type) in taken:
             said = f"the webhook {order.webhook} is subscribed to {order.event_type} already"

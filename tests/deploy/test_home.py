@@ -51,7 +51,8 @@ async def test_a_lock_is_free_after_its_holder(data: Path) -> None:
 
 
 def test_a_log_is_set_aside_while_it_is_written(data: Path) -> None:
-    """What writes it goes on at its beginning, and the last line of it is found all the same."""
+    """What writes it goes on at its beginning, and the last line of it is found all the same; nobody else may read what was
+    set aside."""
     path = data / "api.log"
     with open(path, "ab", buffering=0) as writer:
         writer.write(b"x" * 100 + b"\n")
@@ -63,6 +64,7 @@ def test_a_log_is_set_aside_while_it_is_written(data: Path) -> None:
 
     assert (path.read_text(), (data / "api.log.1").stat().st_size) == ("later\n", 101)
     assert home.last_line(path, offset) == "later"
+    assert (data / "api.log.1").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_large_log_is_set_aside(data: Path) -> None:

@@ -75,8 +75,14 @@ async def stack(data: Path, **settings: str) -> AsyncIterator[Command]:
     canaries.nothing([*canaries.in_files(data, "*.log"), *canaries.in_text(command.output, "what the stack printed")])
 
 
+def modes(data: Path) -> tuple[set[str], list[Path]]:
+    """What kinds of files there are beside PostgreSQL's, and those that others may read."""
+    files = [path for path in data.rglob("*") if path.is_file() and not path.is_relative_to(data / "postgres")]
+    return {path.suffix for path in files}, [path for path in files if path.stat().st_mode & 0o077]
+
+
 async def test_a_life(data: Path) -> None:
-    """Starts, shows its credentials once, stops on SIGINT with status 0, leaves no process and no readable secret.
+    """Starts, shows its credentials once, stops on SIGINT with status 0, leaves no process, and no file that others may read.
 
     The second start finds what the first one made, the key that all secrets are sealed with above all.
     """
@@ -94,6 +100,8 @@ async def test_a_life(data: Path) -> None:
     assert status == 0
     assert {name: (data / name).read_text() for name in made} == made
     assert [stat.S_IMODE((data / name).stat().st_mode) for name in private] == [0o600] * 5
+    written, open_to_others = modes(data)
+    assert (written >= {".log", ".aof"}, open_to_others) == (True, [])
     assert await waiting.gone(*pids)
     assert "client_secret=something" in first.output
     assert "client_secret=SECRET" in second.output
@@ -200,13 +208,13 @@ async def test_the_same_directory_twice_is_refused(data: Path) -> None:
 
 
 async def test_a_port_in_use_is_one_sentence(data: Path) -> None:
-    """Before anything is started."""
+    """Before anything is started, and before a directory is made that would have to be cleaned up."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        async with stack(data, **BARE, HOOKLAKE_PORT=str(port)) as first:
+        async with stack(data / "new", **BARE, HOOKLAKE_PORT=str(port)) as first:
             status = await first.end()
 
-    assert status == 1
+    assert (status, (data / "new").exists()) == (1, False)
     assert first.output == f"Port {port} of 127.0.0.1 is in use: set HOOKLAKE_PORT to a free one.\n"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -82,6 +83,33 @@ async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack
     assert "\nTrue\n" in said  # erased
     assert '"jobId":' in said
     assert arrived.startswith("com.hpe.greenlake.audit-log.v1.logs.created login-4711 ")
+
+
+async def test_the_session_pasted_again_stops_where_it_is_refused(stack: Stack, home: Path) -> None:
+    """A name that is taken, and files that are missing, are a sentence each, and what depends on them asks for nothing."""
+    port = str(free_port())
+    session = (
+        "\n".join(LANGUAGES["sh"][:-2]).replace("127.0.0.1:9000", f"127.0.0.1:{port}").replace("sleep 2", "sleep 0")
+    )
+    token, register = LANGUAGES["sh"][0], LANGUAGES["sh"][1].replace("sleep 2", "sleep 0")
+
+    async def pasted(text: str) -> list[str]:
+        # As a shell takes what is typed: an error ends a command, not the session.
+        shell = await asyncio.create_subprocess_exec(
+            *("bash", "--norc", "-i"),
+            cwd=home, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            env={"PATH": os.environ["PATH"], "PS1": "", "PS2": ""}, start_new_session=True,
+        )  # fmt: skip
+        return (await asyncio.wait_for(shell.communicate(text.encode()), 60))[0].decode().splitlines()
+
+    await pasted(f"{token}\n{register}")
+    again = await pasted(session)
+
+    told = "\n".join(again)
+    assert "Traceback" not in told
+    assert told.count("is empty: register the webhook first") == 2, told
+    assert "authority.pem cannot be read (No such file or directory): put the three files here first" in told
+    assert not [line for line in again if "subscription" in line or '"resourceUri": ""' in line], told
 
 
 LEGAL = [

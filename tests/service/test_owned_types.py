@@ -97,6 +97,33 @@ async def test_a_retired_type(api: httpx.AsyncClient, callers: Callers, services
     assert (await api.post(PATH, json={"eventType": BILLED}, headers=publisher)).status_code == 409
 
 
+async def test_who_may_bring_a_type_back_is_told(api: httpx.AsyncClient, callers: Callers) -> None:
+    """Whoever publishes under a retired type, or subscribes to it, is told that it was retired and who may register it again, not
+    to register what he may not."""
+    publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
+    stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    subscriber = await callers.headers(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)
+    hook = {"name": "h", "destination": "https://127.0.0.1:9/", "secret": "a-shared-secret"}
+    uri = (await api.post(EVENTS + "/webhooks", json=hook, headers=subscriber)).json()["resourceUri"]
+    order = [{"eventType": BILLED, "webhook": {"resourceUri": uri}}]
+    said = []
+
+    for retiring in (publisher, operator):
+        await api.post(PATH, json={"eventType": BILLED}, headers=operator if retiring is operator else publisher)
+        await api.delete(f"{PATH}/{BILLED}", headers=retiring)
+        published = await api.post(EVENTS + "/occurrences", json=[OCCURRENCE, OCCURRENCE], headers=stranger)
+        subscribed = await api.post(EVENTS + "/subscriptions", json=order, headers=subscriber)
+        assert (published.status_code, subscribed.status_code) == (400, 400)
+        said.append(
+            [each.json()["message"].partition(": ")[2].partition("; [1]")[0] for each in (published, subscribed)]
+        )
+
+    sentence = f"event type {BILLED} was retired; {{}} may register it again"
+    assert said == [
+        [sentence.format(whose)] * 2 for whose in ("the workspace that registered it, and operators,", "operators")
+    ]
+
+
 async def test_a_retirement_reaches_other_processes(
     services: Services, database: Database, clock: Clock, api: httpx.AsyncClient, callers: Callers
 ) -> None:

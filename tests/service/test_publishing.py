@@ -169,6 +169,17 @@ async def test_slips_by_the_thousand(services: Services) -> None:
     assert told == [REBOOTED] * HINTS + [None, None, REBOOTED]
 
 
+@pytest.mark.parametrize("path", [OCCURRENCES, "/events/v1beta1/event-types"])
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+async def test_an_empty_body(api: httpx.AsyncClient, callers: Callers, path: str, body: bytes) -> None:
+    """Is said to be empty, not to be cut off."""
+    publisher = await callers.headers(Role.PUBLISHER) | {"Content-Type": "application/json"}
+
+    response = await api.post(path, content=body, headers=publisher)
+
+    assert (response.status_code, response.json()["message"]) == (400, "body: is empty: JSON is expected")
+
+
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"apiGroup":NaN}', b'{"event":"a","event":"b"}', b""])
 async def test_not_json(api: httpx.AsyncClient, callers: Callers, body: bytes) -> None:
     """What is no JSON is a 400."""

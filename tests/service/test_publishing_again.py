@@ -1,5 +1,6 @@
 """The same event published again in other words: what counts as the same, and what is said where it is not."""
 
+import json
 from typing import Any
 
 import httpx
@@ -54,3 +55,69 @@ async def test_again_in_another_order(
         (409, "`time` differ from it"),
         (409, "`data.b` differ from it"),
     ]
+
+
+EVENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "m",
+    "source": "/m",
+    "type": REBOOTED,
+    "datacontenttype": "text/plain",
+    "time": "2026-01-01T00:00:00Z",
+    "expirytime": "2026-01-02T00:00:00.50Z",
+    "sampledrate": 4711,
+    "urgent": True,
+    "level": "07",
+    "data": "caf\u00e9",
+}
+
+
+def binary(**changed: str) -> dict[str, str]:
+    """EVENT as headers, some of them changed."""
+    text = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in EVENT.items()}
+    told = {f"ce-{name}": value for name, value in (text | changed).items() if name not in ("data", "datacontenttype")}
+    return told | {"Content-Type": "text/plain"}
+
+
+async def test_again_in_another_mode(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+    """Attributes of equal canonical strings are the same (cloudevents.md C4), whatever the content mode makes of their types,
+    as are equal instants in other spellings; of the event that is kept nothing changes."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    batch = publisher | {"Content-Type": "application/cloudevents-batch+json"}
+    single = publisher | {"Content-Type": "application/cloudevents+json"}
+    body = "caf\u00e9".encode()
+    escaped = json.dumps(EVENT)
+    first = await api.post(CLOUDEVENTS, content=json.dumps(EVENT, ensure_ascii=False), headers=single)
+    kept = await bodies(services)
+
+    again = [
+        await api.post(CLOUDEVENTS, content=body, headers=publisher | binary()),
+        await api.post(CLOUDEVENTS, content=f"[{escaped}]", headers=batch),
+        await api.post(CLOUDEVENTS, content=escaped, headers=single),
+        *[
+            await api.post(CLOUDEVENTS, content=body, headers=publisher | binary(**{name: moment}))
+            for name, moment in (
+                ("time", "2026-01-01T00:00:00+00:00"),
+                ("time", "2026-01-01T01:00:00.000+01:00"),
+                ("expirytime", "2026-01-02t00:00:00.5z"),
+            )
+        ],
+    ]
+    others = {
+        name: await api.post(CLOUDEVENTS, content=body, headers=publisher | binary(**{name: value}))
+        for name, value in {
+            "time": "2026-01-01T00:00:00.001Z",
+            "expirytime": "2026-01-02T00:00:00.5+00:01",
+            "sampledrate": "04711",
+            "urgent": "True",
+            "level": "7",
+        }.items()
+    }
+    others["data"] = await api.post(CLOUDEVENTS, content=b"cafe", headers=publisher | binary())
+
+    assert first.status_code == 202
+    assert [response.status_code for response in again] == [202] * 6, [response.text for response in again]
+    assert await bodies(services) == kept
+    assert {name: (each.status_code, issues(each)[0][1].partition(": ")[2]) for name, each in others.items()} == {
+        name: (409, f"`{name}` differ from it") for name in others
+    }

@@ -76,7 +76,7 @@ def test_escapes_become_raw_utf_8_and_white_space_goes(raw: bytes, text: str) ->
 @pytest.mark.parametrize(
     ("raw", "subject", "words"),
     [
-        (b"", "body", "the text ends where a value should be (line 1, column 1, byte 0 of body)"),
+        (b"", "body", "is empty: JSON is expected"),
         (b'{"a":\n  {"b": [1, tru]}}', "a.b[1]", "line 2, column 13, byte 18"),
         (b'{"a":1,"b":{"x":1,"x":2}}', "b.x", "this key stands twice"),
         (rb'{"a":1,"\u0061":2}', "a", "this key stands twice"),

@@ -268,3 +268,23 @@ async def test_two_stacks_on_one_broker(database: Database, database_url: str, b
     assert ids[0] == ids[2] != ids[1]
     assert depths == [1, 0]
     assert set(names[0].amqp.queues).isdisjoint(names[1].amqp.queues)
+
+
+def test_a_certificate_that_is_not_believed(redis: Redis, database_url: str, tmp_path: Path) -> None:
+    """A worker says in one sentence which authority is missing, and where to name it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    log = tmp_path / "worker.log"
+    with enciphered(_port(redis), context) as port, log.open("wb") as output:
+        url = f"rediss://:word@localhost:{port}/0"
+        given = {"HOOKLAKE_DATABASE_URL": database_url, "HOOKLAKE_BROKER_URL": url, "HOOKLAKE_VAULT_KEYS": VAULT_KEYS}
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", "worker"], env=os.environ | given, stdout=output, stderr=output
+        )
+        try:
+            _until(lambda: worker.poll() is not None or "broker.away" in log.read_text())
+        finally:
+            worker.kill()
+            worker.wait()
+
+    assert "ssl_ca_certs" in log.read_text(), log.read_text()

@@ -1,7 +1,9 @@
 """The handshake's question and its judgement, as tables."""
 
+import base64
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 
 from delivery.wire import challenge
@@ -70,17 +72,32 @@ def test_the_secondary_secret_verifies_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("given", "what"),
     [
-        b'{"verification":""}',
-        '{"verification":"ü"}'.encode(),
-        b'{"verification":"%s"}' % PROOF[:-1].encode(),
-        b'{"verification":"sha256=%s"}' % PROOF.encode(),
+        ("", "is empty"),
+        ("ü", "is another text, of 1 characters"),
+        (PROOF[:-1], "has 63 hexadecimal digits"),
+        (PROOF * 2, "has 128 hexadecimal digits"),
+        (f"sha256={PROOF}", "begins with sha256=, which belongs to signatures alone"),
+        (base64.b64encode(bytes.fromhex(PROOF)).decode(), "looks like base64"),
+        (base64.urlsafe_b64encode(bytes.fromhex(PROOF)).decode().rstrip("="), "looks like base64"),
     ],
 )
-def test_a_wrong_answer_names_the_secret(body: bytes) -> None:
-    """An HMAC that is wrong has the literal reason of greenlake.md 1.3, and nothing else has."""
-    assert challenge.judge(reply(body), challenge=CHALLENGE, secrets=SECRETS) == WRONG
+def test_a_misshapen_answer_is_told_its_form(given: str, what: str) -> None:
+    """What cannot be an HMAC whatever the secret is, is told what it looks like, after the literal reason of greenlake.md 1.3."""
+    judged = challenge.judge(reply(msgspec.json.encode({"verification": given})), challenge=CHALLENGE, secrets=SECRETS)
+
+    said = f"{challenge.WRONG_ANSWER} The answer {what}; an HMAC-SHA256 is 64 hexadecimal digits."
+    assert judged == Unverified(reason=said)
+
+
+@pytest.mark.parametrize("given", ["0" * 64, PROOF[:-1] + "0", PROOF[:-1].upper() + "1", PROOF[::-1]])
+def test_a_wrong_answer_names_the_secret(given: str) -> None:
+    """An HMAC that is wrong has the literal reason and nothing else, however near it comes."""
+    assert given.lower() != PROOF
+    judged = challenge.judge(reply(b'{"verification":"%s"}' % given.encode()), challenge=CHALLENGE, secrets=SECRETS)
+
+    assert judged == WRONG
 
 
 @pytest.mark.parametrize(
@@ -131,4 +148,6 @@ def test_an_unreached_destination_says_why(answer: Reply | Failure, error: str) 
 
 def test_without_secrets_nothing_verifies() -> None:
     """No secret, no proof."""
-    assert challenge.judge(reply(b'{"verification":""}'), challenge=CHALLENGE, secrets=()) == WRONG
+    given = reply(b'{"verification":"%s"}' % PROOF.encode())
+
+    assert challenge.judge(given, challenge=CHALLENGE, secrets=()) == WRONG
