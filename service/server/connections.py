@@ -5,8 +5,8 @@ whoever asks for more, to `refusals.py`.
 """
 
 import asyncio
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable
+from functools import partial
 from typing import Any
 
 import httptools
@@ -14,14 +14,14 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.cycles import EXTENSIONS, Cycle
-from service.server import refusals
+from service.limits.addresses import household
+from service.server import heads, refusals
 from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
 from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep
+from service.server.turnstile import forwarded
 
-#: A host, and a port where there is one (RFC 3986, 3.2); it may be empty.
-AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.v]+\])(?::[0-9]*)?")
 #: What is answered to whoever there is no place for.
 HEALTH = b"/health/"
 #: Header lines that say where a body ends.
@@ -40,6 +40,7 @@ class ServerConnection(HttpToolsProtocol):
         self._limits = limits
         self._sweep = Sweep.over(self.server_state, self.loop, limits)
         self._places = self._sweep.places
+        self._turnstile = self._sweep.turnstile
         self.household: Household | None = None
         #: The client has begun a request, or has yet to send its first, and has not sent all of it.
         self._receiving = True
@@ -144,23 +145,18 @@ class ServerConnection(HttpToolsProtocol):
     def _vet(self) -> None:
         if len(self.url) > URL_BYTES:
             raise Over(refusals.LONG_URL)
-        if len(self.headers) > HEADERS or (self.taken + self._chunk > HEAD_BYTES and _size(self.headers) > HEAD_BYTES):
+        if len(self.headers) > HEADERS or (
+            self.taken + self._chunk > HEAD_BYTES and heads.size(self.headers) > HEAD_BYTES
+        ):
             raise Over(refusals.LONG_HEAD)
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise Over(refusals.NO_VERSION if version == "0.9" else refusals.VERSION)
-        if not self._hosted(version):
+        if not heads.hosted(self.headers, version):
             raise Over(refusals.HOST)
         self._offering = self.parser.should_upgrade()
         if self._offering and self.parser.get_method() == b"CONNECT":
             raise Over(refusals.TUNNEL)
-
-    def _hosted(self, version: str) -> bool:
-        """Whether the head has one Host that could be one, or none where the version asks for none (RFC 9112, 3.2)."""
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) != 1:
-            return not hosts and version == "1.0"
-        return AUTHORITY.fullmatch(hosts[0]) is not None
 
     def _address(self) -> str:
         return self.client[0] if self.client else ""
@@ -182,7 +178,22 @@ class ServerConnection(HttpToolsProtocol):
         # uvicorn makes them of a class that it names itself.
         cycle.__class__ = Cycle
         cycle.scope["extensions"] = EXTENSIONS
-        super()._start_asgi_task(cycle, app)
+        if self._turnstile.passes():
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._turnstile.wait(self._whose(cycle), partial(self._begin, cycle, app))
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> bool:
+        if not cycle.disconnected:
+            super()._start_asgi_task(cycle, app)
+        return not cycle.disconnected
+
+    def _whose(self, cycle: RequestResponseCycle) -> Hashable:
+        home = self.household
+        if home is None:
+            return household(self._address())
+        # A proxy stands for many, each of whom is somebody by himself.
+        return forwarded(cycle.scope["headers"]) or home.key if home.shared else home.key
 
     def on_message_complete(self) -> None:
         """A request's last byte."""
@@ -283,7 +294,3 @@ class ServerConnection(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
-
-
-def _size(headers: Iterable[Sequence[bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in headers)

@@ -23,10 +23,12 @@ BRISK, LOOKED = 8192, 32
 class Household:
     """All connections of one address."""
 
-    __slots__ = ("begun", "held", "key", "resting", "share")
+    __slots__ = ("begun", "held", "key", "resting", "share", "shared")
 
-    def __init__(self, key: Hashable, share: float) -> None:
+    def __init__(self, key: Hashable, share: float, *, shared: bool = False) -> None:
         self.key = key
+        #: Whether it is a proxy, which stands for many.
+        self.shared = shared
         #: Places that are its own.
         self.share = share
         self.held = 0
@@ -142,7 +144,8 @@ class Places:
     def _household(self, address: str) -> Household:
         key = household(address)
         known = self._households.get(key)
-        return known or Household(key, self._most + 1 if address in self._proxies else self._share)
+        shared = known is None and address in self._proxies
+        return known or Household(key, self._most + 1 if shared else self._share, shared=shared)
 
     def _free(self, home: Household, over: bool) -> bool:
         """Ends the connection that has to go before others, if there is one."""

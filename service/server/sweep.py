@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from service.server.connection_limits import ConnectionLimits
 from service.server.places import Places
+from service.server.turnstile import Turnstile
 
 log = logging.getLogger("hooklake.service")
 
@@ -33,6 +34,8 @@ class Sweep:
         self._next: asyncio.TimerHandle | None = None
         #: Who holds what there is for connections.
         self.places = Places(limits)
+        #: Which request begins next.
+        self.turnstile = Turnstile(loop)
         #: Connections that were turned away since the last look.
         self.refused = 0
 
