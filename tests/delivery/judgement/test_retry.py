@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import stop_after_attempt, stop_after_delay, stop_any, wait_combine, wait_fixed
+from tenacity.stop import stop_base
 
 from delivery.judgement import outcome, retry
 from delivery.judgement.outcome import Outcome, OutcomeKind, Policy
-from delivery.judgement.retry import Done, GiveUp, Progress, RetryAt, Schedule
+from delivery.judgement.retry import DeliveryState, Done, GiveUp, Progress, RetryAt, Schedule
 from delivery.settings import DeliverySettings
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -245,3 +247,15 @@ def test_all_twenty_attempts_fit_into_the_window(tries: list[tuple[float, float]
         step = retry.step(reply(503), progress, SCHEDULE, now=now + timedelta(seconds=took), chance=chance)
         assert isinstance(step, RetryAt)
         now = step.when
+
+
+def test_the_schedule_is_made_of_parts_that_tenacity_composes() -> None:
+    """Whoever knows tenacity can add its parts to a schedule's: they see attempts, seconds and waits of the delivery."""
+    policy = SCHEDULE.policy
+    progress = Progress(attempts=4, first_try_at=START, halted=30.0)
+    state = DeliveryState(SCHEDULE, reply(503), progress, START + timedelta(seconds=90), MIDDLE)
+
+    assert isinstance(policy.stop, stop_base)
+    assert pytest.approx(47) == wait_combine(policy.wait, wait_fixed(2))(state)
+    assert [stop_any(policy.stop, stop_after_delay(seconds))(state) for seconds in (60, 61)] == [True, False]
+    assert [stop_any(policy.stop, stop_after_attempt(n))(state) for n in (4, 5)] == [True, False]
