@@ -142,4 +142,6 @@ workers = Table(
     Column("ahead", Double, nullable=False, server_default=text("0")),
     #: When it made a sweep last.
     Column("swept_at", Moment),
+    #: Tickets it took that named no delivery of this database.
+    Column("foreign_tickets", Integer, nullable=False, server_default=text("0")),
 )

@@ -77,7 +77,8 @@ class Announcer:
         self._ending = True
         self._given.set()
         if self._thread.is_alive():
-            self._thread.join(self._settings.broker_wait * 2)
+            # Two calls of the broker, and what else there is to do.
+            self._thread.join(self._settings.broker_wait * 3)
 
     def _run(self) -> None:
         while not (self._ending and not self._nudges):

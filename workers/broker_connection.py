@@ -89,7 +89,8 @@ class BrokerConnection:
     def _dial(self) -> None:
         wait = self._app.conf.broker_connection_timeout
         self._connection = self._app.connection_for_write(connect_timeout=wait)
-        self._connection.ensure_connection(max_retries=1, timeout=wait)
+        # Without a pause: kombu's is two seconds, whatever the time-out, and whoever ends would leave its thread behind in it.
+        self._connection.ensure_connection(max_retries=1, timeout=wait, interval_start=0)
         self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         if self._on_redis:
             # Kombu makes a client for each message, at a third of what sending it costs: one for each pool will do.

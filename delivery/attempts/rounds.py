@@ -20,6 +20,7 @@ from delivery.judgement.retry import Progress, Schedule
 from delivery.ledger.claims import claiming, drains, paces
 from delivery.ledger.claims.claiming import Claim
 from delivery.ledger.claims.drains import DrainRoom, Shares
+from delivery.ledger.claims.foreign import Foreign
 from delivery.ledger.owing import parking
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.records import outcomes
@@ -77,6 +78,8 @@ class Rounds:
 
     tools: RoundTools
     _hooks: dict[tuple[UUID, int], Hook] = field(default_factory=dict)
+    #: Tickets that named nothing of ours.
+    foreign: Foreign = field(default_factory=Foreign)
 
     def __post_init__(self) -> None:
         settings = self.tools.settings
@@ -100,9 +103,12 @@ class Rounds:
         """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
         async with self.tools.database.raw() as connection:
             now = await self._now(connection)
-            return await self._held(
-                connection, await claiming.by_ticket(connection, tickets, now=now, lease=self._lease)
-            )
+            claim = await claiming.by_ticket(connection, tickets, now=now, lease=self._lease)
+            held = await self._held(connection, claim)
+            if len(held) < len(tickets):
+                claimed = {each.key[:3] for each in held}
+                await self.foreign.look(connection, [ticket for ticket in tickets if ticket[:3] not in claimed])
+            return held
 
     async def days_due(self) -> list[date]:
         """The days that have due rows, oldest first; raises Unavailable."""

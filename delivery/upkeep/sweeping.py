@@ -67,13 +67,19 @@ class Upkeep:
         #: When this process made a sweep last.
         self._swept_at: datetime | None = None
 
-    async def report(self, name: str, *, slots: int, free: int) -> None:
-        """A worker says what it could take; its clock follows the answer."""
+    async def report(self, name: str, *, slots: int, free: int, foreign: int = 0) -> None:
+        """A worker says what it could take, and how many foreign tickets it took; its clock follows the answer."""
         async with self._database.raw() as connection:
             asked = self._clock.asking()
             self._clock.follow(await sweeps.told(connection), asked)
             said = sweeps.ProcessReport(
-                name=name, kind="worker", slots=slots, free=free, ahead=self._clock.ahead, swept_at=self._swept_at
+                name=name,
+                kind="worker",
+                slots=slots,
+                free=free,
+                ahead=self._clock.ahead,
+                swept_at=self._swept_at,
+                foreign=foreign,
             )
             await sweeps.seen(connection, said, now=self._clock())
 

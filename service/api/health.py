@@ -41,7 +41,11 @@ async def workers(request: Request) -> Response:
             "free": sum(each.free for each in carrying),
         },
         "beat": {"live": sum(each.kind == "beat" for each in look.processes)},
-        "broker": {"answers": look.waiting is not None, "waiting": look.waiting or {}},
+        "broker": {
+            "answers": look.waiting is not None,
+            "waiting": look.waiting or {},
+            "foreignTickets": sum(each.foreign for each in carrying),
+        },
         "lastSweepSecondsAgo": None if look.swept is None else round(look.swept, 1),
         "clocks": [
             {"process": each.kind, "aheadSeconds": round(each.ahead, 1)} for each in look.processes if each.ahead

@@ -125,7 +125,7 @@ async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
     nobody = await api.get("/health/workers")
     upkeep = Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None)
     await upkeep.sweep(0)
-    await upkeep.report("a host:1", slots=500, free=480)
+    await upkeep.report("a host:1", slots=500, free=480, foreign=7)
     await upkeep.report("a host:2", slots=500, free=20)
     await upkeep.present("a host:3", "beat")
     async with services.database.raw() as connection:
@@ -140,7 +140,8 @@ async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
     assert nobody.json()["missing"][2] == "nobody has looked for what is due yet"
     assert (body["status"], body["missing"]) == ("working", [])
     assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 500}, {"live": 1})
-    assert body["broker"] == {"answers": True, "waiting": {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}}
+    waits = {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
+    assert body["broker"] == {"answers": True, "waiting": waits, "foreignTickets": 7}
     assert 0 <= body["lastSweepSecondsAgo"] < 30
     assert [each["process"] for each in body["clocks"]] == ["beat"]
     assert 3590 < body["clocks"][0]["aheadSeconds"] < 3610
@@ -160,7 +161,7 @@ async def test_broker_away(api: httpx.AsyncClient, services: Services) -> None:
 
     assert response.status_code == 503
     assert "the broker does not answer" in response.json()["missing"]
-    assert response.json()["broker"] == {"answers": False, "waiting": {}}
+    assert response.json()["broker"] == {"answers": False, "waiting": {}, "foreignTickets": 0}
     assert "127.0.0.1" not in response.text
 
 

@@ -72,6 +72,9 @@ def test_broker_away() -> None:
 
     announcing.close()
 
+    # One that was left behind told of the broker in the middle of another test.
+    assert not announcing._thread.is_alive()
+
 
 def test_payload(broker_url: str, redis: Any) -> None:
     """A ticket's message carries its keys and its fence, nothing else of the delivery, and no time for clocks

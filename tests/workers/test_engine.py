@@ -1,11 +1,13 @@
 """The engine over a real database: what it claims under its limits, and what it leaves when it ends."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from delivery.ledger.claims.foreign import Foreign
 from delivery.tickets import Job, Ticket
+from subscriptions.ground import event_keys
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.workers.carrying import SHARE, Hanging, Slow, claims, engine_of, sweeping
@@ -48,6 +50,28 @@ async def test_hundreds_of_tickets(craft: Craft) -> None:
     assert await craft.states() == {"delivered": 400}
     assert len(craft.wire.sent) == 400
     assert engine.slots.free == 500
+
+
+async def test_foreign_tickets(craft: Craft, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """Tickets that name no delivery of this database, as a copy's would, are counted and told once, with what to do; old and
+    repeated ones are not, and those that come with them are delivered."""
+    webhook = await craft.hook()
+    [first, second, third] = await craft.owe(webhook, 3, due_in=3600)
+    old = Ticket(first, webhook, 0, 17)
+    await engine.deliver([old, Ticket(second, webhook, 0, 0), Ticket(second, webhook, 0, 0)])
+    before = craft.rounds.foreign.count
+    craft.rounds.foreign = Foreign()
+
+    for _ in range(3):
+        await engine.deliver([Ticket(event_keys.new(craft.clock()), webhook, 0, 0) for _ in range(5)])
+    await engine.deliver([old, Ticket(third, webhook, 0, 0), Ticket(third, uuid4(), 0, 0)])
+    await engine.close(30.0)
+
+    assert (before, craft.rounds.foreign.count) == (0, 16)
+    assert await craft.states() == {"owed": 1, "delivered": 2}
+    [told] = [record.getMessage() for record in caplog.records if record.getMessage().startswith("tickets.foreign")]
+    assert "dropped=5 in_all=5" in told
+    assert "give each its own" in told
 
 
 async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:

@@ -21,13 +21,13 @@ SELECT count(*) FROM (
 """
 
 SEEN = """
-INSERT INTO workers (name, slots, free, seen_at, kind, ahead, swept_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO workers (name, slots, free, seen_at, kind, ahead, swept_at, foreign_tickets) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at,
-    ahead = excluded.ahead, swept_at = coalesce(excluded.swept_at, workers.swept_at)
+    ahead = excluded.ahead, foreign_tickets = excluded.foreign_tickets, swept_at = coalesce(excluded.swept_at, workers.swept_at)
 """
 
 PROCESSES = """
-SELECT kind, slots, free, ahead, $1 - seen_at AS silent, $1 - swept_at AS swept FROM workers ORDER BY kind, name
+SELECT kind, slots, free, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - swept_at AS swept FROM workers ORDER BY kind, name
 """
 
 TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE kind = 'worker' AND seen_at > $1"
@@ -113,11 +113,14 @@ class ProcessReport:
     ahead: float
     #: When it made a sweep last.
     swept_at: datetime | None = None
+    #: Tickets it took that named no delivery of this database.
+    foreign: int = 0
 
 
 async def seen(connection: Raw, said: ProcessReport, *, now: datetime) -> None:
     """A process says that it lives."""
-    await connection.execute(SEEN, said.name, said.slots, said.free, now, said.kind, said.ahead, said.swept_at)
+    what = (said.kind, said.ahead, said.swept_at, said.foreign)
+    await connection.execute(SEEN, said.name, said.slots, said.free, now, *what)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +134,8 @@ class ProcessState:
     #: Seconds since it spoke, and since the last sweep that it made.
     silent: float
     swept: float | None
+    #: Tickets it took that named no delivery of this database.
+    foreign: int
 
 
 async def processes(connection: Raw, *, now: datetime) -> list[ProcessState]:
@@ -142,6 +147,7 @@ async def processes(connection: Raw, *, now: datetime) -> list[ProcessState]:
             slots=row["slots"],
             free=row["free"],
             ahead=row["ahead"],
+            foreign=row["foreign_tickets"],
             silent=max(0.0, row["silent"].total_seconds()),
             swept=None if row["swept"] is None else max(0.0, row["swept"].total_seconds()),
         )

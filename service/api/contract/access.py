@@ -58,6 +58,10 @@ SCHEMAS: dict[str, Json] = {
                         "description": "Messages that wait, by queue.",
                         "additionalProperties": {"type": "integer"},
                     },
+                    "foreignTickets": whole(
+                        "Tickets that the living workers took and that named no delivery of this database: another stack "
+                        "uses its queues."
+                    ),
                 }
             ),
             "lastSweepSecondsAgo": {
