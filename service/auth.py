@@ -70,6 +70,9 @@ CALLER = "hooklake.caller"
 #: What an answer has whose request had its token in the URL (RFC 6750, 2.3): it is kept by no cache but the client's own.
 PRIVATE = {"Cache-Control": "private"}
 
+#: Which of two would count is for no sender to guess.
+TWICE = "is given twice: a request says once who asks"
+
 #: A client's requests for these are not held against its hourly quota, which is that of the management API.
 UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
 
@@ -141,20 +144,22 @@ def _in_query(request: Request) -> str:
     """The token of `?access_token=`, where it is taken; empty: there is none. Raises Refused beside one in the header."""
     token = request.query_params.get("access_token", "") if services_of(request).settings.publish_origins else ""
     if token and "authorization" in request.headers:
-        said = "is given beside the header Authorization: a request names one token, once"
+        said = "is given beside the header Authorization: a request says once who asks"
         raise Refused(Issue(subject="access_token", description=said, source="query.parameter"))
     return token
 
 
 def bearer(request: Request) -> str:
-    """The token of the request; raises Unauthorized where there is none."""
+    """The token of the request; raises Unauthorized where there is none, Refused where there are two."""
     # Not `request.headers`, which makes an object for the one that is looked for.
-    given = b""
+    given = None
     for name, value in request.scope["headers"]:
         if name == b"authorization":
+            if given is not None:
+                raise Refused(Issue(subject="Authorization", description=TWICE, source="header"))
             given = value
-            break
-    scheme, _, token = given.decode("latin-1").partition(" ")
+    scheme, _, token = (given or b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not (token := token.strip()):
-        raise Unauthorized("Invalid JWT token in Request: send the header `Authorization: Bearer <token>`")
+        said = "Invalid JWT token in Request: send the header `Authorization: Bearer <token>`"
+        raise Unauthorized(said, named=False)
     return token

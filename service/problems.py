@@ -36,6 +36,7 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
     (errors.Refused, 400, "HPE_GL_ERROR_BAD_REQUEST"),
     (errors.Unauthorized, 401, "HPE_GL_ERROR_UNAUTHORIZED"),
     (errors.Absent, 404, "HPE_GL_ERROR_NOT_FOUND"),
+    (errors.Unmatched, 412, "HPE_GL_ERROR_PRECONDITION_FAILED"),
     (TooMany, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.TooSoon, 429, "HPE_GL_ERROR_TOO_MANY_REQUESTS"),
     (errors.Unavailable, 503, "HPE_GL_ERROR_SERVICE_UNAVAILABLE"),
@@ -44,6 +45,13 @@ TABLE: tuple[tuple[type[errors.HooklakeError], int, str], ...] = (
 
 #: Codes of answers that no error of ours stands behind: an unknown path, a method that a path does not have.
 CODES = {404: "HPE_GL_ERROR_NOT_FOUND", 405: "HPE_GL_ERROR_METHOD_NOT_ALLOWED", 413: "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE"}
+
+#: RFC 6750 3: no error is named to who named no token.
+CHALLENGE = 'Bearer realm="hooklake"'
+INVALID = f'{CHALLENGE}, error="invalid_token"'
+INSUFFICIENT = f'{CHALLENGE}, error="insufficient_scope"'
+#: RFC 5789 3.1.
+PATCHES = "application/merge-patch+json, application/json"
 
 #: Seconds after which asking again makes sense while a dependency is away.
 RETRY_AFTER = 2
@@ -86,10 +94,11 @@ async def of_ours(request: Request, error: Exception) -> Response:
         message = "; ".join(f"{issue.subject}: {issue.description}" for issue in error.issues)
         issues = [{"source": i.source, "subject": i.subject, "description": i.description} for i in error.issues]
         details = [{"type": "hpe.greenlake.bad_request", "issues": issues}]
+        headers = _instead(request, error)
     elif isinstance(error, errors.Absent):
         message = "; ".join(filter(None, (f"{error.kind} not found", error.hint)))
     elif isinstance(error, errors.Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = INVALID if error.named else CHALLENGE
     elif isinstance(error, errors.TooSoon):
         seconds = max(1, math.ceil(error.seconds))
         at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
@@ -111,6 +120,17 @@ async def of_ours(request: Request, error: Exception) -> Response:
         if error.dependency != database.NAME:
             _outages.note(error, request.url.path)
     return answer(status, code, message, details=details, headers=headers)
+
+
+def _instead(request: Request, error: errors.Refused) -> dict[str, str]:
+    """What a refusal says to programs: the token lacks a permission (RFC 6750 3.1), or what would be read (RFC 9110 15.5.16)."""
+    if isinstance(error, errors.Forbidden):
+        return {"WWW-Authenticate": INSUFFICIENT} if error.issues[0].subject == "Authorization" else {}
+    if not isinstance(error, http_binding.FormatUnknown):
+        return {}
+    if error.issues[0].subject == "Content-Encoding":
+        return {"Accept-Encoding": "gzip"}
+    return {"Accept-Patch": PATCHES} if request.method == "PATCH" else {}
 
 
 async def of_http(_request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind
 from delivery.upkeep.sweeping import Upkeep
 from delivery.wire import names
-from subscriptions.ground import logs, schema
+from subscriptions.ground import database_url, logs, schema
 from subscriptions.ground import process as python
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
@@ -60,12 +60,20 @@ BEAT_ARGV = ("celery", "-A", "workers.main", "--quiet", "beat", "-S", "workers.b
 
 
 def application(environ: Mapping[str, str]) -> Any:
-    """The Celery application of this process; a worker's parts start when Celery says that the worker starts."""
-    settings = read(WorkerSettings, environ)
+    """The Celery application of this process; its parts start when Celery says that the worker, or beat, starts.
+
+    Raises Misconfigured: all settings are read here, for Celery would log what is wrong with one, and go on.
+    """
+    settings, ground, craft = (
+        read(WorkerSettings, environ),
+        read(GroundSettings, environ),
+        read(DeliverySettings, environ),
+    )
+    database_url.parse(ground.database_url)
     app = broker.make(settings)
-    app.ask = lambda: asyncio.run(schema.identity_at(read(GroundSettings, environ)))
-    signals.worker_init.connect(lambda **_: _start_or_end(app, settings, environ), weak=False)
-    signals.beat_init.connect(lambda **_: _accompany(read(GroundSettings, environ)), weak=False)
+    app.ask = lambda: asyncio.run(schema.identity_at(ground))
+    signals.worker_init.connect(lambda **_: _or_end("worker", lambda: _start(app, settings, ground, craft)), weak=False)
+    signals.beat_init.connect(lambda **_: _or_end("beat", lambda: _accompany(ground)), weak=False)
     return app
 
 
@@ -82,19 +90,18 @@ def run(argv: Sequence[str]) -> int:
     return int(command.main(args=list(argv[1:]), standalone_mode=False) or 0)
 
 
-def _start_or_end(app: Any, settings: WorkerSettings, environ: Mapping[str, str]) -> None:
+def _or_end(name: str, start: Callable[[], None]) -> None:
     # Celery logs what a signal's receiver raises, and goes on: that worker would take messages and carry nothing.
     try:
-        _start(app, settings, environ)
+        start()
     except HooklakeError as error:
         sys.exit(f"hooklake: {error}")
     except Exception as error:
-        log.critical("worker.not_started", exc_info=error)
+        log.critical("%s.not_started", name, exc_info=error)
         sys.exit(1)
 
 
-def _start(app: Any, settings: WorkerSettings, environ: Mapping[str, str]) -> None:
-    ground, craft = read(GroundSettings, environ), read(DeliverySettings, environ)
+def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, craft: DeliverySettings) -> None:
     settings, connections = _within(settings)
     announcer = Announcer(app, settings)
     loop = Loop()

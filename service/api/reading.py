@@ -18,15 +18,19 @@ from service.limits.addresses import household
 from service.server import unpacking
 from service.server.bodies import SMALL, Hold
 from service.services import services_of
-from subscriptions.events import json_text
+from subscriptions.events import attributes, json_text
 from subscriptions.events.http_binding import FormatUnknown
-from subscriptions.ground.errors import Absent, Issue, Malformed, Refused, TooLarge, Unprocessable
+from subscriptions.ground.errors import Absent, Issue, Malformed, Refused, TooLarge, Unmatched, Unprocessable
 
 T = TypeVar("T")
 
 #: Bodies of the small API; publications have their own limit.
 BODY_BYTES = 1 << 20
 PAGING = ("limit", "offset")
+#: Names of the one charset of JSON, and of what is part of it.
+UTF_8 = (None, "utf-8", "utf8", "us-ascii", "ascii")
+#: Media types of any body.
+ANY = ("text/plain", "application/octet-stream")
 
 #: Where a request keeps what it has taken of the bytes for bodies; `routes.py` gives it back when it has ended.
 HOLD = "hooklake.hold"
@@ -147,10 +151,45 @@ def _holds_nul(value: object) -> bool:
 
 def media_type(request: Request, *accepted: str) -> None:
     """Raises FormatUnknown (415) for a Content-Type that is none of these; one that is absent says nothing wrong."""
-    given = request.headers.get("content-type", "")
+    given = _content_type(request)
     if given and given.partition(";")[0].strip().lower() not in accepted:
         said = f"{given[:100]} is not understood here; {' and '.join(accepted)} are"
         raise FormatUnknown(Issue(subject="Content-Type", description=said, source="header"))
+
+
+def labelled(request: Request) -> None:
+    """Raises FormatUnknown (415) for a Content-Type that plainly names something else than JSON.
+
+    One that is absent, or that senders give to any text (a `fetch` of JavaScript does), says nothing wrong.
+    """
+    given = _content_type(request)
+    named = given.partition(";")[0].strip().lower()
+    if "/" in named and not attributes.is_json(named) and named not in ANY:
+        said = f"{given[:100]} is not understood here; application/json is"
+        raise FormatUnknown(Issue(subject="Content-Type", description=said, source="header"))
+
+
+def _content_type(request: Request) -> str:
+    """The Content-Type; raises Malformed where there are two, FormatUnknown for another charset than JSON's (RFC 8259 8.1)."""
+    given = [value for name, value in request.scope["headers"] if name == b"content-type"]
+    if given in ([], [b"application/json"]):
+        return "application/json" if given else ""
+    if len(given) > 1:
+        raise Malformed(Issue(subject="Content-Type", description="is given more than once", source="header"))
+    text: str = given[0].decode("latin-1").strip()
+    if attributes.charset(text) not in UTF_8:
+        said = f"{text[:100]} is not understood here: JSON is written in UTF-8"
+        raise FormatUnknown(Issue(subject="Content-Type", description=said, source="header"))
+    return text
+
+
+def unconditional(request: Request) -> None:
+    """Raises Unmatched (412) for a change under the condition If-Match: nothing here has an entity tag that it could name.
+
+    `*` asks only that it is there (RFC 9110 13.1.1), which it is, or it is a 404.
+    """
+    if request.headers.get("if-match", "*").strip() != "*":
+        raise Unmatched("If-Match cannot hold, for what is changed here has no entity tag: leave the header out")
 
 
 def flag(request: Request, name: str) -> bool:

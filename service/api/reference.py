@@ -108,7 +108,6 @@ def kind(schema: Json) -> Markup:
 def _examples(document: Json, content: Json) -> list[object]:
     """One example of a body: that of its first media type's schema, in an array where the schema is one."""
     schema = next(iter(content.values()))["schema"]
-    schema = next(iter(schema.get("oneOf", [schema])))
     many, schema = "items" in schema, schema.get("items", schema)
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]

@@ -31,6 +31,7 @@ from service.api import (
     tokens,
     webhooks,
 )
+from service.api.contract.operation import JSON
 from service.auth import CALLER, Handler, Permission, guarded
 from subscriptions.ground import logs
 from subscriptions.ground.database import repeating
@@ -104,6 +105,8 @@ _QUERIES: Mapping[tuple[str, str], Mapping[str, bool]] = {
     (one.method, one.path): {each["name"]: each["schema"].get("type") == "array" for each in one.query}
     for one in openapi.OPERATIONS
 }
+#: And the media types of its body.
+_BODIES = {(one.method, one.path): one.body for one in openapi.OPERATIONS}
 
 
 def routes() -> list[BaseRoute]:
@@ -114,7 +117,7 @@ def routes() -> list[BaseRoute]:
         taken = consent.only if asks is Permission.PUBLISH else partial(reading.only, names=named)
         # Publications are committed by the group, and made again there.
         again = handler if asks is Permission.PUBLISH else repeating(handler)
-        paths.setdefault(path, {})[method] = guarded(_patching(again) if method == "PATCH" else again, asks, taken)
+        paths.setdefault(path, {})[method] = guarded(_vetted(method, path, again), asks, taken)
         if asks is Permission.PUBLISH:
             paths[path]["OPTIONS"] = consent.options
     for method, path, handler in OPEN:
@@ -124,11 +127,22 @@ def routes() -> list[BaseRoute]:
     return [Route(path, Endpoint(handlers)) for path, handlers in paths.items()]
 
 
-def _patching(handler: Handler) -> Handler:
-    """The two media types that clients send changes in (greenlake.md 1.1); anything else is a 415."""
+def _vetted(method: str, path: str, handler: Handler) -> Handler:
+    """The handler behind what a head may say of its method: the media type of its body, a condition that cannot hold.
+
+    Changes are sent in two media types (greenlake.md 1.1); of what is made only what plainly is no JSON is a 415.
+    """
+    posts = method == "POST" and JSON in _BODIES[method, path.replace(":path", "")]
+    if not posts and method not in ("PATCH", "DELETE"):
+        return handler
 
     async def answer(request: Request) -> Response:
-        reading.media_type(request, "application/merge-patch+json", "application/json")
+        if posts:
+            reading.labelled(request)
+        else:
+            reading.unconditional(request)
+            if method == "PATCH":
+                reading.media_type(request, "application/merge-patch+json", "application/json")
         return await handler(request)
 
     return answer

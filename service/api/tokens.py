@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import reading, writing
+from service.auth import TWICE
 from service.limits.addresses import household
 from service.services import services_of
 from subscriptions.access import access_tokens
@@ -23,6 +24,8 @@ from subscriptions.ground.errors import HooklakeError, TooSoon, Unauthorized
 
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 16384
+#: RFC 7617 2.
+BASIC = {"WWW-Authenticate": 'Basic realm="hooklake"'}
 #: RFC 6749 5.1.
 PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 #: Long enough to spare requests, short against the hour for which an old key still verifies.
@@ -79,10 +82,10 @@ async def _granted(request: Request) -> dict[str, object]:
         raise _Fault(429, "temporarily_unavailable", str(soon), {"Retry-After": str(ceil(soon.seconds))}) from None
     except Unauthorized as error:
         services.throttle.failed(client_id, address, services.clock())
-        raise _unknown(str(error)) from None
+        raise _unknown(request, str(error)) from None
     services.throttle.succeeded(client_id, address)
     if client.workspace_id != request.path_params["workspaceId"]:
-        raise _unknown("the client is not one of this workspace")
+        raise _unknown(request, "the client is not one of this workspace")
     issued = await services.access.issue(client, services.clock())
     services.access.doubts.right(str(client.id), address)
     return {
@@ -100,8 +103,9 @@ def _counted(client_id: str) -> str:
         return hashlib.blake2b(client_id.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def _unknown(why: str) -> _Fault:
-    return _Fault(401, "invalid_client", why, {"WWW-Authenticate": "Basic"})
+def _unknown(request: Request, why: str) -> _Fault:
+    """RFC 6749 5.2: how to name itself is told to who tried by that header; libraries that read it look at nothing else."""
+    return _Fault(401, "invalid_client", why, BASIC if "authorization" in request.headers else {})
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -120,17 +124,19 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
-    header = request.headers.get("authorization")
-    if header is not None:
+    given = request.headers.getlist("authorization")
+    if given:
+        if len(given) > 1:
+            raise _Fault(400, "invalid_request", f"the Authorization header {TWICE}")
         if "client_secret" in form:
             raise _Fault(400, "invalid_request", "the client names itself twice: in the form and by HTTP Basic")
-        return _basic(header)
+        return _basic(request, given[0])
     if "client_id" not in form or "client_secret" not in form:
         raise _Fault(400, "invalid_request", "client_id and client_secret are needed, in the form or by HTTP Basic")
     return form["client_id"], form["client_secret"]
 
 
-def _basic(header: str) -> tuple[str, str]:
+def _basic(request: Request, header: str) -> tuple[str, str]:
     """RFC 6749 2.3.1: both halves are form-encoded before they are joined."""
     scheme, _, encoded = header.partition(" ")
     try:
@@ -138,5 +144,5 @@ def _basic(header: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         colon = ""
     if scheme.lower() != "basic" or not colon:
-        raise _unknown("the Authorization header is not HTTP Basic with client id and secret")
+        raise _unknown(request, "the Authorization header is not HTTP Basic with client id and secret")
     return unquote_plus(client_id), unquote_plus(secret)

@@ -68,6 +68,15 @@ class Absent(HooklakeError):
 class Unauthorized(HooklakeError):
     """The caller could not be identified."""
 
+    def __init__(self, message: str, *, named: bool = True) -> None:
+        super().__init__(message)
+        #: Whether it named itself at all.
+        self.named = named
+
+
+class Unmatched(HooklakeError):
+    """The request holds under a condition, which does not hold; nothing was changed."""
+
 
 class Unavailable(HooklakeError):
     """Something that Hooklake stands on does not answer within its bounded wait."""

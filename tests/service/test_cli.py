@@ -197,3 +197,23 @@ async def test_erase(empty: str) -> None:
     assert absent == (1, "", f"hooklake: Event {nobody} does not exist.\n")
     said = "workspaceId: has to be a workspace: 32 lower-case hexadecimal digits"
     assert refused == (1, "", f"hooklake: {said}.\n")
+
+
+#: A wrong value of a setting of each room that the process stands on, and one that only a second look finds.
+WRONG = {
+    "HOOKLAKE_BROKER_WAIT": "5x",
+    "HOOKLAKE_LOG_LEVEL": "loud",
+    "HOOKLAKE_DATABASE_CONNECTIONS": "many",
+    "HOOKLAKE_HALT_FAILURES": "big",
+    "HOOKLAKE_DATABASE_URL": "mysql://x",
+}
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+async def test_a_process_with_a_wrong_setting_does_not_start(command: str) -> None:
+    """Whichever setting it is, and whether this process would have used it: one line that names it, and status 1."""
+    good = {"HOOKLAKE_BROKER_URL": "redis://127.0.0.1:1"}
+    ended = [await process(NOWHERE, command, **good, **{name: wrong}) for name, wrong in WRONG.items()]
+
+    for name, (status, out, err) in zip(WRONG, ended, strict=True):
+        assert (status, out, err.count("\n"), err.startswith(f"hooklake: {name} ")) == (1, "", 1, True), err

@@ -103,7 +103,7 @@ async def test_permission(name: str, api: httpx.AsyncClient, world: World, calle
     granted = [await ask(api, row, absent, await callers.headers(role), query="limit=x") for role in row.roles]
 
     _is_error(unknown, 401)
-    assert unknown.headers["www-authenticate"] == "Bearer"
+    assert unknown.headers["www-authenticate"] == 'Bearer realm="hooklake"'
     for each in refused:
         _is_error(each, 403)
     assert {each.status_code for each in granted} & {401, 403} == set()

@@ -197,7 +197,7 @@ OPERATIONS = (
         description="Only what is given changes; null sets a detail back to what it is when nobody gives it. For the workspace "
         "that it belongs to, and for operators.",
         names=_NAMED,
-        body={MERGE_PATCH: ref("EventTypeUpdate"), JSON: ref("EventTypeUpdate")},
+        body={MERGE_PATCH: ref("EventTypeUpdate")},
         answer=ref("EventType"),
         errors=(400, 404, 413, 415, 422),
     ),

@@ -65,11 +65,11 @@ SCHEMAS: dict[str, Json] = {
         },
         examples=[{"name": "Licence watch", "roles": ["subscriber"], "workspaceId": WORKSPACE}],
     ),
-    "Client": given(_SHOWN, _REVOKED, examples=[_EXAMPLE]),
+    "ApiClient": given(_SHOWN, _REVOKED, examples=[_EXAMPLE]),
     "ClientWithSecret": given(
         {**_SHOWN, **_SECRET}, _REVOKED, examples=[{**_EXAMPLE, "clientSecret": "the secret, shown this once"}]
     ),
-    "ClientList": page("Client"),
+    "ClientList": page("ApiClient"),
 }
 
 
@@ -100,7 +100,7 @@ OPERATIONS = (
         answer=ref("ClientList"),
         errors=(400,),
     ),
-    _operation("GET", "/{id}", "readClient", "Read one client", answer=ref("Client"), errors=(404,)),
+    _operation("GET", "/{id}", "readClient", "Read one client", answer=ref("ApiClient"), errors=(404,)),
     _operation(
         "DELETE",
         "/{id}",

@@ -16,12 +16,14 @@ MERGE_PATCH = "application/merge-patch+json"
 #: What each refusal means; the body is `Error`.
 REFUSALS: Mapping[int, str] = {
     400: "The request cannot be read, or breaks a rule; `errorDetails` names each field.",
-    401: "There is no bearer token, or not a good one.",
+    401: 'There is no bearer token, or not a good one (then `WWW-Authenticate` has `error="invalid_token"`).',
     403: "The token's roles do not have the permission, or a limit of the workspace is used up.",
     404: "It does not exist in the caller's workspace.",
     409: "It contradicts what is kept already.",
+    412: "`If-Match` names an entity tag, and nothing that is changed here has one.",
     413: "The body is larger than a limit that the message names.",
-    415: "The Content-Type is not one of those that are understood, or the Content-Encoding is not `gzip`.",
+    415: "The Content-Type is not one of those that are understood, or its charset is not UTF-8, or the Content-Encoding is not "
+    "`gzip`, which `Accept-Encoding` then says.",
     422: "The body is JSON of another shape: a field is missing, mistyped or unknown.",
     429: "A quota is used up: the client's requests of an hour, or the workspace's events of a minute, where the deployment "
     "sets how many those are; or its registrations and challenged changes, or its verifications, of a minute. Or a "
@@ -64,7 +66,7 @@ class Operation:
     #: Schemas of path parameters that are no UUIDs.
     names: Mapping[str, Json] = field(default_factory=dict)
     query: tuple[Json, ...] = ()
-    #: Media type -> schema; none: no body is read.
+    #: Media type -> schema; none: no body is read. One, where more are read too, for generators of clients know no choice.
     body: Mapping[str, Json] = field(default_factory=dict)
     #: The success code, what comes with it, and its schema (None: no body).
     success: int = 200
@@ -109,6 +111,8 @@ class Operation:
             at = {"description": "The path of what was made.", "required": True, "schema": text()}
             success["headers"] = {"Location": at}
         codes = {*self.errors, 500, 503, *((415,) if self.body else ())}
+        if self.method in ("PATCH", "DELETE"):
+            codes.add(412)
         if not self.open:
             codes |= {400, 401, 429} | ({403} if self.permission else set())
         refusals = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}

@@ -13,18 +13,18 @@ from service.api.contract.shapes import (
     composite,
     flag,
     given,
+    literal,
+    many,
     moment,
-    one_or_many,
     ref,
     text,
     whole,
 )
 from service.auth import Permission
-from subscriptions.events.http_binding import BATCH, STRUCTURED
+from subscriptions.events.http_binding import STRUCTURED
 
 TAG = "Publishing"
 _ID = "01933b3e-6f00-7000-8000-000000000001"
-_EXTENSION: Json = {"type": ["string", "boolean", "integer", "null"]}
 
 
 def _maybe(description: str, **more: object) -> Json:
@@ -72,7 +72,7 @@ SCHEMAS: dict[str, Json] = {
     "CloudEvent": {
         "type": "object",
         "properties": {
-            "specversion": {"const": "1.0"},
+            "specversion": literal("1.0"),
             "id": text("Unique within its source.", minLength=1),
             "source": text("A URI reference.", minLength=1, examples=["//global.api.greenlake.hpe.com/compute-ops"]),
             "type": text("The event type.", minLength=1),
@@ -84,7 +84,9 @@ SCHEMAS: dict[str, Json] = {
             "data_base64": _maybe("The data where it is bytes."),
         },
         "required": ["specversion", "id", "source", "type"],
-        "additionalProperties": _EXTENSION,
+        # A choice of types is what generators of clients fail at here.
+        "additionalProperties": {},
+        "description": "Members beside these are extension attributes: strings, booleans and integers; null is none.",
         "examples": [
             {
                 "specversion": "1.0",
@@ -169,11 +171,12 @@ OPERATIONS = (
         id="publishOccurrences",
         permission=Permission.PUBLISH,
         summary="Publish what has happened",
-        description="One occurrence or an array, taken whole or not at all. Each becomes a CloudEvent of the type "
+        description="An array, taken whole or not at all; or one occurrence, which is answered by one receipt. Each becomes a "
+        "CloudEvent of the type "
         "`com.hpe.greenlake.<apiGroup>.<apiVersion>.<resourceCollection>.<event>`, which has to be in the catalogue. 202 means "
         "kept for good. An `id` that is known with other content is a conflict (409) that names what differs; the order of "
         "members, extensions and headers does not count, the spelling of a number does.",
-        body={JSON: one_or_many("Occurrence")},
+        body={JSON: many("Occurrence")},
         success=202,
         answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
         errors=(400, 409, 413, 422),
@@ -185,15 +188,13 @@ OPERATIONS = (
         id="publishCloudEvents",
         permission=Permission.PUBLISH,
         summary="Publish CloudEvents made elsewhere",
-        description="Structured or batch mode as below; with any other Content-Type binary mode, the attributes in `ce-` headers "
-        "and the data as the body. Events are passed on as received.\n\nOther CloudEvents senders can be pointed here: where the "
+        description="Structured mode as below; batch mode, an array of them, as `application/cloudevents-batch+json`; with any "
+        "other Content-Type binary mode, the attributes in `ce-` headers and the data as the body. Values of these headers are "
+        "percent-encoded: a bare `%`, or a character that is not ASCII, is a 400, and the SDKs of Go and JavaScript encode "
+        "neither. Events are passed on as received.\n\nOther CloudEvents senders can be pointed here: where the "
         "deployment allows their `WebHook-Request-Origin`, OPTIONS answers with `WebHook-Allowed-Origin` and "
         "`WebHook-Allowed-Rate`, and the token may be given as `?access_token=`.",
-        body={
-            STRUCTURED: ref("CloudEvent"),
-            BATCH: array(ref("CloudEvent")),
-            JSON: {"description": "The data of a binary event."},
-        },
+        body={STRUCTURED: ref("CloudEvent")},
         success=202,
         answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
         errors=(400, 409, 413, 415, 422),

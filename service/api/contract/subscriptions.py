@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/subscriptions.py`.
 """
 
-from service.api.contract.operation import JSON, MERGE_PATCH, WITHIN, Operation, paging, parameter
+from service.api.contract.operation import JSON, WITHIN, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
     WEBHOOK,
@@ -13,7 +13,7 @@ from service.api.contract.shapes import (
     given,
     literal,
     made,
-    one_or_many,
+    many,
     page,
     ref,
     taken,
@@ -121,10 +121,11 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.CREATE_SUBSCRIPTIONS,
         summary="Subscribe webhooks to event types",
-        description="All of them or none; one object is answered by an array too. Publications that begin after the answer are "
+        description="All of them or none; one object in the place of the array is taken, and answered by an array, too. "
+        "Publications that begin after the answer are "
         "matched. At most 100 in one request. `Location` names the first. Over the limit of a webhook: 403 "
         "`HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`.",
-        body={JSON: one_or_many("SubscriptionInput")},
+        body={JSON: many("SubscriptionInput")},
         success=201,
         location=True,
         answer=array(ref("SubscriptionResponse")),
@@ -150,10 +151,7 @@ OPERATIONS = (
         summary="Replace the event type and the filter of subscriptions",
         description="All of them or none. Without `eventFilter` every event of the type is delivered. What was matched before is "
         "delivered all the same, retries included.",
-        body={
-            JSON: array(ref("SubscriptionUpdate"), minItems=1),
-            MERGE_PATCH: array(ref("SubscriptionUpdate"), minItems=1),
-        },
+        body={JSON: array(ref("SubscriptionUpdate"), minItems=1)},
         answer=array(ref("SubscriptionResponse")),
         errors=(400, 404, 413, 415, 422),
     ),

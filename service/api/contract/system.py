@@ -15,7 +15,7 @@ from service.api.contract.shapes import (
     given,
     literal,
     made,
-    one_or_many,
+    many,
     page,
     ref,
     taken,
@@ -114,10 +114,6 @@ def _reduced(ordinary: str, identity: str, **more: object) -> Operation:
     return replace(operation, **given)  # type: ignore[arg-type]
 
 
-def _patch(schema: Json) -> dict[str, Json]:
-    return {MERGE_PATCH: schema, JSON: schema}
-
-
 OPERATIONS = (
     _reduced(
         "createWebhook",
@@ -144,7 +140,7 @@ OPERATIONS = (
         "updateSystemWebhook",
         summary="Change a system webhook",
         description="",
-        body=_patch(ref("SystemWebhookUpdate")),
+        body={MERGE_PATCH: ref("SystemWebhookUpdate")},
         answer=ref("SystemWebhookResponse"),
     ),
     _reduced("deleteWebhook", "deleteSystemWebhook", summary="Delete a system webhook"),
@@ -152,7 +148,7 @@ OPERATIONS = (
         "createSubscription",
         "createSystemSubscription",
         summary="Subscribe system webhooks to event types",
-        body={JSON: one_or_many("SystemSubscriptionInput")},
+        body={JSON: many("SystemSubscriptionInput")},
         answer=array(ref("SystemSubscriptionResponse")),
     ),
     _reduced(
@@ -166,7 +162,7 @@ OPERATIONS = (
         "updateSystemSubscription",
         summary="Replace the event type of system subscriptions",
         description="All of them or none.",
-        body=_patch(array(ref("SystemSubscriptionUpdate"), minItems=1)),
+        body={JSON: array(ref("SystemSubscriptionUpdate"), minItems=1)},
         answer=array(ref("SystemSubscriptionResponse")),
     ),
     _reduced("DeleteSubscription", "deleteSystemSubscription", summary="End system subscriptions"),

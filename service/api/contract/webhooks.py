@@ -162,7 +162,7 @@ SCHEMAS: dict[str, Json] = {
         examples=[{"secondarySecret": "the-next-secret"}],
     ),
     "WebhookResponse": given(_SHOWN, _SHOWN_TOO, examples=[_EXAMPLE]),
-    "WebhookVerificationResponse": given(
+    "WebhookVerification": given(
         {
             **_SHOWN,
             "destinationResponse": given(
@@ -240,7 +240,7 @@ OPERATIONS = (
         description="Only what is given changes; null sets a field back to what it is when nobody gives it. A change of the "
         "destination, the secrets or the credentials asks for a new challenge. A `destination` or `issuerUrl` of another origin "
         "(scheme, host or port) needs the `apiKey` or `clientSecret` again: what is stored is sent nowhere else.",
-        body={MERGE_PATCH: ref("WebhookRegistrationUpdate"), JSON: ref("WebhookRegistrationUpdate")},
+        body={MERGE_PATCH: ref("WebhookRegistrationUpdate")},
         answer=ref("WebhookResponse"),
         errors=(400, 404, 413, 415, 422),
     ),
@@ -264,7 +264,7 @@ OPERATIONS = (
         description="One challenge, answered inline: 200 whatever the destination said. `status` tells the result, "
         "`destinationResponse` the answer. Of a webhook that is ACTIVE or WARNING a bad answer counts as one failed delivery "
         "and halts nothing. One at a time: while another is under way, 429.",
-        answer=ref("WebhookVerificationResponse"),
+        answer=ref("WebhookVerification"),
         errors=(404,),
     ),
     _operation(
