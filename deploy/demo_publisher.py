@@ -14,6 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from deploy.demo_tally import PREFIX, Tally
 
@@ -128,28 +136,30 @@ class Publishers:
     async def _post(self, path: str, media_type: str, body: bytes, event_id: str) -> None:
         """Publishes until it is accepted; an answer that never came is no answer, and 503 asks to try again."""
         headers = {**self._caller.headers, "Content-Type": media_type}
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            try:
-                answer = await self._caller.http.post(EVENTS + path, content=body, headers=headers)
-            except httpx.TransportError as error:
-                self._wait(type(error).__name__)
-            else:
-                if answer.status_code == 202:
-                    self._tally.accepted(event_id)
-                    self._go_on()
-                    return
-                if answer.status_code != 503:
-                    self._tally.wrong.append(f"an event was answered {answer.status_code}: {answer.text}")
-                    return
-                self._wait("503")
-            await asyncio.sleep(PAUSE)
+        sending = AsyncRetrying(
+            retry=retry_if_exception_type(httpx.TransportError)
+            | retry_if_result(lambda answer: answer.status_code == 503),
+            wait=wait_fixed(PAUSE),
+            stop=stop_after_delay(PATIENCE),
+            before_sleep=self._wait,
+            retry_error_callback=lambda _: None,
+        )
+        answer: httpx.Response | None = await sending(
+            self._caller.http.post, EVENTS + path, content=body, headers=headers
+        )
+        if answer is None:
+            return
+        if answer.status_code == 202:
+            self._tally.accepted(event_id)
+            self._go_on()
+        else:
+            self._tally.wrong.append(f"an event was answered {answer.status_code}: {answer.text}")
 
-    def _wait(self, reason: str) -> None:
+    def _wait(self, state: RetryCallState) -> None:
         self._repeats += 1
-        if not self._away:
-            self._away = reason
-            self._say(f"Publishing fails ({reason}); the same events are sent again until they are accepted.")
+        if not self._away and state.outcome is not None:
+            self._away = type(state.outcome.exception()).__name__ if state.outcome.failed else "503"
+            self._say(f"Publishing fails ({self._away}); the same events are sent again until they are accepted.")
 
     def _go_on(self) -> None:
         if self._away:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential
+
 from deploy import home
 from deploy.home import CannotStart
 from deploy.leash import Leash
@@ -169,28 +171,39 @@ class Supervisor:
             self._give_up(f"{running.part.name} cannot be started ({error.strerror or error}).")
 
     async def _lives(self, running: Running) -> None:
-        part = running.part
-        while not running.stopping:
-            log = home.log_file(self._logs, part.name)
-            offset = log.stat().st_size if log.exists() else 0
-            status = await self._live(running, log)
-            if running.stopping:
-                return
-            pause = self._mourn(running)
-            reason = _reason(status, log, offset)
-            if pause is None:
-                self._give_up(f"{part.name} ended {DEATHS} times within a minute (last: {reason}); its log is {log}.")
-                return
-            self._say(f"{part.name} ended ({reason}); it is started again in {pause:.1f} s.")
-            await asyncio.sleep(pause)
+        """One life after another; only those that ended within the window count as attempts."""
+        name = running.part.name
 
-    async def _live(self, running: Running, log: Path) -> int:
-        """One life of a part; returns its exit status (negative: a signal)."""
+        def mourn(state: RetryCallState) -> None:
+            state.attempt_number = _deaths(running)
+
+        def announce(state: RetryCallState) -> None:
+            self._say(f"{name} ended ({_result(state)}); it is started again in {state.upcoming_sleep:.1f} s.")
+
+        def give_up(state: RetryCallState) -> None:
+            log = home.log_file(self._logs, name)
+            self._give_up(f"{name} ended {DEATHS} times within a minute (last: {_result(state)}); its log is {log}.")
+
+        restarting = AsyncRetrying(
+            retry=retry_if_result(lambda _reason: not running.stopping),
+            after=mourn,
+            stop=stop_after_attempt(DEATHS),
+            wait=wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
+            before_sleep=announce,
+            retry_error_callback=give_up,
+        )
+        await restarting(self._live, running)
+
+    async def _live(self, running: Running) -> str:
+        """One life of a part; returns why it ended."""
+        log = home.log_file(self._logs, running.part.name)
+        offset = log.stat().st_size if log.exists() else 0
         process = await self._spawn(running.part, log)
         running.pid = process.pid
         watch = asyncio.create_task(self._watch(running))
         try:
-            return await process.wait()
+            status = await process.wait()
+            return "" if running.stopping else _reason(status, log, offset)
         finally:
             watch.cancel()
             running.ready.clear()
@@ -220,19 +233,22 @@ class Supervisor:
         self._leash.remember(process.pid, part.orphan_signal)
         return process
 
-    def _mourn(self, running: Running) -> float | None:
-        """Seconds until the next life, or None where the part has died too often."""
-        now = asyncio.get_running_loop().time()
-        running.deaths.append(now)
-        while running.deaths[0] < now - WINDOW:
-            running.deaths.popleft()
-        if len(running.deaths) >= DEATHS:
-            return None
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (len(running.deaths) - 1))
-
     def _give_up(self, sentence: str) -> None:
         if not self._broken.done():
             self._broken.set_result(sentence)
+
+
+def _deaths(running: Running) -> int:
+    """How often the part has died within the window, this death included."""
+    now = asyncio.get_running_loop().time()
+    running.deaths.append(now)
+    while running.deaths[0] < now - WINDOW:
+        running.deaths.popleft()
+    return len(running.deaths)
+
+
+def _result(state: RetryCallState) -> object:
+    return state.outcome.result() if state.outcome is not None else None
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

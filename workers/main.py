@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from celery import signals
 from celery.bin.celery import celery as command
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind
@@ -154,16 +155,14 @@ def _within(settings: WorkerSettings) -> tuple[WorkerSettings, int]:
 
 def _know(app: Any) -> None:
     """Waits until it is known whose queues to take messages from."""
-    cause = None
-    while True:
-        try:
-            app.named(schedule.CLOCK)
-            return
-        except Unavailable as error:
-            if cause is None:
-                log.warning("worker.waits for its database, which names its queues: %s", error.cause)
-            cause = error.cause
-            time.sleep(REPORT)
+
+    def tell(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            cause = getattr(state.outcome.exception(), "cause", None)
+            log.warning("worker.waits for its database, which names its queues: %s", cause)
+
+    waiting = Retrying(retry=retry_if_exception_type(Unavailable), wait=wait_fixed(REPORT), before_sleep=tell)
+    waiting(app.named, schedule.CLOCK)
 
 
 async def _engine(resources: Resources, settings: WorkerSettings) -> Engine:

@@ -6,7 +6,10 @@ What is written is left to `delivery/attempts/recording.py`. The rules are proto
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from uuid import UUID
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
 from delivery.attempts.endings import EndedAttempt
 from delivery.attempts.recording import RowsLocked
@@ -128,28 +131,31 @@ class Recorder:
 
     async def _write_kept(self, batch: list[EndedAttempt]) -> Sequence[EndedAttempt] | None:
         """Answers what others hold up; None where they hold up nothing, not even a webhook that is to be told."""
-        pause = 0.0
-        left: Sequence[EndedAttempt] | None = None
-        while batch:
-            try:
-                left = await self._write_free(batch)
-            except Unavailable as error:
-                self.kept = True
-                if not pause:
-                    log.warning("records.kept outcomes=%d cause=%s", len(batch), error.cause)
-                pause = min(pause * 2, LONGEST_PAUSE) or PAUSE
-                await asyncio.sleep(pause)
-            except Exception as error:
-                # Their leases lapse, and the attempts count as lost: worse than a record, better than a stopped process.
-                log.error("records.failed outcomes=%d", len(batch), exc_info=error)
-                self.kept = False
-                return None
-            else:
-                self.kept = False
-                if pause:
-                    log.info("records.resumed")
-                return left
-        return None
+        if not batch:
+            return None
+        writing = AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_exponential(multiplier=PAUSE, max=LONGEST_PAUSE),
+            before_sleep=partial(self._keep, len(batch)),
+        )
+        try:
+            left: Sequence[EndedAttempt] | None = await writing(self._write_free, batch)
+        except Exception as error:
+            # Their leases lapse, and the attempts count as lost: worse than a record, better than a stopped process.
+            log.error("records.failed outcomes=%d", len(batch), exc_info=error)
+            left = None
+        else:
+            if writing.statistics["attempt_number"] > 1:
+                log.info("records.resumed")
+        self.kept = False
+        return left
+
+    def _keep(self, outcomes: int, state: RetryCallState) -> None:
+        self.kept = True
+        if state.attempt_number == 1 and state.outcome is not None:
+            log.warning(
+                "records.kept outcomes=%d cause=%s", outcomes, getattr(state.outcome.exception(), "cause", None)
+            )
 
     async def _write_free(self, batch: list[EndedAttempt]) -> Sequence[EndedAttempt] | None:
         try:
