@@ -9,8 +9,8 @@ from functools import lru_cache
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.cycles import WHOLE
-
+#: An extension of ASGI, and the type of its message: `status`, `lines` (of the head, as they travel) and `body`, in one.
+WHOLE = "hooklake.whole"
 #: Bytes of an answer that are sent at once; a longer one goes on when its reader has taken them.
 LONG = 64 * 1024
 

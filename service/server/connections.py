@@ -13,10 +13,10 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.cycles import EXTENSIONS, Cycle
 from service.limits.addresses import household
 from service.server import heads, refusals
 from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
+from service.server.cycles import EXTENSIONS, Cycle
 from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep

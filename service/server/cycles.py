@@ -8,9 +8,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-#: The extension of ASGI, and the type of its message: `status`, `lines` (of the head, as they travel) and `body`.
-WHOLE = "hooklake.whole"
-#: What a scope says of it.
+from service.answers import WHOLE
+
+#: What a scope says of what is understood here beyond ASGI.
 EXTENSIONS = {WHOLE: dict[object, object]()}
 
 
