@@ -18,8 +18,9 @@ from subscriptions.ground.errors import Unavailable
 from workers.jobs import JobRunner
 from workers.recorder import Recorder
 from workers.settings import WorkerSettings
-from workers.slots import InFlightSlots, WebhookSlots
+from workers.slots import InFlightSlots
 from workers.unproven_hosts import UnprovenHosts
+from workers.webhook_slots import WebhookSlots
 
 log = logging.getLogger("hooklake.workers")
 
@@ -63,13 +64,11 @@ class Engine:
     async def deliver(self, tickets: Sequence[Ticket]) -> None:
         """Claims and begins what the tickets name, as slots come free; returns when each is begun, old or dropped.
 
-        A ticket is dropped, its row staying due, when it found no slot within the admission wait, or at once when its
-        webhook does not answer.
+        A ticket is dropped after the admission wait, at once if its webhook does not answer; its row stays due.
         """
         if self._waits:
             return
-        until = time.monotonic() + self._settings.admission_wait
-        waiting = list(tickets)
+        until, waiting = time.monotonic() + self._settings.admission_wait, list(tickets)
         while waiting and not self.closing:
             taken, waiting = self._admit(waiting)
             if taken:
@@ -120,13 +119,13 @@ class Engine:
         """
         if self.barred or self.slots.reserve(1, time.monotonic()) == 0:
             return None
+        held: ClaimedDelivery | None = None
         try:
             held = await self._rounds.probe(webhook)
-        except BaseException:
-            self.slots.give_back(1)
-            raise
+        finally:
+            if held is None:
+                self.slots.give_back(1)
         if held is None:
-            self.slots.give_back(1)
             return None
         return await self._try(held, self.slots.hold(webhook, held.claimed.epoch, time.monotonic()))
 
@@ -249,6 +248,7 @@ class Engine:
 
     async def _try(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool | None:
         """Whether it succeeded; None where it was given back untried."""
+        webhook_slots.workspace = held.hook.workspace_id
         if await self._turn(held) and self.strangers.begin(held.hook, time.monotonic()):
             return await self._attempt(held, webhook_slots)
         self.slots.unclaimed(held.claimed.webhook, webhook_slots)
@@ -263,22 +263,23 @@ class Engine:
             return False
 
     async def _attempt(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool:
-        """One attempt, recorded; its slots are held until then."""
-        answered = True
+        """One attempt, recorded; its slot of the process is held until then."""
+        webhook, answered, size = held.claimed.webhook, True, 0
         try:
             try:
                 ended = await self._rounds.attempt(held)
-                answered = ended.answered
+                answered, size = ended.answered, ended.size
                 if ended.result.ok and ended.record.status and self.strangers.answered(held.hook.destination):
                     self._room.set()
             finally:
-                if self.slots.ended(held.claimed.webhook, webhook_slots, time.monotonic(), answered=answered):
+                if self.slots.ended(webhook, webhook_slots, time.monotonic(), answered=answered, size=size):
                     self._room.set()
                 self._freed.set()
             await self.recorder.record(ended)
             return ended.result.ok
         finally:
-            self.slots.recorded()
+            if self.slots.recorded(webhook, webhook_slots, size):
+                self._room.set()
             self._freed.set()
 
     async def _woken(self, event: asyncio.Event, wait: float) -> None:

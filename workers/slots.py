@@ -13,21 +13,26 @@ without an answer
    hold half of the slots; those that were never tried, while they hold three quarters.
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 
+A slot is held until the outcome is recorded. So what waits for that counts too: a webhook begins nothing while its attempts and
+unrecorded outcomes hold twice as many slots as are free, and what its workspace has unrecorded bounds it by number and by bytes
+(`unrecorded.py`): long answers are written slowly, and would take slot by slot from all others.
+
 A webhook that was changed (a new epoch) begins as one that was never tried: what hangs at its old destination holds slots of
 the process, and counts in the second rule, but takes nothing of the new one's share. The claims tell which epoch it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain, islice
 from math import nan
 from uuid import UUID
 
-#: Seconds that a webhook with attempts in flight may go without an answer before it counts as silent.
-SILENCE = 0.5
+from workers.unrecorded import Unrecorded
+from workers.webhook_slots import Circuit, WebhookSlots
+
 #: The parts of the slots that tries without an answer may hold: for webhooks that do not answer, and for untried ones.
 OPEN_PART, UNTRIED_PART = 0.5, 0.75
+#: A webhook's attempts in flight and its unrecorded outcomes hold at most so many times the free slots.
+HELD = 2
 #: One slot in so many is kept for retries.
 RETRIES = 5
 #: Seconds after which a webhook that is not tried any more counts as untried again.
@@ -38,41 +43,8 @@ REMEMBERED = 10_000
 NAMED = 1000
 
 
-class Circuit(StrEnum):
-    """What the last attempt of a webhook in this process says of the next one."""
-
-    UNTRIED = "untried"
-    #: It was answered, whatever the answer says.
-    CLOSED = "closed"
-    #: It was not.
-    OPEN = "open"
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class WebhookSlots:
-    """One webhook's attempts in this process, under one epoch."""
-
-    #: How many it may have in flight while there are slots enough.
-    share: float
-    circuit: Circuit
-    in_flight: int = 0
-    #: When an answer came last, or the first of its attempts in flight began after that.
-    moved_at: float = 0.0
-    #: None until a claim has told it.
-    epoch: int | None = None
-
-    def silent(self, now: float) -> bool:
-        """Attempts are in flight, and no answer came for a while."""
-        return self.in_flight > 0 and now - self.moved_at > SILENCE
-
-    def answers(self, now: float) -> bool:
-        """Its last attempt was answered, and those in flight are young."""
-        return self.circuit is Circuit.CLOSED and not self.silent(now)
-
-
 class InFlightSlots:
-    """Slots of one process. What a webhook has is kept while it is in use, or its circuit or share says more than that
-    it answers."""
+    """Slots of one process. What a webhook has is kept while it is in use, or says more than that it answers: shortly."""
 
     def __init__(self, *, slots: int, share: int) -> None:
         self.slots = slots
@@ -85,14 +57,15 @@ class InFlightSlots:
         self._by_webhook: dict[UUID, WebhookSlots] = {}
         #: Of epochs that are over, as long as attempts of theirs are in flight.
         self._outlived: dict[tuple[UUID, int], WebhookSlots] = {}
-        #: In the order of their last answers.
-        self._answering: dict[UUID, None] = {}
+        #: In the order of their last answers, each with its workspace.
+        self._answering: dict[UUID, str] = {}
+        self._unrecorded = Unrecorded()
         self._counted_at, self._unanswered = nan, 0
 
     def take(self, webhook: UUID, now: float) -> WebhookSlots | None:
         """One slot of the process and of the webhook for a ticket, if both have one; to be `claimed`, or `unclaimed`."""
         webhook_slots = self._of_webhook(webhook)
-        if self.free <= (self.kept if self.short else 0) or webhook_slots.in_flight >= self._share_of(webhook_slots):
+        if self.free <= (self.kept if self.short else 0) or self._free(webhook_slots) <= 0:
             return None
         if not webhook_slots.answers(now) and self._room(webhook_slots, now) <= 0:
             return None
@@ -121,10 +94,11 @@ class InFlightSlots:
         self._leave(webhook, webhook_slots)
         self.free += 1
 
-    def ended(self, webhook: UUID, webhook_slots: WebhookSlots, now: float, *, answered: bool) -> bool:
+    def ended(self, webhook: UUID, webhook_slots: WebhookSlots, now: float, *, answered: bool, size: int = 0) -> bool:
         """An attempt ended: its webhook may have the next one, while the process's slot is held until the record is written.
 
-        Says whether the webhook had its whole share in flight, so that what it is owed may have waited for this.
+        `size`: bytes of the answer that are to be recorded. Says whether the webhook had its whole share in flight, so that what
+        it is owed may have waited for this.
         """
         full = webhook_slots.in_flight >= self._share_of(webhook_slots)
         if answered:
@@ -137,12 +111,20 @@ class InFlightSlots:
             webhook_slots.circuit, webhook_slots.share = Circuit.OPEN, max(1.0, webhook_slots.share / 2)
             if self._by_webhook.get(webhook) is webhook_slots:
                 self._answering.pop(webhook, None)
+        webhook_slots.unrecorded, webhook_slots.size = webhook_slots.unrecorded + 1, size
+        self._unrecorded.add(webhook_slots.workspace, size)
         self._leave(webhook, webhook_slots)
         return full
 
-    def recorded(self) -> None:
-        """Gives the process's slot back."""
+    def recorded(self, webhook: UUID, webhook_slots: WebhookSlots, size: int = 0) -> bool:
+        """Gives the process's slot back; says whether what was not recorded kept the webhook from more."""
+        kept = self._beside(webhook_slots) <= 0
         self.free += 1
+        webhook_slots.unrecorded -= 1
+        self._unrecorded.remove(webhook_slots.workspace, size)
+        if self._by_webhook.get(webhook) is webhook_slots:
+            self._rest(webhook, webhook_slots)
+        return kept
 
     def circuit(self, webhook: UUID) -> Circuit:
         """What is known of the webhook."""
@@ -183,14 +165,14 @@ class InFlightSlots:
         for webhook in [
             w
             for w, webhook_slots in self._by_webhook.items()
-            if not webhook_slots.in_flight and now - webhook_slots.moved_at > FORGET
+            if webhook_slots.idle and now - webhook_slots.moved_at > FORGET
         ]:
             del self._by_webhook[webhook]
         allowance = self._allowance()
         idle = () if self.share(now) else islice(reversed(self._answering), NAMED)
         shares: dict[UUID, tuple[int, int | None]] = dict.fromkeys(idle, (allowance, None))
         for webhook, webhook_slots in self._by_webhook.items():
-            free = max(0, self._share_of(webhook_slots) - webhook_slots.in_flight)
+            free = max(0, self._free(webhook_slots))
             if not webhook_slots.answers(now):
                 # What is left is given out once: to those first whose last attempt began longest ago.
                 free = max(0, min(free, self._room(webhook_slots, now)))
@@ -200,10 +182,8 @@ class InFlightSlots:
         return shares
 
     def crowded(self) -> bool:
-        """Whether a webhook has its whole share in flight: more of its rows may be due than a drain could take."""
-        return any(
-            webhook_slots.in_flight >= self._share_of(webhook_slots) for webhook_slots in self._by_webhook.values()
-        )
+        """Whether a webhook may have no more than it has: more of its rows may be due than a drain could take."""
+        return any(self._free(webhook_slots) <= 0 for webhook_slots in self._by_webhook.values())
 
     @property
     def in_flight(self) -> int:
@@ -211,12 +191,16 @@ class InFlightSlots:
         return self.slots - self.free
 
     def _of_webhook(self, webhook: UUID) -> WebhookSlots:
-        known = Circuit.CLOSED if webhook in self._answering else Circuit.UNTRIED
-        return self._by_webhook.get(webhook) or WebhookSlots(share=self._share, circuit=known)
+        webhook_slots = self._by_webhook.get(webhook)
+        if webhook_slots is None:
+            of = self._answering.get(webhook)
+            known = Circuit.UNTRIED if of is None else Circuit.CLOSED
+            webhook_slots = WebhookSlots(share=self._share, circuit=known, workspace=of or "")
+        return webhook_slots
 
     def _of(self, webhook: UUID, epoch: int) -> WebhookSlots:
         """The webhook's slots of that epoch; one that is newer than what was known becomes the webhook's."""
-        webhook_slots = self._by_webhook.get(webhook) or self._of_webhook(webhook)
+        webhook_slots = self._of_webhook(webhook)
         if webhook_slots.epoch is None:
             webhook_slots.epoch = epoch
         if webhook_slots.epoch > epoch:
@@ -246,12 +230,17 @@ class InFlightSlots:
             if not webhook_slots.in_flight and webhook_slots.epoch is not None:
                 self._outlived.pop((webhook, webhook_slots.epoch), None)
             return
-        if webhook_slots.in_flight or webhook_slots.circuit is Circuit.OPEN or webhook_slots.share < self._share:
+        self._rest(webhook, webhook_slots)
+
+    def _rest(self, webhook: UUID, webhook_slots: WebhookSlots) -> None:
+        """Forgets what says no more than that the webhook answers."""
+        full = webhook_slots.share >= self._share
+        if not webhook_slots.idle or webhook_slots.size or webhook_slots.circuit is Circuit.OPEN or not full:
             return
         del self._by_webhook[webhook]
         if webhook_slots.circuit is Circuit.CLOSED:
             self._answering.pop(webhook, None)
-            self._answering[webhook] = None
+            self._answering[webhook] = webhook_slots.workspace
             if len(self._answering) > REMEMBERED:
                 del self._answering[next(iter(self._answering))]
 
@@ -260,6 +249,16 @@ class InFlightSlots:
         if self.free * 2 >= self.slots:
             return self._share
         return max(1, self._share * self.free * 2 // self.slots)
+
+    def _free(self, webhook_slots: WebhookSlots) -> int:
+        """Attempts that its webhook may begin: of its share, and beside what of it and of its workspace is not recorded yet."""
+        return min(self._share_of(webhook_slots) - webhook_slots.in_flight, self._beside(webhook_slots))
+
+    def _beside(self, webhook_slots: WebhookSlots) -> int:
+        """How many may begin beside what is not recorded yet."""
+        in_flight = webhook_slots.in_flight
+        room = self._unrecorded.room(webhook_slots.workspace, self.free, webhook_slots.size, in_flight)
+        return min(room, HELD * self.free - in_flight - webhook_slots.unrecorded)
 
     def _share_of(self, webhook_slots: WebhookSlots) -> int:
         return min(int(webhook_slots.share), self._allowance())

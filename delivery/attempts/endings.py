@@ -28,6 +28,9 @@ log = logs.Frequent("hooklake.delivery")
 #: Events of ours about deliveries given up: giving one of those up is told to nobody.
 NOTICE = ".events.v1beta1.webhooks.delivery-failed"
 
+#: Bytes of headers and body from which on an answer is a long one: hardly any receiver says so much.
+LONG = 2048
+
 Pairs = tuple[tuple[str, str], ...]
 
 _json = msgspec.json.Encoder().encode
@@ -51,6 +54,7 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt that ended, judged, and to be written down."""
 
     record: Record
+    workspace: str
     result: Result
     epoch: int
     #: It carried a batch, whose members end with it.
@@ -59,6 +63,12 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     matters: bool
     #: An exchange took place, whatever came of it: where there was none, the webhook's in-flight share shrinks.
     answered: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer that are to be recorded, where it is a long one; 0 of all others, which are the most by far."""
+        size = len(self.record.response_headers or b"") + len(self.record.response_body or b"")
+        return size if size > LONG else 0
 
 
 def record_of(

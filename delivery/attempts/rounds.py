@@ -189,6 +189,7 @@ class Rounds:
         failed = attempt.answer.kind if isinstance(attempt.answer, Failure) else None
         ended = EndedAttempt(
             record=cut(record_of(held, attempt, came_to, step), claimed, between=self._between),
+            workspace=held.hook.workspace_id,
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,
             batch=claimed.type == BATCH,
@@ -269,6 +270,7 @@ class Rounds:
         result = Result(ok=True, at=self.tools.clock(), disables=False, reason="")
         return EndedAttempt(
             record=record,
+            workspace=held.hook.workspace_id,
             result=result,
             epoch=held.claimed.epoch,
             batch=held.claimed.type == BATCH,

@@ -15,7 +15,7 @@ from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import NEW, OLD, Gate
 from tests.workers.carrying import OTHER, SHARE, Hanging, Refusing, claims, engine_of, sweeping
 from workers.engine import Engine
-from workers.slots import Circuit
+from workers.webhook_slots import Circuit
 
 
 async def test_one_webhook_hangs(craft: Craft, engine: Engine) -> None:
@@ -150,7 +150,7 @@ async def test_a_flood_of_tickets(craft: Craft, engine: Engine) -> None:
 async def test_slow_webhooks_beside_a_quick_one(craft: Craft, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty webhooks that are slow, and answer often enough to be waited with, do not hold all threads: the ticket of a quick
     one is begun while theirs wait, and not by the sweep seconds later."""
-    monkeypatch.setattr("workers.slots.SILENCE", 1000.0)
+    monkeypatch.setattr("workers.webhook_slots.SILENCE", 1000.0)
     engine = engine_of(craft, patience=30.0)
     slow, quick = await craft.hooks(40), await craft.hook(workspace=OTHER)
     wire = craft.wire.answering = Hanging(*slow)

@@ -12,13 +12,13 @@ from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.tickets import Job, JobKind
 from subscriptions.ground.errors import Unavailable
-from workers.recorder import BATCH, Recorder
+from workers.recorder import BATCH, BYTES, Recorder
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def ended(event: UUID | None = None, fence: int = 1) -> EndedAttempt:
-    """An outcome of a delivery of its own, unless the event is given."""
+def ended(event: UUID | None = None, fence: int = 1, *, workspace: str = "one", answer: int = 0) -> EndedAttempt:
+    """An outcome of a delivery of its own, unless the event is given, with an answer of so many bytes."""
     record = Record(
         event=event or uuid4(),
         webhook=UUID(int=1),
@@ -34,10 +34,12 @@ def ended(event: UUID | None = None, fence: int = 1) -> EndedAttempt:
         reason="200 OK",
         request_headers=b"[]",
         response_headers=None,
-        response_body=None,
+        response_body=bytes(answer),
     )
     result = Result(ok=True, at=NOW, disables=False, reason="")
-    return EndedAttempt(record=record, result=result, epoch=1, batch=False, matters=False, answered=True)
+    return EndedAttempt(
+        record=record, result=result, epoch=1, batch=False, matters=False, answered=True, workspace=workspace
+    )
 
 
 class Pen:
@@ -69,6 +71,56 @@ async def test_together() -> None:
     assert len(pen.carried) == 2
 
 
+async def test_long_answers_stand_behind() -> None:
+    """However many long answers of a workspace wait, outcomes without are written first, and no statement has more than a
+    megabyte of them, in which workspaces have turns: what is short waits for one such statement at most."""
+    pen, size = Pen(), BYTES // 10
+    recorder = pen.recorder()
+    flood = [ended(workspace="flood", answer=size) for _ in range(30)]
+    short = [ended(workspace="flood"), ended(workspace="two")]
+    other, newer, newest = (
+        ended(workspace=name, answer=most) for name, most in (("two", size), ("three", size), ("two", 0))
+    )
+    meanwhile: list[asyncio.Future[None]] = []
+
+    async def write(batch: Sequence[EndedAttempt]) -> list[Job]:
+        if len(pen.batches) == 1:
+            meanwhile.extend(asyncio.ensure_future(recorder.record(each)) for each in (newer, newest))
+            await asyncio.sleep(0)
+        return await pen.write(batch)
+
+    recorder._write = write
+    await asyncio.gather(*(recorder.record(each) for each in (*flood, *short, other)))
+    await asyncio.gather(*meanwhile)
+
+    assert pen.batches[0] == short
+    assert other in pen.batches[1]
+    assert pen.batches[2] == [newest]
+    assert newer in pen.batches[3]
+    assert [len(batch) for batch in pen.batches] == [2, 10, 1, 10, 10, 2]
+
+
+async def test_one_answer_too_long() -> None:
+    """An answer longer than a statement should be is written by itself."""
+    pen = Pen()
+    recorder, outcomes = pen.recorder(), [ended(answer=2 * BYTES) for _ in range(2)]
+
+    await asyncio.gather(*(recorder.record(each) for each in outcomes))
+
+    assert pen.batches == [[each] for each in outcomes]
+
+
+async def test_turns_of_short_ones() -> None:
+    """Of more than one statement writes, a workspace with few has all of its own in the first."""
+    pen, few = Pen(), [ended(workspace="few") for _ in range(3)]
+    recorder, many = pen.recorder(), [ended(workspace="many") for _ in range(2 * BATCH)]
+
+    await asyncio.gather(*(recorder.record(each) for each in (*many, *few)))
+
+    assert [len(batch) for batch in pen.batches] == [BATCH, BATCH, 3]
+    assert pen.batches[0][-3:] == few
+
+
 async def test_order_of_one_delivery() -> None:
     """Two outcomes of one delivery are never in one statement, and keep their order."""
     pen, event = Pen(), uuid4()
@@ -92,6 +144,26 @@ async def test_database_away() -> None:
     assert sorted(each.record.event for batch in pen.batches for each in batch) == sorted(
         (early.record.event, late.record.event)
     )
+
+
+async def test_long_answers_of_an_outage() -> None:
+    """Nothing is claimed before all is written that an outage has left, long answers included (protocol.md 5.2)."""
+    pen = Pen(Unavailable("PostgreSQL", "away"))
+    recorder = pen.recorder()
+    kept: list[bool] = []
+
+    async def write(batch: Sequence[EndedAttempt]) -> list[Job]:
+        written = await pen.write(batch)
+        kept.append(recorder.kept)
+        return written
+
+    recorder._write = write
+    outcomes = [ended(), *(ended(answer=BYTES) for _ in range(3))]
+
+    await asyncio.gather(*(recorder.record(each) for each in outcomes))
+
+    assert kept == [True] * 4
+    assert not recorder.kept
 
 
 async def test_statement_that_fails_for_good() -> None:

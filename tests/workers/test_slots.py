@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workers.slots import FORGET, SILENCE, Circuit, InFlightSlots, WebhookSlots
+from workers.slots import FORGET, InFlightSlots
+from workers.unrecorded import BYTES
+from workers.webhook_slots import SILENCE, Circuit, WebhookSlots
 
 A, B = uuid4(), uuid4()
 #: As many as a worker has by default, and a webhook of them.
@@ -18,20 +20,33 @@ class Booked(InFlightSlots):
     def __init__(self, *, slots: int, share: int) -> None:
         super().__init__(slots=slots, share=share)
         self.tries: dict[UUID, list[WebhookSlots]] = defaultdict(list)
+        #: Whose each webhook is, where that matters.
+        self.owners: dict[UUID, str] = {}
+        #: Slots of attempts that ended and are not recorded, with the bytes of their answers.
+        self.unwritten: dict[UUID, list[tuple[WebhookSlots, int]]] = defaultdict(list)
 
     def begin(self, webhook: UUID, now: float, epoch: int = 1) -> bool:
         """By a ticket, whose claim tells the epoch."""
         webhook_slots = self.take(webhook, now)
         if webhook_slots is not None:
-            self.tries[webhook].append(self.claimed(webhook, webhook_slots, epoch, now))
+            webhook_slots = self.claimed(webhook, webhook_slots, epoch, now)
+            webhook_slots.workspace = self.owners.get(webhook, "")
+            self.tries[webhook].append(webhook_slots)
         return webhook_slots is not None
 
     def drained(self, webhook: UUID, now: float, epoch: int = 1) -> None:
         self.tries[webhook].append(self.hold(webhook, epoch, now))
 
-    def end(self, webhook: UUID, now: float, *, answered: bool) -> None:
+    def end(self, webhook: UUID, now: float, *, answered: bool, size: int = 0) -> None:
         """Its oldest try."""
-        self.ended(webhook, self.tries[webhook].pop(0), now, answered=answered)
+        webhook_slots = self.tries[webhook].pop(0)
+        self.ended(webhook, webhook_slots, now, answered=answered, size=size)
+        self.unwritten[webhook].append((webhook_slots, size))
+
+    def write(self, webhook: UUID) -> bool:
+        """The outcome that waits longest; says whether the webhook may have more by it."""
+        webhook_slots, size = self.unwritten[webhook].pop(0)
+        return self.recorded(webhook, webhook_slots, size)
 
 
 def taken(slots: Booked, webhook: UUID, wanted: int, now: float = 0.0) -> int:
@@ -40,7 +55,7 @@ def taken(slots: Booked, webhook: UUID, wanted: int, now: float = 0.0) -> int:
 
 def end(slots: Booked, webhook: UUID, now: float = 0.0, *, answered: bool) -> None:
     slots.end(webhook, now, answered=answered)
-    slots.recorded()
+    slots.write(webhook)
 
 
 def answering(slots: Booked, webhook: UUID, now: float = 0.0) -> None:
@@ -108,8 +123,83 @@ def test_slot_until_recorded() -> None:
 
     assert (slots.begin(A, 0.1), slots.free) == (True, 0)
     assert not slots.begin(B, 0.1)
-    slots.recorded()
+    slots.write(A)
     assert slots.begin(B, 0.1)
+
+
+@pytest.mark.parametrize(("webhooks", "left"), [(1, 167), (5, 84), (25, 20)])
+def test_slow_to_be_recorded(webhooks: int, left: int) -> None:
+    """However quickly webhooks answer, what of them is not recorded yet leaves slots to others: of each its attempts
+    and unrecorded
+    outcomes hold twice what is free at most."""
+    slots = Booked(slots=SLOTS, share=SHARE)
+    busy = [uuid4() for _ in range(webhooks)]
+    slots.owners = {webhook: str(webhook) for webhook in busy}
+    for _ in range(SLOTS):
+        for webhook in busy:
+            if slots.begin(webhook, 0.0):
+                slots.end(webhook, 0.0, answered=True)
+
+    held = [len(slots.unwritten[webhook]) for webhook in busy]
+
+    assert slots.free <= left
+    assert max(held) <= 2 * slots.free + 2
+    assert slots.begin(A, 0.0)
+    for webhook in busy:
+        while slots.unwritten[webhook]:
+            slots.write(webhook)
+    assert (slots.in_flight, slots.shares(0.0)) == (1, {A: (SHARE - 1, 1)})
+
+
+def test_workspace_slow_to_be_recorded() -> None:
+    """What a workspace has unrecorded is no more than three times what is free, over all of its webhooks and those it adds."""
+    slots = Booked(slots=SLOTS, share=SHARE)
+    busy = [uuid4() for _ in range(30)]
+    slots.owners = dict.fromkeys(busy, "one")
+    for _ in range(SLOTS):
+        for webhook in busy:
+            if slots.begin(webhook, 0.0):
+                slots.end(webhook, 0.0, answered=True)
+
+    assert slots.free >= SLOTS // 4 - len(busy)
+    assert taken(slots, A, SHARE) > SHARE // 3
+
+
+def test_long_answers() -> None:
+    """Answers of a workspace that wait to be recorded take four megabytes of memory at most, those included that a webhook's
+    attempts in flight would bring, were they as long as the last; it goes on as they are written. Others are as free as ever."""
+    slots, size = Booked(slots=SLOTS, share=SHARE), BYTES // 8
+    slots.owners = dict.fromkeys((A, B), "one")
+    slots.begin(A, 0.0)
+    slots.end(A, 0.0, answered=True, size=size)
+    slots.begin(B, 0.0)
+    slots.end(B, 0.0, answered=True, size=size)
+
+    begun = [taken(slots, A, SHARE), slots.shares(0.0)[A], taken(slots, uuid4(), SHARE)]
+    for _ in range(6):
+        slots.end(A, 0.0, answered=True, size=size)
+    full = slots.begin(A, 0.0), slots.begin(B, 0.0)
+    kept = slots.write(A)
+
+    assert begun == [6, (0, 1), SHARE]
+    assert full == (False, False)
+    assert kept
+    assert slots.begin(B, 0.0)
+
+
+def test_answer_longer_than_all_may_be() -> None:
+    """A webhook with answers beyond what may wait has one attempt at a time, and is not shut out."""
+    slots = Booked(slots=SLOTS, share=SHARE)
+    begun = []
+    for _ in range(3):
+        begun.append(taken(slots, A, SHARE))
+        while slots.tries[A]:
+            slots.end(A, 0.0, answered=True, size=2 * BYTES)
+        begun.append(taken(slots, A, SHARE))
+        while slots.unwritten[A]:
+            slots.write(A)
+
+    assert begun == [SHARE, 0, 1, 0, 1, 0]
 
 
 def test_stalled() -> None:
@@ -273,4 +363,5 @@ def test_changed_while_it_is_claimed() -> None:
     slots.ended(A, old, 1.0, answered=False)
     slots.ended(A, late, 1.0, answered=False)
     slots.ended(A, new, 1.0, answered=True)
+    slots.recorded(A, new)
     assert slots.shares(1.0) == {}
