@@ -1,1 +1,1 @@
-"""The craft: owe, sign, send, judge, record. Reading order: intake, rounds, judgement, wire, ledger."""
+"""What is owed, sent, judged and recorded. Reading order: publishing, attempts, judgement, wire, ledger, verification."""

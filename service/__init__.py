@@ -1,1 +1,1 @@
-"""The entrance: Starlette API and command line. Reading order: asgi, app, api.routes, auth, problems."""
+"""The entrance: Starlette API and command line. Reading order: asgi, app, api, auth, problems, server, limits."""

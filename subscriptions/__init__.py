@@ -1,4 +1,4 @@
-"""The ground: catalogue, events, who wants what, and the database it all stands on.
+"""What everything stands on, events, who wants them, and who may call.
 
-Reading order: events, catalogue, codec, registry, journal, access.
+Reading order: ground, events, webhooks, access.
 """

@@ -1,1 +1,1 @@
-"""The SQL of what is owed. Reading order: owing, claims, drains, records, health, jobs, sweeps."""
+"""The SQL of what is owed. Reading order: owing, claims, records, webhooks, jobs, upkeep."""
