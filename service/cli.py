@@ -172,7 +172,7 @@ def migrate(_arguments: Any, environ: Environ) -> None:
         raise Misconfigured(f"the migrations are not at {MIGRATIONS}: run this from a checkout or the image")
     settings = read(GroundSettings, environ)
     # The database's refusals are told here in one sentence, which Alembic would not.
-    asyncio.run(_asked(settings))
+    before = asyncio.run(_asked(settings))
     config = Config(attributes={"settings": msgspec.structs.replace(settings, database_wait=MIGRATION_WAIT)})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     command.upgrade(config, "head")
@@ -182,13 +182,16 @@ def migrate(_arguments: Any, environ: Environ) -> None:
             await partitions.ahead(connection, PARTITIONED, now)
 
     clients.with_database(environ, ahead)
+    print(
+        "nothing was to be done" if before else "migrated", f"the database is at revision {schema.REVISION}", sep=": "
+    )
 
 
-async def _asked(settings: GroundSettings) -> None:
-    """Raises Unavailable where the database cannot be used."""
+async def _asked(settings: GroundSettings) -> bool:
+    """Whether there is nothing to migrate; raises Unavailable where the database cannot be used."""
     database = Database(settings)
     try:
-        await schema.look(database)
+        return (await schema.look(database)).serves
     finally:
         await database.close()
 

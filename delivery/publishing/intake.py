@@ -218,7 +218,7 @@ class Intake:
                     owed = await self._accept(connection, await self._settle(connection, group, now), now)
             else:
                 # No receipts, nothing to agree on: what is written is one statement.
-                fresh = [event for request in group for event in _receive(request, {}, now)]
+                fresh = [event for request in group for event in _receive(request, {})]
                 owed = await self._accept(connection, fresh, now)
             return [*owed.nudges, *await parking.look_again(connection, owed.parked, now=now)]
 
@@ -242,7 +242,7 @@ class Intake:
                 live[place].refusal = Conflicting(*issues)
             refused = [live[place] for place in faults]
             if not refused:
-                return [event for request in live for event in _receive(request, standing, now)]
+                return [event for request in live for event in _receive(request, standing)]
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
             live = [request for request in live if request.refusal is None]
 
@@ -264,7 +264,7 @@ class Intake:
         return await deliveries.accept(connection, fresh, chosen.pairs, chosen.spread, times)
 
 
-def _receive(request: Request, standing: dict[bytes, journal.JournalEntry], now: datetime) -> Iterable[Event]:
+def _receive(request: Request, standing: dict[bytes, journal.JournalEntry]) -> Iterable[Event]:
     """Writes the request's receipts and answers its events that are new, each once.
 
     A receipt with the event's own key is this publication's: of this transaction, or of a first attempt whose answer was lost.
@@ -275,13 +275,15 @@ def _receive(request: Request, standing: dict[bytes, journal.JournalEntry], now:
         mine = entry is None or entry.event == event.key
         if mine:
             new.append(event)
+        key = event.key if entry is None else entry.event
         request.receipts.append(
             Receipt(
-                key=event.key if entry is None else entry.event,
+                key=key,
                 id=event.id,
                 source=event.source,
                 type=event.type,
-                accepted_at=now if entry is None else entry.accepted_at,
+                # What the event's trace and its deliveries tell too (protocol.md 1.1).
+                accepted_at=event_keys.time_of(key),
                 duplicate=not mine,
             )
         )

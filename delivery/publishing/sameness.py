@@ -62,10 +62,15 @@ def fault(event: Event, first: UUID, body: bytes | None, *, at: int) -> Issue | 
     (cloudevents.md C4), for a header carries no other, and of a moment which one it is. `body` is the first one's, None where
     it is not kept any more: then nobody knows.
     """
-    differing = [] if body is None else list(islice(_differing(event, first, body), NAMED))
+    differing = [] if body is None else list(islice(_differing(event, first, body), NAMED + 1))
     if body is not None and not differing:
         return None
-    what = f": {', '.join(f'`{name[:LONGEST]}`' for name in differing)} differ from it" if differing else ""
+    names = [f"`{name[:LONGEST]}`" for name in differing[:NAMED]] + ["more"] * (len(differing) > NAMED)
+    what = (
+        f": {', '.join(names[:-1])}{' and ' if names[1:] else ''}{names[-1]} {'differ' if names[1:] else 'differs'} from it"
+        if names
+        else ""
+    )
     said = f"{event.id!r} has already been used for another occurrence{what}"
     return Issue(subject=f"[{at}].id", description=said)
 

@@ -20,7 +20,7 @@ REASON = 200
 ATTEMPTS = f"""
 SELECT o.webhook, o.event, o.round, d.state, d.due_at, a.started_at, a.milliseconds, a.success, a.status, a.reason
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS o (webhook, event, round)
-JOIN deliveries d ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
+LEFT JOIN deliveries d ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
 CROSS JOIN LATERAL (
     SELECT fence, started_at, milliseconds, success, status, left(reason, {REASON}) AS reason FROM attempts
     WHERE webhook = o.webhook AND event = o.event AND round = o.round
@@ -69,7 +69,8 @@ async def of(connection: Raw, deliveries: Sequence[Delivery]) -> Mapping[Deliver
 
 def _attempt(rows: Sequence[Raw], index: int) -> AttemptSummary:
     row, last = rows[index], index + 1 == len(rows)
-    state = State(row["state"])
+    # A challenge is owed to nobody, and what was is not kept for as long as its tries.
+    state = None if row["state"] is None else State(row["state"])
     if not last:
         follows, next_at = NextAttempt.ATTEMPT, rows[index + 1]["started_at"]
     elif state is State.OWED:

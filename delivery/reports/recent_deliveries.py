@@ -117,7 +117,7 @@ class RecentDelivery:
 
 
 #: Of a failure that is not there: an event's id of the publisher's is none.
-LISTED = "failureIds are in the webhook's recent deliveries (GET .../recent-deliveries)"
+LISTED = "the webhook's recent deliveries (GET .../recent-deliveries) show the failureId of each that has not arrived"
 
 
 class History:

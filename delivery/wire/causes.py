@@ -21,6 +21,9 @@ _BROKEN = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
 #: OpenSSL's codes of certificates that no known authority signed: by themselves, within the chain, and by one that is missing.
 _UNKNOWN_AUTHORITIES = frozenset({18, 19, 20, 21})
 UNKNOWN_AUTHORITY = " (the webhook's tls.caBundle can name its authority)"
+#: OpenSSL's words for what is no TLS at all: mostly HTTP.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+PLAIN = " (does it speak http, without TLS?)"
 _log = logging.getLogger("hooklake.wire")
 
 
@@ -76,7 +79,7 @@ def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tup
             return FailureKind.tls, f"certificate verify failed: {_line(error.verify_message)}{hint}"
         case ssl.SSLError():
             what = "connection to" if dial.connected_after is not None else "handshake with"
-            return FailureKind.tls, f"TLS {what} {dial.where()} failed: {_tls_reason(error)}"
+            return FailureKind.tls, f"TLS {what} {dial.where()} failed: {_tls_reason(error)}{_plain(error)}"
         case ProxyError():
             return FailureKind.refused, _line(str(error))
         case OSError():
@@ -99,6 +102,10 @@ def _os_cause(error: OSError, dial: Dial) -> tuple[FailureKind, str]:
 
 def _tls_reason(error: ssl.SSLError) -> str:
     return error.reason.replace("_", " ").lower() if isinstance(error.reason, str) else _line(str(error))
+
+
+def _plain(error: ssl.SSLError) -> str:
+    return PLAIN if error.reason in _NO_TLS else ""
 
 
 def _line(text: str) -> str:

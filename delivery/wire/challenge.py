@@ -21,6 +21,8 @@ WRONG_ANSWER = "HMAC validation failed. Please verify webhook secret."
 UNREACHABLE = "Webhook URL unreachable. error: {error}"
 #: What is said besides where the answer cannot be right, whatever the secret is: nothing that tells how near it came.
 MISSHAPEN = " The answer {what}; an HMAC-SHA256 is 64 hexadecimal digits."
+#: Behind the answers of those who believe neither signature nor credentials.
+UNBELIEVED = ": it was reached, and has another secret than the webhook, or asks for credentials (authType)"
 #: For a 2xx that holds no HMAC at all, wrong or right.
 UNANSWERED = (
     'The challenge was answered {phrase} {what}; expected is {{"verification": "<HMAC of challengeRequest, in hex>"}}'
@@ -81,7 +83,8 @@ def judge(answer: Reply | Failure, *, challenge: str, secrets: tuple[str, ...]) 
     if isinstance(answer, Failure):
         return Unverified(reason=UNREACHABLE.format(error=answer.cause))
     if not 200 <= answer.status <= 299:
-        return Unverified(reason=UNREACHABLE.format(error=f"the destination answered {_phrase(answer.status)}"))
+        hint = UNBELIEVED if answer.status in (401, 403) else ""
+        return Unverified(reason=UNREACHABLE.format(error=f"the destination answered {_phrase(answer.status)}{hint}"))
     try:
         # A byte-order mark may be passed over (RFC 8259 8.1); some frameworks write one.
         given = _decoder.decode(answer.body.removeprefix(codecs.BOM_UTF8)).verification.strip()

@@ -71,6 +71,8 @@ def _item(item: RecentDelivery) -> dict[str, object]:
         body["truncated"] = True
     elif item.request_body is None:
         body["erased"] = True
+        if item.undelivered and not item.retrying:
+            body["reason"] = f"{item.reason}; its payload was erased meanwhile, so it is not sent again"
     if item.members is not None:
         body["batchId"] = item.id
     return body | ({"failureId": str(item.key)} if item.undelivered else {})

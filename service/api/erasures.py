@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service import auth
 from service.api import events, writing
 from service.services import services_of
+from subscriptions.ground.errors import Issue, Refused
 
 log = logging.getLogger("hooklake.service")
 
@@ -26,6 +27,8 @@ async def event(request: Request) -> Response:
 async def workspace(request: Request) -> Response:
     """`DELETE /events/v1beta1/events?workspaceId=`: 202 once it is written down; workers carry it out."""
     named = request.query_params.get("workspaceId", "")
+    if not named:
+        raise Refused(Issue(subject="workspaceId", description="is required", source="query.parameter"))
     job = await services_of(request).erasure.workspace(named)
     log.info("erasure.workspace workspace=%s job=%s by=%s", named, job, auth.caller(request).client_id)
     return writing.json({"workspaceId": named, "jobId": str(job)}, 202)

@@ -15,6 +15,10 @@ from subscriptions.ground.errors import Issue
 #: Faults that one answer names, and characters of a name: a body may have any number of any length.
 MOST, LONGEST = 20, 100
 MISSING, UNKNOWN = "is required", "is not a field of this request; "
+#: The types of JSON in words: that is wanted, that came.
+_TYPES = {"str": "a string", "int": "a whole number", "float": "a number", "object": "an object", "array": "an array"}
+WANTED = _TYPES | {"bool": "true or false"}
+GIVEN = _TYPES | {"bool": "a boolean"}
 #: A step of msgspec's paths, `$[0].webhook`.
 STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
@@ -42,6 +46,15 @@ def found(raw: bytes, kind: Any, path: str) -> list[Issue]:
     said = [(name, MISSING) for name in lacking]
     said += [(name, UNKNOWN + _meant(name, fields)) for name in strange[: MOST - len(said)]]
     return [Issue(subject=f"{within}.{name}" if within else name, description=what) for name, what in said]
+
+
+def mistyped(what: str) -> str:
+    """What msgspec says of a value of another type, in words such as all other refusals have."""
+    found = re.fullmatch(r"Expected `([a-z |]+)`, got `([a-z]+)`", what)
+    if found is None:
+        return what
+    wanted = " or ".join(WANTED.get(each, each) for each in found[1].split(" | "))
+    return f"must be {wanted}, and is {GIVEN.get(found[2], found[2])}"
 
 
 def _inside(known: inspect.Type, name: str) -> inspect.Type:

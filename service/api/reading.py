@@ -265,5 +265,5 @@ def _issues(error: str, raw: bytes, kind: Any) -> list[Issue]:
     subject = path.rstrip("`").removeprefix("$").removeprefix(".") or "body"
     odd = "missing required field `" in what or "unknown field `" in what
     return (misfits.found(raw, kind, path.rstrip("`") or "$") if odd else []) or [
-        Issue(subject=subject, description=what)
+        Issue(subject=subject, description=misfits.mistyped(what))
     ]

@@ -5,7 +5,7 @@ What the handlers do is left to their modules.
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -109,6 +109,7 @@ _QUERIES: Mapping[tuple[str, str], Mapping[str, bool]] = {
 _BODIES = {(one.method, one.path): one.body for one in openapi.OPERATIONS}
 
 
+@cache
 def routes() -> list[BaseRoute]:
     """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
     paths: dict[str, dict[str, Handler]] = {}
@@ -178,7 +179,17 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(_missing, scope, receive, send)
 
 
-async def _missing(_request: Request) -> Response:
+async def _missing(request: Request) -> Response:
+    """404, with the path that was probably meant; `OPTIONS *` asks whether anybody is there (RFC 9110 9.3.7)."""
+    path: str = request.scope["path"]
+    if path == "*" and request.method == "OPTIONS":
+        return Response(status_code=204)
+    if path.strip("/") == "health":
+        raise HTTPException(404, "Not Found: there are /health/live, /health/ready and /health/workers")
+    # A path is told as one of ours, and only if it is: what a request said is no part of it.
+    plain = "/" + "/".join(part for part in path.split("/") if part)
+    if plain != path and any(route.path_regex.match(plain) for route in routes() if isinstance(route, Route)):
+        raise HTTPException(404, "Not Found: there is such a path without an empty part (`//`, or `/` at the end)")
     raise HTTPException(404)
 
 

@@ -96,7 +96,9 @@ async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/subscriptions?id=...&id=...`: all of them or none"""
     ids = [_identifier(text) for text in request.query_params.getlist("id")]
     if not ids:
-        raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
+        raise Refused(
+            Issue(subject="id", description="is required: it names a subscription to delete", source="query.parameter")
+        )
     services, caller = services_of(request), auth.caller(request)
     async with services.database.transaction() as connection:
         await services.subscription_store.remove(connection, auth.scope(caller), ids)

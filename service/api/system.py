@@ -174,7 +174,9 @@ async def unsubscribe(request: Request) -> Response:
     """`DELETE /events/v1beta1/system-subscriptions?id=...&id=...`: all of them or none"""
     ids = [_identifier(text, "id", "query.parameter") for text in request.query_params.getlist("id")]
     if not ids:
-        raise Refused(Issue(subject="id", description="names the subscriptions to delete", source="query.parameter"))
+        raise Refused(
+            Issue(subject="id", description="is required: it names a subscription to delete", source="query.parameter")
+        )
     services = services_of(request)
     async with services.database.transaction() as connection:
         known = await system_webhooks.known_subscriptions(connection, ids)

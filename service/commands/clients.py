@@ -23,6 +23,7 @@ from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 
 Environ = Mapping[str, str]
+KEPT = "the one before it verifies for an hour more"
 
 
 def declare(commands: Any) -> None:
@@ -53,10 +54,18 @@ def _clients(commands: Any) -> None:
         ("rotate", rotate_client, "replace a client's secret; the new one is shown this once"),
         ("revoke", revoke_client, "give a client no more tokens"),
     ):
-        command(commands, name, run, words).add_argument("client", type=UUID, help="its id")
+        command(commands, name, run, words).add_argument("client", type=uuid, help="its id")
     first = command(commands, "first", first_clients, "make one client per role, if there is no client at all")
     first.add_argument("--file", type=Path, required=True, help="written with mode 0600")
     first.add_argument("--base-url", required=True, help="noted in the file")
+
+
+def uuid(text: str) -> UUID:
+    """An id on the command line, of which argparse says what it is not."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a UUID") from None
 
 
 def rotate_keys(arguments: Any, environ: Environ) -> None:
@@ -64,7 +73,10 @@ def rotate_keys(arguments: Any, environ: Environ) -> None:
     vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
     async def rotate(database: Database, now: datetime) -> None:
-        print(await Keyring(database, vault).rotate(now, at_once=arguments.now))
+        kid = await Keyring(database, vault).rotate(now, at_once=arguments.now)
+        print(
+            f"tokens are signed with the key {kid} within ten seconds; {'no other verifies' if arguments.now else KEPT}"
+        )
 
     with_database(environ, rotate)
 
@@ -87,11 +99,12 @@ def create_client(arguments: Any, environ: Environ) -> None:
 
 
 def list_clients(_arguments: Any, environ: Environ) -> None:
-    """Prints a line per client: id, workspace, roles, since when, name."""
+    """Prints a head, and a line per client."""
 
     async def every(database: Database, _now: datetime) -> None:
         async with database.transaction() as connection:
             found = await clients.every(connection)
+        print("ID", "WORKSPACE", "ROLES", "SINCE", "STATE", "NAME", sep="  ")
         for client in found:
             roles = ",".join(sorted(client.roles)) + ("+any-workspace" if client.any_workspace else "")
             state = "live" if client.revoked_at is None else f"revoked {client.revoked_at:%Y-%m-%d}"

@@ -6,10 +6,9 @@ What is erased is left to `delivery/upkeep/erasure.py`, how commands are told ap
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from delivery.upkeep.erasure import Erasure
-from service.commands.clients import command, with_database
+from service.commands.clients import command, uuid, with_database
 from subscriptions.ground.database import Database
 
 
@@ -17,7 +16,7 @@ def declare(commands: Any) -> None:
     """Adds `erase` to the commands of a parser."""
     words = "erase bodies, headers and answers of events; their metadata stay"
     which = command(commands, "erase", erase, words).add_mutually_exclusive_group(required=True)
-    which.add_argument("--event", type=UUID, help="the id that Hooklake made: the webhook-id of its deliveries")
+    which.add_argument("--event", type=uuid, help="the id that Hooklake made: the webhook-id of its deliveries")
     which.add_argument("--workspace", help="all that it has published up to now; workers carry it out")
 
 

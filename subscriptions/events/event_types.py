@@ -26,6 +26,7 @@ DETAILS = {
 }
 #: Seconds that a process believes what it has seen of the catalogue: so soon a retirement reaches all of them.
 FRESH = 10.0
+LIMIT = "HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE"
 #: Unknown types within that time for which the one that was meant is looked for: that takes milliseconds.
 HINTS = 50
 
@@ -166,7 +167,7 @@ class EventTypeStore:
             return
         counted = select(func.count()).select_from(event_types).where(event_types.c.workspace_id == by)
         if (await connection.scalar(counted) or 0) >= self._most:
-            said = f"the workspace has {self._most} event types, retired ones included, and may not have more"
+            said = f"the workspace has {self._most} event types, retired ones included, and may not have more ({LIMIT})"
             raise LimitReached(Issue(subject="eventType", description=said))
 
 

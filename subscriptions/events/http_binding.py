@@ -116,9 +116,18 @@ def _binary(headers: Headers, content_type: str | None, body: bytes) -> CloudEve
             members[name] = header_text.decode(value)
         except ValueError as error:
             raise Malformed(_HEADER.issue(name, str(error))) from None
+    if not members and body.lstrip(b" \t\r\n")[:1] in (b"{", b"["):
+        raise Unprocessable(Issue(subject="Content-Type", description=_meant(content_type), source="header"))
     if content_type is not None:
         members["datacontenttype"] = content_type
     return cloudevent.vetted(members, _data(content_type, body), place=_HEADER)
+
+
+def _meant(content_type: str | None) -> str:
+    """What to say of what is no binary event, and probably was not to be one."""
+    given = f"is {content_type[:100]!r}" if content_type else "is missing"
+    said = f"{given}, so attributes are looked for in `ce-` headers, of which there is none"
+    return f"{said}; one event as JSON is {STRUCTURED}, an array of them {BATCH}"
 
 
 def _data(content_type: str | None, body: bytes) -> Data | None:

@@ -33,8 +33,6 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     #: The event that was made of it.
     event: UUID
-    #: When that was.
-    accepted_at: datetime
 
 
 def receipt_key(event: Event) -> bytes:
@@ -58,13 +56,8 @@ async def claim_receipts(
     ordered = sorted(wanted.items())
     keys = [key for key, _ in ordered]
     await connection.execute(CLAIM, keys, [e.digest for _, e in ordered], [e.key for _, e in ordered], now, since)
-    rows = await connection.fetch(
-        "SELECT key, digest, event, accepted_at FROM receipts WHERE key = ANY($1::bytea[])", keys
-    )
-    return {
-        row["key"]: JournalEntry(digest=row["digest"], event=row["event"], accepted_at=row["accepted_at"])
-        for row in rows
-    }
+    rows = await connection.fetch("SELECT key, digest, event FROM receipts WHERE key = ANY($1::bytea[])", keys)
+    return {row["key"]: JournalEntry(digest=row["digest"], event=row["event"]) for row in rows}
 
 
 async def bodies(connection: Raw, keys: Collection[UUID]) -> dict[UUID, bytes | None]:

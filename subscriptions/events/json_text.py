@@ -223,9 +223,13 @@ class _Scan:
     def _next(self) -> str:
         self._out.append(b",")
         frame = self._stack[-1]
-        if isinstance(frame.at, int):
-            frame.at += 1
-        return "value" if frame.closes == b"]" else "key"
+        if frame.closes == b"}":
+            # What comes is no part of the member before it.
+            frame.at = 0
+            return "key"
+        assert isinstance(frame.at, int)
+        frame.at += 1
+        return "value"
 
     def _close(self, token: bytes) -> str:
         self._stack.pop()

@@ -3,9 +3,11 @@
 What the fields come to together, under the rules of a category, is left to `event.py`.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from subscriptions.events import attributes, catalogue, event, json_text, sizes
@@ -90,6 +92,8 @@ def _complete(
     mistaken = {issue.subject for issue in shape + values}
     absent = [name for name in _REQUIRED if _FIELDS[name] not in given and at + name not in mistaken]
     shape += [Issue(subject=at + name, description="is required") for name in absent]
+    if absent:
+        shape += _misspelt(extensions, absent, mistaken, at)
     values += [
         Issue(subject=at + name, description=f"is given twice: as `{name}` and as `{field}`")
         for name, field in (("correlationid", "correlationId"), ("partitionkey", "partitionKey"))
@@ -99,6 +103,17 @@ def _complete(
         raise Unprocessable(*shape, *values)
     if values:
         raise Refused(*values)
+
+
+def _misspelt(extensions: Mapping[str, Value], absent: list[str], told: set[str], at: str) -> list[Issue]:
+    """What is an extension attribute by its name, and was probably to be one of the fields that lack."""
+    lower = {field.lower(): field for field in absent}
+    near = {name: difflib.get_close_matches(name, lower, n=1) for name in islice(extensions, attributes.MOST_FAULTS)}
+    return [
+        Issue(subject=at + name, description=f"is taken as an extension attribute; did you mean {lower[found[0]]}?")
+        for name, found in near.items()
+        if found and at + name not in told
+    ]
 
 
 def _vet(name: str, raw: bytes, given: dict[str, Any], extensions: dict[str, Value]) -> tuple[str, str]:
@@ -132,6 +147,8 @@ def _extend(name: str, raw: bytes, extensions: dict[str, Value]) -> tuple[str, s
         return _unknown(name), ""
     value = json_text.load(raw)
     wrong = attributes.value_fault(name, value)
+    if wrong and raw[:1] in b"{[":
+        wrong = f"is taken as an extension attribute, which {wrong}; an object or an array goes into data"
     extensions[name] = value
     return ("", wrong or "") if isinstance(value, Value) else (wrong or "", "")
 

@@ -103,7 +103,9 @@ def unknown(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in known:
             continue
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        # Without what all have in common, which would make any of them near.
+        rests = [each.removeprefix(PREFIX) for each in known]
+        near = [PREFIX + each for each in difflib.get_close_matches(name.removeprefix(PREFIX), rests, n=1, cutoff=0.7)]
         hint = f"did you mean {near[0]}?" if near else "deploy/env.example has them all"
         told.append(f"{name} is not a setting, and changes nothing; {hint}")
     return told

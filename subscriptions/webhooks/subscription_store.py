@@ -25,6 +25,7 @@ EXHAUSTED = (
 )
 
 _table = tables.subscriptions
+LIMIT = "HOOKLAKE_MAX_SUBSCRIPTIONS_PER_WEBHOOK"
 _types = tables.event_types
 _hooks = tables.webhooks
 
@@ -264,7 +265,7 @@ async def _make_room(connection: AsyncConnection, subscription_store: Sequence[S
     for webhook, more in Counter(order.webhook for order in subscription_store).items():
         there = await _count(connection, webhook)
         if there + more > most:
-            said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most}"
+            said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most} ({LIMIT})"
             raise LimitReached(Issue(subject="subscriptions", description=said))
 
 

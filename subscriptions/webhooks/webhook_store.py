@@ -24,6 +24,7 @@ from subscriptions.webhooks.certificates import TlsOptions
 from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
 
 _table = tables.webhooks
+LIMIT = "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE"
 _live = _table.c.deleted_at.is_(None)
 _shown = [
     *(_table.c[name] for name in Webhook.__dataclass_fields__ if name != "dual_secret"),
@@ -258,7 +259,7 @@ class WebhookStore:
     async def _make_room(self, connection: AsyncConnection, workspace_id: str) -> None:
         counted = select(func.count()).select_from(_table).where(_live, _table.c.workspace_id == workspace_id)
         if (await connection.scalar(counted) or 0) >= self._most:
-            said = f"the workspace has {self._most} webhooks, and may not have more; delete one first"
+            said = f"the workspace has {self._most} webhooks, and may not have more ({LIMIT}); delete one first"
             raise LimitReached(Issue(subject="webhooks", description=said))
 
 

@@ -107,7 +107,7 @@ async def test_the_session_pasted_again_stops_where_it_is_refused(stack: Stack, 
 
     told = "\n".join(again)
     assert "Traceback" not in told
-    assert told.count("is empty: register the webhook first") == 2, told
+    assert told.count("is empty: register the webhook first") == 3, told
     assert "authority.pem cannot be read (No such file or directory): put the three files here first" in told
     assert not [line for line in again if "subscription" in line or '"resourceUri": ""' in line], told
 

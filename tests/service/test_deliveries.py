@@ -6,9 +6,12 @@ import httpx
 import pytest
 from msgspec import structs
 
+from delivery.ledger.records import challenge_attempts
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
+from delivery.upkeep.erasure import Erasure
 from subscriptions.access.clients import Role
+from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Webhook
 from tests import builders
@@ -139,6 +142,48 @@ async def test_a_failure_without_an_answer(
     }.items() <= item.items()
 
 
+async def test_an_erased_failure(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+) -> None:
+    """Of what is not sent again because it was erased the reason says so."""
+    event = builders.event(clock)
+    await builders.tried(database, clock, event, hook.id, REFUSED)
+    await Erasure(database, clock, lambda _nudges: None).event(event.key)
+
+    [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
+
+    said = "connection refused by 127.0.0.1:9; its payload was erased meanwhile, so it is not sent again"
+    assert (item["reason"], item["erased"], item["retryStatus"]) == (said, True, "NORETRY")
+
+
+async def test_a_challenge(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+    """A challenge, which is owed to nobody, has the one attempt that it is."""
+    key = event_keys.new(clock())
+    tried = challenge_attempts.ChallengeAttempt(
+        webhook=hook.id,
+        workspace_id=WORKSPACE,
+        key=key,
+        source="//x",
+        type="com.test.verification",
+        body=b"{}",
+        started_at=clock(),
+        milliseconds=3,
+        success=False,
+        status=401,
+        reason="no",
+        request_headers=b"[]",
+        response_headers=b"[]",
+        response_body=b"",
+    )
+    await challenge_attempts.keep(database, tried)
+
+    [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
+
+    [attempt] = item["attempts"]
+    assert (attempt["number"], attempt["httpResponseCode"], attempt["reason"]) == (1, 401, "no")
+    assert attempt["follows"] == "NOTHING"
+
+
 async def test_paging(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
     """Latest first, in pages; a limit beyond 200 is clamped; one that is no number is a 400."""
     for number in range(3):
@@ -188,7 +233,10 @@ async def test_a_retry_of_what_arrived_or_never_was(
 
     assert [each.status_code for each in answers] == [400, 404, 404]
     assert "delivered" in answers[0].json()["message"]
-    said = "Delivery failure not found; failureIds are in the webhook's recent deliveries (GET .../recent-deliveries)"
+    said = (
+        "Delivery failure not found; the webhook's recent deliveries (GET .../recent-deliveries) show the failureId of each "
+        "that has not arrived"
+    )
     assert {each.json()["message"] for each in answers[1:]} == {said}
 
 

@@ -45,15 +45,19 @@ async def test_again_in_another_order(
         ),
         await api.post(OCCURRENCES, json=turned | {"time": "2026-05-04T12:30:00Z"}, headers=publisher),
         await api.post(CLOUDEVENTS, content=b'{"a":2,"b":1.0}', headers=binary),
+        await api.post(
+            OCCURRENCES, json=turned | {"data": {**given["data"], **dict.fromkeys("uvwxyz", 1)}}, headers=publisher
+        ),
     ]
 
     assert second == {**first, "duplicate": True, "matched": second.get("matched")}
     assert (relayed.status_code, relayed.json()["duplicate"]) == (202, True)
     assert await bodies(services) == kept
     assert [(other.status_code, issues(other)[0][1].partition(": ")[2]) for other in others] == [
-        (409, "`zone`, `data.id` differ from it"),
-        (409, "`time` differ from it"),
-        (409, "`data.b` differ from it"),
+        (409, "`zone` and `data.id` differ from it"),
+        (409, "`time` differs from it"),
+        (409, "`data.b` differs from it"),
+        (409, "`data.u`, `data.v`, `data.w`, `data.x`, `data.y` and more differ from it"),
     ]
 
 
@@ -119,5 +123,5 @@ async def test_again_in_another_mode(api: httpx.AsyncClient, callers: Callers, s
     assert [response.status_code for response in again] == [202] * 6, [response.text for response in again]
     assert await bodies(services) == kept
     assert {name: (each.status_code, issues(each)[0][1].partition(": ")[2]) for name, each in others.items()} == {
-        name: (409, f"`{name}` differ from it") for name in others
+        name: (409, f"`{name}` differs from it") for name in others
     }

@@ -140,6 +140,27 @@ def test_all_that_is_wrong_in_an_item_is_said_at_once() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ({"dat": "tenant-1"}, "is taken as an extension attribute; did you mean data?"),
+        (
+            {"payload": {}},
+            "is taken as an extension attribute, which must be a string, a boolean or an integer; an object or an array goes "
+            "into data",
+        ),
+        ({"colour": "red"}, None),
+    ],
+)
+def test_a_misspelt_field(member: dict[str, Any], said: str | None) -> None:
+    """What is taken as an extension beside a field that lacks is told so, with the field that was probably meant."""
+    with pytest.raises(Unprocessable) as caught:
+        read({name: value for name, value in MINIMAL.items() if name != "data"} | member)
+
+    told = {issue.subject: issue.description for issue in caught.value.issues}
+    assert told == {"data": "is required"} | ({next(iter(member)): said} if said else {})
+
+
 @pytest.mark.parametrize("field", ["apiGroup", "apiVersion", "event", "data"])
 def test_a_missing_field_is_named(field: str) -> None:
     """A required field that is not there is Unprocessable."""

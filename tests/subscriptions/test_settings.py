@@ -56,11 +56,19 @@ def test_switches_take_the_usual_words(text: str) -> None:
 
 def test_what_nobody_knows_is_told_with_the_nearest() -> None:
     """A name that no room has is told, beside the one that was meant; those of other programs are not ours to judge."""
-    environ = {"HOOKLAKE_WAlT": "1", "HOOKLAKE_WAITSZ": "1", "HOOKLAKE_MANY": "2", "HOOKLAKE_QQQQ": "", "PATH": "/bin"}
+    environ = {
+        "HOOKLAKE_WAlT": "1",
+        "HOOKLAKE_WAITSZ": "1",
+        "HOOKLAKE_MANY": "2",
+        "HOOKLAKE_QQQQ": "",
+        "HOOKLAKE_FOO": "1",
+        "PATH": "/bin",
+    }
 
-    told = settings.unknown(environ, {"HOOKLAKE_WAIT", "HOOKLAKE_WAITS", "HOOKLAKE_MANY"})
+    told = settings.unknown(environ, {"HOOKLAKE_WAIT", "HOOKLAKE_WAITS", "HOOKLAKE_MANY", "HOOKLAKE_PORT"})
 
     assert told == [
+        "HOOKLAKE_FOO is not a setting, and changes nothing; deploy/env.example has them all",
         "HOOKLAKE_QQQQ is not a setting, and changes nothing; deploy/env.example has them all",
         "HOOKLAKE_WAITSZ is not a setting, and changes nothing; did you mean HOOKLAKE_WAITS?",
         "HOOKLAKE_WAlT is not a setting, and changes nothing; did you mean HOOKLAKE_WAIT?",

@@ -19,7 +19,10 @@ _TRIED: dict[str, Json] = {
         **_HEADERS,
         "description": "As sent, each name with all its values; credentials are shown as `***`.",
     },
-    "requestBody": composite("The CloudEvent; an array of them for a batch."),
+    "requestBody": composite(
+        "The CloudEvent as structured JSON, also where it went in `binary` mode, with its data alone as the body; an array of "
+        "them for a batch."
+    ),
 }
 _TRIED_TOO: dict[str, Json] = {
     "attempts": array(ref("Attempt"), "Ours: all of this delivery, in their order."),

@@ -3,6 +3,7 @@
 What is done with them is left to `service/api/subscriptions.py`.
 """
 
+from service.api.contract import webhooks
 from service.api.contract.operation import JSON, WITHIN, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
@@ -57,9 +58,16 @@ _EXAMPLE: Json = {
     "generation": 1,
 }
 
+
+def reference(path: str) -> Json:
+    """A webhook of these, as it is named in what comes in."""
+    pattern = f"^{path}/[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}$"
+    return taken({"resourceUri": text("The path of the webhook.", pattern=pattern, examples=[f"{path}/{WEBHOOK}"])})
+
+
 SCHEMAS: dict[str, Json] = {
     "WebhookReference": given({"resourceUri": text("The path of the webhook.", examples=[_URI])}),
-    "WebhookReferenceInput": taken({"resourceUri": text("The path of the webhook.", examples=[_URI])}),
+    "WebhookReferenceInput": reference(webhooks.PATH),
     "SubscriptionInput": taken(
         {"eventType": _EVENT_TYPE, "webhook": ref("WebhookReferenceInput")},
         {"eventFilter": _FILTER},
@@ -106,7 +114,11 @@ SCHEMAS: dict[str, Json] = {
 
 FILTERED = parameter(
     "filter",
-    text("", examples=[f"webhookId eq '{WEBHOOK}'"]),
+    text(
+        "",
+        pattern="^(webhookId eq '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')?$",
+        examples=[f"webhookId eq '{WEBHOOK}'"],
+    ),
     "`webhookId eq '<uuid>'`; without it, those of all webhooks.",
 )
 IDS = parameter(

@@ -6,7 +6,7 @@ What is done with them is left to `service/api/system.py`.
 from dataclasses import replace
 
 from service.api.contract import subscriptions, webhooks
-from service.api.contract.operation import JSON, MERGE_PATCH, Operation
+from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging
 from service.api.contract.shapes import (
     MOMENT,
     WEBHOOK,
@@ -68,12 +68,13 @@ SCHEMAS: dict[str, Json] = {
             }
         ],
     ),
+    "SystemWebhookReferenceInput": subscriptions.reference(WEBHOOKS),
     "SystemSubscriptionInput": taken(
-        {"eventType": _TYPE, "webhook": ref("WebhookReferenceInput")},
+        {"eventType": _TYPE, "webhook": ref("SystemWebhookReferenceInput")},
         examples=[{"eventType": subscriptions.EXPIRING, "webhook": {"resourceUri": _URI}}],
     ),
     "SystemSubscriptionUpdate": taken(
-        {"subscriptionId": uuid(), "eventType": _TYPE, "webhook": ref("WebhookReferenceInput")},
+        {"subscriptionId": uuid(), "eventType": _TYPE, "webhook": ref("SystemWebhookReferenceInput")},
         examples=[
             {
                 "subscriptionId": subscriptions.SUBSCRIPTION,
@@ -127,6 +128,8 @@ OPERATIONS = (
         "retrieveWebhooks",
         "retrieveSystemWebhooks",
         summary="List the system webhooks of all workspaces, newest first",
+        description="",
+        query=paging(100, 200),
         answer=ref("SystemWebhookList"),
     ),
     _reduced(
@@ -155,6 +158,7 @@ OPERATIONS = (
         "retrieveSubscriptions",
         "retrieveSystemSubscriptions",
         summary="List the subscriptions of system webhooks, newest first",
+        query=(subscriptions.FILTERED, *paging(10, 100)),
         answer=ref("SystemSubscriptionList"),
     ),
     _reduced(

@@ -46,7 +46,8 @@ _TOLD: dict[str, Json] = {
     ),
     "contentMode": text(
         "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (data as the body, attributes as "
-        "`ce-` headers; arrays, and events without data or its type, go structured). Challenges too.",
+        "`ce-` headers; arrays, and events without data or its type, go structured). Challenges too. In `binary`, data that are "
+        "not UTF-8 cannot be verified by Standard Webhooks' libraries for Python and JavaScript, which read a body as text.",
         examples=["json"],
     ),
 }

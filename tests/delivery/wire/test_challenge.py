@@ -133,6 +133,8 @@ def test_an_answer_without_an_hmac_has_its_own_words(body: bytes, what: str) -> 
         ),
         (reply(b"", 404), "the destination answered 404 Not Found"),
         (reply(b"", 599), "the destination answered 599"),
+        (reply(b"", 401), f"the destination answered 401 Unauthorized{challenge.UNBELIEVED}"),
+        (reply(b"", 403), f"the destination answered 403 Forbidden{challenge.UNBELIEVED}"),
         (
             Failure(kind=FailureKind.refused, cause="connection refused by 10.1.2.3:443"),
             "connection refused by 10.1.2.3:443",

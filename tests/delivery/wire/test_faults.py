@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from delivery.wire import causes
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Failure, FailureKind
 from delivery.wire.transport import TransportLimits, open_transport
@@ -57,7 +58,7 @@ async def test_plain_http_behind_https_is_a_tls_failure() -> None:
         result = await attempt(sender, f"https://{address}/")
 
     assert failed(result).kind == FailureKind.tls
-    assert failed(result).cause.startswith(f"TLS handshake with {address} failed: ")
+    assert failed(result).cause == f"TLS handshake with {address} failed: wrong version number{causes.PLAIN}"
 
 
 async def test_a_refused_connection_names_the_address() -> None:
