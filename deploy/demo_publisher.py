@@ -14,6 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from cloudevents.core.bindings.http import to_structured_event
+from cloudevents.core.v1.event import CloudEvent
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -101,7 +103,7 @@ class Publishers:
     async def publish(self) -> None:
         """Everything that happens in the demo, in about DURATION seconds."""
         relayed = (self._relay(body) for body in _captured())
-        await asyncio.gather(*relayed, self._occur(_offline()), *(self._live(number) for number in range(FLEET)))
+        await asyncio.gather(*relayed, self._hand_over(_offline()), *(self._live(number) for number in range(FLEET)))
 
     async def settled(self, event_id: str, source: str) -> bool:
         """Whether Hooklake's own books have every delivery of the event as delivered."""
@@ -132,6 +134,12 @@ class Publishers:
         event = json.loads(body)
         self._tally.published(event["id"], event["type"], event["source"], expected=body)
         await self._post("/cloudevents", "application/cloudevents+json", body, event["id"])
+
+    async def _hand_over(self, event: CloudEvent) -> None:
+        """A CloudEvent that a program made with the SDK, as the SDK writes it."""
+        message = to_structured_event(event)
+        self._tally.published(event.get_id(), event.get_type(), event.get_source())
+        await self._post("/cloudevents", message.headers["content-type"], message.body, event.get_id())
 
     async def _post(self, path: str, media_type: str, body: bytes, event_id: str) -> None:
         """Publishes until it is accepted; an answer that never came is no answer, and 503 asks to try again."""
@@ -191,9 +199,9 @@ def _of_server(event: str, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": str(uuid4()), **parts, "data": data}
 
 
-def _offline() -> dict[str, Any]:
-    parts = {"apiGroup": "data-services", "apiVersion": "v1", "event": "service-offline"}
-    return {"id": str(uuid4()), **parts, "data": {"service": "backup", "reason": "planned maintenance"}}
+def _offline() -> CloudEvent:
+    attributes = {"id": str(uuid4()), "source": "//global.api.greenlake.hpe.com/data-services", "type": OFFLINE}
+    return CloudEvent(attributes, {"service": "backup", "reason": "planned maintenance"})
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ import uvloop
 from delivery.attempts import rounds
 from delivery.attempts.rounds import Rounds
 from delivery.publishing.intake import Intake
+from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.jobs import FailurePublisher, Jobs
@@ -111,7 +112,7 @@ async def open_resources(
     sender = Authorised(transport, clock)
     intake = Intake(database, clock, craft, announce, remembered=ground.idempotency_days * DAY)
     naming = Naming(prefix=ground.type_prefix, host=ground.source_host)
-    notify = FailurePublisher(naming=naming, publish=intake.publish)
+    notify = FailurePublisher(naming=naming, events=PythonEvents(intake.publish, clock))
     shared: dict[str, Any] = {"database": database, "clock": clock, "settings": craft, "sender": sender}
     return Resources(
         database=database,

@@ -6,11 +6,10 @@ How a row is claimed is left to `ledger/jobs/job_rows.py`; when, to the workers.
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from delivery.attempts.endings import NOTICE
 from delivery.ledger.jobs import erasures, job_rows
@@ -22,11 +21,12 @@ from delivery.ledger.records.delivery_failed import FailedDelivery
 from delivery.ledger.records.exhausted import ExhaustedFilters
 from delivery.ledger.webhooks import rate_limits
 from delivery.publishing import choosing
+from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
-from subscriptions.events import attributes, event
-from subscriptions.events.event import Event, Naming, Occurrence
-from subscriptions.ground import event_keys, partitions
+from subscriptions.events.event import Naming
+from subscriptions.events.sdk import SdkEvent
+from subscriptions.ground import partitions
 from subscriptions.ground.database import Clock, Database, repeating
 
 log = logging.getLogger("hooklake.delivery")
@@ -42,7 +42,7 @@ class FailurePublisher:
     """How a delivery given up is told of: as an event like any other."""
 
     naming: Naming
-    publish: Callable[[Sequence[Event]], Awaitable[object]]
+    events: PythonEvents
 
 
 class Jobs:
@@ -183,12 +183,12 @@ class Jobs:
             return
         log.info("delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason)
         if any(not told.type.endswith(NOTICE) for told in given_up.told):
-            await self._notify.publish([_event(given_up, self._notify.naming, self._clock())])
+            notice = _event(given_up, self._notify.naming)
+            await self._notify.events.publish([notice], workspace_id=given_up.workspace_id, id_alone=True)
 
 
-def _event(given_up: FailedDelivery, naming: Naming, now: datetime) -> Event:
+def _event(given_up: FailedDelivery, naming: Naming) -> SdkEvent:
     """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
-    identity = f"{given_up.event}.{given_up.webhook}.{given_up.round}"
     told = [{"id": each.id, "type": each.type} for each in given_up.told]
     what = {"batchId": str(given_up.event), "events": told} if given_up.batch else {"event": told[0]}
     data = {
@@ -201,15 +201,13 @@ def _event(given_up: FailedDelivery, naming: Naming, now: datetime) -> Event:
         "httpResponseCode": given_up.status,
         "reason": given_up.reason,
     }
-    occurrence = Occurrence(
-        api_group="events",
-        api_version="v1beta1",
-        resource_collection="webhooks",
-        event="delivery-failed",
-        data=msgspec.json.encode(data),
-        id=identity,
-        time=attributes.timestamp(given_up.ended_at),
-        workspace_id=given_up.workspace_id,
-        digest=event.digest(identity.encode()),
-    )
-    return event.typed(occurrence, key=event_keys.new(now), accepted_at=now, naming=naming)
+    ended_at = given_up.ended_at
+    attributes = {
+        "id": f"{given_up.event}.{given_up.webhook}.{given_up.round}",
+        "source": f"//global.{naming.host}/events",
+        "type": naming.prefix + NOTICE,
+        "subject": given_up.workspace_id,
+        "datacontenttype": "application/json",
+        "time": ended_at.replace(microsecond=ended_at.microsecond // 1000 * 1000),
+    }
+    return SdkEvent(attributes, data)

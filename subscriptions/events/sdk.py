@@ -1,6 +1,7 @@
-"""The cloudevents SDK's classes as values: to and from the events kept here.
+"""The cloudevents SDK's classes as values: to and from the events kept here; the one module of ours that knows the SDK.
 
-The SDK's own readers and writers are not used (cloudevents.md 5 says why); what is valid is left to `cloudevent.py`.
+The SDK's own readers and writers are not used (cloudevents.md 5 says why); what is valid is left to `cloudevent.py`, publishing
+what a Python program hands over to `delivery/publishing/python_events.py`.
 """
 
 import base64
@@ -8,11 +9,14 @@ from datetime import datetime
 
 import msgspec
 from cloudevents.core.base import BaseCloudEvent
-from cloudevents.core.v1.event import CloudEvent as SdkEvent
+from cloudevents.core.v1 import event as v1
 
 from subscriptions.events import attributes, cloudevent, json_text
 from subscriptions.events.cloudevent import CloudEvent, Data, RequestPlace
 from subscriptions.ground.errors import Issue, Unprocessable
+
+#: What Python programs hand over and are handed.
+SdkEvent = v1.CloudEvent
 
 
 def to_sdk(event_body: bytes) -> SdkEvent:
@@ -46,7 +50,9 @@ def from_sdk(event: BaseCloudEvent) -> CloudEvent:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        # As GreenLake writes it, unless that would cut something off.
+        decimals = "microseconds" if value.microsecond % 1000 else "milliseconds"
+        return value.isoformat(timespec=decimals).replace("+00:00", "Z")
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 

@@ -17,6 +17,7 @@ from delivery.attempts import rounds
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.attempts.rounds import Rounds
 from delivery.publishing.intake import Intake
+from delivery.publishing.python_events import PythonEvents
 from delivery.publishing.receipts import Receipt
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge, Ticket
@@ -122,7 +123,7 @@ class Craft:
                 announce=announce,
             )
         )
-        notify = FailurePublisher(naming=Naming(), publish=self.intake.publish)
+        notify = FailurePublisher(naming=Naming(), events=PythonEvents(self.intake.publish, clock))
         self.jobs = Jobs(database, clock, self.settings, announce, notify)
         self.upkeep = Upkeep(database, self.told, self.settings, announce)
 

@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from delivery.attempts.endings import NOTICE
 from delivery.reports.traces import Traces
 from delivery.upkeep.sweeping import PARTITIONED
+from subscriptions.events import sdk
 from subscriptions.events.event import Naming
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database
@@ -61,7 +62,7 @@ async def test_given_up(craft: Craft, traces: Traces) -> None:
     await craft.run_jobs()
 
     [notice] = await craft.fetch("SELECT body FROM events WHERE type = $1", NOTICE_TYPE)
-    data = msgspec.json.decode(notice["body"])["data"]
+    data: Any = sdk.to_sdk(notice["body"]).get_data()
     assert await counted(traces, craft, ticket.event) == {(("failed", 1),)}
     assert (data["failureId"], data["batchId"], data["attempts"]) == (str(ticket.event), str(ticket.event), 2)
     assert data["events"] == [{"id": event, "type": TYPE} for event in ids]
