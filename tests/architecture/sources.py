@@ -4,9 +4,11 @@ What is demanded of them is left to the tests.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("service", "workers", "delivery", "subscriptions")
@@ -30,3 +32,10 @@ def functions(tree: ast.AST) -> Iterator[Function]:
     for node in ast.walk(tree):
         if isinstance(node, Function):
             yield node
+
+
+def fail_on(offenders: Iterable[object]) -> None:
+    """Fails the test where there are any, with a line for each: what breaks its rule, and where."""
+    lines = [str(each) for each in offenders]
+    if lines:
+        pytest.fail("\n".join([f"{len(lines)} against this rule:", *lines]), pytrace=False)

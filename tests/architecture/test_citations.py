@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.architecture.sources import ROOMS, ROOT
+from tests.architecture.sources import ROOMS, ROOT, fail_on
 
 SPEC = ROOT / "deploy" / "spec"
 #: The files that have numbered rules, by the names that they are cited under.
@@ -86,7 +86,7 @@ def test_every_citation_leads_to_a_rule() -> None:
         if path.suffix in CODE and BARE.search(rest):
             wrong.append(f"{path}:{number}: a number without its file: {BARE.findall(rest)}")
 
-    assert wrong == []
+    fail_on(wrong)
 
 
 def test_every_rule_is_cited() -> None:
@@ -94,7 +94,7 @@ def test_every_rule_is_cited() -> None:
     known = {each for path, _, line in lines() if path.suffix in CODE for each in cited(line)}
     uncited = [f"{book} {key}" for (book, key), rule in rules().items() if rule and (book, key) not in known]
 
-    assert uncited == []
+    fail_on(uncited)
 
 
 def test_rules_that_name_each_other() -> None:
@@ -105,7 +105,7 @@ def test_rules_that_name_each_other() -> None:
             named = [key for inside in WITHIN.findall(line) for key in re.findall(KEY, inside)]
             wrong += [f"{path}:{number}: no {key}" for key in named if (path.name, key) not in rules()]
 
-    assert wrong == []
+    fail_on(wrong)
 
 
 def test_documents_that_are_named() -> None:
@@ -119,12 +119,13 @@ def test_documents_that_are_named() -> None:
         decided = {int(each.name[:4]) for each in (ROOT / "deploy" / "decisions").glob("*.md")}
         wrong += [f"{path}:{number}: decision {n}" for n in DECISION.findall(line) if int(n) not in decided]
 
-    assert wrong == []
+    fail_on(wrong)
 
 
 def test_the_glossary_is_short() -> None:
     """At most forty words, each once."""
     rows = re.findall(r"^\| (.+?) \| .+ \|$", (SPEC / "glossary.md").read_text(), re.MULTILINE)[1:]
 
+    words = [row.lower() for row in rows]
+    fail_on(f"{word} stands twice" for word in sorted({word for word in words if words.count(word) > 1}))
     assert len(rows) <= MOST_WORDS
-    assert sorted({row.lower() for row in rows}) == sorted(row.lower() for row in rows)

@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.architecture.sources import ROOMS, ROOT, Function, every, read
+from tests.architecture.sources import ROOMS, ROOT, Function, every, fail_on, read
 
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "core", "manager", "managers", "misc"}
 #: Where the environment may be read; tests and deploy may too.
@@ -25,57 +23,63 @@ def test_import_contracts() -> None:
         check=False,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    fail_on([done.stdout + done.stderr] if done.returncode else [])
 
 
-@pytest.mark.parametrize("path", every(*ROOMS, "deploy", "tests"), ids=str)
-def test_names(path: Path) -> None:
-    """Nothing is called by a word that says nothing."""
-    words = {part.removesuffix(".py") for part in path.parts}
+def test_no_name_says_nothing() -> None:
+    """No file or folder is called by a word that says nothing."""
+    empty = [
+        path
+        for path in every(*ROOMS, "deploy", "tests")
+        if FORBIDDEN & {part.removesuffix(".py") for part in path.parts}
+    ]
 
-    assert words & FORBIDDEN == set()
+    fail_on(empty)
 
 
-@pytest.mark.parametrize("path", every(*ROOMS, "deploy", "tests"), ids=str)
-def test_a_file_says_what_it_is_for(path: Path) -> None:
+def test_every_file_says_what_it_is_for() -> None:
     """Every file opens with a docstring; an `__init__` holds nothing else."""
-    tree = read(path)
+    wrong = []
+    for path in every(*ROOMS, "deploy", "tests"):
+        tree = read(path)
+        wrong += [] if ast.get_docstring(tree) else [f"{path} has no docstring"]
+        wrong += [f"{path} holds more"] if path.name == "__init__.py" and len(tree.body) > 1 else []
 
-    assert ast.get_docstring(tree)
-    if path.name == "__init__.py":
-        assert len(tree.body) == 1
+    fail_on(wrong)
 
 
-@pytest.mark.parametrize("path", every(*ROOMS, "deploy"), ids=str)
-def test_what_others_use_is_explained(path: Path) -> None:
+def test_what_others_use_is_explained() -> None:
     """Public classes, functions and methods of public classes have docstrings."""
-    assert list(_unexplained(read(path).body)) == []
+    unexplained = [f"{path}: {name}" for path in every(*ROOMS, "deploy") for name in _unexplained(read(path).body)]
+
+    fail_on(unexplained)
 
 
 def _unexplained(body: list[ast.stmt], within: str = "") -> list[str]:
-    found = []
+    names = []
     for node in body:
         if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
             continue
         name = within + node.name
         if ast.get_docstring(node) is None:
-            found.append(name)
+            names.append(name)
         if isinstance(node, ast.ClassDef):
-            found += _unexplained(node.body, name + ".")
-    return found
+            names += _unexplained(node.body, name + ".")
+    return names
 
 
-@pytest.mark.parametrize("path", [path for path in every(*ROOMS) if path not in ROOTS], ids=str)
-def test_the_environment_is_read_in_process_roots(path: Path) -> None:
+def test_the_environment_is_read_in_process_roots() -> None:
     """Nobody else asks for it: what they need is handed to them."""
     asked = [
-        node.lineno
+        f"{path}:{node.lineno}"
+        for path in every(*ROOMS)
+        if path not in ROOTS
         for node in ast.walk(read(path))
         if (isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv"))
         or (isinstance(node, ast.ImportFrom) and {name.name for name in node.names} & {"environ", "getenv"})
     ]
 
-    assert asked == []
+    fail_on(asked)
 
 
 def test_no_two_classes_share_a_name() -> None:
@@ -86,7 +90,8 @@ def test_no_two_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(path)
 
-    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+    shared = [f"{name}: {', '.join(map(str, paths))}" for name, paths in places.items() if len(paths) > 1]
+    fail_on(shared)
 
 
 def test_no_module_shadows_another() -> None:
@@ -94,4 +99,4 @@ def test_no_module_shadows_another() -> None:
     taken = {*dir(builtins), *sys.stdlib_module_names}
     shadowing = [path for path in every(*ROOMS, "deploy") if taken & {part.removesuffix(".py") for part in path.parts}]
 
-    assert shadowing == []
+    fail_on(shadowing)

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
-from tests.architecture.sources import ROOMS, ROOT, every, read
+from tests.architecture.sources import ROOMS, ROOT, every, fail_on, read
 
 #: Declared and never imported, since another program or package asks for it by name: which one.
 ASKED_FOR_BY = {
@@ -36,7 +36,7 @@ def test_every_package_imported_is_declared() -> None:
         if package not in declared
     ]
 
-    assert wrong == []
+    fail_on(wrong)
 
 
 def test_every_package_declared_is_imported() -> None:
@@ -47,8 +47,8 @@ def test_every_package_declared_is_imported() -> None:
     )
     imported = {package for path in every(*ROOMS, "deploy", "tests") for package in _imported(path)}
 
-    assert declared - imported - ASKED_FOR_BY.keys() == set()
-    assert ASKED_FOR_BY.keys() - declared == set()
+    fail_on(f"{name} is declared and never imported" for name in sorted(declared - imported - ASKED_FOR_BY.keys()))
+    fail_on(f"{name} is asked for and not declared" for name in sorted(ASKED_FOR_BY.keys() - declared))
 
 
 def _project() -> Any:
