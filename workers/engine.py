@@ -1,6 +1,6 @@
 """The engine: one event loop per worker process, on which claimed deliveries are tried side by side.
 
-What a round does is left to `delivery/attempts/rounds.py`; who hands in tickets and drains, to `tasks.py`.
+What a round does is left to `delivery/attempts`; who hands in tickets and drains, to `tasks.py`.
 """
 
 import asyncio
@@ -45,11 +45,11 @@ class Engine:
     """Admits tickets and drains under this process's limits, attempts, and records."""
 
     def __init__(self, rounds: Rounds, settings: WorkerSettings, jobs: JobRunner) -> None:
-        self._rounds = rounds
+        self._claims, self._attempts, outcomes = rounds.claims, rounds.attempts, rounds.outcomes
         self._settings = settings
         self.slots = InFlightSlots(slots=settings.in_flight, share=settings.in_flight_per_webhook)
         self.strangers = UnprovenHosts(settings.crawl_interval)
-        self.recorder = Recorder(rounds.record, self.job, window=settings.record_window, judge=rounds.judge)
+        self.recorder = Recorder(outcomes.record, self.job, window=settings.record_window, judge=outcomes.judge)
         self._freed = asyncio.Event()
         self._room = asyncio.Event()
         self._trying: dict[asyncio.Task[bool | None], ClaimedDelivery] = {}
@@ -90,7 +90,7 @@ class Engine:
             return
         self._draining = True
         try:
-            while await self._drain_days(deque(await self._rounds.days_due()), time.monotonic() + DAYS_ANEW):
+            while await self._drain_days(deque(await self._claims.days_due()), time.monotonic() + DAYS_ANEW):
                 pass
         finally:
             self._draining = self.slots.short = False
@@ -99,7 +99,7 @@ class Engine:
     def _waits(self) -> bool:
         # While outcomes are kept, their rows look like lost ones: a database that is back hears of them first.
         # While file descriptors are short, what is claimed would fail here, and not there.
-        return self.barred is not None or self.recorder.kept or self._rounds.short
+        return self.barred is not None or self.recorder.kept or self._attempts.short
 
     @property
     def free(self) -> int:
@@ -121,7 +121,7 @@ class Engine:
             return None
         held: ClaimedDelivery | None = None
         try:
-            held = await self._rounds.probe(webhook)
+            held = await self._claims.probe(webhook)
         finally:
             if held is None:
                 self.slots.give_back(1)
@@ -165,7 +165,7 @@ class Engine:
         begun: list[ClaimedDelivery] = []
         slots: dict[tuple[UUID, UUID, int], WebhookSlots] = {}
         try:
-            begun = await self._rounds.claim([ticket for ticket, _ in taken])
+            begun = await self._claims.by_ticket([ticket for ticket, _ in taken])
         except Unavailable as error:
             log.debug("claim.left tickets=%d cause=%s", len(taken), error)
         finally:
@@ -223,7 +223,7 @@ class Engine:
             slots.short = True
             return 0
         try:
-            begun = await self._rounds.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
+            begun = await self._claims.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
         except Unavailable as error:
             log.debug("drain.left cause=%s", error)
         finally:
@@ -258,7 +258,7 @@ class Engine:
 
     async def _turn(self, held: ClaimedDelivery) -> bool:
         try:
-            return await self._rounds.turn(held)
+            return await self._claims.turn(held)
         except Unavailable:
             return False
 
@@ -267,7 +267,7 @@ class Engine:
         webhook, answered, size = held.claimed.webhook, True, 0
         try:
             try:
-                ended = await self._rounds.attempt(held)
+                ended = await self._attempts.make(held)
                 answered, size = ended.answered, ended.size
                 if ended.result.ok and ended.record.status and self.strangers.answered(held.hook.destination):
                     self._room.set()
@@ -294,7 +294,7 @@ class Engine:
         # At the end one line for all; before it each would have one after every standstill.
         given, left = (logging.INFO, logging.WARNING) if self.closing else (logging.DEBUG, logging.DEBUG)
         try:
-            await self._rounds.give_back(held)
+            await self._claims.give_back(held)
             log.log(given, "engine.gave_back deliveries=%d", len(held))
         except Unavailable as error:
             log.log(left, "engine.left_leased deliveries=%d cause=%s", len(held), error)

@@ -195,7 +195,7 @@ async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
         try:
             await memory.look()
             # First of what asks the database, for it asks what time it is.
-            foreign = resources.rounds.foreign.count
+            foreign = resources.rounds.claims.foreign.count
             await resources.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
             if not made:
                 await resources.upkeep.make_partitions()

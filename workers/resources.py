@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from delivery.attempts import rounds
 from delivery.attempts.rounds import Rounds
+from delivery.attempts.tools import RoundTools
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
@@ -119,7 +119,7 @@ async def open_resources(
         clock=clock,
         transport=transport,
         intake=intake,
-        rounds=Rounds(rounds.RoundTools(**shared, read_hooks=webhook_store.hooks, chance=random.random)),
+        rounds=Rounds(RoundTools(**shared, read_hooks=webhook_store.hooks, chance=random.random)),
         webhook_lifecycle=WebhookLifecycle(
             LifecycleTools(**shared, webhook_store=webhook_store, guard=guard, naming=naming, announce=announce)
         ),

@@ -43,7 +43,7 @@ async def closed(craft: Craft, count: int = 10) -> Ticket:
 async def sent(craft: Craft, ticket: Ticket, *answers: Reply | Failure) -> ClaimedDelivery:
     """Claims the parcel, sends it, and records what it came to."""
     [held] = await craft.claim(ticket)
-    await craft.rounds.record([await craft.attempt(held, *answers)])
+    await craft.rounds.outcomes.record([await craft.attempt(held, *answers)])
     return held
 
 
@@ -53,7 +53,7 @@ async def given_up(craft: Craft, count: int = 3) -> Ticket:
     await sent(craft, ticket, reply(503))
     craft.clock.advance(4)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(500))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(500))])
     return ticket
 
 

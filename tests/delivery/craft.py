@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import insert
 
-from delivery.attempts import rounds
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.attempts.rounds import Rounds
+from delivery.attempts.tools import RoundTools
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
 from delivery.publishing.receipts import Receipt
@@ -92,7 +92,7 @@ class Craft:
         **settings: Any,
     ) -> None:
         """`announce` takes nudges in place of `announced`, `chance` is what every draw comes to; a turn waits by `sleep`."""
-        self.database, self.clock = database, clock
+        self.database, self.clock, self.chance = database, clock, chance
         self.told = Told(clock)
         self.settings = DeliverySettings(allow_destinations=("127.0.0.0/8",), allow_http=True, **settings)
         self.announced: list[Nudge] = []
@@ -101,7 +101,7 @@ class Craft:
         webhook_store = WebhookStore(_VAULT, most=10_000)
         self.intake = Intake(database, clock, self.settings, announce, remembered=REMEMBERED)
         self.rounds = Rounds(
-            rounds.RoundTools(
+            RoundTools(
                 database=database,
                 clock=self.told,
                 settings=self.settings,
@@ -239,20 +239,20 @@ class Craft:
     # What a worker does, without its engine.
 
     async def claim(self, *tickets: Ticket) -> list[ClaimedDelivery]:
-        return await self.rounds.claim(tickets)
+        return await self.rounds.claims.by_ticket(tickets)
 
     async def drain(self, wanted: int = 200, share: int = 64, retries: int = 0, **shares: int) -> list[ClaimedDelivery]:
         """Day by day as the engine does it; `shares` by the hexadecimal digits of the webhook."""
         held: list[ClaimedDelivery] = []
-        for day in await self.rounds.days_due():
+        for day in await self.rounds.claims.days_due():
             free = {UUID(webhook): (room, None) for webhook, room in shares.items()}
             left = wanted - len(held)
-            held += await self.rounds.drain(day, wanted=left, retries=retries, share=share, shares=free)
+            held += await self.rounds.claims.drain(day, wanted=left, retries=retries, share=share, shares=free)
         return held
 
     async def attempt(self, held: ClaimedDelivery, *answers: Reply | Failure) -> EndedAttempt:
         self.wire.answers.extend(answers)
-        return await self.rounds.attempt(held)
+        return await self.rounds.attempts.make(held)
 
     async def queued_jobs(self) -> list[Job]:
         """All that is due and in nobody's hands, as the sweep finds it."""
@@ -271,11 +271,11 @@ class Craft:
 
     async def probe(self, webhook: UUID) -> bool | None:
         """As the engine does it."""
-        held = await self.rounds.probe(webhook)
+        held = await self.rounds.claims.probe(webhook)
         if held is None:
             return None
-        ended = await self.rounds.attempt(held)
-        await self.rounds.record([ended])
+        ended = await self.rounds.attempts.make(held)
+        await self.rounds.outcomes.record([ended])
         return ended.result.ok
 
 

@@ -80,7 +80,7 @@ async def test_notices_given_up(craft: Craft) -> None:
     await sent(craft, ticket, reply(503))
     craft.clock.advance(4)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(500))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(500))])
 
     await craft.run_jobs()
 
@@ -97,7 +97,7 @@ async def test_killed_while_it_records(craft: Craft, database: Database, clock: 
     ended = await craft.attempt(held)
     async with database.raw() as other, other.transaction():
         await other.execute("SELECT 1 FROM deliveries WHERE event = $1 FOR UPDATE", member)
-        recording = asyncio.create_task(craft.rounds.record([ended]))
+        recording = asyncio.create_task(craft.rounds.outcomes.record([ended]))
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         while not await craft.value(waits):  # noqa: ASYNC110 -- the server sets no event
             await asyncio.sleep(0.01)
@@ -107,7 +107,7 @@ async def test_killed_while_it_records(craft: Craft, database: Database, clock: 
     clock.advance(60)
 
     [again] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(again)])
+    await craft.rounds.outcomes.record([await craft.attempt(again)])
 
     assert halfway == {"owed": 1, "bundled": 3}
     assert await craft.states() == {"delivered": 4}
@@ -121,10 +121,10 @@ async def test_late_success(craft: Craft, clock: Clock, traces: Traces) -> None:
     for _ in range(2):
         clock.advance(120)
         [held] = await craft.drain()
-        await craft.rounds.record([await craft.attempt(held, reply(503))])
+        await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     before = await counted(traces, craft, ticket.event)
 
-    await craft.rounds.record([late])
+    await craft.rounds.outcomes.record([late])
 
     assert before == {(("failed", 1),)}
     assert await craft.states() == {"delivered": 4}
@@ -151,7 +151,7 @@ async def test_deleted(craft: Craft, clock: Clock, hook: UUID) -> None:
     await craft.webhook_lifecycle.remove(WORKSPACE, hook, force=True)
     await craft.run_jobs()
     during = await craft.states()
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     assert during == {"owed": 1, "bundled": 2, "cancelled": 8}
     assert await craft.states() == {"delivered": 3, "cancelled": 8}

@@ -96,7 +96,7 @@ async def test_same_bytes_at_each_retry(craft: Craft, clock: Clock) -> None:
     clock.advance(4)
 
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     [(first, _), (second, _)] = craft.wire.sent
     assert first == second

@@ -71,7 +71,7 @@ async def test_retry_of_a_waiting_batch(craft: Craft, history: History, hook: UU
     by_ticket, by_drain = await asyncio.gather(craft.claim(again), craft.drain())
 
     [held] = by_ticket + by_drain
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
     assert retried is Retried.SUBMITTED
     assert await craft.states() == {"delivered": 4}
     assert len({parcel.body for parcel, _ in craft.wire.sent}) == 1

@@ -171,7 +171,7 @@ async def test_heartbeat_of_a_failing_webhook(craft: Craft) -> None:
     )
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     halted = (await craft.status(webhook), (await next_beat(craft, webhook))[0])
     craft.clock.advance(60)
     await craft.greet(webhook)

@@ -171,7 +171,7 @@ async def test_lost_try_is_no_attempt(craft: Craft, clock: Clock) -> None:
     clock.advance(LEASE)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
     row = await craft.row(event, webhook)
     assert (row.attempts, row.lost, row.due_at) == (1, 1, clock() + timedelta(seconds=3))
@@ -184,7 +184,7 @@ async def test_erased_payload(craft: Craft) -> None:
     await craft.sql("UPDATE events SET body = NULL WHERE key = $1", event)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.reason) == ("expired", "its payload was erased")
@@ -198,11 +198,11 @@ async def test_given_back(craft: Craft, clock: Clock) -> None:
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
 
-    await craft.rounds.give_back([held])
+    await craft.rounds.claims.give_back([held])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.due_at, row.leased_until, row.attempts, row.lost) == ("owed", clock(), None, 0, 0)
-    await craft.rounds.record([await craft.attempt(held, TIMED_OUT)])
+    await craft.rounds.outcomes.record([await craft.attempt(held, TIMED_OUT)])
     assert (await craft.row(event, webhook)).attempts == 0
     assert len(await craft.drain()) == 1
 
@@ -214,7 +214,7 @@ async def test_clock_follows_the_database(craft: Craft, database: Database) -> N
     [event] = await craft.owe(webhook)
 
     [held] = await craft.claim(Ticket(event, webhook, 0, 0))
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
     await craft.upkeep.report("worker", slots=1, free=1)
 
     assert len(craft.told.followed) == 3
@@ -248,7 +248,7 @@ async def test_without_its_subscription(craft: Craft) -> None:
     await craft.sql("DELETE FROM subscriptions")
 
     held = await craft.claim(*craft.announced)  # type: ignore[arg-type]  # tickets alone are announced here
-    await craft.rounds.record([await craft.attempt(each) for each in held])
+    await craft.rounds.outcomes.record([await craft.attempt(each) for each in held])
     await craft.publish()
 
     assert await craft.states(webhook) == {"delivered": 2}

@@ -116,7 +116,7 @@ async def test_no_token_is_a_failure_like_any(craft: Craft, policy: str) -> None
     craft.clock.advance(3)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held, NO_TOKEN)])
+    await craft.rounds.outcomes.record([await craft.attempt(held, NO_TOKEN)])
 
     row = await craft.row(held.claimed.event, webhook)
     assert (row.state, row.attempts, row.reason) == ("owed", 1, NO_TOKEN.cause)

@@ -57,7 +57,7 @@ async def answers(craft: Craft, event: UUID) -> set[tuple[bytes, bytes | None]]:
 
 
 async def record(craft: Craft, held: ClaimedDelivery, status: int) -> None:
-    await craft.rounds.record([await craft.attempt(held, reply(status, b"an answer"))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(status, b"an answer"))])
 
 
 @pytest.mark.parametrize("state", ["owed", "parked", "collecting"])
@@ -133,7 +133,7 @@ async def test_claimed_before_and_failed(craft: Craft, erasure: Erasure, clock: 
     clock.advance(4)
 
     [after] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(after)])
+    await craft.rounds.outcomes.record([await craft.attempt(after)])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.reason, len(craft.wire.sent)) == ("expired", REASON, 1)

@@ -37,7 +37,7 @@ async def test_group_with_a_refused_array(craft: Craft) -> None:
     assert isinstance(answered, list)
     assert (answered[0].duplicate, answered[0].key) == (False, neighbour.key)
     [held] = await craft.claim(Ticket(neighbour.key, webhook, 0, 0))
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
     assert (await craft.row(neighbour.key, webhook)).state == "delivered"
     assert await craft.value("SELECT count(*) FROM deliveries") == 2
 

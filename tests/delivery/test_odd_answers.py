@@ -37,7 +37,7 @@ async def test_odd_bytes_are_stored(craft: Craft, raw: bytes, body: bytes, heade
     [event] = await craft.owe(webhook)
 
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, answer)])
+    await craft.rounds.outcomes.record([await craft.attempt(held, answer)])
 
     [kept] = await craft.fetch("SELECT response_headers, response_body FROM attempts WHERE event = $1", event)
     assert (await craft.row(event, webhook)).state == "delivered"

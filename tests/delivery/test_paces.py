@@ -56,7 +56,7 @@ async def due_in(craft: Craft, webhook: UUID) -> list[float]:
 
 async def deliver(craft: Craft, held: Sequence[ClaimedDelivery]) -> None:
     for each in held:
-        await craft.rounds.record([await craft.attempt(each)])
+        await craft.rounds.outcomes.record([await craft.attempt(each)])
 
 
 async def test_slots(craft: Craft, clock: Clock) -> None:
@@ -127,7 +127,7 @@ async def test_while_another_claims(craft: Craft, database: Database, clock: Clo
     """While one process gives a webhook's slots another leaves the webhook alone, and goes on behind them afterwards."""
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
-    other, [day] = Craft(database, clock), await craft.rounds.days_due()
+    other, [day] = Craft(database, clock), await craft.rounds.claims.days_due()
     room = DrainRoom(wanted=10, retries=0, share=64, shares={}, start=UUID(int=0), chance=0.0)
     async with database.raw() as connection, connection.transaction():
         first = await paces.claim(connection, room, day=day, now=clock(), lease=20)
@@ -172,7 +172,7 @@ async def test_retries_need_slots(craft: Craft, clock: Clock) -> None:
     await craft.owe(webhook, 3)
     first = await craft.drain()
     for each in first:
-        await craft.rounds.record([await craft.attempt(each, reply(503))])
+        await craft.rounds.outcomes.record([await craft.attempt(each, reply(503))])
     clock.advance(20)
     await craft.owe(webhook, 3)
 
@@ -250,8 +250,8 @@ async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
     sent = len(craft.wire.sent)
 
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
-    turn = await craft.rounds.turn(held)
-    await craft.rounds.give_back([held])
+    turn = await craft.rounds.claims.turn(held)
+    await craft.rounds.claims.give_back([held])
     found = await craft.drain()
     parked = (await craft.row(event, webhook)).state
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
@@ -261,7 +261,7 @@ async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
 
     assert (turn, found, parked, len(craft.wire.sent)) == (False, [], "parked", sent)
     assert again.claimed.event == event
-    assert await craft.rounds.turn(again) is True
+    assert await craft.rounds.claims.turn(again) is True
 
 
 async def test_lost_while_held(craft: Craft, database: Database, clock: Clock) -> None:

@@ -145,12 +145,12 @@ async def test_probed_while_its_webhook_is_activated(craft: Craft) -> None:
     """The row of a probe that failed after its webhook was verified is started with the others."""
     webhook = await craft.hook(status="ERROR")
     await craft.owe(webhook, state="parked")
-    held = await craft.rounds.probe(webhook)
+    held = await craft.rounds.claims.probe(webhook)
     assert held is not None
     await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     await craft.run_jobs()
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     parked = await craft.states()
     await craft.run_jobs()
 
@@ -162,7 +162,7 @@ async def test_retried_by_hand_while_its_webhook_is_activated(craft: Craft, data
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(302))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(302))])
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
     async def activate() -> None:

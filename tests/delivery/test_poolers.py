@@ -48,7 +48,7 @@ async def test_a_life_through_a_pooler(crafts: list[Craft]) -> None:
     async def work(each: Craft, *answers: int) -> int:
         held = [one for _ in range(4) for one in await each.drain(wanted=20)]
         ended = [await each.attempt(one, *map(reply, answers)) for one in held]
-        await each.rounds.record(ended)
+        await each.rounds.outcomes.record(ended)
         return len(held)
 
     failed = await asyncio.gather(*(work(each, 503) for each in crafts))

@@ -92,7 +92,7 @@ async def test_probe_of_a_healthy_webhook(craft: Craft) -> None:
     webhook = await craft.hook(challenge_request_enabled=False)
     await craft.owe(webhook)
 
-    assert await craft.rounds.probe(webhook) is None
+    assert await craft.rounds.claims.probe(webhook) is None
 
 
 async def test_probe_with_nothing_owed(craft: Craft, clock: Clock) -> None:
@@ -111,7 +111,7 @@ async def test_killed_while_it_probes(craft: Craft, clock: Clock) -> None:
     """A probe whose process died leaves its row owed under a lapsed lease: the next probe, or a drain, takes care of it."""
     webhook = await craft.hook(status="ERROR", challenge_request_enabled=False)
     [event] = await craft.owe(webhook, state="parked")
-    await craft.rounds.probe(webhook)
+    await craft.rounds.claims.probe(webhook)
     clock.advance(20)
 
     drained = await craft.drain()

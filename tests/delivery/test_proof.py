@@ -40,7 +40,7 @@ async def delivered(craft: Craft) -> list[str]:
     await craft.run_jobs()
     craft.clock.advance(3)
     for held in await craft.drain():
-        await craft.rounds.record([await craft.attempt(held)])
+        await craft.rounds.outcomes.record([await craft.attempt(held)])
     return [parcel.body.decode() for parcel, _ in craft.wire.sent]
 
 
@@ -121,7 +121,7 @@ async def test_one_that_agreed_is_probed_with_its_deliveries(craft: Craft, clock
     await craft.publish()
     craft.clock.advance(3)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     halted = await craft.status(webhook)
     await craft.greet(webhook)
 

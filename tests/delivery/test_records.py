@@ -31,9 +31,9 @@ async def test_late_success_then_failure(craft: Craft, clock: Clock) -> None:
     """A success that comes late is kept, and the failure of the newer claim does not undo it."""
     event, webhook, success, failure = await overlapping(craft, clock)
 
-    await craft.rounds.record([success])
+    await craft.rounds.outcomes.record([success])
     after_success = await craft.row(event, webhook)
-    await craft.rounds.record([failure])
+    await craft.rounds.outcomes.record([failure])
 
     assert (after_success.state, after_success.fence) == ("delivered", 3)
     assert await craft.row(event, webhook) == after_success
@@ -45,9 +45,9 @@ async def test_failure_then_late_success(craft: Craft, clock: Clock) -> None:
     """A success that comes after the newer claim's failure is kept all the same, and ends the delivery."""
     event, webhook, success, failure = await overlapping(craft, clock)
 
-    await craft.rounds.record([failure])
+    await craft.rounds.outcomes.record([failure])
     waiting = await craft.row(event, webhook)
-    await craft.rounds.record([success])
+    await craft.rounds.outcomes.record([success])
 
     assert (waiting.state, waiting.due_at) == ("owed", clock() + timedelta(seconds=3))
     row = await craft.row(event, webhook)
@@ -59,7 +59,7 @@ async def test_failure_then_late_success(craft: Craft, clock: Clock) -> None:
 async def test_both_in_one_batch(craft: Craft, clock: Clock, success_first: bool) -> None:
     """The two outcomes of one delivery that wait together: delivered in either order, and both attempts kept."""
     event, webhook, success, failure = await overlapping(craft, clock)
-    recorder = Recorder(craft.rounds.record, lambda queued_job: None, window=0.01)
+    recorder = Recorder(craft.rounds.outcomes.record, lambda queued_job: None, window=0.01)
     both = (success, failure) if success_first else (failure, success)
 
     await asyncio.gather(*(recorder.record(ended) for ended in both))
@@ -86,7 +86,7 @@ async def test_late_success_over(craft: Craft, before: str, after: str) -> None:
     [held] = await craft.drain()
     await craft.sql("UPDATE deliveries SET fence = 9, state = $1", before)
 
-    await craft.rounds.record([await craft.attempt(held, reply(200))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
 
     row = await craft.row(event, webhook)
     assert row.state == after
@@ -102,7 +102,7 @@ async def test_late_failure(craft: Craft, clock: Clock) -> None:
     await craft.drain()
     before = await craft.row(event, webhook)
 
-    await craft.rounds.record([await craft.attempt(old, reply(410))])
+    await craft.rounds.outcomes.record([await craft.attempt(old, reply(410))])
 
     assert await craft.row(event, webhook) == before
     assert await craft.value("SELECT status FROM attempts WHERE fence = 1") == 410
@@ -115,9 +115,9 @@ async def test_record_told_twice(craft: Craft, clock: Clock) -> None:
     [held] = await craft.drain()
     ended = await craft.attempt(held, reply(503))
 
-    await craft.rounds.record([ended])
+    await craft.rounds.outcomes.record([ended])
     once = await craft.row(event, webhook)
-    await craft.rounds.record([ended])
+    await craft.rounds.outcomes.record([ended])
 
     assert await craft.row(event, webhook) == once
     assert (once.attempts, once.due_at) == (1, clock() + timedelta(seconds=3))
@@ -133,7 +133,7 @@ async def test_one_that_cannot_be_stored(craft: Craft, cause: str) -> None:
     held = await craft.drain(wanted=100, share=100)
     ended = [await craft.attempt(each, reply(200, b"fine")) for each in held[:-1]]
     ended.insert(41, await craft.attempt(held[-1], Failure(kind=FailureKind.reset, cause=cause)))
-    recorder = Recorder(craft.rounds.record, lambda queued_job: None, window=0.01)
+    recorder = Recorder(craft.rounds.outcomes.record, lambda queued_job: None, window=0.01)
 
     async with asyncio.timeout(10):
         await asyncio.gather(*(recorder.record(each) for each in ended))
@@ -157,7 +157,7 @@ async def test_hundred_together(craft: Craft) -> None:
 
     async def counted(batch: Any) -> list[Any]:
         sizes.append(len(batch))
-        return await craft.rounds.record(batch)
+        return await craft.rounds.outcomes.record(batch)
 
     recorder = Recorder(counted, lambda queued_job: None, window=0.01)
 
@@ -172,13 +172,13 @@ async def test_window_stands_still(craft: Craft, clock: Clock) -> None:
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     # Halted for an hour after the first attempt, then sent to again half an hour past the plain window.
     clock.advance(12 * 3600 + 1800)
     await craft.sql("UPDATE webhooks SET halted_seconds = halted_seconds + 3600")
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
     assert held.claimed.halted == 3600
     row = await craft.row(event, webhook)
@@ -190,11 +190,11 @@ async def test_halt_before_the_first_try(craft: Craft, clock: Clock) -> None:
     webhook = await craft.hook(halted_seconds=7200.0)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     clock.advance(12 * 3600 + 1800)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
     assert held.claimed.halted == 0
     row = await craft.row(event, webhook)
@@ -211,7 +211,7 @@ async def test_weekend_without_workers(craft: Craft, clock: Clock) -> None:
     clock.advance(3 * 86400)
 
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.attempts, row.due_at) == ("owed", 1, clock() + timedelta(seconds=3))
@@ -224,7 +224,7 @@ async def test_given_up(craft: Craft, clock: Clock) -> None:
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
 
-    [notice] = await craft.rounds.record([await craft.attempt(held, reply(301))])
+    [notice] = await craft.rounds.outcomes.record([await craft.attempt(held, reply(301))])
     row = await craft.fetch("SELECT * FROM jobs WHERE id = $1", notice.key)
     await craft.jobs.run(notice)
     await craft.sql("INSERT INTO jobs SELECT ($1::jobs).*", row[0])
@@ -241,7 +241,7 @@ async def test_notice_of_a_notice(craft: Craft) -> None:
     [receipt] = await craft.intake.publish([craft.event(kind=told)])
     [held] = await craft.claim(*craft.announced)  # type: ignore[arg-type]  # tickets alone are announced here
 
-    notices = await craft.rounds.record([await craft.attempt(held, reply(301))])
+    notices = await craft.rounds.outcomes.record([await craft.attempt(held, reply(301))])
 
     assert notices == []
     assert (await craft.row(receipt.key, webhook)).state == "failed"
@@ -253,7 +253,7 @@ async def test_faults_of_ours(craft: Craft) -> None:
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.attempts, row.status) == ("owed", 1, None)
@@ -279,7 +279,7 @@ async def test_what_is_kept_of_answers(craft: Craft, clock: Clock) -> None:
     great = [(f"X-{n}", "y" * 1000) for n in range(10)]
     for status in (503, 503, 503, 200):
         [held] = await craft.drain()
-        await craft.rounds.record([await craft.attempt(held, reply(status, b"z" * 20_000, *great))])
+        await craft.rounds.outcomes.record([await craft.attempt(held, reply(status, b"z" * 20_000, *great))])
         clock.advance(3600)
 
     rows = await craft.fetch("SELECT length(response_body), length(response_headers) FROM attempts ORDER BY fence")

@@ -55,7 +55,7 @@ async def tried(database: Database, clock: Clock, status: int = 200) -> tuple[UU
     webhook = await craft.hook(challenge_request_enabled=False)
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(status, b"an answer"))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(status, b"an answer"))])
     return event, webhook
 
 
@@ -92,12 +92,12 @@ async def test_dropping_while_everybody_works(craft: Craft, database: Database, 
     async def work() -> None:
         for _ in range(15):
             await craft.publish(3)
-            await craft.rounds.record([await craft.attempt(held, reply(200)) for held in await craft.drain()])
+            await craft.rounds.outcomes.record([await craft.attempt(held, reply(200)) for held in await craft.drain()])
 
     craft.clock.advance(2)
     await asyncio.gather(work(), craft.upkeep.prune(remembered=REMEMBERED))
     craft.clock.advance(5)
-    await craft.rounds.record([await craft.attempt(held, reply(200)) for held in await craft.drain()])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(200)) for held in await craft.drain()])
 
     assert (await craft.states(), await there(craft, past().date())) == ({"delivered": 45}, 0)
 
@@ -173,7 +173,7 @@ async def test_payloads_of_an_unfinished_day(database: Database, past: Clock) ->
     await craft.upkeep.prune(remembered=REMEMBERED)
     waiting = await craft.value("SELECT count(body) FROM events")
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(200))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
 
     await craft.upkeep.prune(remembered=REMEMBERED)
 
@@ -206,7 +206,7 @@ async def test_late_record_of_a_stripped_day(database: Database, past: Clock) ->
     await craft.sql("UPDATE deliveries SET state = 'failed', leased_until = NULL, fence = fence + 1")
     await aged(database, 5 * DAY, payloads=DAY).upkeep.prune(remembered=REMEMBERED)
 
-    await craft.rounds.record([ended])
+    await craft.rounds.outcomes.record([ended])
 
     [attempt] = await craft.fetch("SELECT status, request_headers, response_body FROM attempts")
     assert (tuple(attempt), (await craft.row(event, webhook)).state) == ((200, b"[]", None), "delivered")

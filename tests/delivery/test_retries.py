@@ -113,13 +113,13 @@ async def test_by_hand_and_by_schedule_at_once(craft: Craft, database: Database,
 
     assert sorted(each.claimed.event for each in held) == sorted(receipt.key for receipt in receipts)
     assert {retried for _, retried in answers} <= {Retried.SUBMITTED, Retried.UNDERWAY}
-    await craft.rounds.record([await craft.attempt(each) for each in held])
+    await craft.rounds.outcomes.record([await craft.attempt(each) for each in held])
     assert await craft.states() == {"delivered": 20}
 
 
 async def _fail(craft: Craft, event: UUID, hook: UUID) -> None:
     [held] = await craft.claim(Ticket(event, hook, 0, 0))
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
 
 async def test_a_failed_delivery_is_owed_again_as_the_next_round(

@@ -25,7 +25,7 @@ async def test_a_try_that_breaks_is_recorded(craft: Craft, clock: Clock, caplog:
     [held] = await craft.drain()
     craft.wire.answering = breaking
 
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.attempts, row.lost, row.reason) == ("owed", 1, 0, CAUSE)
@@ -44,7 +44,7 @@ async def test_what_is_no_receivers_fault(craft: Craft, kind: FailureKind) -> No
     [held] = await craft.drain()
 
     ended = await craft.attempt(held, Failure(kind=kind, cause="some cause"))
-    await craft.rounds.record([ended])
+    await craft.rounds.outcomes.record([ended])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.attempts, row.reason, ended.answered) == ("owed", 1, "some cause", True)
@@ -59,7 +59,7 @@ async def test_what_can_never_be_written_ends_at_once(craft: Craft) -> None:
     await craft.sql("UPDATE events SET body = $1", body)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held)])
+    await craft.rounds.outcomes.record([await craft.attempt(held)])
 
     row = await craft.row(event, webhook)
     assert (row.state, row.attempts, row.due_at) == ("failed", 1, None)

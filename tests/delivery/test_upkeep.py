@@ -81,7 +81,7 @@ async def test_delete(craft: Craft, clock: Clock) -> None:
     await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=False)
     await craft.run_jobs()
     during = await craft.states()
-    await craft.rounds.record([await craft.attempt(flying)])
+    await craft.rounds.outcomes.record([await craft.attempt(flying)])
     clock.advance(20)
     drained = await craft.drain()
 
@@ -172,7 +172,7 @@ async def test_slow_sweep_calms(craft: Craft, clock: Clock) -> None:
     webhook = await craft.hook(challenge_request_enabled=False)
     await craft.owe(webhook)
     [held] = await craft.drain()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     warned = await craft.status(webhook)
     clock.advance(12 * 3600 - 1)
     await craft.upkeep.mend()
@@ -189,7 +189,7 @@ async def test_slow_sweep_calms_what_is_well_again(craft: Craft, clock: Clock) -
     webhook = await craft.hook(challenge_request_enabled=False)
     await craft.owe(webhook, 2)
     for held, answer in zip(await craft.drain(), (reply(503), reply(200)), strict=True):
-        await craft.rounds.record([await craft.attempt(held, answer)])
+        await craft.rounds.outcomes.record([await craft.attempt(held, answer)])
     # The success was claimed before the failure was known; the next one clears the count.
     await craft.sql("UPDATE webhooks SET failures = 0, first_failure_at = NULL")
     said = []

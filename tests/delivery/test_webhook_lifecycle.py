@@ -121,7 +121,7 @@ async def test_delivery_to_the_old_destination(craft: Craft, clock: Clock) -> No
     ended = await craft.attempt(held, reply(410))
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
 
-    await craft.rounds.record([ended])
+    await craft.rounds.outcomes.record([ended])
 
     assert await craft.status(webhook) == "ACTIVE"
     assert (await craft.row(event, webhook)).state == "failed"
@@ -200,7 +200,7 @@ async def test_an_answered_challenge_is_no_delivery_that_arrived(craft: Craft, c
     await craft.owe(webhook)
     [held] = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
 
     assert await craft.status(webhook) == "ERROR"
 
@@ -274,7 +274,7 @@ async def test_pause_while_in_flight(craft: Craft) -> None:
     [event] = await craft.owe(webhook)
     [held] = await craft.drain()
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     craft.clock.advance(10)
     during = await craft.drain()
     parked = await craft.row(event, webhook)
@@ -297,11 +297,11 @@ async def test_halt(craft: Craft, clock: Clock, succeeded_before: int | None) ->
     await craft.owe(webhook, 1)
     [held] = await craft.drain()
     if succeeded_before is not None:
-        await craft.rounds.record([await craft.attempt(held, reply(200))])
+        await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
         clock.advance(succeeded_before)
     await craft.owe(webhook, 24)
     for failing in [await craft.drain(wanted=12), await craft.drain(wanted=12)]:
-        await craft.rounds.record([await craft.attempt(each, reply(503)) for each in failing])
+        await craft.rounds.outcomes.record([await craft.attempt(each, reply(503)) for each in failing])
         clock.advance(16 * 60)
 
     assert await craft.status(webhook) == ("WARNING" if succeeded_before == 3600 else "ERROR")
@@ -313,7 +313,7 @@ async def test_halt_parks(craft: Craft, clock: Clock) -> None:
     await craft.owe(webhook, 5)
     [held] = await craft.drain(wanted=1)
 
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     craft.clock.advance(10)
     drained = await craft.drain()
 
@@ -330,9 +330,9 @@ async def test_gone(craft: Craft) -> None:
     await craft.owe(webhook, 2)
     one, other = await craft.drain()
 
-    await craft.rounds.record([await craft.attempt(one, reply(410))])
+    await craft.rounds.outcomes.record([await craft.attempt(one, reply(410))])
     epoch = await craft.value("SELECT epoch FROM webhooks")
-    await craft.rounds.record([await craft.attempt(other, reply(200))])
+    await craft.rounds.outcomes.record([await craft.attempt(other, reply(200))])
 
     assert (await craft.status(webhook), epoch) == ("DISABLED", 2)
     assert await craft.states() == {"failed": 1, "delivered": 1}

@@ -59,15 +59,15 @@ async def test_foreign_tickets(craft: Craft, engine: Engine, caplog: pytest.LogC
     [first, second, third] = await craft.owe(webhook, 3, due_in=3600)
     old = Ticket(first, webhook, 0, 17)
     await engine.deliver([old, Ticket(second, webhook, 0, 0), Ticket(second, webhook, 0, 0)])
-    before = craft.rounds.foreign.count
-    craft.rounds.foreign = Foreign()
+    before = craft.rounds.claims.foreign.count
+    craft.rounds.claims.foreign = Foreign()
 
     for _ in range(3):
         await engine.deliver([Ticket(event_keys.new(craft.clock()), webhook, 0, 0) for _ in range(5)])
     await engine.deliver([old, Ticket(third, webhook, 0, 0), Ticket(third, uuid4(), 0, 0)])
     await engine.close(30.0)
 
-    assert (before, craft.rounds.foreign.count) == (0, 16)
+    assert (before, craft.rounds.claims.foreign.count) == (0, 16)
     assert await craft.states() == {"owed": 1, "delivered": 2}
     [told] = [record.getMessage() for record in caplog.records if record.getMessage().startswith("tickets.foreign")]
     assert "dropped=5 in_all=5" in told

@@ -14,7 +14,7 @@ class Outage:
     """The way of outcomes to the database, closed at first."""
 
     def __init__(self, craft: Craft) -> None:
-        self._write = craft.rounds.record
+        self._write = craft.rounds.outcomes.record
         self._open = False
         self.refused = asyncio.Event()
 

@@ -19,7 +19,7 @@ class Records:
     """The way of outcomes to the database, which takes until it is let go."""
 
     def __init__(self, craft: Craft) -> None:
-        self._write = craft.rounds.record
+        self._write = craft.rounds.outcomes.record
         self.go_on = asyncio.Event()
         self.bytes: list[int] = []
 

@@ -1,6 +1,6 @@
 """Records: the outcomes of many attempts are written together, each under the fence of its claim (protocol.md 5).
 
-What an outcome means, and what follows when a shared statement fails, is left to `attempts/rounds.py`.
+What an outcome means, and what follows when a shared statement fails, is left to `attempts/recording.py`.
 """
 
 from collections.abc import Sequence

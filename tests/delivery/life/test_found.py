@@ -24,12 +24,12 @@ async def test_process_that_stood_still_since_its_claim(craft: Craft, database: 
     webhook = await craft.hook()
     await craft.owe(webhook)
     [held] = await craft.drain()
-    in_time = await craft.rounds.turn(held)
+    in_time = await craft.rounds.claims.turn(held)
     clock.advance(craft.settings.lease_margin)
-    at_last = await craft.rounds.turn(held)
+    at_last = await craft.rounds.claims.turn(held)
     clock.advance(0.001)
 
-    turn = await craft.rounds.turn(held)
+    turn = await craft.rounds.claims.turn(held)
 
     assert (in_time, at_last, turn) == (True, True, False)
     clock.advance(craft.settings.delivery_timeout)
@@ -52,11 +52,11 @@ async def test_process_that_stood_still_at_a_slot(craft: Craft, clock: Clock, wa
     sleeper = Craft(craft.database, clock, sleep=oversleep)
     if not waits:
         await oversleep(0)
-    while_active = await sleeper.rounds.turn(held)
+    while_active = await sleeper.rounds.claims.turn(held)
     clock.advance(-4.9 if waits else 0)
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
 
-    assert (while_active, await sleeper.rounds.turn(held)) == (True, False)
+    assert (while_active, await sleeper.rounds.claims.turn(held)) == (True, False)
 
 
 async def test_given_back_after_its_lease(craft: Craft, database: Database, clock: Clock) -> None:
@@ -68,7 +68,7 @@ async def test_given_back_after_its_lease(craft: Craft, database: Database, cloc
     await Craft(database, clock).drain()
     before = await craft.row(event, webhook)
 
-    await craft.rounds.give_back([held])
+    await craft.rounds.claims.give_back([held])
 
     assert await craft.row(event, webhook) == before
 
@@ -77,12 +77,12 @@ async def test_probe_that_fails_after_its_webhook_healed_and_was_deleted(craft: 
     """Its row was in somebody's hands when the others were cancelled, and is parked after that: the slow sweep ends it."""
     webhook = await craft.hook(status="ERROR")
     [event] = await craft.owe(webhook, state="parked")
-    held = await craft.rounds.probe(webhook)
+    held = await craft.rounds.claims.probe(webhook)
     assert held is not None
     await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=True)
     await craft.run_jobs()
-    await craft.rounds.record([await craft.attempt(held, reply(503))])
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     left = (await craft.row(event, webhook)).state
 
     await craft.upkeep.mend()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.attempts.rounds import GLANCE
+from delivery.attempts.claims import GLANCE
 from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import FINAL, MOVES, State
 from subscriptions.ground import partitions

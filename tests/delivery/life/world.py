@@ -170,7 +170,7 @@ class World:
         return self.processes[0].craft.event(number, id=id, kind=KINDS[kind])
 
     async def claim(self, process: Process, tickets: Sequence[Ticket]) -> list[Try]:
-        made = self._hold(process, await process.craft.rounds.claim(tickets))
+        made = self._hold(process, await process.craft.rounds.claims.by_ticket(tickets))
         for each in made:
             each.told = frozenset(ticket.fence for ticket in tickets if ticket[:3] == each.key)
         return made
@@ -191,8 +191,8 @@ class World:
         trial.begun_at = self.clock()
 
         async def attempt() -> None:
-            if await rounds.turn(trial.held):
-                trial.ended = await rounds.attempt(trial.held)
+            if await rounds.claims.turn(trial.held):
+                trial.ended = await rounds.attempts.make(trial.held)
             else:
                 # Not because it came too late.
                 lasts = timedelta(seconds=trial.process.craft.settings.delivery_timeout)
@@ -205,7 +205,7 @@ class World:
         for each in tries:
             each.done = True
             each.process.tries.remove(each)
-        await tries[0].process.craft.rounds.give_back([each.held for each in tries])
+        await tries[0].process.craft.rounds.claims.give_back([each.held for each in tries])
 
     async def record(self, process: Process, tries: Sequence[Try]) -> None:
         """As the recorder does: outcomes of different deliveries together."""
@@ -215,7 +215,7 @@ class World:
         for each in tries:
             each.done = True
             process.tries.remove(each)
-        self.announce(await process.craft.rounds.record(ended))
+        self.announce(await process.craft.rounds.outcomes.record(ended))
 
     def carry(self, process: Process, queued_job: Job) -> Actor:
         """A spread, job, closing, challenge, probe or heartbeat."""
@@ -236,17 +236,17 @@ class World:
 
     async def _probe(self, process: Process, actor: Actor, webhook: UUID) -> bool | None:
         rounds = process.craft.rounds
-        held = await rounds.probe(webhook)
+        held = await rounds.claims.probe(webhook)
         if held is None:
             return None
         [trial] = self._hold(process, [held])
         trial.actor = actor
         self.probing[actor] = trial
         self.marks[Mark.EARNED_PROBE] += held.hook.challenge_request_enabled
-        if not await rounds.turn(held):
+        if not await rounds.claims.turn(held):
             await self.give_back([trial])
             return None
-        trial.ended = await rounds.attempt(held)
+        trial.ended = await rounds.attempts.make(held)
         ok = trial.ended.result.ok
         await self.record(process, [trial])
         return ok
@@ -255,7 +255,7 @@ class World:
         """All that it held in memory is gone; another one starts in its place."""
         await self.stage.kill([*(each.actor for each in process.tries), *process.greetings])
         place = self.processes.index(process)
-        self.processes[place] = Process(self, chance=process.craft.rounds.tools.chance())
+        self.processes[place] = Process(self, chance=process.craft.chance)
 
     async def fused(self, process: Process, passes: int, queued_job: Job) -> None:
         """Carries a job out and dies as it asks for the database once more than `passes` times, if it does."""

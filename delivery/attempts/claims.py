@@ -1,0 +1,133 @@
+"""Claiming: deliveries come into this process's hands, each with the webhook it goes to, and leave them again untried.
+
+The statements stand in `delivery/ledger/claims`; when to claim, and how many, is left to `workers/engine.py`. The rules are
+those of protocol.md 4.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from delivery.attempts.endings import ClaimedDelivery
+from delivery.attempts.tools import RoundTools
+from delivery.ledger.claims import claiming, drains, paces
+from delivery.ledger.claims.claiming import Claim
+from delivery.ledger.claims.drains import DrainRoom, Shares
+from delivery.ledger.claims.foreign import Foreign
+from delivery.ledger.owing import parking
+from delivery.ledger.records import outcomes
+from delivery.tickets import Ticket
+from subscriptions.ground.database import Raw
+from subscriptions.webhooks.webhook_store import Hook
+
+#: Seconds that a slot may be held without another look at its webhook.
+GLANCE = 0.5
+#: Webhooks whose destination and unsealed secrets one process keeps at hand.
+HOOKS = 10_000
+
+
+class Claims:
+    """Deliveries from due to held; raises Unavailable while PostgreSQL is away."""
+
+    def __init__(self, tools: RoundTools) -> None:
+        self._tools = tools
+        self._lease = tools.settings.delivery_timeout + tools.settings.lease_margin
+        self._deadline = timedelta(seconds=tools.settings.delivery_timeout)
+        self._hooks: dict[tuple[UUID, int], Hook] = {}
+        #: Tickets that named nothing of ours.
+        self.foreign = Foreign()
+
+    async def by_ticket(self, tickets: Sequence[Ticket]) -> list[ClaimedDelivery]:
+        """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
+        async with self._tools.database.raw() as connection:
+            now = await self._now(connection)
+            claim = await claiming.by_ticket(connection, tickets, now=now, lease=self._lease)
+            held = await self._held(connection, claim)
+            if len(held) < len(tickets):
+                claimed = {each.key[:3] for each in held}
+                await self.foreign.look(connection, [ticket for ticket in tickets if ticket[:3] not in claimed])
+            return held
+
+    async def days_due(self) -> list[date]:
+        """The days that have due rows, oldest first; raises Unavailable."""
+        async with self._tools.database.raw() as connection:
+            return await drains.days_due(connection, now=await self._now(connection))
+
+    async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[ClaimedDelivery]:
+        """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable.
+
+        First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.
+        """
+        # Each drain begins at another webhook, so that none is always first.
+        chance = self._tools.chance()
+        kept = min(wanted, max(retries, int(wanted * drains.RETRIES + chance)))
+        start = UUID(int=int(chance * (1 << 128)))
+        room = DrainRoom(
+            wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self._tools.chance()
+        )
+        async with self._tools.database.raw() as connection:
+            now = await self._now(connection)
+            claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
+            held = await self._held(connection, claim)
+            if len(held) < wanted:
+                left = replace(room, wanted=wanted - len(held))
+                paced = await paces.claim(connection, left, day=day, now=now, lease=self._lease)
+                held += await self._held(connection, paced)
+            return held
+
+    async def turn(self, held: ClaimedDelivery) -> bool:
+        """Waits for the slot of a claim, if it has one; false where its attempt may not begin any more by then.
+
+        Because the webhook may not be sent to, or because the attempt could outlast its lease: a process that stood still
+        since its claim would send what another one has claimed meanwhile, or what was paused or deleted long ago.
+        """
+        slot = held.claimed.slot
+        wait = 0.0 if slot is None else (slot - self._tools.clock()).total_seconds()
+        if wait > 0:
+            await self._tools.sleep(wait)
+        if slot is not None:
+            late = (self._tools.clock() - slot).total_seconds()
+            if max(wait, late) >= GLANCE and not await self._still(held):
+                return False
+        return self._tools.clock() + self._deadline <= held.claimed.leased_until
+
+    async def _still(self, held: ClaimedDelivery) -> bool:
+        async with self._tools.database.raw() as connection:
+            return await claiming.still(connection, held.claimed)
+
+    async def probe(self, webhook: UUID) -> ClaimedDelivery | None:
+        """Claims the next row of a webhook in ERROR; None where there is none, or the webhook is in ERROR no more."""
+        async with self._tools.database.raw() as connection:
+            now = await self._now(connection)
+            claim = await claiming.by_probe(connection, webhook, now=now, lease=self._lease)
+            held = await self._held(connection, claim)
+        return ClaimedDelivery(claimed=held[0].claimed, hook=held[0].hook, probe=True) if held else None
+
+    async def give_back(self, held: Sequence[ClaimedDelivery]) -> None:
+        """Returns claims whose attempt will not begin: due at once, for any process."""
+        async with self._tools.database.raw() as connection:
+            await outcomes.give_back(connection, [h.key for h in held], now=self._tools.clock())
+
+    async def _now(self, connection: Raw) -> datetime:
+        if self._tools.clock.slept():
+            self._tools.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
+        return self._tools.clock()
+
+    async def _held(self, connection: Raw, claim: Claim) -> list[ClaimedDelivery]:
+        if claim.told is not None:
+            self._tools.clock.follow(claim.told)
+        await parking.look_again(connection, claim.parked, now=self._tools.clock())
+        wanted = {(c.webhook, c.generation) for c in claim.taken}
+        missing = [webhook for webhook, generation in wanted if (webhook, generation) not in self._hooks]
+        if missing:
+            if len(self._hooks) > HOOKS:
+                self._hooks.clear()
+            fresh = await self._tools.read_hooks(connection, missing)
+            for webhook, generation in wanted:
+                if webhook in fresh:
+                    # Whatever changed between claim and look-up, this attempt goes to the newer address under its old epoch.
+                    self._hooks[webhook, generation] = fresh[webhook]
+        # A webhook deleted since the claim has no address any more: the lease lapses, and the next claim cancels the row.
+        found = ((c, self._hooks.get((c.webhook, c.generation))) for c in claim.taken)
+        return [ClaimedDelivery(claimed=c, hook=hook) for c, hook in found if hook is not None]
