@@ -12,6 +12,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from subscriptions.ground.errors import Issue, Malformed, TooLarge
 
+#: Containers within containers; deeper input is refused. Receivers' parsers stop somewhere too.
+MAX_DEPTH = 64
 #: Digits of an integer. To read and write one takes time that is quadratic in them: of so many, twice what other JSON takes.
 MAX_DIGITS = 1000
 
@@ -53,14 +55,14 @@ def items(raw: bytes, limit: int) -> list[Raw]:
     return [item for item in msgspec.structs.astuple(found) if item is not UNSET]
 
 
-def shallow(text: bytes, most: int) -> bool:
-    """Whether valid JSON has at most so many containers within containers: one walk over its brackets, in C."""
-    if text.count(b"[") + text.count(b"{") <= most:
+def shallow(text: bytes) -> bool:
+    """Whether valid JSON has at most MAX_DEPTH containers within containers: one walk over its brackets, in C."""
+    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return True
     if b"\\" in text:
         text = text.replace(rb"\\", b"").replace(rb"\"", b"")
     brackets = b"".join(text.split(b'"')[::2]).translate(_STEPS, _NO_BRACKET)
-    return max(accumulate(memoryview(brackets).cast("b")), default=0) <= most
+    return max(accumulate(memoryview(brackets).cast("b")), default=0) <= MAX_DEPTH
 
 
 def _run(raw: bytes, at: int) -> int:

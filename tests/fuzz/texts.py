@@ -165,7 +165,7 @@ def _strictly(raw: bytes) -> object:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         return _REFUSED
-    return value if _depth(value) <= json_text.MAX_DEPTH else _REFUSED
+    return value if _depth(value) <= json_bounds.MAX_DEPTH else _REFUSED
 
 
 def _spelling(digits: str) -> tuple[str, str]:

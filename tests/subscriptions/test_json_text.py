@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from subscriptions.events import json_text
+from subscriptions.events.json_scan import JsonScan
 from subscriptions.ground.errors import Malformed, TooLarge
 from tests.work import work
 
@@ -21,7 +22,7 @@ VALUES = st.recursive(
 
 
 def slowly(raw: bytes) -> bytes:
-    return json_text._Scan(raw).text()
+    return JsonScan(raw).text()
 
 
 @pytest.mark.parametrize(
