@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict, cast
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,18 @@ from subscriptions.ground.errors import Issue, Refused, TooLarge
 
 #: What is left of the data of a deleted resource.
 _REFERENCE = ("type", "id")
+
+
+class _Resource(TypedDict, total=False):
+    """Of a resource, what its category has a rule for, in the publisher's order and spelling."""
+
+    type: msgspec.Raw
+    id: msgspec.Raw
+    createdAt: msgspec.Raw
+    updatedAt: msgspec.Raw
+
+
+_resource = msgspec.json.Decoder(_Resource)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +177,8 @@ def _by_category(occurrence: Occurrence) -> tuple[str | None, bytes]:
         return occurrence.time, occurrence.data
     if not occurrence.data.startswith(b"{"):
         raise Refused(Issue(subject="data", description=f"must be an object in a `{occurrence.event}` event"))
-    members = json_text.members(occurrence.data)
+    found = cast("dict[str, msgspec.Raw]", _resource.decode(occurrence.data))
+    members = {name: bytes(raw) for name, raw in found.items()}
     if occurrence.event == "deleted":
         return occurrence.time, _reference(members)
     # Of created, time = createdAt = updatedAt; of updated, time = updatedAt.
@@ -174,21 +188,22 @@ def _by_category(occurrence: Occurrence) -> tuple[str | None, bytes]:
 
 def _resource_time(given: str | None, members: Mapping[str, bytes], names: tuple[str, ...]) -> str | None:
     """The one moment that the resource's stamps and the given time agree on; null counts as absent."""
-    told = {"time": given} if given is not None else {}
+    told = {} if given is None else {"time": (given, attributes.instant(given))}
     for name in names:
         stamp = json_text.load(members[name]) if name in members else None
         if stamp is None:
             continue
-        if not isinstance(stamp, str) or attributes.instant(stamp) is None:
+        moment = attributes.instant(stamp) if isinstance(stamp, str) else None
+        if moment is None:
             description = "must be an RFC 3339 timestamp such as 2026-05-04T12:30:00.5Z"
             raise Refused(Issue(subject=f"data.{name}", description=description))
-        told[f"data.{name}"] = stamp
+        told[f"data.{name}"] = stamp, moment
     if not told:
         return None
     # Instants are compared, not spellings; the first to speak gives the spelling.
-    (first, time), *others = told.items()
-    for where, other in others:
-        if attributes.instant(other) != attributes.instant(time):
+    (first, (time, moment)), *others = told.items()
+    for where, (_, other) in others:
+        if other != moment:
             subject, right = (first, where) if first == "time" else (where, first)
             raise Refused(Issue(subject=subject, description=f"must be the same moment as {right}"))
     return time

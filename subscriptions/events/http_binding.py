@@ -97,7 +97,7 @@ def _batch(body: bytes, limit: int, longest: int | None) -> Iterator[tuple[int, 
         json_text.compact(body)
         raise Unprocessable(Issue(subject="body", description="a batch is an array of CloudEvents"))
     for index, (size, item) in enumerate(json_text.items(body, limit=limit, longest=longest)):
-        yield size, cloudevent.from_json(item, place=RequestPlace(before=f"[{index}]."))
+        yield size, cloudevent.from_json(item.text, place=RequestPlace(before=f"[{index}]."))
 
 
 def _binary(headers: Headers, content_type: str | None, body: bytes) -> CloudEvent:

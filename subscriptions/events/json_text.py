@@ -6,7 +6,7 @@ What a member means is left to its reader, what is wrong with text that is no JS
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,21 @@ _plain_decoder = msgspec.json.Decoder()
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+class CompactJson(NamedTuple):
+    """JSON that was read."""
+
+    #: Compact.
+    text: bytes
+    #: What it says, as `load` has it; a number with a fraction or an exponent may be its own spelling, a `msgspec.Raw`.
+    value: Any
+
+
 def compact(raw: bytes, *, root: str = "body") -> bytes:
+    """The text of what `read` reads; raises as it does."""
+    return read(raw, root=root).text
+
+
+def read(raw: bytes, *, root: str = "body") -> CompactJson:
     """The same JSON without insignificant white space, raw UTF-8, numbers and key order untouched (greenlake.md D.5).
 
     Of escapes only `\\"`, `\\\\` and those of control characters stay. Raises Malformed, naming path (under `root`) and
@@ -46,45 +60,47 @@ def compact(raw: bytes, *, root: str = "body") -> bytes:
     try:
         value = _decoder.decode(raw)
     except _UNREADABLE as error:
-        return _slowly(raw, root, _position(error))
+        return _explained(raw, root, _position(error))
     text = _encoder.encode(value)
     if text != raw and not _nothing_lost(raw, text):
         written = _rewritten(raw)
         # A dropped member takes its colon along.
         if written.count(b":") != text.count(b":"):
-            return _slowly(raw, root, "a key stands twice in its object")
+            return _explained(raw, root, "a key stands twice in its object")
         text = written
-    return text if json_bounds.shallow(text) else _slowly(raw, root, f"more than {MAX_DEPTH} levels deep")
+    if not json_bounds.shallow(text):
+        return _explained(raw, root, f"more than {MAX_DEPTH} levels deep")
+    return CompactJson(text, value)
 
 
-def items(raw: bytes, *, limit: int, longest: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """The members of a JSON array, each with its bytes as sent and then compact, read as they are asked for.
+def items(raw: bytes, *, limit: int, longest: int | None = None) -> Iterator[tuple[int, CompactJson]]:
+    """The members of a JSON array, each with its bytes as sent, read as they are asked for.
 
     Raises TooLarge for more than `limit` (subject `body`) or one of more than `longest` bytes, before any is looked into;
-    Malformed as `compact` does, with paths such as `[3].id`.
+    Malformed as `read` does, with paths such as `[3].id`.
     """
     try:
         found = json_bounds.items(raw, limit)
     except _UNREADABLE as error:
         if len(raw) > _EXPLAINED:
-            _slowly(raw, "body", _position(error))
+            _explained(raw, "body", _position(error))
         found = json_bounds.items(compact(raw), limit)
     sizes = [len(memoryview(item)) for item in found]
     for index, size in enumerate(sizes):
         bounded(size, longest, root=f"[{index}]")
     return (
-        (size, compact(bytes(item), root=f"[{index}]"))
+        (size, read(bytes(item), root=f"[{index}]"))
         for index, (size, item) in enumerate(zip(sizes, found, strict=True))
     )
 
 
 def members(text: bytes) -> dict[str, bytes]:
-    """The members of a JSON object that `compact` returned, each as its own text, in order."""
+    """The members of a JSON object that was read, each as its own text, in order."""
     return {name: bytes(value) for name, value in _members_decoder.decode(text).items()}
 
 
 def load(text: bytes) -> Any:
-    """The value of JSON that `compact` returned. Never raises: numbers beyond Python's own limits become infinite."""
+    """The value of JSON that was read. Never raises: numbers beyond Python's own limits become infinite."""
     try:
         return _plain_decoder.decode(text)
     except msgspec.MsgspecError:
@@ -122,12 +138,13 @@ def _rewritten(raw: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _slowly(raw: bytes, root: str, known: str) -> bytes:
+def _explained(raw: bytes, root: str, known: str) -> CompactJson:
     if not raw.strip():
         raise Malformed(Issue(subject=root, description=EMPTY))
     if len(raw) > _EXPLAINED:
         raise Malformed(Issue(subject=root, description=f"not JSON as it is taken here: {known}"))
-    return JsonScan(raw, root).text()
+    text = JsonScan(raw, root).text()
+    return CompactJson(text, load(text))
 
 
 def _position(error: Exception) -> str:

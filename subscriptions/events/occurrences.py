@@ -6,13 +6,15 @@ What the fields come to together, under the rules of a category, is left to `eve
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from subscriptions.events import attributes, catalogue, event, json_text, sizes
 from subscriptions.events.attributes import Value
 from subscriptions.events.event import Occurrence
+from subscriptions.events.json_text import CompactJson
 from subscriptions.ground.errors import Issue, Refused, Unprocessable
 
 MAX_ITEMS = 1000
@@ -57,24 +59,30 @@ def several(body: bytes) -> bool:
 def one(body: bytes, *, longest: int | None = None) -> Occurrence:
     """The occurrence of a request body that is no array; raises as `each` does."""
     sizes.bounded(len(body), longest)
-    return _occurrence(json_text.compact(body), at="")
+    return _occurrence(json_text.read(body), at="")
 
 
-def _occurrence(text: bytes, *, at: str) -> Occurrence:
-    """One occurrence from its compact text; `at` comes before the field in what is said about it."""
-    if not text.startswith(b"{"):
+class _Kept(msgspec.Struct):
+    """What is sent on as it was spelt."""
+
+    data: msgspec.Raw
+
+
+def _occurrence(read: CompactJson, *, at: str) -> Occurrence:
+    """One occurrence; `at` comes before the field in what is said about it."""
+    members = read.value
+    if not isinstance(members, dict):
         raise Unprocessable(Issue(subject=at.rstrip(".") or "body", description="an occurrence is an object"))
     given: dict[str, Any] = {}
     extensions: dict[str, Value] = {}
     shape: list[Issue] = []
     values: list[Issue] = []
-    members = json_text.members(text)
     if wrong := attributes.number_fault(members, _FIELDS):
         raise Refused(Issue(subject=at.rstrip(".") or "body", description=wrong))
-    for name, raw in members.items():
-        if raw == b"null" and name != "data":
+    for name, value in members.items():
+        if value is None and name != "data":
             continue  # null is absent (cloudevents.md J3)
-        wrong_shape, wrong_value = _vet(name, raw, given, extensions)
+        wrong_shape, wrong_value = _vet(name, value, given, extensions)
         if wrong_shape or wrong_value:
             issue = Issue(subject=at + name[:100], description=wrong_shape or wrong_value)
             (shape if wrong_shape else values).append(issue)
@@ -82,7 +90,8 @@ def _occurrence(text: bytes, *, at: str) -> Occurrence:
                 break
     if shape or values or extensions or not given.keys() >= _NEEDED:
         _complete(at, given, extensions, shape, values)
-    return Occurrence(**given, extensions=extensions, digest=event.digest(text))
+    given["data"] = bytes(_kept.decode(read.text).data)
+    return Occurrence(**given, extensions=extensions, digest=event.digest(read.text))
 
 
 def _complete(
@@ -116,41 +125,31 @@ def _misspelt(extensions: Mapping[str, Value], absent: list[str], told: set[str]
     ]
 
 
-def _vet(name: str, raw: bytes, given: dict[str, Any], extensions: dict[str, Value]) -> tuple[str, str]:
+def _vet(name: str, value: object, given: dict[str, Any], extensions: dict[str, Value]) -> tuple[str, str]:
     """Puts one member where it belongs; answers what is wrong with its shape, or else with its value."""
-    if name == "data":
-        given["data"] = raw
-        return "" if raw[:1] in b"{[" else "must be an object or an array", ""
     field = _FIELDS.get(name)
     if field is None:
-        return _extend(name, raw, extensions)
-    read = _repeated if name in catalogue.PARTS and len(raw) <= attributes.MAX_TYPE else _read
-    value, wrong = read(name, raw)
-    if value is None:
-        return wrong, ""
+        return _extend(name, value, extensions)
+    if name == "data":
+        # As it was spelt it is put there once all is well.
+        given[field] = b""
+        return "" if isinstance(value, dict | list) else "must be an object or an array", ""
+    if not isinstance(value, str):
+        return "must be a string", ""
     given[field] = value
-    return "", wrong
+    return "", _RULES[name](value) or ""
 
 
-def _read(name: str, raw: bytes) -> tuple[str | None, str]:
-    """The value of a field, and what is wrong with it; without one, with its shape."""
-    value = json_text.load(raw)
-    return (value, _RULES[name](value) or "") if isinstance(value, str) else (None, "must be a string")
-
-
-#: Of the parts of a type, which producers repeat from event to event: to read and vet one takes a microsecond.
-_repeated = lru_cache(2048)(_read)
-
-
-def _extend(name: str, raw: bytes, extensions: dict[str, Value]) -> tuple[str, str]:
+def _extend(name: str, value: object, extensions: dict[str, Value]) -> tuple[str, str]:
     if name in attributes.CORE or not _EXTENSION.match(name):
         return _unknown(name), ""
-    value = json_text.load(raw)
     wrong = attributes.value_fault(name, value)
-    if wrong and raw[:1] in b"{[":
+    if wrong and isinstance(value, dict | list):
         wrong = f"is taken as an extension attribute, which {wrong}; an object or an array goes into data"
+    if not isinstance(value, Value):
+        return wrong or "", ""
     extensions[name] = value
-    return ("", wrong or "") if isinstance(value, Value) else (wrong or "", "")
+    return "", wrong or ""
 
 
 def _unknown(name: str) -> str:
@@ -191,6 +190,7 @@ _FIELDS: Mapping[str, str] = {
     "dataschema": "dataschema",
     "traceparent": "traceparent",
 }
+_kept = msgspec.json.Decoder(_Kept)
 _NEEDED = {_FIELDS[name] for name in _REQUIRED}
 _RULES: Mapping[str, Callable[[str], str | None]] = {
     **{part: _spelt(part) for part in catalogue.PARTS},
