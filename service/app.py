@@ -23,6 +23,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.sweeping import Upkeep
+from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import LifecycleTools, WebhookLifecycle
 from delivery.wire.credentials import Authorised
 from delivery.wire.documents import open_documents
@@ -207,6 +208,7 @@ def assemble(configuration: Configuration, base: Foundation) -> Services:
     ground, delivery = configuration.ground, configuration.delivery
     database, clock, announce = base.database, base.clock, base.announce
     upkeep = Upkeep(database, clock, delivery, announce)
+    webhook_lifecycle = _webhook_lifecycle(configuration, base)
     share, per_minute = configuration.service.requests_per_process, configuration.service.publish_per_minute
     return Services(
         settings=configuration.service,
@@ -221,7 +223,8 @@ def assemble(configuration: Configuration, base: Foundation) -> Services:
         erasure=Erasure(database, clock, announce),
         webhook_store=_registry(configuration, base.vault),
         subscription_store=SubscriptionStore(most=ground.max_subscriptions_per_webhook),
-        webhook_lifecycle=_webhook_lifecycle(configuration, base),
+        webhook_lifecycle=webhook_lifecycle,
+        system_webhooks=SystemWebhooks(database, webhook_lifecycle),
         history=History(database, clock, announce),
         backlogs=Backlogs(database),
         readiness=Readiness(database, clock, upkeep, Memory(ground.memory_slack)),

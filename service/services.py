@@ -15,6 +15,7 @@ from delivery.reports.backlogs import Backlogs
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.upkeep.erasure import Erasure
+from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from service.health.carriers import Carriers
 from service.health.readiness import Readiness
@@ -62,6 +63,8 @@ class Services:
     subscription_store: SubscriptionStore
     #: Webhooks and their challenges.
     webhook_lifecycle: WebhookLifecycle
+    #: Webhooks of the system API.
+    system_webhooks: SystemWebhooks
     #: Recent deliveries and their retries.
     history: History
     #: What waits for webhooks.

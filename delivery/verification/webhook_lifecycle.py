@@ -4,25 +4,25 @@ Rows of webhooks are the registry's, what a status move brings with it the ledge
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from delivery.judgement import breaker, pace
-from delivery.judgement.breaker import Health, Result, Status, sendable
+from delivery.judgement import breaker
+from delivery.judgement.breaker import Status
 from delivery.judgement.pace import KEEP, UNASKED, RateTerms
 from delivery.ledger.jobs import job_rows
 from delivery.ledger.jobs.job_rows import ClaimedJob
 from delivery.ledger.owing import parking
-from delivery.ledger.records import challenge_attempts, health_counts
+from delivery.ledger.records import challenge_attempts
 from delivery.ledger.webhooks import brakes, rate_limits, status
-from delivery.ledger.webhooks.status import LockedWebhook, StatusMove
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
 from delivery.verification import probes, status_moves
 from delivery.verification.challenges import Challenger, ChallengeResult, DestinationResponse
 from delivery.verification.probes import Deliver, ProbeResult
+from delivery.verification.settling import Settling
 from delivery.wire.challenge import Unverified, Verified
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
@@ -37,6 +37,13 @@ log = logging.getLogger("hooklake.delivery")
 
 #: How much longer than its attempt a challenge's lease lasts, in seconds.
 MARGIN = 5.0
+
+#: What else belongs to a webhook's registration, change or removal, of the webhook with this id.
+Beside = Callable[[Connection, UUID], Awaitable[None]]
+
+
+async def _nothing(_connection: Connection, _webhook: UUID) -> None:
+    """What most have beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,33 +66,45 @@ class WebhookLifecycle:
     def __init__(self, tools: LifecycleTools) -> None:
         self._tools = tools
         self._handshake = Challenger(tools.sender, tools.clock, tools.settings, tools.naming)
+        self._settling = Settling(tools.clock, tools.settings)
         self._rules = breaker.rules(tools.settings)
         self._proof = tools.settings.require_proof
 
-    async def register(self, registration: Registration, owner: Owner) -> Webhook:
+    async def register(self, registration: Registration, owner: Owner, *, also: Beside = _nothing) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
 
-        Raises Refused, LimitReached, TooSoon.
+        `also`, here and below, is written in the same transaction. Raises Refused, LimitReached, TooSoon.
         """
         self.vet(registration)
         now = self._tools.clock()
+        pending = status_moves.asks(registration.challenge_request_enabled, self._proof)
         async with self._tools.database.transaction() as connection:
-            webhook, nudge = await self.enrol(connection, registration, owner, now=now)
-            await self._introduce(await database.raw_of(connection), owner.workspace_id, now)
+            webhook = await self._tools.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
+            raw = await database.raw_of(connection)
+            purpose = status.PURPOSES.get(Status(webhook.status), status.HEARTBEAT)
+            nudge = await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
+            await also(connection, webhook.id)
+            await self._introduce(raw, owner.workspace_id, now)
         self._tools.announce([nudge])
         return webhook
 
-    async def enrol(
-        self, connection: Connection, registration: Registration, owner: Owner, *, now: datetime
-    ) -> tuple[Webhook, Nudge]:
-        """A webhook that was vetted, in the caller's transaction, and what to announce after it; raises as `register`."""
-        pending = status_moves.asks(registration.challenge_request_enabled, self._proof)
-        webhook = await self._tools.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
-        raw = await database.raw_of(connection)
-        purpose = status.PURPOSES.get(Status(webhook.status), status.HEARTBEAT)
-        return webhook, await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
+    async def find(self, workspace_id: str | None, webhook_id: UUID) -> Webhook:
+        """One of the workspace's, or anybody's for None; raises Absent."""
+        async with self._tools.database.transaction() as connection:
+            return await self._tools.webhook_store.find(connection, workspace_id, webhook_id)
 
-    async def change(self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "") -> Webhook:
+    async def listed(
+        self, workspace_id: str | None, *, status: str, limit: int, offset: int
+    ) -> tuple[list[Webhook], int]:
+        """A page of the workspace's webhooks (of all for None), of one status where named; newest first, and how many."""
+        async with self._tools.database.transaction() as connection:
+            return await self._tools.webhook_store.listed(
+                connection, workspace_id, status=status, limit=limit, offset=offset
+            )
+
+    async def change(
+        self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "", also: Beside = _nothing
+    ) -> Webhook:
         """The webhook after the change; raises Absent, Refused, TooSoon.
 
         Destination, secrets, credentials or `challengeRequestEnabled` begin a new epoch and ask for a new challenge;
@@ -95,6 +114,7 @@ class WebhookLifecycle:
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
             before = await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+            await also(connection, webhook_id)
             await self._tools.webhook_store.update(connection, webhook_id, change, now=now)
             raw = await database.raw_of(connection)
             nudges: list[Nudge] = []
@@ -111,11 +131,12 @@ class WebhookLifecycle:
         self._tools.announce(nudges)
         return after
 
-    async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool) -> None:
+    async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool, also: Beside = _nothing) -> None:
         """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
         now = self._tools.clock()
         async with self._tools.database.transaction() as connection:
             await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+            await also(connection, webhook_id)
             count = await self._tools.webhook_store.subscription_count(connection, webhook_id)
             if count and not force:
                 said = f"the webhook has {count} subscription(s); delete them first, or say force=true"
@@ -152,7 +173,7 @@ class WebhookLifecycle:
             standing = await status.lock(raw, asked.id)
             nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._tools.clock()))
             if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
-                nudges.extend(await self._told(raw, asked.id, standing, result.proof))
+                nudges.extend(await self._settling.told(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
             webhook = await self._tools.webhook_store.find(connection, asked.workspace_id, asked.id)
         self._tools.announce(nudges)
@@ -191,7 +212,7 @@ class WebhookLifecycle:
         now = self._tools.clock()
         async with self._tools.database.raw() as connection, connection.transaction():
             nudges = await rate_limits.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now)
-            await job_rows.again(connection, carried, due_at=self._next_beat(carried.key, now), tries=0)
+            await job_rows.again(connection, carried, due_at=self._settling.next_beat(carried.key, now), tries=0)
         self._tools.announce(nudges)
         log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
 
@@ -214,7 +235,7 @@ class WebhookLifecycle:
                 if standing is None or standing.epoch != epoch or not status_moves.waits(standing.health):
                     await job_rows.end(connection, carried)
                 elif probed.worked:
-                    nudges.extend(await self._settle(connection, carried.key, standing, Verified()))
+                    nudges.extend(await self._settling.settle(connection, carried.key, standing, Verified()))
                 else:
                     await probes.again(connection, carried, probed, rules=self._rules, now=now)
             if probed.worked is None and await status.waiting(connection, carried.key):
@@ -240,7 +261,7 @@ class WebhookLifecycle:
                 said = status_moves.trying(proof.reason, tries, of=len(delays) + 1, next_at=due_at)
                 await status.say(connection, carried.key, said)
             else:
-                nudges.extend(await self._settle(connection, carried.key, standing, proof))
+                nudges.extend(await self._settling.settle(connection, carried.key, standing, proof))
                 log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
         self._tools.announce(nudges)
 
@@ -258,43 +279,3 @@ class WebhookLifecycle:
     async def _introduce(self, connection: Raw, workspace_id: str, now: datetime, *, verifying: bool = False) -> None:
         limit = self._tools.settings.registrations_per_minute
         await brakes.introduce(connection, workspace_id, now=now, limit=limit, verifying=verifying)
-
-    async def _told(
-        self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
-    ) -> Sequence[Nudge]:
-        """What a verification makes of the status: one bad answer halts nothing that is sent to."""
-        if isinstance(proof, Verified) or not sendable(standing.health.status):
-            return await self._settle(connection, webhook_id, standing, proof)
-        now = self._tools.clock()
-        failed = Result(ok=False, at=now, disables=False, reason=proof.reason)
-
-        def judge(of: Health) -> Health:
-            return replace(breaker.after(of, [failed], rules=self._rules, now=now), state_reason=proof.reason)
-
-        await health_counts.tally(
-            connection, (webhook_id, standing.epoch), judge, health_counts.HealthRules(now=now, rules=self._rules)
-        )
-        return ()
-
-    async def _settle(
-        self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
-    ) -> Sequence[Nudge]:
-        """ACTIVE after a good answer, ERROR with its reason and a probe to come after a bad one."""
-        now = self._tools.clock()
-        if isinstance(proof, Verified):
-            healed = status_moves.fresh(Status.ACTIVE, "")
-            if standing.health == healed:
-                return ()
-            beat_at = self._next_beat(webhook_id, now)
-            return await status.move(connection, webhook_id, StatusMove(health=healed, challenge_at=beat_at), now=now)
-        if standing.health.status is Status.ERROR:
-            # Its next probe, and how far apart they are by now, stay.
-            await status.explain(connection, webhook_id, proof.reason, now=now)
-            return ()
-        failed = replace(standing.health, status=Status.ERROR, state_reason=proof.reason)
-        probe_at = now + timedelta(seconds=self._rules.probe_interval)
-        await status.move(connection, webhook_id, StatusMove(health=failed, challenge_at=probe_at), now=now)
-        return ()
-
-    def _next_beat(self, webhook_id: UUID, now: datetime) -> datetime:
-        return now + timedelta(seconds=pace.beat_after(webhook_id, self._tools.settings.heartbeat_interval))

@@ -69,48 +69,41 @@ async def create(request: Request) -> Response:
         secret=secrets.token_urlsafe(SECRET_BYTES),
         challenge_request_enabled=False,
     )
-    services, owner = services_of(request), webhooks.owner(auth.caller(request))
-    services.webhook_lifecycle.vet(registration)
-    async with services.database.transaction() as connection:
-        webhook, _ = await services.webhook_lifecycle.enrol(connection, registration, owner, now=services.clock())
-        await system_webhooks.put(connection, webhook.id, by=owner.created_by)
-        made = await system_webhooks.find(connection, webhook.id)
-    log.info("webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, owner.principal)
+    owner = webhooks.owner(auth.caller(request))
+    made = await services_of(request).system_webhooks.register(registration, owner)
+    log.info("webhook.registered webhook=%s workspace=%s by=%s", made.id, owner.workspace_id, owner.principal)
     return writing.json(_webhook(made), 201, {"Location": f"{WEBHOOKS}/{made.id}"})
 
 
 async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/system-webhooks`, newest first"""
     limit, offset = reading.paging(request, default=webhooks.LIMIT, most=webhooks.MOST)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await system_webhooks.listed(connection, limit=limit, offset=offset)
+    found, total = await services_of(request).system_webhooks.listed(limit=limit, offset=offset)
     return await writing.page((_webhook(each) for each in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
     """`GET /events/v1beta1/system-webhooks/{id}`"""
-    return writing.json(_webhook(await _wanted(request)))
+    wanted = reading.identifier(request, "id", "Webhook")
+    return writing.json(_webhook(await services_of(request).system_webhooks.find(wanted)))
 
 
 async def change(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-webhooks/{id}`"""
-    wanted = await _wanted(request)
+    wanted = reading.identifier(request, "id", "Webhook")
     given = msgspec.structs.asdict(reading.decode(await reading.body(request), SystemWebhookUpdate))
     told = {name: value for name, value in given.items() if value is not UNSET}
-    services, owner = services_of(request), webhooks.owner(auth.caller(request))
-    await services.webhook_lifecycle.change(None, wanted.id, Change(**told), by=owner.principal)
-    async with services.database.transaction() as connection:
-        await system_webhooks.touched(connection, wanted.id, by=owner.created_by)
-        changed = await system_webhooks.find(connection, wanted.id)
-    log.info("webhook.changed webhook=%s fields=%s by=%s", wanted.id, ",".join(sorted(told)), owner.principal)
+    owner = webhooks.owner(auth.caller(request))
+    changed = await services_of(request).system_webhooks.change(wanted, Change(**told), owner)
+    log.info("webhook.changed webhook=%s fields=%s by=%s", wanted, ",".join(sorted(told)), owner.principal)
     return writing.json(_webhook(changed))
 
 
 async def remove(request: Request) -> Response:
     """`DELETE /events/v1beta1/system-webhooks/{id}?force=`"""
-    wanted = await _wanted(request)
-    await services_of(request).webhook_lifecycle.remove(None, wanted.id, force=reading.flag(request, "force"))
-    log.info("webhook.removed webhook=%s by=%s", wanted.id, webhooks.owner(auth.caller(request)).principal)
+    wanted = reading.identifier(request, "id", "Webhook")
+    await services_of(request).system_webhooks.remove(wanted, force=reading.flag(request, "force"))
+    log.info("webhook.removed webhook=%s by=%s", wanted, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
 
@@ -140,8 +133,7 @@ async def subscribed(request: Request) -> Response:
     """`GET /events/v1beta1/system-subscriptions?filter=`, newest first; without a filter, those of all system webhooks"""
     limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.MOST)
     webhook = subscriptions.filtered(request)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await system_webhooks.subscribed(connection, webhook=webhook, limit=limit, offset=offset)
+    found, total = await services_of(request).system_webhooks.subscribed(webhook=webhook, limit=limit, offset=offset)
     return await writing.page((_subscription(each) for each in found), offset=offset, total=total)
 
 
@@ -186,12 +178,6 @@ async def unsubscribe(request: Request) -> Response:
         await services.subscription_store.remove(connection, None, ids)
     subscriptions.tell_removed(ids, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
-
-
-async def _wanted(request: Request) -> SystemWebhook:
-    wanted = reading.identifier(request, "id", "Webhook")
-    async with services_of(request).database.transaction() as connection:
-        return await system_webhooks.find(connection, wanted)
 
 
 def _orders(given: Sequence[SystemSubscriptionInput], many: bool) -> list[SubscriptionRequest]:

@@ -100,10 +100,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     status = reading.choice(request, "status", tuple(Status))
     services, within = services_of(request), await workspaces.within(request)
-    async with services.database.transaction() as connection:
-        found, total = await services.webhook_store.listed(
-            connection, within, status=status, limit=limit, offset=offset
-        )
+    found, total = await services.webhook_lifecycle.listed(within, status=status, limit=limit, offset=offset)
     if auth.scope(auth.caller(request)) is not None:
         return await writing.page(await _told(services, found), offset=offset, total=total)
     waiting = await services.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
@@ -118,8 +115,7 @@ async def read(request: Request) -> Response:
     """`GET /events/v1beta1/webhooks/{id}`"""
     services, scope = services_of(request), auth.scope(auth.caller(request))
     wanted = reading.identifier(request, "id", "Webhook")
-    async with services.database.transaction() as connection:
-        webhook = await services.webhook_store.find(connection, scope, wanted)
+    webhook = await services.webhook_lifecycle.find(scope, wanted)
     waiting = (await services.backlogs.of([wanted], most=backlogs.ONE))[wanted]
     [shown] = await _told(services, [webhook])
     return writing.json(shown | (_backlog(waiting) if waiting.any else {}))

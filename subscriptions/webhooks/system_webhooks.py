@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.ground import tables
 from subscriptions.ground.errors import Absent
+from subscriptions.webhooks.webhook import Webhook
 
 _mine = tables.system_webhooks
 _hooks = tables.webhooks
@@ -66,8 +67,16 @@ async def put(connection: AsyncConnection, webhook: UUID, *, by: str) -> None:
 
 
 async def touched(connection: AsyncConnection, webhook: UUID, *, by: str) -> None:
-    """It was changed by `by`."""
-    await connection.execute(update(_mine).where(_mine.c.webhook == webhook).values(updated_by=by))
+    """It was changed by `by`; raises Absent for a webhook that the system API did not register."""
+    changed = await connection.execute(update(_mine).where(_mine.c.webhook == webhook).values(updated_by=by))
+    if not changed.rowcount:
+        raise Absent("Webhook", str(webhook))
+
+
+def reduced(webhook: Webhook, *, updated_by: str) -> SystemWebhook:
+    """The webhook in the form of the system API."""
+    kept = {name: getattr(webhook, name) for name in SystemWebhook.__dataclass_fields__ if name != "updated_by"}
+    return SystemWebhook(**kept, updated_by=updated_by)
 
 
 async def find(connection: AsyncConnection, webhook: UUID) -> SystemWebhook:

@@ -1,10 +1,14 @@
 """The system API and the catalogue's tree, beyond their rows in `test_contract.py` (greenlake.md 1.9, 1.10)."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from delivery.settings import DeliverySettings
+from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import Role
 from subscriptions.events import catalogue
 from subscriptions.ground.database import Database
@@ -16,6 +20,7 @@ PATH = f"{EVENTS}/system-webhooks"
 ORDERS = f"{EVENTS}/system-subscriptions"
 AUDIT = "com.hpe.greenlake.audit-log.v1.logs.created"
 EXPIRING = "com.hpe.greenlake.subscriptions.v1.expiring-subscriptions"
+HELD = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 ASKED = {"name": "Inventory", "destination": "https://127.0.0.1:9/"}
 
 
@@ -41,6 +46,48 @@ async def test_a_system_webhook_is_a_webhook(operator: httpx.AsyncClient, databa
         secret = await connection.fetchval("SELECT secret FROM webhooks WHERE id = $1::text::uuid", made["id"])
     assert (shown["status"], shown["challengeRequestEnabled"], shown["dualSecret"]) == ("ACTIVE", False, False)
     assert len(secret) > 32
+
+
+async def test_a_system_webhook_is_asked_at_once(operator: httpx.AsyncClient, announced: list[Nudge]) -> None:
+    """Its first heartbeat is announced with its registration, as every webhook's is: no sweep has to find it."""
+    made = (await operator.post(PATH, json=ASKED)).json()
+
+    asked = [(each.kind, each.key) for each in announced if isinstance(each, Job)]
+    assert asked == [(JobKind.CHALLENGE, UUID(made["id"]))]
+
+
+class TestBraked:
+    """Where two registrations of a minute are all."""
+
+    @pytest.fixture
+    def craft(self) -> DeliverySettings:
+        return DeliverySettings(allow_destinations=("127.0.0.0/8",), registrations_per_minute=2)
+
+    async def test_system_webhooks_count(self, operator: httpx.AsyncClient) -> None:
+        """They count as a workspace's other registrations do: the destination is asked, whoever registers it."""
+        made = [await operator.post(PATH, json={**ASKED, "name": name}) for name in ("One", "Two", "Three")]
+
+        assert [answer.status_code for answer in made] == [201, 201, 429]
+        assert (await operator.get(PATH)).json()["total"] == 2
+
+
+async def test_a_change_cut_short_is_none(operator: httpx.AsyncClient, callers: Callers, database: Database) -> None:
+    """A change whose process dies before all of it is written changes nothing: who changed it last is always true."""
+    made = (await operator.post(PATH, json=ASKED)).json()
+    another = await callers.headers(Role.OPERATOR, workspace=OTHER_WORKSPACE, name="night shift")
+
+    async with database.raw() as person, database.raw() as witness, person.transaction():
+        await person.execute("SELECT FROM system_webhooks FOR UPDATE")
+        change = asyncio.create_task(operator.patch(f"{PATH}/{made['id']}", json={"name": "Stock"}, headers=another))
+        async with asyncio.timeout(20):
+            held = 0
+            while not held:
+                held = await witness.fetchval(HELD)
+                await asyncio.sleep(0.01)
+        change.cancel()
+        await asyncio.gather(change, return_exceptions=True)
+
+    assert (await operator.get(f"{PATH}/{made['id']}")).json() == made
 
 
 async def test_ordinary_webhooks_are_none_of_the_system(operator: httpx.AsyncClient) -> None:
