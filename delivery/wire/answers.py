@@ -28,6 +28,9 @@ PIECES = 4096
 _SWITCHING = 101
 # Empty lines and interim answers, which llhttp has read by then.
 _BEFORE = re.compile(rb"(?:\r?\n|HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*+")
+#: How a server of TLS answers what is none (RFC 8446 5.1), and what is said of it.
+_ALERT = b"\x15\x03"
+TLS = "it is TLS, so the URL may have to begin with https"
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d\d\d)[ \r\n]")
 _END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([^\r\n]*)\r?\n(?![ \t])")
@@ -193,7 +196,7 @@ class Reader:
         """Ends the answer here, with what has been read of it; raises NotHttp where that is not even its status."""
         self._status = self._status or self._told()
         if not self._status:
-            raise NotHttp(why)
+            raise NotHttp(TLS if self._raw.startswith(_ALERT) else why)
         self._whole = self._cut = self.spent = True
 
     def _leave(self, why: str) -> NoReturn:

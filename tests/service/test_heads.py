@@ -102,6 +102,16 @@ async def test_what_is_no_json(api: httpx.AsyncClient, callers: Callers, content
         assert (issue["subject"], issue["source"]) == ("Content-Type", "header")
 
 
+async def test_two_forms(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A body that is named twice, and not as one, is refused."""
+    token = (await callers.headers(*Role))["Authorization"]
+    headers = [("Authorization", token), ("Content-Type", "application/json"), ("Content-Type", "application/xml")]
+
+    refused = await api.post(EVENTS + "/occurrences", content=OCCURRENCE, headers=headers)
+
+    assert (refused.status_code, refused.json()["message"]) == (400, "Content-Type: is given more than once")
+
+
 async def test_what_would_be_read(api: httpx.AsyncClient, callers: Callers) -> None:
     """A 415 tells programs what would be read: codings, and the media types of changes (RFC 9110 15.5.16, RFC 5789 3.1)."""
     headers = await callers.headers(*Role)

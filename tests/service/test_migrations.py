@@ -51,7 +51,8 @@ def migrated(database_url: str) -> Iterator[str]:
         await administrator.close()
 
     asyncio.run(administer("CREATE DATABASE migrated"))
-    assert asyncio.run(hooklake(url, "migrate")) == (0, "", "")
+    said = f"migrated: the database is at revision {schema.REVISION}\n"
+    assert asyncio.run(hooklake(url, "migrate")) == (0, said, "")
     yield url
     asyncio.run(administer("DROP DATABASE migrated WITH (FORCE)"))
 

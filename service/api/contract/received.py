@@ -126,6 +126,8 @@ def _post(identity: str, summary: str, description: str, content: Json, response
     return {
         "post": {
             "operationId": identity,
+            # Apart from what is asked of the API, in what generators of clients make of it.
+            "tags": ["Receiving"],
             "summary": summary,
             "description": description,
             "security": [],

@@ -169,7 +169,7 @@ HEAD = "the answer is not HTTP: "
         (b"HTTP/1.1 2000 Odd\r\n\r\n", HEAD + "Invalid response status"),
         (b"HTTP/2 200\r\n\r\n", HEAD + "Expected dot"),
         (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", HEAD + "Expected HTTP/"),
-        (b"\x15\x03\x01\x00\x02\x02\x28", HEAD + "Expected HTTP/"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", HEAD + "it is TLS, so the URL may have to begin with https"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", HEAD + "Expected HTTP/"),
         (EARLY + b"No colon\r\n\r\n", HEAD + "Invalid header token"),
         (EARLY + b"\r\nSSH-2.0", HEAD + "Expected HTTP/"),
