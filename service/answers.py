@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 #: An extension of ASGI, and the type of its message: `status`, `lines` (of the head, as they travel) and `body`, in one.
 WHOLE = "hooklake.whole"
+#: Where a scope keeps whether anybody waits for its answer still (`subscriptions.ground.audience`).
+AUDIENCE = "hooklake.audience"
 #: Bytes of an answer that are sent at once; a longer one goes on when its reader has taken them.
 LONG = 64 * 1024
 

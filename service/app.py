@@ -38,6 +38,7 @@ from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
 from service.limits.throttle import TOKEN_FORGOTTEN, Throttle
 from service.server.bodies import Bodies
+from service.server.pieces import LongWork
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
@@ -231,6 +232,7 @@ def assemble(configuration: Configuration, base: Foundation) -> Services:
         carriers=Carriers(upkeep, base.waiting),
         quota=RequestQuota(share) if share else None,
         bodies=_bodies(configuration.service),
+        long_work=LongWork(),
         throttle=Throttle(),
         publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
         debts=Debts(database, most=delivery.owed_per_workspace) if delivery.owed_per_workspace else None,

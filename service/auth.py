@@ -5,15 +5,18 @@ How tokens are made and checked is left to `subscriptions/access/access_tokens.p
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from enum import StrEnum
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.answers import AUDIENCE
 from service.limits.request_quota import TooMany
-from service.services import services_of
+from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.access.clients import Role
+from subscriptions.ground.audience import STAYS
 from subscriptions.ground.database import asked_by
 from subscriptions.ground.errors import Forbidden, Issue, Refused, Unauthorized
 
@@ -64,6 +67,9 @@ PERMISSIONS = {
 
 _HOLDERS = {each: frozenset(role for role, held in PERMISSIONS.items() if each in held) for each in Permission}
 
+#: Methods that change nothing.
+READING = ("GET", "HEAD")
+
 #: Where a request keeps who calls.
 CALLER = "hooklake.caller"
 
@@ -91,10 +97,11 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
         else:
             token = bearer(request)
         client = request.scope.get("client")
-        known = await services.access.verify(token, services.clock(), client[0] if client else "")
+        now = services.clock()
+        known = await services.access.verify(token, now, client[0] if client else "")
         request.scope[CALLER] = known
         if counted and services.quota is not None:
-            standing = services.quota.take((known.issuer, known.client_id), services.clock())
+            standing = services.quota.take((known.issuer, known.client_id), now)
             # Refusals tell it too: `problems.py` finds it here.
             request.state.quota = told = standing.headers()
             if not standing.within:
@@ -105,15 +112,23 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
         if request.scope["query_string"]:
             vet(request)
         if publishes:
+            _unspent(services, known, now)
             response = await handler(request)
         else:
-            with asked_by((known.issuer, known.client_id)):
+            audience, reads = request.scope.get(AUDIENCE, STAYS), request.scope["method"] in READING
+            with asked_by((known.issuer, known.client_id), audience, reads=reads):
                 response = await handler(request)
         if told is not None:
             response.headers.update(told)
         return response
 
     return entrance
+
+
+def _unspent(services: Services, known: Caller, now: datetime) -> None:
+    """Raises TooMany for a publisher whose workspace has spent its minute; others' are looked at when it is known whose."""
+    if services.publish_quota is not None and not known.any_workspace:
+        services.publish_quota.vet(known.workspace_id, now)
 
 
 def caller(request: Request) -> Caller:

@@ -20,6 +20,7 @@ from service.answers import JsonResponse
 from service.limits.request_quota import QuotaState, TooMany
 from subscriptions.events import http_binding
 from subscriptions.ground import database, errors
+from subscriptions.ground.audience import NobodyWaits
 
 log = logging.getLogger("hooklake.service")
 
@@ -141,7 +142,7 @@ async def of_http(_request: Request, error: Exception) -> Response:
 
 
 async def of_nobody(_request: Request, _error: Exception) -> Response:
-    """The answer to a client that went away while it sent its body: nobody gets it, and nothing is wrong here."""
+    """The answer to a client that went away, while it sent its body or waited: nobody gets it, and nothing is wrong here."""
     return Response(status_code=400)
 
 
@@ -196,5 +197,6 @@ HANDLERS: Mapping[type[Exception], Answering] = {
     errors.HooklakeError: _counted(of_ours),
     HTTPException: _counted(of_http),
     ClientDisconnect: of_nobody,
+    NobodyWaits: of_nobody,
     Exception: _counted(of_defect),
 }

@@ -23,6 +23,7 @@ from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
 from service.limits.throttle import Throttle
 from service.server.bodies import Bodies
+from service.server.pieces import LongWork
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.workspaces import Workspaces
@@ -77,6 +78,8 @@ class Services:
     quota: RequestQuota | None
     #: Counts the bytes of bodies that are under way.
     bodies: Bodies
+    #: Gives long work in the loop its turns.
+    long_work: LongWork
     #: Counts failed logins.
     throttle: Throttle
     #: Counts the events of workspaces; None: they may publish any number.

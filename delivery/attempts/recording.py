@@ -21,8 +21,9 @@ from delivery.ledger.records import batch_members, health_counts, outcomes
 from delivery.ledger.records.outcomes import Record, WrittenOutcomes
 from delivery.lifecycle import State
 from delivery.tickets import Job, JobKind
+from subscriptions.ground.away import AWAY
 from subscriptions.ground.clock import DatabaseClock
-from subscriptions.ground.database import AWAY, Database, Raw
+from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import HooklakeError
 from subscriptions.ground.sessions import CONTENDED
 

@@ -7,7 +7,6 @@ The rules are those of protocol.md 2.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +15,7 @@ import asyncpg
 from delivery.ledger.owing import deliveries, parking
 from delivery.ledger.records.exhausted import ExhaustedFilters
 from delivery.publishing import sameness
+from delivery.publishing.calls import Request, fail
 from delivery.publishing.choosing import Chooser, topic_of
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
@@ -24,6 +24,7 @@ from delivery.tickets import Nudge
 from subscriptions.events import journal
 from subscriptions.events.event import Event
 from subscriptions.ground import event_keys, partitions
+from subscriptions.ground.audience import STAYS, Audience, NobodyWaits
 from subscriptions.ground.database import NAME, Clock, Database, Raw, repeating
 from subscriptions.ground.errors import Conflicting, Unavailable
 
@@ -44,21 +45,6 @@ TICK = 0.002
 FILTERS = "The asking of event filters"
 
 Announce = Callable[[Sequence[Nudge]], None]
-
-
-@dataclass(kw_only=True, eq=False, slots=True)
-class Request:
-    """One publisher's call, all of it or nothing."""
-
-    events: Sequence[Event]
-    done: "asyncio.Future[list[Receipt]]"
-    #: The loop's time when it came.
-    since: float
-    #: Seconds that had been spent on filters by then.
-    asking: float
-    receipts: list[Receipt] = field(default_factory=list)
-    #: Why all of it is refused, once that is known.
-    refusal: Conflicting | None = None
 
 
 class Intake:
@@ -92,16 +78,18 @@ class Intake:
         self._patience = database.patience
         self._watch: asyncio.TimerHandle | None = None
 
-    async def publish(self, published: Sequence[Event]) -> list[Receipt]:
+    async def publish(self, published: Sequence[Event], audience: Audience = STAYS) -> list[Receipt]:
         """Receipts in the order given, after the commit.
 
         Raises Conflicting naming the index of an id that stands for another occurrence (nothing of the call is kept),
         Unavailable when PostgreSQL is away (whether it was kept is unknown: publish again under the same ids), or it or the
-        filters have others to answer for longer than callers are patient.
+        filters have others to answer for longer than callers are patient; NobodyWaits where the audience went before.
         """
         loop = asyncio.get_running_loop()
         asking = self._choosing.seconds
-        request = Request(events=published, done=loop.create_future(), since=loop.time(), asking=asking)
+        request = Request(
+            events=published, done=loop.create_future(), since=loop.time(), asking=asking, audience=audience
+        )
         self._waiting.append(request)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
@@ -137,7 +125,7 @@ class Intake:
                 # An operator who is told of a database looks there.
                 filters = self._choosing.seconds - request.asking
                 away = NAME if filters < self._patience / 2 else FILTERS
-                _fail([request], Unavailable(away, f"no answer within {self._patience:g} s"))
+                fail([request], Unavailable(away, f"no answer within {self._patience:g} s"))
         # Their callers try again: what has not been begun by now need not be kept twice.
         self._waiting = [request for request in self._waiting if request.since > late]
         left = [request.since for request in (*self._group, *self._waiting) if not request.done.done()]
@@ -153,6 +141,10 @@ class Intake:
         self._began = now
 
     def _next_group(self) -> list[Request]:
+        if gone := [each for each in self._waiting if each.audience.gone]:
+            # What has not been begun by now need not be kept; what has is kept whole.
+            fail(gone, NobodyWaits("Whoever published it has gone"))
+            self._waiting = [each for each in self._waiting if not each.audience.gone]
         if sum(len(each.events) for each in self._waiting) <= PART:
             # Nobody has to wait for a turn.
             group, self._waiting = self._waiting, []
@@ -169,11 +161,11 @@ class Intake:
         try:
             await self._write(group)
         except Unavailable as error:
-            _fail(group, error)
+            fail(group, error)
         except Exception as error:
             if len(group) == 1:
                 log.error("intake.failed events=%d", len(group[0].events), exc_info=error)
-                _fail(group, error)
+                fail(group, error)
                 return
             # One of them cannot be stored, and it is not known which: each by itself, with the ids it already has.
             log.warning("intake.split requests=%d cause=%r", len(group), error)
@@ -288,9 +280,3 @@ def _receive(request: Request, standing: dict[bytes, journal.JournalEntry]) -> I
             )
         )
     return new
-
-
-def _fail(group: Sequence[Request], error: Exception) -> None:
-    for request in group:
-        if not request.done.done():
-            request.done.set_exception(error)

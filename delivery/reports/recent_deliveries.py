@@ -19,7 +19,7 @@ from delivery.lifecycle import State, final
 from delivery.reports.attempt_history import AttemptSummary, of
 from delivery.tickets import Nudge
 from subscriptions.ground import event_keys
-from subscriptions.ground.database import Clock, Database, Raw
+from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 #: What asking for a retry came to.
@@ -138,6 +138,7 @@ class History:
         async with self._database.raw() as connection:
             owner = await _owner(connection, workspace_id, webhook)
             found = await connection.fetch(RECENT, webhook)
+            still_asked()
             page = [(row["event"], row["round"]) for row in found[offset : offset + limit]]
             return await _items(connection, webhook, owner, page), len(found)
 

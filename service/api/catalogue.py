@@ -107,7 +107,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     entries, total = await services_of(request).types.page(limit=limit, offset=offset)
     by = auth.scope(auth.caller(request))
-    return await writing.page((_entry(entry, by) for entry in entries), offset=offset, total=total)
+    return await writing.page(request, (_entry(entry, by) for entry in entries), offset=offset, total=total)
 
 
 async def service_managers(request: Request) -> Response:
@@ -115,7 +115,9 @@ async def service_managers(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with services_of(request).database.transaction() as connection:
         found, total = await directory.managers(connection, limit=limit, offset=offset)
-    return await writing.page((_shelf(each, "events/service-manager") for each in found), offset=offset, total=total)
+    return await writing.page(
+        request, (_shelf(each, "events/service-manager") for each in found), offset=offset, total=total
+    )
 
 
 async def api_groups(request: Request) -> Response:
@@ -124,7 +126,7 @@ async def api_groups(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with services_of(request).database.transaction() as connection:
         found, total = await directory.groups(connection, manager, limit=limit, offset=offset)
-    return await writing.page((_shelf(each, "events/api-group") for each in found), offset=offset, total=total)
+    return await writing.page(request, (_shelf(each, "events/api-group") for each in found), offset=offset, total=total)
 
 
 async def group_events(request: Request) -> Response:
@@ -133,7 +135,7 @@ async def group_events(request: Request) -> Response:
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     async with services_of(request).database.transaction() as connection:
         found, total = await directory.types(connection, group, limit=limit, offset=offset)
-    return await writing.page((_event(entry) for entry in found), offset=offset, total=total)
+    return await writing.page(request, (_event(entry) for entry in found), offset=offset, total=total)
 
 
 def _shelf(shelf: TypeGroup, kind: str) -> dict[str, object]:

@@ -56,7 +56,7 @@ async def listed(request: Request) -> Response:
     within = await workspaces.within(request)
     async with services_of(request).database.transaction() as connection:
         found, total = await clients.page(connection, within=within, limit=limit, offset=offset)
-    return await writing.page((_shown(client) for client in found), offset=offset, total=total)
+    return await writing.page(request, (_shown(client) for client in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:

@@ -34,7 +34,7 @@ async def recent(request: Request) -> Response:
     items, total = await services_of(request).history.recent(auth.scope(caller), webhook, limit=limit, offset=offset)
     whole = auth.may(caller, Permission.UPDATE_WEBHOOKS)
     shown = (_item(item if whole else redaction.redacted(item)) for item in items)
-    return await writing.page(shown, offset=offset, total=total)
+    return await writing.page(request, shown, offset=offset, total=total)
 
 
 async def retry(request: Request) -> Response:

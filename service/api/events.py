@@ -17,7 +17,8 @@ from starlette.responses import Response
 from delivery.publishing.receipts import Receipt
 from delivery.reports.traces import Trace, TracedDelivery
 from service import auth
-from service.api import deliveries, reading, webhooks, writing
+from service.answers import AUDIENCE
+from service.api import deliveries, long_work, reading, webhooks, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
@@ -27,6 +28,7 @@ from subscriptions.events import catalogue, cloudevent, http_binding, occurrence
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
+from subscriptions.ground.audience import STAYS
 from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
 
 #: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
@@ -45,29 +47,30 @@ async def publish_occurrences(request: Request) -> Response:
     body = await reading.body(request, services.settings.publish_body_bytes)
     many = occurrences.several(body)
     if many:
+        turn = partial(long_work.turn, request)
         read = await pieces.taken(
-            occurrences.each(body, limit=services.settings.publish_items, longest=_longest(services))
+            occurrences.each(body, limit=services.settings.publish_items, longest=_longest(services)), turn
         )
         now = services.clock()
         makes = (
             (len(one.data), partial(_typed, one, caller, services, key, now))
             for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
         )
-        made = await pieces.taken(_made(makes, many))
+        made = await pieces.taken(_made(makes, many), turn)
     else:
         occurrence, now = occurrences.one(body, longest=_longest(services)), services.clock()
         made = [_typed(occurrence, caller, services, event_keys.new(now), now)]
     if strange := {event.workspace_id for event in made} - {caller.workspace_id}:
         _refuse(made, dict.fromkeys(await services.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
-    return await _published(services, made, "event", many, now)
+    return await _published(request, made, "event", many, now)
 
 
 async def publish_cloudevents(request: Request) -> Response:
     """POST /events/v1beta1/cloudevents: structured, binary or batch mode, by Content-Type; kept as received."""
     services, caller = services_of(request), auth.caller(request)
     body = await reading.body(request, services.settings.publish_body_bytes)
-    limit, longest = services.settings.publish_items, _longest(services)
-    relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest))
+    limit, longest, turn = services.settings.publish_items, _longest(services), partial(long_work.turn, request)
+    relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest), turn)
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
     now = services.clock()
@@ -75,8 +78,8 @@ async def publish_cloudevents(request: Request) -> Response:
         (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, services, key))
         for one, key in zip(relayed, event_keys.rising(now, len(relayed)), strict=True)
     )
-    made = await pieces.taken(_made(makes, many))
-    return await _published(services, made, "type", many, now)
+    made = await pieces.taken(_made(makes, many), turn)
+    return await _published(request, made, "type", many, now)
 
 
 async def read_event(request: Request) -> Response:
@@ -158,8 +161,9 @@ def _relayed(relayed: CloudEvent, caller: Caller, services: Services, key: UUID)
     )
 
 
-async def _published(services: Services, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
+async def _published(request: Request, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
+    services = services_of(request)
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
     told = None
     wanted = {made[0].workspace_id: 1} if len(made) == 1 else Counter(event.workspace_id for event in made)
@@ -169,7 +173,7 @@ async def _published(services: Services, made: Sequence[Event], field: str, many
         standing = await services.publish_quota.take(wanted, now)
         told = standing.headers() if standing is not None else None
     try:
-        receipts = await services.intake.publish(made) if made else []
+        receipts = await services.intake.publish(made, request.scope.get(AUDIENCE, STAYS)) if made else []
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None

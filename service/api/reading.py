@@ -6,13 +6,14 @@ What the values mean is left to the doors.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from service.api import misfits
+from service.api import long_work, misfits
 from service.auth import CALLER
 from service.limits.addresses import household
 from service.server import unpacking
@@ -74,6 +75,8 @@ async def _received(request: Request, limit: int) -> bytes:
             hold(request).up_to(size)
         if not message.get("more_body", False):
             whole = b"".join((*chunks, chunk)) if chunks else bytes(chunk)
+            if size > SMALL:
+                await long_work.turn(request)
             return await _unpacked(request, whole, limit) if packed else whole
         chunks.append(chunk)
 
@@ -99,9 +102,7 @@ def _announced(request: Request) -> tuple[bytes, bool]:
 
 async def _unpacked(request: Request, packed: bytes, limit: int) -> bytes:
     try:
-        return await unpacking.gunzip(packed, limit, hold(request).up_to, request.is_disconnected)
-    except unpacking.Gone:
-        raise ClientDisconnect from None
+        return await unpacking.gunzip(packed, limit, hold(request).up_to, partial(long_work.turn, request))
     except ValueError as error:
         raise Malformed(Issue(subject="body", description=f"is not what Content-Encoding says: {error}")) from None
     except OverflowError:

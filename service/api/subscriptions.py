@@ -75,7 +75,7 @@ async def listed(request: Request) -> Response:
         )
     every = auth.scope(auth.caller(request)) is None
     items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
-    return await writing.page(items, offset=offset, total=total)
+    return await writing.page(request, items, offset=offset, total=total)
 
 
 async def replace(request: Request) -> Response:

@@ -79,7 +79,7 @@ async def listed(request: Request) -> Response:
     """`GET /events/v1beta1/system-webhooks`, newest first"""
     limit, offset = reading.paging(request, default=webhooks.LIMIT, most=webhooks.MOST)
     found, total = await services_of(request).system_webhooks.listed(limit=limit, offset=offset)
-    return await writing.page((_webhook(each) for each in found), offset=offset, total=total)
+    return await writing.page(request, (_webhook(each) for each in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
@@ -134,7 +134,7 @@ async def subscribed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=subscriptions.LIMIT, most=subscriptions.MOST)
     webhook = subscriptions.filtered(request)
     found, total = await services_of(request).system_webhooks.subscribed(webhook=webhook, limit=limit, offset=offset)
-    return await writing.page((_subscription(each) for each in found), offset=offset, total=total)
+    return await writing.page(request, (_subscription(each) for each in found), offset=offset, total=total)
 
 
 async def replace(request: Request) -> Response:

@@ -14,11 +14,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.answers import AUDIENCE
 from service.api import reading, writing
 from service.auth import TWICE
 from service.limits.addresses import household
 from service.services import services_of
 from subscriptions.access import access_tokens
+from subscriptions.ground.audience import STAYS
 from subscriptions.ground.database import asked_by
 from subscriptions.ground.errors import HooklakeError, TooSoon, Unauthorized
 
@@ -76,7 +78,7 @@ async def _granted(request: Request) -> dict[str, object]:
         raise _Fault(429, "temporarily_unavailable", said, {"Retry-After": str(seconds)})
     try:
         # Nobody knows yet who asks: those of an address take the database's connections by turns.
-        with asked_by(household(address)):
+        with asked_by(household(address), request.scope.get(AUDIENCE, STAYS)):
             client = await services.access.authenticate(given_id, secret)
     except TooSoon as soon:
         raise _Fault(429, "temporarily_unavailable", str(soon), {"Retry-After": str(ceil(soon.seconds))}) from None

@@ -102,13 +102,13 @@ async def listed(request: Request) -> Response:
     services, within = services_of(request), await workspaces.within(request)
     found, total = await services.webhook_lifecycle.listed(within, status=status, limit=limit, offset=offset)
     if auth.scope(auth.caller(request)) is not None:
-        return await writing.page(await _told(services, found), offset=offset, total=total)
+        return await writing.page(request, await _told(services, found), offset=offset, total=total)
     waiting = await services.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
     items = (
         shown | {"workspaceId": each.workspace_id} | _failures(each) | _backlog(waiting[each.id])
         for shown, each in zip(await _told(services, found), found, strict=True)
     )
-    return await writing.page(items, offset=offset, total=total)
+    return await writing.page(request, items, offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:

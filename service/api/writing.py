@@ -3,15 +3,17 @@
 Which fields a resource shows is left to the routes' own modules.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import JsonResponse
+from service.answers import AUDIENCE, JsonResponse
+from service.api import long_work
 from subscriptions.events import attributes
+from subscriptions.ground.audience import STAYS
 
 #: Bytes of a list that are encoded before others get a turn, and what one item counts for beside its own.
 TURN, ITEM = 64 * 1024, 4096
@@ -24,8 +26,9 @@ def json(value: object, status: int = 200, headers: Mapping[str, str] | None = N
     return JsonResponse(_encode(value), status, headers)
 
 
-async def page(items: Iterable[object], *, offset: int, total: int) -> Response:
+async def page(request: Request, items: Iterable[object], *, offset: int, total: int) -> Response:
     """The list envelope: items, count, offset, total. Items are taken one by one, and others get their turns between them."""
+    request.scope.get(AUDIENCE, STAYS).check()
     pieces: list[bytes] = []
     size = 0
     for item in items:
@@ -33,7 +36,7 @@ async def page(items: Iterable[object], *, offset: int, total: int) -> Response:
         size += len(pieces[-1]) + ITEM
         if size > TURN:
             size = 0
-            await asyncio.sleep(0)
+            await long_work.turn(request)
     told = b'{"items":[%s],"count":%d,"offset":%d,"total":%d}'
     return JsonResponse(told % (b",".join(pieces), len(pieces), offset, total))
 

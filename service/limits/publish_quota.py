@@ -84,6 +84,14 @@ class PublishQuota:
         with suppress(Unavailable):
             await self.settle()
 
+    def vet(self, workspace: str, now: datetime) -> None:
+        """Raises TooMany where the workspace's minute is known to be spent: before anything is read of what it sends."""
+        known = self._shares.get(workspace)
+        if known is None or known.left or known.short_at is None or known.minute != int(now.timestamp()) // MINUTE:
+            return
+        if not self._may_ask(workspace):
+            raise self._spent(workspace)
+
     async def take(self, wanted: Mapping[str, int], now: datetime) -> QuotaState | None:
         """Counts so many events of each workspace, all of them or none; what the one with the least has left then, where that is
         half or less: until then it is nobody's concern, and six headers are dear beside one event. `now` is when they came.
@@ -102,12 +110,7 @@ class PublishQuota:
         while short := [workspace for workspace, events in wanted.items() if self._share(workspace).left < events]:
             for workspace in short:
                 if not self._may_ask(workspace):
-                    standing = self._standing(workspace, within=False)
-                    raise TooMany(
-                        f"All {self._limit} events of this workspace's minute are used up, or fewer are left than were sent: "
-                        f"try again in {standing.seconds} s",
-                        standing,
-                    )
+                    raise self._spent(workspace)
             await self._draw({workspace: wanted[workspace] for workspace in short})
         for workspace, events in wanted.items():
             share = self._shares[workspace]
@@ -134,6 +137,11 @@ class PublishQuota:
             async with self._database.raw() as connection:
                 await publish_quota.forget(connection, minute - KEPT)
             self._forgot = minute
+
+    def _spent(self, workspace: str) -> TooMany:
+        standing = self._standing(workspace, within=False)
+        said = f"All {self._limit} events of this workspace's minute are used up, or fewer are left than were sent"
+        return TooMany(f"{said}: try again in {standing.seconds} s", standing)
 
     def _minute(self) -> int:
         return int(self._clock().timestamp()) // MINUTE

@@ -13,6 +13,7 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.answers import AUDIENCE
 from service.limits.addresses import household
 from service.server import heads, refusals
 from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
@@ -21,6 +22,7 @@ from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep
 from service.server.turnstile import forwarded
+from subscriptions.ground.audience import Audience
 
 #: What is answered to whoever there is no place for.
 HEALTH = b"/health/"
@@ -41,6 +43,7 @@ class ServerConnection(HttpToolsProtocol):
         self._sweep = Sweep.over(self.server_state, self.loop, limits)
         self._places = self._sweep.places
         self._turnstile = self._sweep.turnstile
+        self._audience = Audience()
         self.household: Household | None = None
         #: The client has begun a request, or has yet to send its first, and has not sent all of it.
         self._receiving = True
@@ -178,6 +181,7 @@ class ServerConnection(HttpToolsProtocol):
         # uvicorn makes them of a class that it names itself.
         cycle.__class__ = Cycle
         cycle.scope["extensions"] = EXTENSIONS
+        cycle.scope[AUDIENCE] = self._audience  # type: ignore[literal-required]  # ours
         if self._turnstile.passes():
             super()._start_asgi_task(cycle, app)
         else:
@@ -190,10 +194,9 @@ class ServerConnection(HttpToolsProtocol):
 
     def _whose(self, cycle: RequestResponseCycle) -> Hashable:
         home = self.household
-        if home is None:
-            return household(self._address())
         # A proxy stands for many, each of whom is somebody by himself.
-        return forwarded(cycle.scope["headers"]) or home.key if home.shared else home.key
+        told = forwarded(cycle.scope["headers"]) if home is not None and home.shared else b""
+        return told or household(self._address())
 
     def on_message_complete(self) -> None:
         """A request's last byte."""
@@ -290,6 +293,7 @@ class ServerConnection(HttpToolsProtocol):
 
         The request at work is not the last one where others were sent ahead, and uvicorn would tell the last alone.
         """
+        self._audience.gone = True
         for cycle in (self._at_work, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True

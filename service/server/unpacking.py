@@ -3,7 +3,6 @@
 Which bodies are packed is left to `api/reading.py`.
 """
 
-import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 
@@ -15,18 +14,12 @@ MAX_MEMBERS = 1000
 GZIP = 31
 
 
-class Gone(Exception):
-    """Nobody waits for what is unpacked any more."""
-
-
-async def gunzip(
-    packed: bytes, limit: int, room: Callable[[int], None], gone: Callable[[], Awaitable[bool]] | None = None
-) -> bytes:
+async def gunzip(packed: bytes, limit: int, room: Callable[[int], None], turn: Callable[[], Awaitable[None]]) -> bytes:
     """What was packed, of one member or of several.
 
-    `room` is asked for the bytes there are so far, and may raise; `gone` is asked after each turn whether to stop. Raises
-    ValueError for what is no gzip, breaks off or has more than MAX_MEMBERS, OverflowError beyond the limit, at which nothing
-    more of it has been unpacked, and Gone.
+    `room` is asked for the bytes there are so far, and may raise; `turn` is waited for between two pieces. Raises
+    ValueError for what is no gzip, breaks off or has more than MAX_MEMBERS, and OverflowError beyond the limit, at which nothing
+    more of it has been unpacked.
     """
     pieces: list[bytes] = []
     size = at = members = 0
@@ -50,7 +43,6 @@ async def gunzip(
                 raise OverflowError
             pieces.append(piece)
             room(size)
-            await asyncio.sleep(0)
-            if gone is not None and at < len(packed) and await gone():
-                raise Gone
+            if at < len(packed) or not member.eof:
+                await turn()
     return b"".join(pieces)

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-import asyncpg
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
-from subscriptions.ground import database_url
+from subscriptions.ground import away, database_url
+from subscriptions.ground.audience import STAYS, Audience
 from subscriptions.ground.errors import Busy, Contended, TooSoon, Unavailable
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.sessions import CONTENDED, TIMES, SessionDialler
@@ -41,33 +41,26 @@ NAME = "PostgreSQL"
 #: Seconds that pass before a transaction is made again, at most; as much more before each that follows.
 PAUSE = 0.05
 
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    # What the driver raises on a connection that the server gave notice to and has not closed yet.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    # Too many connections, a full disk.
-    asyncpg.InsufficientResourcesError,
-    # A standby, or a primary that has just become one.
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.QueryCanceledError,
-    exc.InterfaceError,
-    exc.OperationalError,
-    exc.TimeoutError,
-)
 #: The patience of the block that a task is in.
 _waiting: ContextVar[asyncio.Timeout] = ContextVar("waiting")
 #: Who has to wait for a turn at the connections; None: nobody, as for publications and health, or it has one already.
-_asker: ContextVar[Hashable | None] = ContextVar("asker", default=None)
+_asker: ContextVar["_Asker | None"] = ContextVar("asker", default=None)
+#: Who waits for what the task does; looked at before what is dear.
+_audience: ContextVar[Audience] = ContextVar("audience", default=STAYS)
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 #: What leaves a connection in nobody knows which state; to be given up is one: an answer may still be on its way.
-BROKEN = (*AWAY, asyncio.CancelledError)
+BROKEN = (*away.AWAY, asyncio.CancelledError)
+
+
+@dataclass(slots=True)
+class _Asker:
+    """Who asks for connections."""
+
+    key: Hashable
+    #: Who waits for what it asks.
+    audience: Audience
+    #: Whether it is answered for nobody's sake but the audience's.
+    reads: bool
 
 
 @dataclass
@@ -106,13 +99,23 @@ def repeating(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any,
 
 
 @contextmanager
-def asked_by(asker: Hashable) -> Iterator[None]:
-    """Within the block connections are taken in turns with other askers, and at most a share of them."""
-    before = _asker.set(asker)
+def asked_by(key: Hashable, audience: Audience = STAYS, *, reads: bool = True) -> Iterator[None]:
+    """Within the block connections are taken in turns with other askers, and at most a share of them.
+
+    An asker whose audience has gone has no more turns: NobodyWaits. One that does not only read, and has had one, is not left
+    half done.
+    """
+    before, others = _asker.set(_Asker(key, audience, reads)), _audience.set(audience)
     try:
         yield
     finally:
         _asker.reset(before)
+        _audience.reset(others)
+
+
+def still_asked() -> None:
+    """Raises NobodyWaits where whoever asked has gone: for reads, before what is dear."""
+    _audience.get().check()
 
 
 class Database:
@@ -143,11 +146,11 @@ class Database:
                 finally:
                     _waiting.reset(before)
         except Exception as error:
-            if _under(error, CONTENDED) is not None:
+            if away.under(error, CONTENDED) is not None:
                 raise Contended(
-                    NAME, f"others are in the way of this transaction: {_under(error, CONTENDED)}"
+                    NAME, f"others are in the way of this transaction: {away.under(error, CONTENDED)}"
                 ) from error
-            cause = _away(error)
+            cause = away.reason(error)
             if cause is None:
                 raise
             self._cause = cause
@@ -164,20 +167,23 @@ class Database:
         return _AT_ONCE if asker is None else self._turn_of(asker)
 
     @asynccontextmanager
-    async def _turn_of(self, asker: Hashable) -> AsyncIterator[None]:
+    async def _turn_of(self, asker: _Asker) -> AsyncIterator[None]:
+        asker.audience.check()
         try:
-            await self._turns.take(asker, self.patience)
+            await self._turns.take(asker.key, self.patience, asker.audience)
         except (Busy, TooSoon) as error:
             if self._cause is None:
                 raise
             raise Unavailable(NAME, self._cause) from error
         # What the holder of a connection asks beside it waits for nobody, or two would wait for each other.
         before = _asker.set(None)
+        if not asker.reads:
+            asker.audience = STAYS
         try:
             yield
         finally:
             _asker.reset(before)
-            self._turns.give(asker)
+            self._turns.give(asker.key)
 
     @contextmanager
     def standing_by(self) -> Iterator[None]:
@@ -265,23 +271,3 @@ def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
     # A connection whose socket closed while it lay in the pool is known to be dead without asking the server.
     if connection.driver_connection.is_closed():
         raise exc.DisconnectionError
-
-
-def _away(error: Exception) -> str | None:
-    """Why PostgreSQL does not serve, in words; None where the error says something else."""
-    found = _under(error, AWAY)
-    return None if found is None else _cause(found)
-
-
-def _under(error: Exception, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
-    """The error, or what the driver said beneath it, if it is of these kinds."""
-    if isinstance(error, kinds):
-        return error
-    under = getattr(getattr(error, "orig", None), "__cause__", None)
-    return under if isinstance(under, kinds) else None
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, exc.TimeoutError):
-        return "all connections are in use"
-    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 
+from subscriptions.ground.audience import STAYS, Audience, NobodyWaits
 from subscriptions.ground.errors import Busy, TooSoon
 
 #: Requests of one caller that may wait for a place at once.
@@ -14,7 +15,8 @@ WAITING = 100
 #: Seconds after which asking again makes sense.
 AGAIN = 1.0
 
-Wait = asyncio.Future[None]
+#: One that waits, and for whom.
+Wait = tuple[asyncio.Future[None], Audience]
 
 
 class Turns:
@@ -34,15 +36,16 @@ class Turns:
         """How many callers have a place, or wait for one."""
         return len(self._held.keys() | self._queues.keys())
 
-    async def take(self, caller: Hashable, patience: float | None) -> None:
+    async def take(self, caller: Hashable, patience: float | None, audience: Audience = STAYS) -> None:
         """Takes a place, to be given back; the wait for it is at most so many seconds, None: as long as it takes.
 
-        Raises TooSoon where it is the caller's own requests that are too many, Busy where it is those of others.
+        Raises TooSoon where it is the caller's own requests that are too many, Busy where it is those of others, NobodyWaits
+        where the audience had gone when its turn came.
         """
         if self._taken < self.places and self._held[caller] < self.share:
             self._grant(caller)
         else:
-            await self._wait(caller, patience)
+            await self._wait(caller, patience, audience)
 
     def give(self, caller: Hashable) -> None:
         """Gives the place back: the next has it."""
@@ -51,30 +54,35 @@ class Turns:
         if not self._held[caller]:
             del self._held[caller]
         # One place is free, so one is given; who is passed over has its share, or waits no longer.
-        for each, queue in self._queues.items():
-            wait = next((one for one in queue if not one.done()), None)
-            if wait is not None and self._held[each] < self.share:
-                wait.set_result(None)
+        for each in [each for each in self._queues if self._held[each] < self.share]:
+            self._dismiss(each)
+            wait = next((one for one in self._queues.get(each, ()) if not one[0].done()), None)
+            if wait is not None:
+                wait[0].set_result(None)
                 self._queues.move_to_end(each)
                 self._leave(each, wait)
                 self._grant(each)
                 return
 
-    async def _wait(self, caller: Hashable, patience: float | None) -> None:
+    async def _wait(self, caller: Hashable, patience: float | None, audience: Audience) -> None:
+        self._dismiss(caller)
         queue = self._queues.setdefault(caller, deque())
         if len(queue) >= self._waiting:
             said = f"{self._waiting} requests of this client wait for the database already: send fewer at once"
             raise TooSoon(said, limit=self._waiting, seconds=AGAIN)
-        wait: Wait = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        wait = (place, audience)
         queue.append(wait)
         try:
             async with asyncio.timeout(patience):
-                await wait
+                await place
+        except NobodyWaits:
+            raise
         except BaseException as error:
-            if wait.done() and not wait.cancelled():
+            if place.done() and not place.cancelled() and place.exception() is None:
                 # The place came in the same moment; it is for the next.
                 self.give(caller)
-            else:
+            elif not place.done() or place.cancelled():
                 self._leave(caller, wait)
             if isinstance(error, TimeoutError):
                 raise self._late(caller) from None
@@ -88,6 +96,12 @@ class Turns:
             )
             return TooSoon(said, limit=self.share, seconds=AGAIN)
         return Busy("Requests of other clients have all that there is of the database beside publications")
+
+    def _dismiss(self, caller: Hashable) -> None:
+        """Sends those of the caller's requests away that nobody waits for any more."""
+        for wait in [each for each in self._queues.get(caller, ()) if each[1].gone and not each[0].done()]:
+            wait[0].set_exception(NobodyWaits("Whoever asked has gone"))
+            self._leave(caller, wait)
 
     def _grant(self, caller: Hashable) -> None:
         self._taken += 1

@@ -10,6 +10,7 @@ from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
 from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground import event_keys
+from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, HooklakeError
 from tests.clock import Clock
@@ -225,6 +226,25 @@ async def test_at_the_threshold(database: Database, clock: Clock) -> None:
     [row] = await craft.fetch("SELECT * FROM spreads")
     assert (row["event"], row["workspace_id"], row["cursor"]) == (spread.key, WORKSPACE, None)
     assert row["due_at"] == clock() + timedelta(seconds=2)
+
+
+async def test_what_waits_for_nobody(craft: Craft) -> None:
+    """A publication whose publisher went before its transaction began is not kept; one that had begun is kept whole."""
+    await craft.hook()
+    stays, begun, waits = Audience(), Audience(), Audience()
+    under_way = asyncio.create_task(craft.intake.publish([craft.event(1)], begun))
+    while not craft.intake._group:  # noqa: ASYNC110  it sets no event
+        await asyncio.sleep(0)
+    waiting = [
+        asyncio.create_task(craft.intake.publish([craft.event(n)], each)) for n, each in ((2, waits), (3, stays))
+    ]
+    await asyncio.sleep(0)
+
+    begun.gone = waits.gone = True
+    ended = await asyncio.gather(under_way, *waiting, return_exceptions=True)
+
+    assert [type(each) for each in ended] == [list, NobodyWaits, list]
+    assert await craft.states() == {"owed": 2}
 
 
 async def test_caller_that_went_away(craft: Craft) -> None:

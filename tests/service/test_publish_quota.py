@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -245,3 +245,23 @@ def test_a_limit_of_nothing(limit: str) -> None:
     """A limit that an array of the largest size could never keep is no setting."""
     with pytest.raises(Misconfigured, match="HOOKLAKE_PUBLISH_PER_MINUTE"):
         read(ServiceSettings, {"HOOKLAKE_PUBLISH_PER_MINUTE": limit})
+
+
+async def test_nothing_is_read_of_who_has_spent_his_minute(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A publication of a workspace whose minute is known to be spent is refused before a byte of its body is read."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    many = [OCCURRENCE] * 20
+    first = [await api.post(OCCURRENCES, json=each, headers=publisher) for each in (many, OCCURRENCE)]
+
+    async def unread() -> AsyncIterator[bytes]:
+        pytest.fail("the body was read")
+        yield b""
+
+    then = [await api.post(path, content=unread(), headers=publisher) for path in (OCCURRENCES, CLOUDEVENTS)]
+    other = await api.post(
+        OCCURRENCES, json=OCCURRENCE, headers=await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    )
+
+    assert [each.status_code for each in (*first, *then, other)] == [202, 429, 429, 429, 202]
+    assert then[0].headers["ratelimit-remaining"] == "0"
+    assert then[0].headers["retry-after"] == "60"

@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from service.server.bodies import SMALL
-from service.server.unpacking import MAX_MEMBERS, TURN, Gone, gunzip
+from service.server.pieces import LongWork
+from service.server.unpacking import MAX_MEMBERS, TURN, gunzip
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
+from subscriptions.ground.audience import Audience, NobodyWaits
 from tests.service.callers import Callers
 
 MEGABYTE = 1 << 20
@@ -108,9 +110,13 @@ async def test_a_bomb_goes_off_by_turns() -> None:
     sizes: list[int] = []
 
     with pytest.raises(OverflowError):
-        await gunzip(gzip.compress(bytes(50 * MEGABYTE)), MEGABYTE, sizes.append)
+        await gunzip(gzip.compress(bytes(50 * MEGABYTE)), MEGABYTE, sizes.append, at_once)
 
     assert sizes == [TURN * n for n in range(1, MEGABYTE // TURN + 1)]
+
+
+async def at_once() -> None:
+    """A turn that nobody else wants."""
 
 
 class Counted(bytes):
@@ -130,21 +136,22 @@ async def test_members_are_bounded() -> None:
     packed = Counted(empty * MAX_MEMBERS)
     asked: list[int] = []
 
-    assert await gunzip(packed, MEGABYTE, asked.append) == b""
+    assert await gunzip(packed, MEGABYTE, asked.append, at_once) == b""
     assert 0 < packed.handed <= MAX_MEMBERS * TURN
     with pytest.raises(ValueError, match="more than 1,000 members"):
-        await gunzip(empty * 250_000, MEGABYTE, asked.append)
+        await gunzip(empty * 250_000, MEGABYTE, asked.append, at_once)
     assert len(asked) == 2 * MAX_MEMBERS
 
 
 async def test_nothing_is_unpacked_for_nobody() -> None:
-    """Unpacking ends at the first turn after which its client is gone."""
-    sizes: list[int] = []
+    """Unpacking ends at the first turn at which its client is gone."""
+    work, audience, sizes = LongWork(), Audience(), list[int]()
 
-    async def gone() -> bool:
-        return len(sizes) == 3
+    async def turn() -> None:
+        audience.gone = len(sizes) == 3
+        await work.turn("a client", audience, goes_on=True)
 
-    with pytest.raises(Gone):
-        await gunzip(gzip.compress(bytes(TURN)) * 9, MEGABYTE, sizes.append, gone)
+    with pytest.raises(NobodyWaits):
+        await gunzip(gzip.compress(bytes(TURN)) * 9, MEGABYTE, sizes.append, turn)
 
     assert len(sizes) == 3

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from deploy.stores import free_port
+from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.database import Database, asked_by
 from subscriptions.ground.errors import Unavailable
 from subscriptions.ground.outage import Outage
@@ -211,3 +212,15 @@ async def test_who_waits_for_one_that_is_away() -> None:
     silent.close()
 
     assert [type(each) for each in said] == [Unavailable] * 3
+
+
+async def test_nothing_is_asked_for_who_has_gone(database: Database) -> None:
+    """Where whoever asked has gone nothing is read any more; what changes something is not begun, or goes on to its end."""
+    audience = Audience()
+    with asked_by("a writer", audience, reads=False):
+        await database.ready()
+        audience.gone = True
+        await database.ready()
+    for reads in (True, False):
+        with asked_by("a client", audience, reads=reads), pytest.raises(NobodyWaits):
+            await database.ready()

@@ -5,6 +5,7 @@ from collections.abc import Hashable
 
 import pytest
 
+from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.errors import Busy, TooSoon
 from subscriptions.ground.turns import Turns
 
@@ -85,3 +86,20 @@ async def test_given_up_in_the_moment_of_its_turn() -> None:
         assert ending.cancelled()
         turns.give("c")
         assert len(turns) == 0
+
+
+async def test_who_has_gone_has_no_turn() -> None:
+    """A request whose asker has gone leaves the queue: it takes no place, and is not counted against what its caller may send."""
+    turns, gone = Turns(1, 1, waiting=2), Audience()
+    await turns.take("a", None)
+    waits = [asyncio.create_task(turns.take("b", None, gone)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    gone.gone = True
+    [stays] = await queued(turns, "b")
+    turns.give("a")
+    ended = await asyncio.gather(*waits, stays, return_exceptions=True)
+
+    assert [type(each) for each in ended] == [NobodyWaits, NobodyWaits, type(None)]
+    turns.give("b")
+    assert len(turns) == 0

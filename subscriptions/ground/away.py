@@ -1,0 +1,48 @@
+"""What of all that drivers raise says that PostgreSQL is away.
+
+What follows from it is left to `database.py`.
+"""
+
+import asyncpg
+from sqlalchemy import exc
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    # What the driver raises on a connection that the server gave notice to and has not closed yet.
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    # Too many connections, a full disk.
+    asyncpg.InsufficientResourcesError,
+    # A standby, or a primary that has just become one.
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.QueryCanceledError,
+    exc.InterfaceError,
+    exc.OperationalError,
+    exc.TimeoutError,
+)
+
+
+def reason(error: Exception) -> str | None:
+    """Why PostgreSQL does not serve, in words; None where the error says something else."""
+    found = under(error, AWAY)
+    return None if found is None else _worded(found)
+
+
+def under(error: Exception, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
+    """The error, or what the driver said beneath it, if it is of these kinds."""
+    if isinstance(error, kinds):
+        return error
+    beneath = getattr(getattr(error, "orig", None), "__cause__", None)
+    return beneath if isinstance(beneath, kinds) else None
+
+
+def _worded(error: BaseException) -> str:
+    if isinstance(error, exc.TimeoutError):
+        return "all connections are in use"
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
