@@ -50,6 +50,9 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     answer_body_bytes: int = 65536
     #: Bytes of it, and of its headers, that are kept of attempts between the first and the last of a delivery.
     answer_body_bytes_between: int = 4096
+    #: Bytes that one process keeps of long answers (more than 2 KB) of each workspace's webhooks, an hour; beyond it their first
+    #: 512 bytes or so; 0: any number.
+    answer_bytes_per_hour: int = 8 << 20
 
     #: A webhook is halted when more attempts than this failed since the last success within `failure_window` ...
     halt_failures: int = 20
@@ -137,7 +140,14 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),
-    *("keep_payloads", "registrations_per_minute", "calm_after", "answer_body_bytes_between", "owed_per_workspace"),
+    *(
+        "keep_payloads",
+        "registrations_per_minute",
+        "calm_after",
+        "answer_body_bytes_between",
+        "owed_per_workspace",
+        "answer_bytes_per_hour",
+    ),
 )
 
 

@@ -6,12 +6,13 @@ What an answer means is left to `delivery/judgement`, how it is sent to `deliver
 from datetime import datetime
 
 from delivery import destinations
-from delivery.attempts.endings import ClaimedDelivery, EndedAttempt, cut, record_of, tell
+from delivery.attempts.endings import ClaimedDelivery, EndedAttempt, kept, record_of, tell
 from delivery.attempts.tools import RoundTools
 from delivery.judgement import outcome, retry
 from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Outcome, OutcomeKind
 from delivery.judgement.retry import Progress, Schedule
+from delivery.kept_answers import KeptAnswers
 from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import State
 from delivery.wire import causes, parcels
@@ -39,7 +40,8 @@ class AttemptMaker:
     def __init__(self, tools: RoundTools) -> None:
         self._tools = tools
         settings = tools.settings
-        self._between = settings.answer_body_bytes_between
+        per_hour, between = settings.answer_bytes_per_hour, settings.answer_body_bytes_between
+        self._answers = KeptAnswers(per_hour=per_hour, between=between)
         self._schedule = Schedule(
             delays=settings.retry_delays,
             window=settings.retry_window,
@@ -67,10 +69,13 @@ class AttemptMaker:
             now=now,
             chance=self._tools.chance(),
         )
+        record = record_of(held, attempt, came_to, step)
+        if isinstance(attempt.answer, Reply):
+            record = kept(record, held, attempt.answer, now, answers=self._answers)
         ok = came_to.kind is OutcomeKind.SUCCESS
         failed = attempt.answer.kind if isinstance(attempt.answer, Failure) else None
         ended = EndedAttempt(
-            record=cut(record_of(held, attempt, came_to, step), claimed, between=self._between),
+            record=record,
             workspace=held.hook.workspace_id,
             result=Result(ok=ok, at=now, disables=came_to.disables, reason=came_to.reason),
             epoch=claimed.epoch,

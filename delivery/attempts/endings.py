@@ -5,7 +5,7 @@ The judgement itself stands in `judgement`, the statement in `ledger/records/out
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import accumulate
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from delivery.judgement import retry
 from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Outcome
 from delivery.judgement.retry import RetryAt
+from delivery.kept_answers import LONG, KeptAnswers
 from delivery.ledger.claims.claiming import ClaimedRow
 from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
@@ -27,11 +28,6 @@ log = logs.Frequent("hooklake.delivery")
 
 #: Events of ours about deliveries given up: giving one of those up is told to nobody.
 NOTICE = ".events.v1beta1.webhooks.delivery-failed"
-
-#: Bytes of headers and body from which on an answer is a long one: hardly any receiver says so much.
-LONG = 2048
-
-Pairs = tuple[tuple[str, str], ...]
 
 _json = msgspec.json.Encoder().encode
 
@@ -67,7 +63,7 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes of the answer that are to be recorded, where it is a long one; 0 of all others, which are the most by far."""
-        size = len(self.record.response_headers or b"") + len(self.record.response_body or b"")
+        size = _size(self.record)
         return size if size > LONG else 0
 
 
@@ -98,26 +94,22 @@ def record_of(
     )
 
 
-def cut(record: Record, claimed: ClaimedRow, *, between: int) -> Record:
-    """The record with the answer that is kept of it: whole of a delivery's first attempt and of the one that ends it.
+def kept(record: Record, held: ClaimedDelivery, reply: Reply, now: datetime, *, answers: KeptAnswers) -> Record:
+    """The record with what is kept of the reply where that is long.
 
-    Of those between, as many bytes of the body as `between`, and headers up to as many: twenty whole answers to one small event
-    would be more than a megabyte.
+    It is more of a delivery's first attempt and of the one that ends it than of those between: twenty whole answers to one small
+    event would be more than a megabyte.
     """
-    if claimed.attempts == 0 or record.state not in (State.OWED, State.PARKED) or record.response_headers is None:
+    if _size(record) <= LONG and not reply.truncated:
         return record
-    body, headers = record.response_body or b"", record.response_headers
-    if len(body) <= between and len(headers) <= between:
-        return record
-    if len(headers) > between:
-        headers = _json(_fitting(msgspec.json.decode(headers, type=Pairs), between))
-    return structs.replace(record, response_headers=headers, response_body=body[:between])
+    between = held.claimed.attempts > 0 and record.state in (State.OWED, State.PARKED)
+    headers, body = answers.keep(held.hook.workspace_id, reply, now, between=between)
+    return structs.replace(record, response_headers=headers, response_body=body)
 
 
-def _fitting(pairs: Pairs, most: int) -> Pairs:
-    """The first of them that take no more than so many bytes."""
-    sizes = accumulate(len(name.encode()) + len(value.encode()) for name, value in pairs)
-    return tuple(pair for pair, size in zip(pairs, sizes, strict=True) if size <= most)
+def _size(record: Record) -> int:
+    """Bytes of the answer."""
+    return len(record.response_headers or b"") + len(record.response_body or b"")
 
 
 def _state(held: ClaimedDelivery, step: retry.Step) -> State:

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from delivery import lifecycle
+from delivery.kept_answers import uncut
 from delivery.ledger.owing import parking
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.records import replays
@@ -112,6 +113,8 @@ class RecentDelivery:
     response_body: bytes
     #: The page is full: the request's body is left out, and so are long headers; the answer's body is cut.
     truncated: bool = False
+    #: Less is kept of the answer than came (`delivery/kept_answers.py`), or it broke off.
+    cut: bool = False
     #: All of them, in their order.
     attempts: Sequence[AttemptSummary] = ()
 
@@ -201,6 +204,7 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> RecentDelivery:
     # A success that came too late for its row, after a deletion or the retention time, arrived all the same.
     newest = None if row["newest"] is None else State(row["newest"])
     undelivered = newest is not None and not row["success"] and State.DELIVERED not in (row["state"], newest)
+    response_headers, cut = uncut(_pairs(row["response_headers"] or b"[]"))
     return RecentDelivery(
         webhook=webhook,
         workspace_id=workspace_id,
@@ -218,9 +222,10 @@ def _item(row: Raw, webhook: UUID, workspace_id: str) -> RecentDelivery:
         undelivered=undelivered,
         request_headers=_pairs(row["request_headers"]),
         request_body=row["body"],
-        response_headers=_pairs(row["response_headers"] or b"[]"),
+        response_headers=response_headers,
         response_body=row["response_body"] or b"",
         truncated=not row["whole"],
+        cut=cut,
     )
 
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from delivery import destinations
 from delivery.judgement import pace
 from delivery.judgement.pace import KEEP, SILENCE, RateTerms
+from delivery.kept_answers import KeptAnswers
 from delivery.ledger.records.challenge_attempts import ChallengeAttempt
 from delivery.settings import DeliverySettings
 from delivery.wire import causes, challenge, parcels
@@ -84,6 +85,8 @@ class Challenger:
         self._clock = clock
         self._settings = settings
         self._naming = naming
+        per_hour, between = settings.answer_bytes_per_hour, settings.answer_body_bytes_between
+        self._answers = KeptAnswers(per_hour=per_hour, between=between)
 
     async def shake(self, hook: Hook) -> ChallengeResult:
         """One challenge and one OPTIONS at the same time, each within the challenge's time-out."""
@@ -147,6 +150,7 @@ class Challenger:
 
     def _tried(self, hook: Hook, asked: Asked, attempt: Attempt, proof: Verified | Unverified) -> ChallengeAttempt:
         reply = attempt.answer if isinstance(attempt.answer, Reply) else None
+        headers, body = self._answers.keep(hook.workspace_id, reply, self._clock()) if reply else (None, None)
         return ChallengeAttempt(
             webhook=hook.id,
             workspace_id=hook.workspace_id,
@@ -160,8 +164,8 @@ class Challenger:
             status=None if reply is None else reply.status,
             reason=proof.reason if isinstance(proof, Unverified) else asked.proved,
             request_headers=_json(attempt.request_headers),
-            response_headers=None if reply is None else _json(reply.headers),
-            response_body=None if reply is None else reply.body,
+            response_headers=headers,
+            response_body=body,
         )
 
     async def _introduced(self, hook: Hook, exchange: Exchange, deadline: float) -> Attempt:

@@ -67,9 +67,9 @@ def _item(item: RecentDelivery) -> dict[str, object]:
         "subject": f"events.{item.workspace_id}.{item.webhook}",
         "attempts": [attempt(each) for each in item.attempts],
     }
-    if item.truncated:
+    if item.truncated or item.cut:
         body["truncated"] = True
-    elif item.request_body is None:
+    if item.request_body is None and not item.truncated:
         body["erased"] = True
         if item.undelivered and not item.retrying:
             body["reason"] = f"{item.reason}; its payload was erased meanwhile, so it is not sent again"

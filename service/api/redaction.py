@@ -27,8 +27,8 @@ def redacted(item: RecentDelivery) -> RecentDelivery:
     signed = [value for name, value in item.request_headers if name.lower() in SIGNATURES]
     spelled = masking.spelled_out([_bare(part) for value in signed for part in value.split()])
     answered = masking.in_headers(item.response_headers, spelled)
-    body = masking.in_body(item.response_body, spelled, truncated=item.truncated)
-    if item.truncated:
+    body = masking.in_body(item.response_body, spelled, truncated=item.truncated or item.cut)
+    if item.truncated or item.cut:
         # The cut may have gone through one.
         body = CUT.sub(b"", body)
     return replace(

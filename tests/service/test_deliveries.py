@@ -1,15 +1,18 @@
 """Recent deliveries and retries over HTTP, in GreenLake's forms (greenlake.md 1.5)."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
 import pytest
 from msgspec import structs
 
+from delivery.kept_answers import BRIEF_BODY, KeptAnswers
 from delivery.ledger.records import challenge_attempts
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
 from delivery.upkeep.erasure import Erasure
+from delivery.wire.parcels import Reply
 from subscriptions.access.clients import Role
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
@@ -104,6 +107,30 @@ async def test_a_delivered_event(
             }
         ],
     }
+
+
+async def test_an_answer_that_was_cut(
+    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+) -> None:
+    """Where less is kept of an answer than came the delivery says `truncated`, and shows all else; who may only look does not see
+    the beginning of a digest that the cut went through."""
+    event = builders.event(clock)
+    answers = KeptAnswers(per_hour=1, between=4096)
+    digests = b" " * (BRIEF_BODY - 40) + b"0123456789abcdef" * 1000
+    long = Reply(status=200, headers=(("Server", "x"), ("X-Long", "y" * 300)), body=digests, truncated=False)
+    headers, body = answers.keep(WORKSPACE, long, clock())
+    answered = replace(ANSWERED, response_headers=headers, response_body=body)
+    await builders.tried(database, clock, event, hook.id, answered)
+
+    told = []
+    for role in (Role.SUBSCRIBER, Role.VIEWER):
+        api.headers.update(await callers.headers(role))
+        [item] = (await api.get(path(hook) + "/recent-deliveries")).json()["items"]
+        told.append((item["truncated"], item["responseHeaders"], item["responseBody"].strip(), "erased" in item))
+        assert item["requestBody"]["id"] == event.id
+
+    shown = {"Server": ["x"], "X-Long": ["(300 bytes)"]}
+    assert told == [(True, shown, "0123456789abcdef" * 2 + "01234567", False), (True, shown, "", False)]
 
 
 async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:

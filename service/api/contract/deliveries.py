@@ -28,7 +28,10 @@ _TRIED_TOO: dict[str, Json] = {
     "attempts": array(ref("Attempt"), "Ours: all of this delivery, in their order."),
     "reason": text("Ours: what the attempt came to, in words."),
     "erased": flag("Ours: its payload is gone, by age or on request; there where that is so."),
-    "truncated": flag("Ours: the page is full, so headers and bodies are cut; `limit=1` shows them; there where so."),
+    "truncated": flag(
+        "Ours, there where so: the page is full, so headers and bodies are cut, and `limit=1` shows them; or not all of "
+        "the answer was kept, for it broke off, or was long and one of many: long values are `(482 bytes)` then."
+    ),
     "batchId": uuid("The id of the batch."),
     "subject": text("`events.<workspace>.<webhook>`"),
 }
