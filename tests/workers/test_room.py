@@ -25,7 +25,7 @@ def test_as_many_as_the_system_allows(soft: int, hard: int, told: str) -> None:
     """The limit is raised, as the API raises its own; where it may not be, a worker has fewer attempts in flight and says so."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < hard:
         pytest.skip(f"the system allows fewer than {hard} file descriptors")
-    environ = {"HOOKLAKE_BROKER_URL": "redis://127.0.0.1:9/0"}
+    environ = {"HOOKLAKE_BROKER_URL": "redis://127.0.0.1:9/0", "HOOKLAKE_DATABASE_URL": "postgresql://nowhere/none"}
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(soft), str(hard)], env=environ, capture_output=True, text=True, check=False
     )
