@@ -26,7 +26,7 @@ WINDOW = 60.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 #: Seconds between two looks for logs that have grown too large.
-ROTATION = 10.0
+ROTATION = 1.0
 #: Seconds that a part may take until it is ready for the first time.
 FIRST_READY = 60.0
 #: A part reports itself to the keeper before it becomes its program, so that no moment is left in which the supervisor

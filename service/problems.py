@@ -75,7 +75,7 @@ class Outages:
             return
         self._told[error.dependency] = now
         others = self._untold.pop(error.dependency, 0)
-        log.warning("dependency.unavailable %r path=%r untold_before=%d", str(error), path, others)
+        log.warning("dependency.unavailable %r path=%r untold_before=%d", str(error), path[:256], others)
 
 
 _outages = Outages()
@@ -114,13 +114,20 @@ async def of_ours(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(RETRY_AFTER)
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
     if isinstance(error, errors.Unavailable):
-        message = (
-            f"{error.dependency} does not answer at the moment; whether anything was changed is not known. "
-            f"Try again in {RETRY_AFTER} s, under the same id where there is one."
-        )
+        message = _unsure(error)
         if error.dependency != database.NAME:
             _outages.note(error, request.url.path)
     return answer(status, code, message, details=details, headers=headers)
+
+
+def _unsure(error: errors.Unavailable) -> str:
+    what = f"{error.dependency} does not answer"
+    if isinstance(error, errors.Overloaded):
+        what = "This process has more to do than it can"
+    return (
+        f"{what} at the moment; whether anything was changed is not known. "
+        f"Try again in {RETRY_AFTER} s, under the same id where there is one."
+    )
 
 
 def _instead(request: Request, error: errors.Refused) -> dict[str, str]:

@@ -6,7 +6,7 @@ The rules are those of protocol.md 2.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ import asyncpg
 from delivery.ledger.owing import deliveries, parking
 from delivery.ledger.records.exhausted import ExhaustedFilters
 from delivery.publishing import sameness
-from delivery.publishing.calls import Request, fail
+from delivery.publishing.calls import Request, fail, receive
 from delivery.publishing.choosing import Chooser, topic_of
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
@@ -26,7 +26,8 @@ from subscriptions.events.event import Event
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.audience import STAYS, Audience, NobodyWaits
 from subscriptions.ground.database import NAME, Clock, Database, Raw, repeating
-from subscriptions.ground.errors import Conflicting, Unavailable
+from subscriptions.ground.effort import Effort
+from subscriptions.ground.errors import Conflicting, Overloaded, Unavailable
 
 log = logging.getLogger("hooklake.delivery")
 
@@ -77,6 +78,8 @@ class Intake:
         # One timer for all that wait, not one made and taken back with each publication.
         self._patience = database.patience
         self._watch: asyncio.TimerHandle | None = None
+        #: The wait for it, and its seconds.
+        self._effort, self._due = Effort(), 0.0
 
     async def publish(self, published: Sequence[Event], audience: Audience = STAYS) -> list[Receipt]:
         """Receipts in the order given, after the commit.
@@ -94,7 +97,7 @@ class Intake:
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
         if self._patience is not None and self._watch is None:
-            self._watch = loop.call_later(self._patience, self._tire)
+            self._arm(request.since)
         return await request.done
 
     async def close(self) -> None:
@@ -115,21 +118,38 @@ class Intake:
         finally:
             self._committing, self._group = None, []
 
+    def _arm(self, since: float) -> None:
+        assert self._patience is not None
+        loop, at = asyncio.get_running_loop(), since + self._patience
+        if (due := at - loop.time()) > self._patience / 2:
+            self._effort, self._due = Effort(), due
+        else:
+            # So little says nothing.
+            self._due = self._effort.lasted + due
+        self._watch = loop.call_at(at, self._tire)
+
     def _tire(self) -> None:
         """Tells those who have waited for as long as callers are patient that nobody knows; looks again for the next one."""
         assert self._patience is not None
         loop = asyncio.get_running_loop()
         late = loop.time() - self._patience + TICK
+        # Answers may have come that nobody came to hear.
+        busy = self._effort.busy(self._due, self._patience)
         for request in (*self._group, *self._waiting):
             if request.since <= late:
                 # An operator who is told of a database looks there.
                 filters = self._choosing.seconds - request.asking
-                away = NAME if filters < self._patience / 2 else FILTERS
-                fail([request], Unavailable(away, f"no answer within {self._patience:g} s"))
+                said = f"no answer within {self._patience:g} s"
+                if filters >= self._patience / 2:
+                    fail([request], Unavailable(FILTERS, said))
+                else:
+                    fail([request], Overloaded(said) if busy else Unavailable(NAME, said))
         # Their callers try again: what has not been begun by now need not be kept twice.
         self._waiting = [request for request in self._waiting if request.since > late]
         left = [request.since for request in (*self._group, *self._waiting) if not request.done.done()]
-        self._watch = loop.call_at(min(left) + self._patience, self._tire) if left else None
+        self._watch = None
+        if left:
+            self._arm(min(left))
 
     async def _gather(self) -> None:
         """Under load, lets more requests come in first; otherwise nobody waits."""
@@ -145,12 +165,12 @@ class Intake:
             # What has not been begun by now need not be kept; what has is kept whole.
             fail(gone, NobodyWaits("Whoever published it has gone"))
             self._waiting = [each for each in self._waiting if not each.audience.gone]
-        if sum(len(each.events) for each in self._waiting) <= PART:
+        if sum(each.weight for each in self._waiting) <= PART:
             # Nobody has to wait for a turn.
             group, self._waiting = self._waiting, []
             self._served = {each.events[0].workspace_id for each in group if each.events}
             return group
-        of = [(each.events[0].workspace_id if each.events else "", len(each.events)) for each in self._waiting]
+        of = [(each.events[0].workspace_id if each.events else "", each.weight) for each in self._waiting]
         places = set(turn(of, self._served, most=GROUP, each=PART))
         group = [request for place, request in enumerate(self._waiting) if place in places]
         self._served = {of[place][0] for place in places}
@@ -210,7 +230,7 @@ class Intake:
                     owed = await self._accept(connection, await self._settle(connection, group, now), now)
             else:
                 # No receipts, nothing to agree on: what is written is one statement.
-                fresh = [event for request in group for event in _receive(request, {})]
+                fresh = [event for request in group for event in receive(request, {})]
                 owed = await self._accept(connection, fresh, now)
             return [*owed.nudges, *await parking.look_again(connection, owed.parked, now=now)]
 
@@ -234,7 +254,7 @@ class Intake:
                 live[place].refusal = Conflicting(*issues)
             refused = [live[place] for place in faults]
             if not refused:
-                return [event for request in live for event in _receive(request, standing)]
+                return [event for request in live for event in receive(request, standing)]
             await journal.withdraw_receipts(connection, [e for r in refused for e in r.events if e.given_id])
             live = [request for request in live if request.refusal is None]
 
@@ -254,29 +274,3 @@ class Intake:
         self._undecided |= chosen.exhausted
         times = deliveries.times(now, self._settings)
         return await deliveries.accept(connection, fresh, chosen.pairs, chosen.spread, times)
-
-
-def _receive(request: Request, standing: dict[bytes, journal.JournalEntry]) -> Iterable[Event]:
-    """Writes the request's receipts and answers its events that are new, each once.
-
-    A receipt with the event's own key is this publication's: of this transaction, or of a first attempt whose answer was lost.
-    """
-    new: list[Event] = []
-    for event in request.events:
-        entry = standing[journal.receipt_key(event)] if event.given_id else None
-        mine = entry is None or entry.event == event.key
-        if mine:
-            new.append(event)
-        key = event.key if entry is None else entry.event
-        request.receipts.append(
-            Receipt(
-                key=key,
-                id=event.id,
-                source=event.source,
-                type=event.type,
-                # What the event's trace and its deliveries tell too (protocol.md 1.1).
-                accepted_at=event_keys.time_of(key),
-                duplicate=not mine,
-            )
-        )
-    return new

@@ -21,7 +21,8 @@ def turn(waiting: Sequence[tuple[str, int]], served: Collection[str], *, most: i
         workspace = order.popleft()
         events = waiting[lines[workspace][0]][1]
         if taken and size + events > most:
-            break
+            # It is among the first the next time; smaller ones of others need not wait for that.
+            continue
         if sizes[workspace] and sizes[workspace] + events > each:
             continue
         taken.append(lines[workspace].popleft())

@@ -36,6 +36,8 @@ from service.auth import CALLER, Handler, Permission, guarded
 from subscriptions.ground import logs
 from subscriptions.ground.database import repeating
 
+#: Characters of a path that a line tells: whoever sends long ones would push everybody else's lines out of the log.
+LOGGED = 256
 #: One line per request.
 access = logs.Frequent("hooklake.access")
 
@@ -218,7 +220,7 @@ def _tell(scope: Scope, response: Response, seconds: float) -> None:
     access.info(
         "request.answered method=%s path=%r status=%d ms=%.1f client=%s address=%s debugId=%s",
         scope["method"],
-        path,
+        path[:LOGGED],
         response.status_code,
         seconds * 1000,
         known.client_id if known else "-",

@@ -28,6 +28,11 @@ AWAY = (
 )
 
 
+#: What the driver raises for a connection that is closed, and what it says then.
+LOST = (asyncpg.InterfaceError, exc.InterfaceError)
+CLOSED = "connection is closed"
+
+
 def reason(error: Exception) -> str | None:
     """Why PostgreSQL does not serve, in words; None where the error says something else."""
     found = under(error, AWAY)
@@ -42,7 +47,22 @@ def under(error: Exception, kinds: tuple[type[BaseException], ...]) -> BaseExcep
     return beneath if isinstance(beneath, kinds) else None
 
 
+def stood_still(error: Exception, lasted: float, idle: float) -> bool:
+    """Whether PostgreSQL ended the transaction, which lasted so many seconds, because nothing was asked in it for `idle` of them.
+
+    It says so to whoever asks next; where that is the driver itself, all that is left of it is that the connection is closed.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, asyncpg.IdleInTransactionSessionTimeoutError):
+            return True
+        found = found.__cause__ or found.__context__
+    return lasted >= idle and isinstance(under(error, AWAY), LOST) and CLOSED in str(error)
+
+
 def _worded(error: BaseException) -> str:
+    if isinstance(error, LOST) and CLOSED in str(error):
+        return "the connection was lost in a transaction"
     if isinstance(error, exc.TimeoutError):
         return "all connections are in use"
     return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -22,7 +22,8 @@ from sqlalchemy.util import greenlet_spawn
 
 from subscriptions.ground import away, database_url
 from subscriptions.ground.audience import STAYS, Audience
-from subscriptions.ground.errors import Busy, Contended, TooSoon, Unavailable
+from subscriptions.ground.effort import Effort
+from subscriptions.ground.errors import Busy, Contended, Overloaded, TooSoon, Unavailable
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.sessions import CONTENDED, TIMES, SessionDialler
 from subscriptions.ground.settings import GroundSettings
@@ -134,10 +135,14 @@ class Database:
         self._cause: str | None = None
         #: Seconds that its callers wait at most; None: as long as it takes.
         self.patience = patience
+        #: Seconds after which PostgreSQL ends a transaction in which nothing is asked.
+        self._idle = settings.database_wait
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
-        """Raises Unavailable where PostgreSQL is away, or the block takes longer than callers are patient."""
+        """Raises Unavailable where PostgreSQL is away, or the block takes longer than callers are patient; Overloaded where that
+        is this process's own doing."""
+        effort = Effort()
         try:
             async with asyncio.timeout(self.patience) as waiting:
                 before = _waiting.set(waiting)
@@ -153,6 +158,19 @@ class Database:
             cause = away.reason(error)
             if cause is None:
                 raise
+            lasted = effort.lasted
+            if away.stood_still(error, lasted, self._idle):
+                raise Overloaded(
+                    f"it stood still in a transaction, which PostgreSQL ended after {lasted:.1f} s"
+                ) from error
+            if (
+                isinstance(error, TimeoutError)
+                and self.patience is not None
+                and effort.busy(self.patience, self.patience)
+            ):
+                raise Overloaded(
+                    f"it came to no end of a transaction within {lasted:.1f} s, for want of time"
+                ) from error
             self._cause = cause
             if self._outage is not None:
                 self._outage.failed(cause)

@@ -91,6 +91,13 @@ class Contended(Unavailable):
     """Others held what a transaction needs, or clashed with it: nothing was changed, and made again it will go through."""
 
 
+class Overloaded(Unavailable):
+    """The process had too much else to do: what it asked of others may have been answered, and it did not come to hear it."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__("This process", cause)
+
+
 class Busy(HooklakeError):
     """Others have all that there is of something just now; nothing was changed."""
 

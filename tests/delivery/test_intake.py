@@ -1,18 +1,24 @@
 """Intake: what one transaction for many publishers keeps, refuses and answers (protocol.md 2)."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
+from delivery.publishing.calls import Request
+from delivery.publishing.intake import GROUP
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
 from delivery.tickets import Job, JobKind, Ticket
+from deploy.stores import Stores
 from subscriptions.ground import event_keys
 from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Conflicting, HooklakeError
+from subscriptions.ground.errors import Conflicting, HooklakeError, Overloaded, Unavailable
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import GroundSettings
 from tests.clock import Clock
 from tests.delivery.craft import REMEMBERED, WORKSPACE, Craft
 
@@ -192,6 +198,30 @@ async def test_answered_after_the_commit(craft: Craft, database: Database) -> No
     assert [ticket.event for ticket in craft.announced if isinstance(ticket, Ticket)] == [receipt.key]
 
 
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_busy_process_does_not_tell_of_postgresql(
+    servers: Stores, clock: Clock, craft: Craft, busy: bool
+) -> None:
+    """A publisher whose wait was long because the process was busy is told that; PostgreSQL's silence is its own."""
+    impatient = Database(GroundSettings(database_url=servers.database_url), Outage("database"), patience=0.3)
+    other = Craft(impatient, clock)
+    async with craft.database.raw() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        publishing = asyncio.create_task(other.intake.publish([other.event()]))
+        while not other.intake._group:  # noqa: ASYNC110  it sets no event
+            await asyncio.sleep(0)
+        until = time.thread_time() + (0.4 if busy else 0.0)
+        while time.thread_time() < until:
+            pass
+        with pytest.raises(Unavailable) as refused:
+            await publishing
+    await other.intake.close()
+    await impatient.close()
+
+    assert isinstance(refused.value, Overloaded) is busy
+    assert refused.value.dependency == ("This process" if busy else "PostgreSQL")
+
+
 async def test_what_intake_announces(craft: Craft, clock: Clock) -> None:
     """Rows are due 2 s after acceptance and announced at once; those of a webhook that may not be sent
     to are neither (protocol.md 2.4)."""
@@ -270,6 +300,21 @@ async def test_many_groups(craft: Craft) -> None:
     assert [[receipt.key for receipt in answer] for answer in answers] == [[e.key for e in batch] for batch in batches]
     assert await craft.states() == {"owed": 120}
     assert all(event_keys.time_of(receipt.key) == craft.clock() for answer in answers for receipt in answer)
+
+
+async def test_large_events_weigh_more(craft: Craft) -> None:
+    """An array of large events counts for as many small ones as it costs: no other shares its transaction."""
+    event = craft.event()
+    done = asyncio.get_running_loop().create_future()
+    weights = [
+        Request(events=[structs.replace(event, body=b"x" * size)] * count, done=done, since=0.0, asking=0.0).weight
+        for size, count in ((1000, 1), (1000, 100), (60_000, 1), (60_000, 80))
+    ]
+    done.cancel()
+
+    assert weights[0] == 1
+    assert weights[1] < 200
+    assert weights[3] > GROUP > weights[2]
 
 
 async def test_a_flood_and_another_workspace(craft: Craft) -> None:

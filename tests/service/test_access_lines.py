@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 
+from service.api.routes import LOGGED
 from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
@@ -47,6 +48,14 @@ async def test_each_request_has_a_line(
     assert [line[4] for line in told] == ["-", refused["debugId"], missing["debugId"]]
     assert told[0][3] == told[1][3] != "-" == told[2][3]
     assert "x.y.z" not in "".join(record.getMessage() for record in lines.records if record.name.startswith("hooklake"))
+
+
+async def test_a_long_path_is_cut(api: httpx.AsyncClient, callers: Callers, lines: pytest.LogCaptureFixture) -> None:
+    """A line has the beginning of a path, so that nobody pushes the lines of others out of the log by asking for long ones."""
+    await api.get("/" + "a" * 8000)
+    await api.get(f"{EVENTS}/webhooks/" + "a" * 8000, headers=await callers.headers(Role.VIEWER))
+
+    assert [len(path) for _, path, *_ in requests(lines)] == [LOGGED + len("''")] * 2
 
 
 async def test_changes_are_told(api: httpx.AsyncClient, callers: Callers, lines: pytest.LogCaptureFixture) -> None:

@@ -1,16 +1,18 @@
 """The door to PostgreSQL when a connection dies in the middle: what is raised, and what is lent next."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from msgspec import structs
 from sqlalchemy import make_url, text
 
 from deploy.stores import free_port
 from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.database import Database, asked_by
-from subscriptions.ground.errors import Unavailable
+from subscriptions.ground.errors import Overloaded, Unavailable
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
@@ -224,3 +226,66 @@ async def test_nothing_is_asked_for_who_has_gone(database: Database) -> None:
     for reads in (True, False):
         with asked_by("a client", audience, reads=reads), pytest.raises(NobodyWaits):
             await database.ready()
+
+
+@pytest.fixture
+def configured(database_url: str) -> GroundSettings:
+    """Settings of a door to this test's database."""
+    return GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS)
+
+
+def worked(seconds: float) -> None:
+    """Keeps the loop from all else for as long as this thread needs to have worked so many seconds."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+async def test_a_busy_process_is_not_an_outage(configured: GroundSettings) -> None:
+    """A transaction that came to no end because the process worked at something else is held against nobody but it; one that
+    nobody answered is PostgreSQL's."""
+    outage = Outage("database")
+    database = Database(configured, outage, patience=0.2)
+    await database.ready()
+
+    async def busy() -> None:
+        async with database.raw() as connection:
+            await connection.fetchval("SELECT 1")
+            worked(0.3)
+            await asyncio.get_running_loop().create_future()
+
+    async def silent() -> None:
+        async with database.raw() as connection:
+            await connection.fetchval("SELECT pg_sleep(9)")
+
+    with pytest.raises(Overloaded, match="for want of time"):
+        await busy()
+    told = outage.away
+    with pytest.raises(Unavailable, match="no answer in time") as away:
+        await silent()
+    await database.close()
+
+    assert (told, outage.away, type(away.value)) == (False, True, Unavailable)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_a_process_that_stood_still(configured: GroundSettings, asks: bool) -> None:
+    """A transaction that PostgreSQL ended because nothing was asked in it is no outage, and is told in our words."""
+    outage = Outage("database")
+    database = Database(structs.replace(configured, database_wait=0.2), outage)
+    other = Database(configured)
+
+    async def stands_still() -> None:
+        async with database.raw() as connection, connection.transaction(), other.raw() as witness:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            while await witness.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid):
+                pass
+            if asks:
+                await connection.fetchval("SELECT 1")
+
+    with pytest.raises(Overloaded, match="it stood still in a transaction"):
+        await stands_still()
+    await database.close()
+    await other.close()
+
+    assert not outage.away
