@@ -3,6 +3,7 @@
 How they are packed into messages is left to `workers`; what claims do with them, to the ledger.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -35,6 +36,20 @@ class Job:
     kind: JobKind
     key: UUID
     fence: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokerReport:
+    """What the broker says of itself."""
+
+    #: `redis`, `valkey`, `rabbitmq`, as it calls itself.
+    product: str
+    #: Empty where it does not say.
+    version: str
+    #: Messages that wait, by queue.
+    waiting: Mapping[str, int]
+    #: What about it endangers messages, as sentences.
+    warnings: tuple[str, ...] = ()
 
 
 Nudge = Ticket | Job

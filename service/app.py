@@ -4,7 +4,7 @@ Where settings and the announcer come from is left to the process root, `asgi.py
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from delivery.reports.backlogs import Backlogs
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
-from delivery.tickets import Nudge
+from delivery.tickets import BrokerReport, Nudge
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.sweeping import Upkeep
 from delivery.verification.system_webhooks import SystemWebhooks
@@ -32,7 +32,7 @@ from delivery.wire.transport import Transport, TransportLimits, open_transport
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
-from service.health.carriers import Carriers, Waiting
+from service.health.carriers import AskBroker, Carriers
 from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
@@ -68,8 +68,8 @@ class Announcing(Protocol):
     def announce(self, nudges: Sequence[Nudge]) -> None:
         """Takes nudges and returns at once."""
 
-    def waiting(self) -> Mapping[str, int]:
-        """Messages that wait at the broker, by queue, after a bounded wait; raises Unavailable."""
+    def report(self) -> BrokerReport:
+        """What the broker says of itself, and what waits there, after a bounded wait; raises Unavailable."""
 
     def close(self) -> None:
         """Ends, after a bounded wait."""
@@ -100,8 +100,8 @@ class Foundation:
     transport: Transport
     #: Takes nudges and returns at once.
     announce: Callable[[Sequence[Nudge]], None]
-    #: Messages that wait at the broker, by queue; raises Unavailable.
-    waiting: Waiting
+    #: What the broker says of itself, and what waits there; raises Unavailable.
+    ask_broker: AskBroker
     #: Whose tokens are taken beside our own.
     outside: OpenID | None = None
 
@@ -150,7 +150,7 @@ async def opened(
             guard=guard,
             transport=await _transport(configuration.delivery, guard),
             announce=announcer.announce,
-            waiting=partial(asyncio.to_thread, announcer.waiting),
+            ask_broker=partial(asyncio.to_thread, announcer.report),
             outside=outside,
         )
         services = assemble(configuration, base)
@@ -229,7 +229,7 @@ def assemble(configuration: Configuration, base: Foundation) -> Services:
         history=History(database, clock, announce),
         backlogs=Backlogs(database),
         readiness=Readiness(database, clock, upkeep, Memory(ground.memory_slack)),
-        carriers=Carriers(upkeep, base.waiting),
+        carriers=Carriers(upkeep, base.ask_broker),
         quota=RequestQuota(share) if share else None,
         bodies=_bodies(configuration.service),
         long_work=LongWork(),

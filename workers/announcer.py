@@ -7,11 +7,11 @@ The rule is protocol.md 3.1.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from delivery.tickets import Job, Nudge, Ticket
+from delivery.tickets import BrokerReport, Job, Nudge, Ticket
 from subscriptions.ground.errors import Unavailable
 from workers import schedule
 from workers.app import words
@@ -64,11 +64,11 @@ class Announcer:
         self._nudges.extend(nudges)
         self._given.set()
 
-    def waiting(self) -> Mapping[str, int]:
-        """Messages that wait at the broker, by queue; raises Unavailable within the broker's wait."""
+    def report(self) -> BrokerReport:
+        """What the broker says of itself, and what waits there; raises Unavailable within the broker's wait."""
         try:
             with self._asking as broker_connection:
-                return {queue.rpartition(".")[2]: broker_connection.depth(queue) for queue in schedule.QUEUES}
+                return broker_connection.report()
         except Exception as error:
             raise Unavailable("broker", words(error)) from error
 

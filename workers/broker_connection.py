@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from kombu.exceptions import ChannelError
 
-from workers import schedule
+from delivery.tickets import BrokerReport
+from workers import redis_broker, schedule
 
 log = logging.getLogger("hooklake.workers")
 
@@ -57,6 +58,19 @@ class BrokerConnection:
         finally:
             if not kept:
                 channel.close()
+
+    def report(self) -> BrokerReport:
+        """What the broker says of itself, and how many messages wait in each of our queues."""
+        named = {queue.rpartition(".")[2]: queue for queue in schedule.QUEUES}
+        if self._on_redis:
+            with self._connection.default_channel.conn_or_acquire() as client:
+                return redis_broker.ask(client, {name: self._app.named(queue) for name, queue in named.items()})
+        said = self._connection.connection.server_properties
+        return BrokerReport(
+            product=str(said.get("product", "")).lower(),
+            version=str(said.get("version", "")),
+            waiting={name: self.depth(queue) for name, queue in named.items()},
+        )
 
     def post(self, task: str, *args: object) -> None:
         """Sends one message for a task, with neither routing, results nor the text of its arguments to work out.

@@ -31,6 +31,7 @@ async def workers(request: Request) -> Response:
     Anybody may ask, so it names no machine: their logs say which of them has a wrong clock.
     """
     look = await services_of(request).carriers.look()
+    broker = look.broker
     carrying = [each for each in look.processes if each.kind == "worker"]
     body = {
         "status": "not working" if look.missing else "working",
@@ -42,8 +43,10 @@ async def workers(request: Request) -> Response:
         },
         "beat": {"live": sum(each.kind == "beat" for each in look.processes)},
         "broker": {
-            "answers": look.waiting is not None,
-            "waiting": look.waiting or {},
+            "answers": broker is not None,
+            "server": None if broker is None else f"{broker.product} {broker.version}".strip(),
+            "warnings": () if broker is None else broker.warnings,
+            "waiting": {} if broker is None else broker.waiting,
             "foreignTickets": sum(each.foreign for each in carrying),
         },
         "lastSweepSecondsAgo": None if look.swept is None else round(look.swept, 1),

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from delivery.tickets import BrokerReport
 from delivery.upkeep.sweeping import Standing, Upkeep
 from subscriptions.ground.errors import Unavailable
 
@@ -24,8 +25,8 @@ SILENT: Mapping[str, float] = {"worker": 5.0, "beat": 10.0, "api": 30.0}
 #: Seconds without a sweep that are too many.
 UNSWEPT = 30.0
 
-#: Messages that wait at the broker, by queue; raises Unavailable.
-Waiting = Callable[[], Awaitable[Mapping[str, int]]]
+#: What the broker says of itself, and what waits there; raises Unavailable.
+AskBroker = Callable[[], Awaitable[BrokerReport]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class CarrierReport:
     #: Seconds since the last sweep; None: nobody knows of one.
     swept: float | None
     #: None where the broker does not answer.
-    waiting: Mapping[str, int] | None
+    broker: BrokerReport | None
     #: What keeps deliveries from being carried as they should, as sentences.
     missing: tuple[str, ...]
 
@@ -45,9 +46,9 @@ class CarrierReport:
 class Carriers:
     """Asks the database and the broker, together and once for everybody who asks within a second."""
 
-    def __init__(self, upkeep: Upkeep, waiting: Waiting, *, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, upkeep: Upkeep, ask_broker: AskBroker, *, steady: Callable[[], float] = time.monotonic) -> None:
         self._upkeep = upkeep
-        self._waiting = waiting
+        self._ask_broker = ask_broker
         self._steady = steady
         self._looked_at = -FRESH
         self._look: CarrierReport | None = None
@@ -61,12 +62,12 @@ class Carriers:
             return self._look
 
     async def _ask(self) -> CarrierReport:
-        rows, waiting = await asyncio.gather(_told(self._upkeep.processes()), _told(self._waiting()))
+        rows, broker = await asyncio.gather(_told(self._upkeep.processes()), _told(self._ask_broker()))
         # Why not is for the log: whoever asks here may be anybody.
-        away = ["the broker does not answer"] if waiting is None else []
+        away = ["the broker does not answer"] if broker is None else []
         if rows is None:
             return CarrierReport(
-                processes=(), swept=None, waiting=waiting, missing=("the database does not answer", *away)
+                processes=(), swept=None, broker=broker, missing=("the database does not answer", *away)
             )
         living = tuple(each for each in rows if each.silent < SILENT.get(each.kind, 0.0))
         swept = min((each.swept for each in rows if each.swept is not None), default=None)
@@ -78,7 +79,7 @@ class Carriers:
             *(["nobody has looked for what is due yet"] if swept is None else []),
             *(["nobody has looked for what is due for 30 s"] if swept is not None and swept > UNSWEPT else []),
         ]
-        return CarrierReport(processes=living, swept=swept, waiting=waiting, missing=tuple(missing))
+        return CarrierReport(processes=living, swept=swept, broker=broker, missing=tuple(missing))
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

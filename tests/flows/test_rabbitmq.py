@@ -14,6 +14,7 @@ from tests.flows.stage import Stage
 from tests.flows.workspaces import until
 from tests.rabbitmq import RabbitMQ
 from tests.receiver import Answer, Receiver
+from workers import schedule
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -53,6 +54,17 @@ async def test_everything_is_delivered(stage: Stage, receiver: Receiver) -> None
     arrived = [request.header("webhook-id") for request in receiver.deliveries(hook.path)]
     assert set(arrived) == {receipt["id"] for receipt in receipts}
     assert len(arrived) == 220
+
+
+async def test_what_it_says_of_itself(stage: Stage, broker: RabbitMQ) -> None:
+    """`/health/workers` tells what it is, and how many messages wait in each queue."""
+    workspace = await stage.workspace()
+
+    told = (await workspace.http.get("/health/workers")).json()["broker"]
+
+    assert told["answers"], told
+    assert told["server"].startswith("rabbitmq ")
+    assert (told["warnings"], set(told["waiting"])) == ([], {queue.rpartition(".")[2] for queue in schedule.QUEUES})
 
 
 async def test_killed(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> None:

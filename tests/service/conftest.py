@@ -4,14 +4,14 @@ Redis and workers are left to the flows: what would be announced is collected in
 """
 
 import functools
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 from starlette.types import ASGIApp
 
 from delivery.settings import DeliverySettings
-from delivery.tickets import Nudge
+from delivery.tickets import BrokerReport, Nudge
 from delivery.wire import dialling
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
@@ -93,9 +93,10 @@ async def transport(craft: DeliverySettings, lookup: Lookup) -> AsyncIterator[Tr
     await opened.aclose()
 
 
-async def waiting() -> Mapping[str, int]:
-    """What the broker of these tests holds."""
-    return {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
+async def ask_broker() -> BrokerReport:
+    """What the broker of these tests says of itself."""
+    waiting = {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
+    return BrokerReport(product="redis", version="8.2.1", waiting=waiting, warnings=("it is nearly full",))
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ async def services(
         guard=guard,
         transport=transport,
         announce=announced.extend,
-        waiting=waiting,
+        ask_broker=ask_broker,
     )
     documented = catalogue.DOCUMENTED
     async with database.raw() as connection:

@@ -23,7 +23,7 @@ from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS
-from tests.service.conftest import waiting
+from tests.service.conftest import ask_broker
 from workers import app as broker
 from workers.announcer import Announcer
 from workers.settings import WorkerSettings
@@ -130,7 +130,7 @@ async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
     await upkeep.present("a host:3", "beat")
     async with services.database.raw() as connection:
         await connection.execute("UPDATE workers SET ahead = 0 WHERE name <> 'a host:3'")
-    carriers = Carriers(upkeep, waiting)
+    carriers = Carriers(upkeep, ask_broker)
 
     response = await _asked(api, services, carriers)
 
@@ -141,7 +141,8 @@ async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
     assert (body["status"], body["missing"]) == ("working", [])
     assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 500}, {"live": 1})
     waits = {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
-    assert body["broker"] == {"answers": True, "waiting": waits, "foreignTickets": 7}
+    said = {"server": "redis 8.2.1", "warnings": ["it is nearly full"], "waiting": waits}
+    assert body["broker"] == {"answers": True, "foreignTickets": 7} | said
     assert 0 <= body["lastSweepSecondsAgo"] < 30
     assert [each["process"] for each in body["clocks"]] == ["beat"]
     assert 3590 < body["clocks"][0]["aheadSeconds"] < 3610
@@ -154,14 +155,20 @@ async def test_broker_away(api: httpx.AsyncClient, services: Services) -> None:
     announcer = Announcer(broker.make(settings), settings)
     carriers = Carriers(
         Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None),
-        partial(asyncio.to_thread, announcer.waiting),
+        partial(asyncio.to_thread, announcer.report),
     )
 
     response = await _asked(api, services, carriers)
 
     assert response.status_code == 503
     assert "the broker does not answer" in response.json()["missing"]
-    assert response.json()["broker"] == {"answers": False, "waiting": {}, "foreignTickets": 0}
+    assert response.json()["broker"] == {
+        "answers": False,
+        "server": None,
+        "warnings": [],
+        "waiting": {},
+        "foreignTickets": 0,
+    }
     assert "127.0.0.1" not in response.text
 
 

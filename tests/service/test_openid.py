@@ -1,7 +1,7 @@
 """Callers of an outside OpenID Connect issuer: over the wire to its keys, and through the gate of every route."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import jwt
@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery.settings import DeliverySettings
-from delivery.tickets import Nudge
+from delivery.tickets import BrokerReport, Nudge
 from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import ServiceSettings
@@ -36,8 +36,8 @@ class Quiet:
     def announce(self, nudges: Sequence[Nudge]) -> None:
         pass
 
-    def waiting(self) -> Mapping[str, int]:
-        return {}
+    def report(self) -> BrokerReport:
+        return BrokerReport(product="none", version="", waiting={})
 
     def close(self) -> None:
         pass

@@ -7,7 +7,7 @@ nothing a defect.
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from delivery.settings import DeliverySettings
-from delivery.tickets import Nudge
+from delivery.tickets import BrokerReport, Nudge
 from delivery.wire.guard import Guard
 from service.api import openapi
 from service.app import Configuration, build, opened
@@ -85,9 +85,9 @@ class Unheard:
     def announce(self, nudges: Sequence[Nudge]) -> None:
         """Nobody is told."""
 
-    def waiting(self) -> Mapping[str, int]:
-        """Nothing does."""
-        return {}
+    def report(self) -> BrokerReport:
+        """Of nobody."""
+        return BrokerReport(product="none", version="", waiting={})
 
     def close(self) -> None:
         """Nothing ends."""

@@ -53,6 +53,13 @@ SCHEMAS: dict[str, Json] = {
             "broker": given(
                 {
                     "answers": flag("Whether this process reaches it."),
+                    "server": {
+                        "type": ["string", "null"],
+                        "description": "What it says it is, such as `redis 8.2.1`; null while it does not answer.",
+                    },
+                    "warnings": array(
+                        text(), "What about its settings or its memory endangers messages, as sentences."
+                    ),
                     "waiting": {
                         "type": "object",
                         "description": "Messages that wait, by queue.",
