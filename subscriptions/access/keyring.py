@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from sqlalchemy import delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -205,15 +206,11 @@ async def _read(connection: AsyncConnection, now: datetime) -> list[Any]:
 
 def public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
     """A public half as the JWKS document shows it, with its thumbprint as `kid`."""
-    numbers = public.public_numbers()
+    members = ECAlgorithm.to_jwk(public, as_dict=True)
     # RFC 7638 3.2: the required members alone, in this order.
-    required = {"crv": "P-256", "kty": "EC", "x": _encoded(numbers.x), "y": _encoded(numbers.y)}
+    required = {name: str(members[name]) for name in ("crv", "kty", "x", "y")}
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(msgspec.json.encode(required)).digest())
     return {**required, "kid": thumbprint.rstrip(b"=").decode(), "use": "sig", "alg": "ES256"}
-
-
-def _encoded(number: int) -> str:
-    return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
 
 
 def place(kid: str) -> bytes:
