@@ -42,8 +42,10 @@ from service.server.pieces import LongWork
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
+from subscriptions.access.client_store import ClientStore
 from subscriptions.access.openid import OpenID, TrustedIssuer
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.clock import DatabaseClock
@@ -217,13 +219,14 @@ def assemble(configuration: Configuration, base: Foundation) -> Services:
         clock=clock,
         database=database,
         access=_access(configuration, base),
+        clients=ClientStore(database),
+        directory=TypeDirectory(database),
         types=EventTypeStore(database, most=ground.max_event_types_per_workspace),
         workspaces=Workspaces(database, elsewhere=bool(configuration.service.oidc_issuer)),
         intake=Intake(database, clock, delivery, announce, remembered=ground.idempotency_days * DAY),
         traces=Traces(database),
         erasure=Erasure(database, clock, announce),
-        webhook_store=_registry(configuration, base.vault),
-        subscription_store=SubscriptionStore(most=ground.max_subscriptions_per_webhook),
+        subscription_store=SubscriptionStore(database, most=ground.max_subscriptions_per_webhook),
         webhook_lifecycle=webhook_lifecycle,
         system_webhooks=SystemWebhooks(database, webhook_lifecycle),
         history=History(database, clock, announce),

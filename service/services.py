@@ -26,13 +26,14 @@ from service.server.bodies import Bodies
 from service.server.pieces import LongWork
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
+from subscriptions.access.client_store import ClientStore
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.settings import GroundSettings
 from subscriptions.webhooks.subscription_store import SubscriptionStore
-from subscriptions.webhooks.webhook_store import WebhookStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,10 @@ class Services:
     database: Database
     #: Clients, keys and tokens.
     access: Access
+    #: Programs that may call.
+    clients: ClientStore
+    #: The catalogue's types as a tree.
+    directory: TypeDirectory
     #: The catalogue's types.
     types: EventTypeStore
     #: Which workspaces there are.
@@ -58,8 +63,6 @@ class Services:
     traces: Traces
     #: Erases payloads on request.
     erasure: Erasure
-    #: Webhooks as they are kept.
-    webhook_store: WebhookStore
     #: Subscriptions.
     subscription_store: SubscriptionStore
     #: Webhooks and their challenges.

@@ -113,8 +113,7 @@ async def listed(request: Request) -> Response:
 async def service_managers(request: Request) -> Response:
     """GET /events/v1beta1/service-managers, by name (greenlake.md 1.10)."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await directory.managers(connection, limit=limit, offset=offset)
+    found, total = await services_of(request).directory.managers(limit=limit, offset=offset)
     return await writing.page(
         request, (_shelf(each, "events/service-manager") for each in found), offset=offset, total=total
     )
@@ -124,8 +123,7 @@ async def api_groups(request: Request) -> Response:
     """GET /events/v1beta1/service-managers/{serviceManagerId}/api-groups, by name."""
     manager = reading.identifier(request, "serviceManagerId", "Service manager")
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await directory.groups(connection, manager, limit=limit, offset=offset)
+    found, total = await services_of(request).directory.groups(manager, limit=limit, offset=offset)
     return await writing.page(request, (_shelf(each, "events/api-group") for each in found), offset=offset, total=total)
 
 
@@ -133,8 +131,7 @@ async def group_events(request: Request) -> Response:
     """GET /events/v1beta1/api-groups/{apiGroupId}/events, in alphabetical order."""
     group = reading.identifier(request, "apiGroupId", "API group")
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await directory.types(connection, group, limit=limit, offset=offset)
+    found, total = await services_of(request).directory.types(group, limit=limit, offset=offset)
     return await writing.page(request, (_event(entry) for entry in found), offset=offset, total=total)
 
 

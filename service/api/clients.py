@@ -13,7 +13,6 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, workspaces, writing
 from service.services import services_of
-from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
 
 log = logging.getLogger("hooklake.access")
@@ -43,8 +42,7 @@ async def create(request: Request) -> Response:
         any_workspace=asked.any_workspace,
     )
     services = services_of(request)
-    async with services.database.transaction() as connection:
-        client, secret = await clients.create(connection, draft, now=services.clock())
+    client, secret = await services.clients.create(draft, now=services.clock())
     _tell("created", client, request)
     headers = {"Location": f"{PATH}/{client.id}", **PRIVATE}
     return writing.json({**_shown(client), "clientSecret": secret}, 201, headers)
@@ -54,24 +52,20 @@ async def listed(request: Request) -> Response:
     """`GET /authorization/v2/clients?workspaceId=`, newest first, also the revoked ones"""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     within = await workspaces.within(request)
-    async with services_of(request).database.transaction() as connection:
-        found, total = await clients.page(connection, within=within, limit=limit, offset=offset)
+    found, total = await services_of(request).clients.page(within=within, limit=limit, offset=offset)
     return await writing.page(request, (_shown(client) for client in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
     """`GET /authorization/v2/clients/{id}`"""
     wanted = reading.identifier(request, "id", "Client")
-    async with services_of(request).database.transaction() as connection:
-        return writing.json(_shown(await clients.find(connection, wanted)))
+    return writing.json(_shown(await services_of(request).clients.find(wanted)))
 
 
 async def rotate(request: Request) -> Response:
     """`POST /authorization/v2/clients/{id}/rotate`: the new `clientSecret`, shown this once; the old one stops working"""
     wanted = reading.identifier(request, "id", "Client")
-    async with services_of(request).database.transaction() as connection:
-        secret = await clients.rotate(connection, wanted)
-        client = await clients.find(connection, wanted)
+    client, secret = await services_of(request).clients.rotate(wanted)
     _tell("rotated", client, request)
     return writing.json({**_shown(client), "clientSecret": secret}, headers=PRIVATE)
 
@@ -80,9 +74,7 @@ async def revoke(request: Request) -> Response:
     """`DELETE /authorization/v2/clients/{id}`: 204; the tokens it has end within 15 minutes"""
     wanted = reading.identifier(request, "id", "Client")
     services = services_of(request)
-    async with services.database.transaction() as connection:
-        await clients.revoke(connection, wanted, now=services.clock())
-        client = await clients.find(connection, wanted)
+    client = await services.clients.revoke(wanted, now=services.clock())
     _tell("revoked", client, request)
     return Response(status_code=204)
 

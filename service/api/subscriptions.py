@@ -55,11 +55,10 @@ class Replacing(SubscriptionInput, forbid_unknown_fields=True, rename="camel", f
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/subscriptions`: an array or one object, answered by an array (greenlake.md D.2)"""
     services, caller = services_of(request), auth.caller(request)
-    subscription_store = await _orders(await reading.body(request), services.ground.max_filter_conditions)
-    async with services.database.transaction() as connection:
-        made = await services.subscription_store.add(
-            connection, subscription_store, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
-        )
+    wanted = await _orders(await reading.body(request), services.ground.max_filter_conditions)
+    made = await services.subscription_store.add(
+        wanted, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
+    )
     tell("created", made, caller.client_id)
     return writing.json([_shown(each) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
 
@@ -69,10 +68,7 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
     services, within = services_of(request), await workspaces.within(request)
-    async with services.database.transaction() as connection:
-        found, total = await services.subscription_store.listed(
-            connection, within, webhook=webhook, limit=limit, offset=offset
-        )
+    found, total = await services.subscription_store.listed(within, webhook=webhook, limit=limit, offset=offset)
     every = auth.scope(auth.caller(request)) is None
     items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
     return await writing.page(request, items, offset=offset, total=total)
@@ -84,10 +80,9 @@ async def replace(request: Request) -> Response:
     items = reading.decode(await reading.body(request), list[Replacing])
     given = await _vetted(items, services.ground.max_filter_conditions)
     replacements = [Replacement(subscription=UUID(one.subscription_id), order=_order(one, at)) for at, one in given]
-    async with services.database.transaction() as connection:
-        changed = await services.subscription_store.replace(
-            connection, replacements, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
-        )
+    changed = await services.subscription_store.replace(
+        replacements, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
+    )
     tell("replaced", changed, caller.client_id)
     return writing.json([_shown(each) for each in changed])
 
@@ -100,8 +95,7 @@ async def remove(request: Request) -> Response:
             Issue(subject="id", description="is required: it names a subscription to delete", source="query.parameter")
         )
     services, caller = services_of(request), auth.caller(request)
-    async with services.database.transaction() as connection:
-        await services.subscription_store.remove(connection, auth.scope(caller), ids)
+    await services.subscription_store.remove(auth.scope(caller), ids)
     tell_removed(ids, caller.client_id)
     return Response(status_code=204)
 

@@ -7,7 +7,7 @@ out all the same, and an operator who wants to check them sets a secret by PATCH
 
 import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -18,8 +18,7 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, subscriptions, webhooks, writing
 from service.services import services_of
-from subscriptions.ground.errors import Absent, Issue, Refused
-from subscriptions.webhooks import system_webhooks
+from subscriptions.ground.errors import Issue, Refused
 from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest
 from subscriptions.webhooks.system_webhooks import SystemSubscription, SystemWebhook
 from subscriptions.webhooks.webhook import Change, Registration
@@ -115,16 +114,10 @@ async def subscribe(request: Request) -> Response:
         reading.decode(body, list[SystemSubscriptionInput]) if many else [reading.decode(body, SystemSubscriptionInput)]
     )
     subscriptions.bounded(given)
-    subscription_store = _orders(given, many)
     services, owner = services_of(request), webhooks.owner(auth.caller(request))
-    async with services.database.transaction() as connection:
-        _check(
-            subscription_store,
-            await system_webhooks.strangers(connection, [order.webhook for order in subscription_store]),
-        )
-        made = await services.subscription_store.add(
-            connection, subscription_store, owner, within=None, now=services.clock()
-        )
+    made = await services.subscription_store.add(
+        _orders(given, many), owner, within=None, now=services.clock(), system=True
+    )
     subscriptions.tell("created", made, owner.principal)
     return writing.json([_subscription(each) for each in made], 201, {"Location": f"{SUBSCRIPTIONS}/{made[0].id}"})
 
@@ -141,23 +134,16 @@ async def replace(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-subscriptions`: an array, all of them or none, answered by an array"""
     given = reading.decode(await reading.body(request), list[SubscriptionUpdate])
     subscriptions.bounded(given)
-    subscription_store = _orders(given, True)
+    orders = _orders(given, True)
     wanted = [
         _identifier(each.subscription_id, f"{order.at}subscriptionId")
-        for each, order in zip(given, subscription_store, strict=True)
+        for each, order in zip(given, orders, strict=True)
     ]
     services, owner = services_of(request), webhooks.owner(auth.caller(request))
-    replacements = [
-        Replacement(subscription=each, order=order) for each, order in zip(wanted, subscription_store, strict=True)
-    ]
-    async with services.database.transaction() as connection:
-        _check(
-            subscription_store,
-            await system_webhooks.strangers(connection, [order.webhook for order in subscription_store]),
-        )
-        changed = await services.subscription_store.replace(
-            connection, replacements, owner, within=None, now=services.clock()
-        )
+    replacements = [Replacement(subscription=each, order=order) for each, order in zip(wanted, orders, strict=True)]
+    changed = await services.subscription_store.replace(
+        replacements, owner, within=None, now=services.clock(), system=True
+    )
     subscriptions.tell("replaced", changed, owner.principal)
     return writing.json([_subscription(each) for each in changed])
 
@@ -169,13 +155,7 @@ async def unsubscribe(request: Request) -> Response:
         raise Refused(
             Issue(subject="id", description="is required: it names a subscription to delete", source="query.parameter")
         )
-    services = services_of(request)
-    async with services.database.transaction() as connection:
-        known = await system_webhooks.known_subscriptions(connection, ids)
-        for each in ids:
-            if each not in known:
-                raise Absent("Subscription", str(each))
-        await services.subscription_store.remove(connection, None, ids)
+    await services_of(request).subscription_store.remove(None, ids, system=True)
     subscriptions.tell_removed(ids, webhooks.owner(auth.caller(request)).principal)
     return Response(status_code=204)
 
@@ -192,17 +172,6 @@ def _order(given: SystemSubscriptionInput, at: str) -> SubscriptionRequest:
     if prefix != WEBHOOKS:
         raise Refused(Issue(subject=subject, description=f"must be {WEBHOOKS}/<id of the webhook>"))
     return SubscriptionRequest(event_type=given.event_type, webhook=_identifier(text, subject), at=at)
-
-
-def _check(subscription_store: Sequence[SubscriptionRequest], strangers: Collection[UUID]) -> None:
-    """Raises Refused for every webhook that the system API did not register."""
-    issues = [
-        Issue(subject=f"{order.at}webhook.resourceUri", description=f"there is no system webhook {order.webhook}")
-        for order in subscription_store
-        if order.webhook in strangers
-    ]
-    if issues:
-        raise Refused(*issues)
 
 
 def _identifier(text: str, subject: str, source: str = "field") -> UUID:

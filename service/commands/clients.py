@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from subscriptions.access import clients
+from subscriptions.access.client_store import ClientStore, Made
 from subscriptions.access.clients import Client, Draft, Role
 from subscriptions.access.keyring import Keyring
 from subscriptions.ground import schema
@@ -91,8 +91,7 @@ def create_client(arguments: Any, environ: Environ) -> None:
     )
 
     async def create(database: Database, now: datetime) -> None:
-        async with database.transaction() as connection:
-            client, secret = await clients.create(connection, draft, now=now)
+        client, secret = await ClientStore(database).create(draft, now=now)
         print(json.dumps({"workspaceId": client.workspace_id, **_credentials(client, secret)}))
 
     with_database(environ, create)
@@ -102,8 +101,7 @@ def list_clients(_arguments: Any, environ: Environ) -> None:
     """Prints a head, and a line per client."""
 
     async def every(database: Database, _now: datetime) -> None:
-        async with database.transaction() as connection:
-            found = await clients.every(connection)
+        found = await ClientStore(database).every()
         print("ID", "WORKSPACE", "ROLES", "SINCE", "STATE", "NAME", sep="  ")
         for client in found:
             roles = ",".join(sorted(client.roles)) + ("+any-workspace" if client.any_workspace else "")
@@ -117,8 +115,7 @@ def rotate_client(arguments: Any, environ: Environ) -> None:
     """Prints the new secret."""
 
     async def rotate(database: Database, _now: datetime) -> None:
-        async with database.transaction() as connection:
-            secret = await clients.rotate(connection, arguments.client)
+        _, secret = await ClientStore(database).rotate(arguments.client)
         print(secret)
 
     with_database(environ, rotate)
@@ -128,8 +125,7 @@ def revoke_client(arguments: Any, environ: Environ) -> None:
     """Says nothing where it went well."""
 
     async def revoke(database: Database, now: datetime) -> None:
-        async with database.transaction() as connection:
-            await clients.revoke(connection, arguments.client, now=now)
+        await ClientStore(database).revoke(arguments.client, now=now)
 
     with_database(environ, revoke)
 
@@ -142,14 +138,13 @@ def first_clients(arguments: Any, environ: Environ) -> None:
         for role in Role
     ]
 
+    def keep(made: Made) -> None:
+        listed = [{"role": client.name, **_credentials(client, secret)} for client, secret in made]
+        content = {"baseUrl": arguments.base_url, "workspaceId": workspace, "clients": listed}
+        _write_private(arguments.file, json.dumps(content, indent=2) + "\n")
+
     async def first(database: Database, now: datetime) -> None:
-        async with database.transaction() as connection:
-            made = await clients.first(connection, drafts, now=now)
-            if made:
-                # Before the commit: secrets that no file holds would be lost, a file too many is written over.
-                listed = [{"role": client.name, **_credentials(client, secret)} for client, secret in made]
-                content = {"baseUrl": arguments.base_url, "workspaceId": workspace, "clients": listed}
-                _write_private(arguments.file, json.dumps(content, indent=2) + "\n")
+        await ClientStore(database).first(drafts, now=now, keep=keep)
 
     with_database(environ, first)
 

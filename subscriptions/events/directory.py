@@ -9,10 +9,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Column, ColumnElement, Row, Select, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events import catalogue
 from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
 from subscriptions.ground.tables import event_types
 
@@ -52,42 +52,49 @@ def type_id(event_type: str) -> UUID:
     return uuid5(_SPACE, f"type\n{event_type}")
 
 
-async def managers(connection: AsyncConnection, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
-    """A page of the service managers by name, and how many there are."""
-    name = event_types.c.service_manager
-    rows = (await connection.execute(_shelves(name).where(_LIVE).group_by(name).order_by(name))).all()
-    found = [_shelf(manager_id(row.name), row) for row in rows]
-    return found[offset : offset + limit], len(found)
+class TypeDirectory:
+    """The levels of the tree, each a page at a time."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-async def groups(connection: AsyncConnection, manager: UUID, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
-    """A page of a service manager's API groups by name, and how many it has; raises Absent."""
-    name, owner = event_types.c.api_group, event_types.c.service_manager
-    rows = (await connection.execute(_shelves(name, owner).where(_LIVE).group_by(owner, name).order_by(name))).all()
-    found = [
-        _shelf(group_id(row.service_manager, row.name), row)
-        for row in rows
-        if manager_id(row.service_manager) == manager
-    ]
-    if not found:
-        raise Absent("Service manager", str(manager))
-    return found[offset : offset + limit], len(found)
+    async def managers(self, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
+        """A page of the service managers by name, and how many there are."""
+        name = event_types.c.service_manager
+        statement = _shelves(name).where(_LIVE).group_by(name).order_by(name)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(statement)).all()
+        found = [_shelf(manager_id(row.name), row) for row in rows]
+        return found[offset : offset + limit], len(found)
 
+    async def groups(self, manager: UUID, *, limit: int, offset: int) -> tuple[list[TypeGroup], int]:
+        """A page of a service manager's API groups by name, and how many it has; raises Absent."""
+        name, owner = event_types.c.api_group, event_types.c.service_manager
+        statement = _shelves(name, owner).where(_LIVE).group_by(owner, name).order_by(name)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(statement)).all()
+        found = [
+            _shelf(group_id(row.service_manager, row.name), row)
+            for row in rows
+            if manager_id(row.service_manager) == manager
+        ]
+        if not found:
+            raise Absent("Service manager", str(manager))
+        return found[offset : offset + limit], len(found)
 
-async def types(
-    connection: AsyncConnection, group: UUID, *, limit: int, offset: int
-) -> tuple[list[CatalogueEntry], int]:
-    """A page of an API group's event types in alphabetical order, and how many it has; raises Absent."""
-    manager, name = event_types.c.service_manager, event_types.c.api_group
-    pairs = (await connection.execute(select(manager, name).where(_LIVE).distinct())).all()
-    pair = next((pair for pair in pairs if group_id(*pair) == group), None)
-    if pair is None:
-        raise Absent("API group", str(group))
-    mine = (manager == pair[0], name == pair[1], _LIVE)
-    total = await connection.scalar(select(func.count()).select_from(event_types).where(*mine))
-    ordered = select(event_types).where(*mine).order_by(event_types.c.type)
-    rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()
-    return [CatalogueEntry(**row) for row in rows], total or 0
+    async def types(self, group: UUID, *, limit: int, offset: int) -> tuple[list[CatalogueEntry], int]:
+        """A page of an API group's event types in alphabetical order, and how many it has; raises Absent."""
+        manager, name = event_types.c.service_manager, event_types.c.api_group
+        async with self._database.transaction() as connection:
+            pairs = (await connection.execute(select(manager, name).where(_LIVE).distinct())).all()
+            pair = next((pair for pair in pairs if group_id(*pair) == group), None)
+            if pair is None:
+                raise Absent("API group", str(group))
+            mine = (manager == pair[0], name == pair[1], _LIVE)
+            total = await connection.scalar(select(func.count()).select_from(event_types).where(*mine))
+            ordered = select(event_types).where(*mine).order_by(event_types.c.type)
+            rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()
+            return [CatalogueEntry(**row) for row in rows], total or 0
 
 
 def _shelves(name: Column[str], *more: Column[str]) -> Select[Any]:

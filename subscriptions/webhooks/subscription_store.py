@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import tables
+from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
+from subscriptions.webhooks import system_webhooks
 from subscriptions.webhooks.webhook import Owner
 
 #: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
@@ -84,58 +86,61 @@ _shown: Select[Any] = select(
 
 
 class SubscriptionStore:
-    """Subscriptions in SQL; each call stands in the caller's transaction.
+    """Subscriptions in SQL, each call one transaction.
 
-    `most` is how many a webhook may have (greenlake.md D.9).
+    `most` is how many a webhook may have (greenlake.md D.9). `system`: only those of webhooks that the system API registered.
     """
 
-    def __init__(self, *, most: int = 5) -> None:
+    def __init__(self, database: Database, *, most: int = 5) -> None:
+        self._database = database
         self._most = most
 
     async def add(
         self,
-        connection: AsyncConnection,
-        subscription_store: Sequence[SubscriptionRequest],
+        requests: Sequence[SubscriptionRequest],
         owner: Owner,
         *,
         within: str | None,
         now: datetime,
+        system: bool = False,
     ) -> list[Subscription]:
         """All of the orders, in order, or none, however many subscribe at once.
 
         A subscription belongs to its webhook's workspace. Raises Refused naming every field with an unknown webhook or event
         type, or a type that the webhook is subscribed to already, and LimitReached.
         """
-        workspaces = await _lock(connection, {order.webhook for order in subscription_store}, within)
-        await _check(connection, subscription_store, workspaces)
-        await _make_room(connection, subscription_store, self._most)
-        ids = [uuid4() for _ in subscription_store]
-        rows = [
-            {
-                "id": each,
-                "workspace_id": workspaces[order.webhook],
-                "webhook": order.webhook,
-                "event_type": order.event_type,
-                "event_filter": order.event_filter,
-                "hpe_principal": owner.principal,
-                "created_by": owner.created_by,
-                "created_at": now,
-                "updated_by": owner.created_by,
-                "updated_at": now,
-            }
-            for each, order in zip(ids, subscription_store, strict=True)
-        ]
-        await connection.execute(insert(_table), rows)
-        return await _kept(connection, ids)
+        async with self._database.transaction() as connection:
+            if system:
+                await _check_system(connection, requests)
+            workspaces = await _lock(connection, {order.webhook for order in requests}, within)
+            await _check(connection, requests, workspaces)
+            await _make_room(connection, requests, self._most)
+            made_by = {"hpe_principal": owner.principal, "created_by": owner.created_by, "updated_by": owner.created_by}
+            ids = [uuid4() for _ in requests]
+            rows = [
+                {
+                    "id": each,
+                    "workspace_id": workspaces[order.webhook],
+                    "webhook": order.webhook,
+                    "event_type": order.event_type,
+                    "event_filter": order.event_filter,
+                    "created_at": now,
+                    "updated_at": now,
+                    **made_by,
+                }
+                for each, order in zip(ids, requests, strict=True)
+            ]
+            await connection.execute(insert(_table), rows)
+            return await _kept(connection, ids)
 
     async def replace(
         self,
-        connection: AsyncConnection,
         replacements: Sequence[Replacement],
         owner: Owner,
         *,
         within: str | None,
         now: datetime,
+        system: bool = False,
     ) -> list[Subscription]:
         """Each subscription with the type and the filter of its replacement, its generation one higher; all of them or none.
 
@@ -143,42 +148,60 @@ class SubscriptionStore:
         Refused as `add` does, also for another webhook than the subscription's and for a subscription that is named twice.
         """
         ids = [each.subscription for each in replacements]
-        standing = await _standing(connection, ids, within)
-        _check_webhooks(replacements, standing)
-        # Out first: so that two can swap their types.
-        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
-        workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
-        await _check(connection, [each.order for each in replacements], workspaces)
-        changed = [
-            {
-                **standing[each.subscription],
-                "event_type": each.order.event_type,
-                "event_filter": each.order.event_filter,
-                "generation": standing[each.subscription]["generation"] + 1,
-                "updated_by": owner.created_by,
-                "updated_at": now,
-            }
-            for each in replacements
-        ]
-        await connection.execute(insert(_table), changed)
-        await _forget_exhausted(connection, set(workspaces))
-        return await _kept(connection, ids)
+        async with self._database.transaction() as connection:
+            if system:
+                await _check_system(connection, [each.order for each in replacements])
+            standing = await _standing(connection, ids, within)
+            _check_webhooks(replacements, standing)
+            # Out first: so that two can swap their types.
+            await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+            workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
+            await _check(connection, [each.order for each in replacements], workspaces)
+            changed = [
+                {
+                    **standing[each.subscription],
+                    "event_type": each.order.event_type,
+                    "event_filter": each.order.event_filter,
+                    "generation": standing[each.subscription]["generation"] + 1,
+                    "updated_by": owner.created_by,
+                    "updated_at": now,
+                }
+                for each in replacements
+            ]
+            await connection.execute(insert(_table), changed)
+            await _forget_exhausted(connection, set(workspaces))
+            return await _kept(connection, ids)
 
     async def listed(
-        self, connection: AsyncConnection, within: str | None, *, webhook: UUID | None, limit: int, offset: int
+        self, within: str | None, *, webhook: UUID | None, limit: int, offset: int
     ) -> tuple[list[Subscription], int]:
         """A page of the workspace's subscriptions (of all for None), of one webhook where named; newest first, and how many."""
         mine = (_within(within), true() if webhook is None else _table.c.webhook == webhook)
-        total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
         ordered = _shown.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
-        rows = await connection.execute(ordered.limit(limit).offset(offset))
-        return [Subscription(**row._mapping) for row in rows], total or 0
+        async with self._database.transaction() as connection:
+            total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
+            rows = await connection.execute(ordered.limit(limit).offset(offset))
+            return [Subscription(**row._mapping) for row in rows], total or 0
 
-    async def remove(self, connection: AsyncConnection, within: str | None, ids: Sequence[UUID]) -> None:
+    async def remove(self, within: str | None, ids: Sequence[UUID], *, system: bool = False) -> None:
         """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
-        standing = await _standing(connection, ids, within)
-        await _forget_exhausted(connection, {row["webhook"] for row in standing.values()})
-        await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+        async with self._database.transaction() as connection:
+            if system:
+                await system_webhooks.check_subscriptions(connection, ids)
+            standing = await _standing(connection, ids, within)
+            await _forget_exhausted(connection, {row["webhook"] for row in standing.values()})
+            await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+
+
+async def _check_system(connection: AsyncConnection, requests: Sequence[SubscriptionRequest]) -> None:
+    """Raises Refused for every webhook that the system API did not register."""
+    strangers = await system_webhooks.strangers(connection, [order.webhook for order in requests])
+    if issues := [
+        Issue(subject=f"{order.at}webhook.resourceUri", description=f"there is no system webhook {order.webhook}")
+        for order in requests
+        if order.webhook in strangers
+    ]:
+        raise Refused(*issues)
 
 
 async def _kept(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Subscription]:
@@ -231,20 +254,18 @@ async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None)
 
 
 async def _check(
-    connection: AsyncConnection, subscription_store: Sequence[SubscriptionRequest], workspaces: Mapping[UUID, str]
+    connection: AsyncConnection, requests: Sequence[SubscriptionRequest], workspaces: Mapping[UUID, str]
 ) -> None:
-    wanted = {order.event_type for order in subscription_store}
+    wanted = {order.event_type for order in requests}
     live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
     known = set(await connection.scalars(select(_types.c.type).where(*live)))
     gone = await retired(connection, wanted - known) if wanted - known else {}
-    unknown = next(
-        (order.event_type for order in subscription_store if order.event_type not in known | gone.keys()), None
-    )
+    unknown = next((order.event_type for order in requests if order.event_type not in known | gone.keys()), None)
     meant = None if unknown is None else await nearest(connection, unknown)
     standing = select(_table.c.webhook, _table.c.event_type).where(_table.c.webhook.in_(workspaces))
     taken = {(row.webhook, row.event_type) for row in await connection.execute(standing)}
     issues = []
-    for order in subscription_store:
+    for order in requests:
         if order.webhook not in workspaces:
             said = f"there is no webhook {order.webhook} in the workspace"
             issues.append(Issue(subject=f"{order.at}webhook.resourceUri", description=said))
@@ -261,8 +282,8 @@ async def _check(
         raise Refused(*issues)
 
 
-async def _make_room(connection: AsyncConnection, subscription_store: Sequence[SubscriptionRequest], most: int) -> None:
-    for webhook, more in Counter(order.webhook for order in subscription_store).items():
+async def _make_room(connection: AsyncConnection, requests: Sequence[SubscriptionRequest], most: int) -> None:
+    for webhook, more in Counter(order.webhook for order in requests).items():
         there = await _count(connection, webhook)
         if there + more > most:
             said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most} ({LIMIT})"

@@ -3,7 +3,7 @@
 They are webhooks like any other: keeping and changing them is left to `webhook_store.py` and `subscription_store.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -101,10 +101,13 @@ async def strangers(connection: AsyncConnection, webhooks: Collection[UUID]) -> 
     return set(webhooks) - set(await connection.scalars(known))
 
 
-async def known_subscriptions(connection: AsyncConnection, ids: Collection[UUID]) -> set[UUID]:
-    """Those of the subscriptions that belong to system webhooks."""
-    known = select(_orders.c.id).join(_mine, _mine.c.webhook == _orders.c.webhook).where(_orders.c.id.in_(ids))
-    return set(await connection.scalars(known))
+async def check_subscriptions(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
+    """Raises Absent for the first of the subscriptions that belongs to no system webhook."""
+    mine = select(_orders.c.id).join(_mine, _mine.c.webhook == _orders.c.webhook).where(_orders.c.id.in_(ids))
+    known = set(await connection.scalars(mine))
+    for each in ids:
+        if each not in known:
+            raise Absent("Subscription", str(each))
 
 
 async def subscribed(

@@ -129,8 +129,7 @@ async def test_a_filter_that_takes_too_much(craft: Craft, clock: Clock) -> None:
     [subscription] = await craft.fetch("SELECT id, event_type FROM subscriptions WHERE webhook = $1", greedy)
     order = SubscriptionRequest(event_type=subscription["event_type"], webhook=greedy, event_filter="a eq 1")
     change = Replacement(subscription=subscription["id"], order=order)
-    async with craft.database.transaction() as connection:
-        await SubscriptionStore().replace(connection, [change], OWNER, within=None, now=clock())
+    await SubscriptionStore(craft.database).replace([change], OWNER, within=None, now=clock())
     assert await craft.value("SELECT state_reason FROM webhooks WHERE id = $1", greedy) == ""
 
 

@@ -45,15 +45,13 @@ async def add(
     *,
     within: str | None = ANNA.workspace_id,
 ) -> list[Subscription]:
-    async with database.transaction() as connection:
-        return await SubscriptionStore().add(connection, orders, owner, within=within, now=clock())
+    return await SubscriptionStore(database).add(orders, owner, within=within, now=clock())
 
 
 async def listed(
     database: Database, within: str | None, webhook: UUID | None = None, *, limit: int = 10, offset: int = 0
 ) -> tuple[list[Subscription], int]:
-    async with database.transaction() as connection:
-        return await SubscriptionStore().listed(connection, within, webhook=webhook, limit=limit, offset=offset)
+    return await SubscriptionStore(database).listed(within, webhook=webhook, limit=limit, offset=offset)
 
 
 async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
@@ -165,11 +163,9 @@ async def test_ending_subscriptions_is_all_or_nothing(database: Database, clock:
 
     for within, wanted in ((ANNA.workspace_id, [ids[0], uuid4()]), (BERT.workspace_id, [ids[0]])):
         with pytest.raises(Absent):
-            async with database.transaction() as connection:
-                await SubscriptionStore().remove(connection, within, wanted)
+            await SubscriptionStore(database).remove(within, wanted)
     before = (await listed(database, None))[1]
-    async with database.transaction() as connection:
-        await SubscriptionStore().remove(connection, ANNA.workspace_id, ids)
+    await SubscriptionStore(database).remove(ANNA.workspace_id, ids)
 
     assert (before, (await listed(database, None))[1]) == (2, 0)
 
@@ -200,8 +196,7 @@ async def test_replacing_while_it_is_ended(database: Database, clock: Clock, web
     made = await add(database, clock, [SubscriptionRequest(event_type=name, webhook=webhook) for name in TYPES[:5]])
 
     async def end() -> None:
-        async with database.transaction() as connection:
-            await SubscriptionStore().remove(connection, ANNA.workspace_id, [each.id for each in made[::-1]])
+        await SubscriptionStore(database).remove(ANNA.workspace_id, [each.id for each in made[::-1]])
 
     changes = [(each.id, each.event_type) for each in made]
     replaced, ended = await asyncio.gather(replace(database, clock, changes), end(), return_exceptions=True)
@@ -214,19 +209,16 @@ async def replace(
     database: Database, clock: Clock, changes: Sequence[tuple[UUID, str]], event_filter: str = ""
 ) -> list[Subscription]:
     """Each subscription with another type, and all with this filter."""
-    async with database.transaction() as connection:
-        found = {
-            each.id: each.webhook
-            for each in (await SubscriptionStore().listed(connection, None, webhook=None, limit=10, offset=0))[0]
-        }
-        replacements = [
-            Replacement(
-                subscription=key,
-                order=SubscriptionRequest(event_type=name, webhook=found.get(key, uuid4()), event_filter=event_filter),
-            )
-            for key, name in changes
-        ]
-        return await SubscriptionStore().replace(connection, replacements, ANNA, within=ANNA.workspace_id, now=clock())
+    store = SubscriptionStore(database)
+    found = {each.id: each.webhook for each in (await store.listed(None, webhook=None, limit=10, offset=0))[0]}
+    replacements = [
+        Replacement(
+            subscription=key,
+            order=SubscriptionRequest(event_type=name, webhook=found.get(key, uuid4()), event_filter=event_filter),
+        )
+        for key, name in changes
+    ]
+    return await store.replace(replacements, ANNA, within=ANNA.workspace_id, now=clock())
 
 
 def _entry(name: str, now: datetime) -> dict[str, object]:
