@@ -13,6 +13,7 @@ from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
 from delivery.tickets import Job, JobKind, Ticket
 from deploy.stores import Stores
+from subscriptions.events.event import Event
 from subscriptions.ground import event_keys
 from subscriptions.ground.audience import Audience, NobodyWaits
 from subscriptions.ground.database import Database
@@ -61,6 +62,26 @@ async def test_refused_array_keeps_nothing(craft: Craft) -> None:
     assert not again.duplicate
     assert await craft.value("SELECT count(*) FROM events") == 2
     assert await craft.value("SELECT count(*) FROM receipts") == 2
+
+
+async def test_statements(craft: Craft) -> None:
+    """A publication asks PostgreSQL twice, who subscribed and to keep what is owed; with ids a transaction and two more for
+    receipts; as often for a hundred events as for one (protocol.md 2.2, 2.3)."""
+    await craft.hook()
+    await craft.publish()
+    asked: list[str] = []
+    async with craft.database.raw() as connection:
+        connection.add_query_logger(lambda record: asked.append(record.query.split()[0].strip(";")))
+
+        async def told(*events: Event) -> list[str]:
+            asked.clear()
+            await craft.intake.publish(events)
+            return list(asked)
+
+    one = await told(craft.event(1))
+    assert one == ["SELECT", "WITH"]
+    assert await told(*(craft.event(number) for number in range(100))) == one
+    assert await told(craft.event(1, id="named")) == ["BEGIN", "INSERT", "SELECT", *one, "COMMIT"]
 
 
 async def test_same_id_in_one_group(craft: Craft) -> None:
