@@ -1,7 +1,7 @@
 """What asking a filter costs: the steps that one asking has, and what of a filter takes more of them the larger the data are.
 
 What a step is: a condition, a name on the way to its property, an element of an array, sixteen characters of a text that is
-searched, a tenth of reading a timestamp. What the conditions say is left to `event_filter.py`.
+searched, a tenth of reading a timestamp. What the conditions say is left to `closures.py`.
 """
 
 from bisect import bisect_left
