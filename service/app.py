@@ -24,7 +24,8 @@ from delivery.tickets import BrokerReport, Nudge
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.sweeping import Upkeep
 from delivery.verification.system_webhooks import SystemWebhooks
-from delivery.verification.webhook_lifecycle import LifecycleTools, WebhookLifecycle
+from delivery.verification.tools import LifecycleTools
+from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.credentials import Authorised
 from delivery.wire.documents import open_documents
 from delivery.wire.guard import Guard

@@ -168,7 +168,7 @@ def _know(app: Any) -> None:
 async def _engine(resources: Resources, settings: WorkerSettings) -> Engine:
     async def carry(job: Job) -> None:
         if job.kind is JobKind.CHALLENGE:
-            await resources.webhook_lifecycle.greet(job, engine.probe)
+            await resources.webhook_lifecycle.greetings.carry(job, engine.probe)
         else:
             await resources.jobs.run(job)
 

@@ -22,7 +22,8 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
-from delivery.verification.webhook_lifecycle import LifecycleTools, WebhookLifecycle
+from delivery.verification.tools import LifecycleTools
+from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Transport, TransportLimits, open_transport

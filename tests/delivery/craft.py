@@ -23,7 +23,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge, Ticket
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
-from delivery.verification import webhook_lifecycle
+from delivery.verification.tools import LifecycleTools
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
@@ -112,7 +112,7 @@ class Craft:
             )
         )
         self.webhook_lifecycle = WebhookLifecycle(
-            webhook_lifecycle.LifecycleTools(
+            LifecycleTools(
                 database=database,
                 clock=clock,
                 settings=self.settings,
@@ -267,7 +267,9 @@ class Craft:
     async def greet(self, webhook: UUID, probe: Callable[[UUID], Awaitable[bool | None]] | None = None) -> None:
         """Carries out the webhook's challenge, whatever its due time."""
         fence = await self.value("SELECT fence FROM challenges WHERE webhook = $1", webhook)
-        await self.webhook_lifecycle.greet(Job(kind=JobKind.CHALLENGE, key=webhook, fence=fence), probe or self.probe)
+        await self.webhook_lifecycle.greetings.carry(
+            Job(kind=JobKind.CHALLENGE, key=webhook, fence=fence), probe or self.probe
+        )
 
     async def probe(self, webhook: UUID) -> bool | None:
         """As the engine does it."""

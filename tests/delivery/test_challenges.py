@@ -49,7 +49,7 @@ async def beat(craft: Craft, answer: Reply | Failure) -> None:
     craft.wire.allowing = answer
     for queued_job in await craft.queued_jobs():
         if queued_job.kind is JobKind.CHALLENGE:
-            await craft.webhook_lifecycle.greet(queued_job, craft.probe)
+            await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
 
 
 async def test_registration_asks(craft: Craft) -> None:
@@ -79,7 +79,7 @@ async def test_registration_without_challenge_asks_too(craft: Craft) -> None:
 
     [queued_job] = craft.announced
     assert isinstance(queued_job, Job)
-    await craft.webhook_lifecycle.greet(queued_job, craft.probe)
+    await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
 
     assert (status, craft.wire.sent) == ("ACTIVE", [])
     assert (await terms(craft, webhook))[:2] == (60, ORIGIN)
@@ -263,11 +263,11 @@ async def test_killed_while_it_asks(craft: Craft, database: Database, clock: Clo
             "UPDATE challenges SET fence = fence + 1, leased_until = $1", clock() + timedelta(seconds=25)
         )
     craft.wire.allowing = allows("60")
-    await craft.webhook_lifecycle.greet(queued_job, craft.probe)
+    await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
     early = await craft.queued_jobs()
     clock.advance(26)
     for found in await craft.queued_jobs():
-        await craft.webhook_lifecycle.greet(found, craft.probe)
+        await craft.webhook_lifecycle.greetings.carry(found, craft.probe)
 
     assert early == []
     assert (await terms(craft, webhook))[0] == 60

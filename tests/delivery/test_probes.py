@@ -75,10 +75,10 @@ async def test_one_probe_at_a_time(craft: Craft, database: Database, clock: Cloc
     [queued_job] = await craft.queued_jobs()
     gate, other = Gate(), Craft(database, clock)
     craft.wire.answering = gate
-    probing = asyncio.create_task(craft.webhook_lifecycle.greet(queued_job, craft.probe))
+    probing = asyncio.create_task(craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe))
     await gate.asked.wait()
 
-    await other.webhook_lifecycle.greet(queued_job, other.probe)
+    await other.webhook_lifecycle.greetings.carry(queued_job, other.probe)
     found, drained = await other.queued_jobs(), await other.drain()
     gate.open.set()
     await probing
@@ -189,7 +189,7 @@ async def test_nothing_to_try(craft: Craft, clock: Clock, challenged: bool) -> N
     await craft.publish(2)
     queued_jobs = await craft.queued_jobs()
     announced = craft.announced[-1:]
-    await craft.webhook_lifecycle.greet(queued_jobs[0], craft.probe)
+    await craft.webhook_lifecycle.greetings.carry(queued_jobs[0], craft.probe)
 
     assert (status, told.endswith("the next event is sent at once, as a probe")) == ("ERROR", challenged)
     assert announced == queued_jobs == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=queued_jobs[0].fence)]

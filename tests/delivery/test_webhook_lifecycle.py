@@ -219,7 +219,7 @@ async def test_killed_while_it_challenges(craft: Craft, database: Database, cloc
     clock.advance(26)
 
     for queued_job in await craft.queued_jobs():
-        await craft.webhook_lifecycle.greet(queued_job, craft.probe)
+        await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
 
     assert early == []
     assert await craft.status(webhook) == "ACTIVE"

@@ -226,7 +226,7 @@ class World:
             return await self._probe(process, actor, webhook)
 
         work = (
-            craft.webhook_lifecycle.greet(queued_job, probe)
+            craft.webhook_lifecycle.greetings.carry(queued_job, probe)
             if queued_job.kind is JobKind.CHALLENGE
             else craft.jobs.run(queued_job)
         )
