@@ -68,8 +68,8 @@ def uncut(headers: Pairs) -> tuple[Pairs, bool]:
 
 def _brief(pairs: Pairs) -> Pairs:
     sizes = ((name, value, len(value.encode())) for name, value in pairs)
-    told = tuple((name, value if size <= BRIEF_VALUE else f"({size} bytes)") for name, value, size in sizes)
-    return _fitting(told, BRIEF_HEADERS)
+    brief = tuple((name, value if size <= BRIEF_VALUE else f"({size} bytes)") for name, value, size in sizes)
+    return _fitting(brief, BRIEF_HEADERS)
 
 
 def _fitting(pairs: Pairs, most: int) -> Pairs:

@@ -107,12 +107,12 @@ class Tally:
         with self._lock:
             refused = sum(not story.accepted for story in self.stories.values())
             altered = [story.type for story in self.stories.values() if story.altered]
-        told = [f"{refused} of the published events were not accepted."] if refused else []
-        told += [
+        sentences = [f"{refused} of the published events were not accepted."] if refused else []
+        sentences += [
             f"The event {key} ({short(self.stories[key].type)}) was accepted and did not arrive." for key in missing
         ]
-        told += [f"{event_type} arrived altered." for event_type in altered]
-        return told + [f"{words[0].upper()}{words[1:]}." for words in self.wrong]
+        sentences += [f"{event_type} arrived altered." for event_type in altered]
+        return sentences + [f"{words[0].upper()}{words[1:]}." for words in self.wrong]
 
     def figures(self) -> Figures:
         """The sum so far."""

@@ -32,12 +32,12 @@ def main(lock: str) -> int:
         total = len(re.findall(r"^[\w.-]+==", file.read(), re.MULTILINE))
     process = subprocess.Popen((sys.executable, *PIP, lock), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    for line in told(process.stdout, total, watched=sys.stdout.isatty()):
+    for line in progress(process.stdout, total, watched=sys.stdout.isatty()):
         print(line, end="", flush=True)
     return process.wait()
 
 
-def told(lines: Iterator[str], total: int, *, watched: bool) -> Iterator[str]:
+def progress(lines: Iterator[str], total: int, *, watched: bool) -> Iterator[str]:
     """What to print: on a terminal one line that is written over, else a line now and then."""
     count = 0
     for line in lines:

@@ -237,8 +237,8 @@ async def _hurry(stack: Stack, signals: asyncio.Queue[None]) -> None:
 async def _live(stack: Stack) -> str:
     """Starts the stack and waits; returns the sentence that ends it."""
     try:
-        for told in configuration.check(stack.environ):
-            say(told)
+        for sentence in configuration.check(stack.environ):
+            say(sentence)
         await stack.start()
     except CannotStart as error:
         return str(error)

@@ -24,6 +24,6 @@ def _interrupted(pid: int) -> bool:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
-    told = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
     # In the handler of a signal, where make waits for its children, the signal itself is blocked (sigaction(2)).
-    return told.get("Name") in NAMES and bool(int(told.get("SigBlk", "0"), 16) & 1 << signal.SIGINT - 1)
+    return fields.get("Name") in NAMES and bool(int(fields.get("SigBlk", "0"), 16) & 1 << signal.SIGINT - 1)

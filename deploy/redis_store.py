@@ -157,10 +157,10 @@ def find(*, wheel: Path | None, path: str | None) -> RedisServer:
 def _version(program: str) -> tuple[int, ...]:
     """Nothing for a program that does not say."""
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        printed = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    found = re.search(r"\bv=(\d+(?:\.\d+)*)", told)
+    found = re.search(r"\bv=(\d+(?:\.\d+)*)", printed)
     return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 

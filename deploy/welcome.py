@@ -44,8 +44,8 @@ def text(file: Path, *, base_url: str, first: bool) -> str:
         lines += ["", f"First credentials, in that file too. Workspace {kept['workspaceId']}", ""]
         lines += [f"  {c['role']:<11}  {c['clientId']}  {c['clientSecret']}" for c in kept["clients"]]
     if kept:
-        told = "" if first else f" (SECRET is its clientSecret in {file.name})"
-        lines += ["", f"Next, in another terminal, a token for the publisher{told}:", "", _token(kept, base_url, first)]
+        hint = "" if first else f" (SECRET is its clientSecret in {file.name})"
+        lines += ["", f"Next, in another terminal, a token for the publisher{hint}:", "", _token(kept, base_url, first)]
     lines += ["", "README.md goes on from there. Ctrl-C stops everything.", ""]
     return "\n".join(lines)
 
@@ -71,8 +71,8 @@ def forgotten(environ: Mapping[str, str], file: Path) -> dict[str, str]:
         return dict(environ)
     lines = file.read_text().splitlines()
     drawn = next((line.removeprefix(DRAWN).split() for line in lines if line.startswith(DRAWN)), [])
-    told = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith(f"export {PREFIX}"))
-    return {name: value for name, value in environ.items() if name not in drawn or told.get(name) != value}
+    written = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith(f"export {PREFIX}"))
+    return {name: value for name, value in environ.items() if name not in drawn or written.get(name) != value}
 
 
 def _token(kept: dict[str, Any], base_url: str, first: bool) -> str:

@@ -91,9 +91,9 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
     counted, publishes = permission not in UNCOUNTED, permission is Permission.PUBLISH
 
     async def entrance(request: Request) -> Response:
-        services, told = services_of(request), None
+        services, headers = services_of(request), None
         if publishes and request.scope["query_string"] and (token := _in_query(request)):
-            told = PRIVATE
+            headers = PRIVATE
         else:
             token = bearer(request)
         client = request.scope.get("client")
@@ -103,7 +103,7 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
         if counted and services.quota is not None:
             standing = services.quota.take((known.issuer, known.client_id), now)
             # Refusals tell it too: `problems.py` finds it here.
-            request.state.quota = told = standing.headers()
+            request.state.quota = headers = standing.headers()
             if not standing.within:
                 said = f"All {standing.limit} requests of this client's hour are used up: try again in {standing.seconds} s"
                 raise TooMany(said, standing)
@@ -118,8 +118,8 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             audience, reads = request.scope.get(AUDIENCE, STAYS), request.scope["method"] in READING
             with asked_by((known.issuer, known.client_id), audience, reads=reads):
                 response = await handler(request)
-        if told is not None:
-            response.headers.update(told)
+        if headers is not None:
+            response.headers.update(headers)
         return response
 
     return entrance

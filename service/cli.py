@@ -48,8 +48,8 @@ Environ = Mapping[str, str]
 def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> int:
     """Runs one command and answers its exit status; whatever goes wrong is one sentence on standard error."""
     arguments = parser().parse_args(argv)
-    for told in unknown(environ, known()):
-        print(f"hooklake: {told}", file=sys.stderr)
+    for hint in unknown(environ, known()):
+        print(f"hooklake: {hint}", file=sys.stderr)
     try:
         arguments.run(arguments, environ)
     except KeyboardInterrupt:

@@ -115,8 +115,8 @@ class Claims:
         return self._tools.clock()
 
     async def _held(self, connection: Raw, claim: Claim) -> list[ClaimedDelivery]:
-        if claim.told is not None:
-            self._tools.clock.follow(claim.told)
+        if claim.database_now is not None:
+            self._tools.clock.follow(claim.database_now)
         await parking.look_again(connection, claim.parked, now=self._tools.clock())
         wanted = {(c.webhook, c.generation) for c in claim.taken}
         missing = [webhook for webhook, generation in wanted if (webhook, generation) not in self._hooks]

@@ -76,10 +76,10 @@ class OutcomeWriter:
         while self._untold:
             of = next(iter(self._untold))
             results = self._untold[of]
-            told = len(results)
+            count = len(results)
             try:
-                await self._judge(of, results[:told])
-                del results[:told]
+                await self._judge(of, results[:count])
+                del results[:count]
             finally:
                 # Behind the others, or they would wait for whoever holds this one.
                 del self._untold[of]
@@ -141,8 +141,8 @@ class OutcomeWriter:
                 return [key for keys, _ in parts for key in keys], {key for _, rest in parts for key in rest}
             log.error("record.bare event=%s webhook=%s cause=%r", written[0].event, written[0].webhook, error)
             result = await _put(connection, [outcomes.bare(written[0], type(error).__name__)], batches, now)
-        if result.told is not None:
-            self._clock.follow(result.told)
+        if result.database_now is not None:
+            self._clock.follow(result.database_now)
         return result.notices, left
 
 

@@ -182,15 +182,15 @@ class Jobs:
         if given_up is None:
             return
         log.info("delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason)
-        if any(not told.type.endswith(NOTICE) for told in given_up.told):
+        if any(not events.type.endswith(NOTICE) for events in given_up.events):
             notice = _event(given_up, self._notify.naming)
             await self._notify.events.publish([notice], workspace_id=given_up.workspace_id, id_alone=True)
 
 
 def _event(given_up: FailedDelivery, naming: Naming) -> SdkEvent:
     """`...events.v1beta1.webhooks.delivery-failed` (greenlake.md D.14): what was owed, to whom, and why it was given up."""
-    told = [{"id": each.id, "type": each.type} for each in given_up.told]
-    what = {"batchId": str(given_up.event), "events": told} if given_up.batch else {"event": told[0]}
+    events = [{"id": each.id, "type": each.type} for each in given_up.events]
+    what = {"batchId": str(given_up.event), "events": events} if given_up.batch else {"event": events[0]}
     data = {
         "id": str(given_up.webhook),
         "type": "events/webhook",

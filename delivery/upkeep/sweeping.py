@@ -71,7 +71,7 @@ class Upkeep:
         """A worker says what it could take, and how many foreign tickets it took; its clock follows the answer."""
         async with self._database.raw() as connection:
             asked = self._clock.asking()
-            self._clock.follow(await sweeps.told(connection), asked)
+            self._clock.follow(await sweeps.database_now(connection), asked)
             said = sweeps.ProcessReport(
                 name=name,
                 kind="worker",
@@ -87,7 +87,7 @@ class Upkeep:
         """Another process (`beat`, `api`) says that it lives; its clock follows the answer."""
         async with self._database.raw() as connection:
             asked = self._clock.asking()
-            self._clock.follow(await sweeps.told(connection), asked)
+            self._clock.follow(await sweeps.database_now(connection), asked)
             said = sweeps.ProcessReport(name=name, kind=kind, ahead=self._clock.ahead)
             await sweeps.seen(connection, said, now=self._clock())
 

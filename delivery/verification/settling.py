@@ -28,7 +28,7 @@ class Settling:
         self._rules = breaker.rules(settings)
         self._interval = settings.heartbeat_interval
 
-    async def told(
+    async def verified(
         self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
     ) -> Sequence[Nudge]:
         """What a verification makes of the status: one bad answer halts nothing that is sent to."""

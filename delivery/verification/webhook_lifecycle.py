@@ -145,7 +145,7 @@ class WebhookLifecycle:
             standing = await status.lock(raw, asked.id)
             nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._tools.clock()))
             if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
-                nudges.extend(await self._settling.told(raw, asked.id, standing, result.proof))
+                nudges.extend(await self._settling.verified(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
             webhook = await self._tools.webhook_store.find(connection, asked.workspace_id, asked.id)
         self._tools.announce(nudges)

@@ -48,7 +48,7 @@ def internal(error: Exception) -> Failure:
 def _cause(error: Exception, dial: Dial, connect: float, deadline: float) -> tuple[FailureKind, str]:
     match error:
         case Blocked():
-            return FailureKind.blocked, error.told
+            return FailureKind.blocked, error.cause
         case Refused():
             return FailureKind.blocked, "; ".join(issue.description for issue in error.issues)
         case NotHttp():

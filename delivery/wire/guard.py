@@ -87,7 +87,7 @@ class Blocked(HooklakeError):
         self.address = address
         self.host = host
         #: The same for those who own the destination: what a name leads to inside is not theirs to know.
-        self.told = f"{host} leads to an address that is not public" if of_name else str(self)
+        self.cause = f"{host} leads to an address that is not public" if of_name else str(self)
 
 
 def public(address: str) -> bool:

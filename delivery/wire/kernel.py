@@ -53,11 +53,11 @@ def path(connected: socket.socket) -> Path:
     if sys.platform != "linux":
         return UNTOLD
     try:
-        told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+        info = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
     except (OSError, ValueError):
         # The second is uvloop's of a closed transport, whose file descriptor is negative.
         return UNTOLD
-    probes, unacknowledged, silent, window = _INFO.unpack(told.ljust(_INFO.size, b"\xff"))
+    probes, unacknowledged, silent, window = _INFO.unpack(info.ljust(_INFO.size, b"\xff"))
     return Path(unacknowledged if window else 0, silent / 1000, probes)
 
 

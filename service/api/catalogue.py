@@ -59,10 +59,10 @@ async def register(request: Request) -> Response:
     """
     services, by = services_of(request), auth.scope(auth.caller(request))
     wanted = reading.decode(await reading.body(request), _Registration)
-    told = {name: value for name, value in msgspec.structs.asdict(wanted).items() if name != "event_type" and value}
-    entry = replace(_vetted(wanted.event_type, services.ground.type_prefix), **told)
+    details = {name: value for name, value in msgspec.structs.asdict(wanted).items() if name != "event_type" and value}
+    entry = replace(_vetted(wanted.event_type, services.ground.type_prefix), **details)
     _check_group(entry)
-    standing, new = await services.types.register(entry, told=told, by=by, now=services.clock())
+    standing, new = await services.types.register(entry, chosen=details, by=by, now=services.clock())
     if new:
         _tell("registered", standing.type, request)
     return writing.json(_entry(standing, by), 201 if new else 200)
@@ -78,12 +78,12 @@ async def change(request: Request) -> Response:
     """PATCH /events/v1beta1/event-types/{eventType}: by its workspace; whose it is, by operators"""
     services, by = services_of(request), auth.scope(auth.caller(request))
     given = msgspec.structs.asdict(reading.decode(await reading.body(request), _Update))
-    told = {name: value for name, value in given.items() if value is not UNSET}
+    details = {name: value for name, value in given.items() if value is not UNSET}
     entry = _vetted(request.path_params["eventType"], services.ground.type_prefix)
-    if by is None and told.get("workspace_id") is not None:
-        await workspaces.check(request, told["workspace_id"])
+    if by is None and details.get("workspace_id") is not None:
+        await workspaces.check(request, details["workspace_id"])
     values = {
-        name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in told.items()
+        name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in details.items()
     }
     _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
     changed = await services.types.change(entry.type, values, by=by, now=services.clock())

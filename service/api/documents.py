@@ -31,9 +31,9 @@ class Document:
     def answer(self, request: Request) -> Response:
         """It in the form that the client takes, or 304 where it has that already."""
         packed = takes_gzip(request.headers.get("accept-encoding", ""))
-        body, told = self._packed if packed else self._plain
-        headers = {**self._headers, **told}
-        if _has(request.headers.get("if-none-match", ""), told["ETag"]):
+        body, variant = self._packed if packed else self._plain
+        headers = {**self._headers, **variant}
+        if _has(request.headers.get("if-none-match", ""), variant["ETag"]):
             headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type=self._media_type)

@@ -165,13 +165,13 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     services = services_of(request)
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
-    told = None
+    headers = None
     wanted = {made[0].workspace_id: 1} if len(made) == 1 else Counter(event.workspace_id for event in made)
     if services.debts is not None:
         services.debts.admit(wanted)
     if services.publish_quota is not None and made:
         standing = await services.publish_quota.take(wanted, now)
-        told = standing.headers() if standing is not None else None
+        headers = standing.headers() if standing is not None else None
     try:
         receipts = await services.intake.publish(made, request.scope.get(AUDIENCE, STAYS)) if made else []
     except Refused as refused:
@@ -182,7 +182,7 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     known = [receipt.key for receipt in receipts if receipt.duplicate]
     before = await services.traces.matched(known) if known else {}
     shown = [_receipt(receipt, before) for receipt in receipts]
-    return writing.json(shown if many else shown[0], 202, told)
+    return writing.json(shown if many else shown[0], 202, headers)
 
 
 def _written(made: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, int]:

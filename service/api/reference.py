@@ -137,9 +137,9 @@ def _prose(text: str) -> Markup:
 
 
 def _block(lines: list[str]) -> Markup:
-    told = [line for line in lines if not line.startswith("- ")]
+    sentences = [line for line in lines if not line.startswith("- ")]
     items = [Markup("<li>{}</li>").format(_line(line[2:])) for line in lines if line.startswith("- ")]
-    paragraph = Markup("<p>{}</p>").format(_line("\n".join(told))) if told else Markup()
+    paragraph = Markup("<p>{}</p>").format(_line("\n".join(sentences))) if sentences else Markup()
     return paragraph + (Markup("<ul>{}</ul>").format(Markup().join(items)) if items else Markup())
 
 

@@ -91,10 +91,10 @@ async def change(request: Request) -> Response:
     """`PATCH /events/v1beta1/system-webhooks/{id}`"""
     wanted = reading.identifier(request, "id", "Webhook")
     given = msgspec.structs.asdict(reading.decode(await reading.body(request), SystemWebhookUpdate))
-    told = {name: value for name, value in given.items() if value is not UNSET}
+    fields = {name: value for name, value in given.items() if value is not UNSET}
     owner = webhooks.owner(auth.caller(request))
-    changed = await services_of(request).system_webhooks.change(wanted, Change(**told), owner)
-    log.info("webhook.changed webhook=%s fields=%s by=%s", wanted, ",".join(sorted(told)), owner.principal)
+    changed = await services_of(request).system_webhooks.change(wanted, Change(**fields), owner)
+    log.info("webhook.changed webhook=%s fields=%s by=%s", wanted, ",".join(sorted(fields)), owner.principal)
     return writing.json(_webhook(changed))
 
 

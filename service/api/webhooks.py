@@ -85,9 +85,9 @@ _NO_TLS = dict.fromkeys(TRUST, "")
 async def create(request: Request) -> Response:
     """`POST /events/v1beta1/webhooks`"""
     given = reading.decode(await reading.body(request), WebhookInput)
-    told = msgspec.structs.asdict(given) | _NO_TLS | _trust(given.tls)
-    del told["tls"]
-    registration = Registration(**told)
+    fields = msgspec.structs.asdict(given) | _NO_TLS | _trust(given.tls)
+    del fields["tls"]
+    registration = Registration(**fields)
     webhook = await services_of(request).webhook_lifecycle.register(registration, owner(auth.caller(request)))
     log.info(
         "webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, webhook.hpe_principal
@@ -127,12 +127,12 @@ async def change(request: Request) -> Response:
     wanted = reading.identifier(request, "id", "Webhook")
     update = reading.decode(await reading.body(request), WebhookUpdate)
     given = msgspec.structs.asdict(update)
-    told = {name: _DEFAULTS[name] if value is None else value for name, value in given.items() if value is not UNSET}
-    told = told | _trust(update.tls)
-    told.pop("tls", None)
+    fields = {name: _DEFAULTS[name] if value is None else value for name, value in given.items() if value is not UNSET}
+    fields = fields | _trust(update.tls)
+    fields.pop("tls", None)
     webhook_lifecycle = services_of(request).webhook_lifecycle
-    webhook = await webhook_lifecycle.change(auth.scope(caller), wanted, Change(**told), by=_principal(caller))
-    log.info("webhook.changed webhook=%s fields=%s by=%s", webhook.id, ",".join(sorted(told)), _principal(caller))
+    webhook = await webhook_lifecycle.change(auth.scope(caller), wanted, Change(**fields), by=_principal(caller))
+    log.info("webhook.changed webhook=%s fields=%s by=%s", webhook.id, ",".join(sorted(fields)), _principal(caller))
     [shown] = await _told(services_of(request), [webhook])
     return writing.json(shown)
 

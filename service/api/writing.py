@@ -37,8 +37,8 @@ async def page(request: Request, items: Iterable[object], *, offset: int, total:
         if size > TURN:
             size = 0
             await long_work.turn(request)
-    told = b'{"items":[%s],"count":%d,"offset":%d,"total":%d}'
-    return JsonResponse(told % (b",".join(pieces), len(pieces), offset, total))
+    text = b'{"items":[%s],"count":%d,"offset":%d,"total":%d}'
+    return JsonResponse(text % (b",".join(pieces), len(pieces), offset, total))
 
 
 def moment(when: datetime) -> str:

@@ -98,7 +98,7 @@ class Readiness:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL if self._clock.told else UNTOLD)
+            await asyncio.sleep(INTERVAL if self._clock.known else UNTOLD)
             if self._memory is not None:
                 await self._memory.look()
             await self._beat()

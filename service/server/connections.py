@@ -195,8 +195,8 @@ class ServerConnection(HttpToolsProtocol):
     def _whose(self, cycle: RequestResponseCycle) -> Hashable:
         home = self.household
         # A proxy stands for many, each of whom is somebody by himself.
-        told = forwarded(cycle.scope["headers"]) if home is not None and home.shared else b""
-        return told or household(self._address())
+        forwarder = forwarded(cycle.scope["headers"]) if home is not None and home.shared else b""
+        return forwarder or household(self._address())
 
     def on_message_complete(self) -> None:
         """A request's last byte."""

@@ -57,8 +57,8 @@ class Sweep:
         slow = sum(connection.look(now, patience) for connection in list(self._connections))
         if slow or self.refused or self.places.ended:
             # One line a second, however many they are.
-            told = (slow, self.refused, self.places.ended, len(self._connections))
-            log.warning("connections.cut slow=%d refused=%d ended=%d open=%d", *told)
+            figures = (slow, self.refused, self.places.ended, len(self._connections))
+            log.warning("connections.cut slow=%d refused=%d ended=%d open=%d", *figures)
             self.refused = self.places.ended = 0
         if self._connections:
             self.begin()

@@ -188,7 +188,7 @@ def _by_category(occurrence: Occurrence) -> tuple[str | None, bytes]:
 
 def _resource_time(given: str | None, members: Mapping[str, bytes], names: tuple[str, ...]) -> str | None:
     """The one moment that the resource's stamps and the given time agree on; null counts as absent."""
-    told = {} if given is None else {"time": (given, attributes.instant(given))}
+    times = {} if given is None else {"time": (given, attributes.instant(given))}
     for name in names:
         stamp = json_text.load(members[name]) if name in members else None
         if stamp is None:
@@ -197,11 +197,11 @@ def _resource_time(given: str | None, members: Mapping[str, bytes], names: tuple
         if moment is None:
             description = "must be an RFC 3339 timestamp such as 2026-05-04T12:30:00.5Z"
             raise Refused(Issue(subject=f"data.{name}", description=description))
-        told[f"data.{name}"] = stamp, moment
-    if not told:
+        times[f"data.{name}"] = stamp, moment
+    if not times:
         return None
     # Instants are compared, not spellings; the first to speak gives the spelling.
-    (first, (time, moment)), *others = told.items()
+    (first, (time, moment)), *others = times.items()
     for where, (_, other) in others:
         if other != moment:
             subject, right = (first, where) if first == "time" else (where, first)

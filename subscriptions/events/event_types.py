@@ -94,11 +94,11 @@ class EventTypeStore:
             return await retired(connection, unknown)
 
     async def register(
-        self, entry: EventType, *, told: Collection[str], by: str | None, now: datetime
+        self, entry: EventType, *, chosen: Collection[str], by: str | None, now: datetime
     ) -> tuple[CatalogueEntry, bool]:
         """The catalogue's entry of this type, and whether it is new, or was retired.
 
-        `told` are the details that somebody chose, by their names in DETAILS. Raises Conflicting naming those in which an
+        `chosen` are the details that somebody chose, by their names in DETAILS. Raises Conflicting naming those in which an
         entry that stands already differs, and for a retired type of somebody else; LimitReached.
         """
         details = {name: getattr(entry, name) for name in DETAILS}
@@ -119,7 +119,7 @@ class EventTypeStore:
                 return await _write(connection, standing, {**details, "retired_at": None}, now), True
         issues = [
             Issue(subject=DETAILS[name], description=f"the type is registered with {getattr(standing, name)!r}")
-            for name in told
+            for name in chosen
             if getattr(standing, name) != details[name]
         ]
         if issues:

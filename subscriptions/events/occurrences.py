@@ -114,14 +114,14 @@ def _complete(
         raise Refused(*values)
 
 
-def _misspelt(extensions: Mapping[str, Value], absent: list[str], told: set[str], at: str) -> list[Issue]:
+def _misspelt(extensions: Mapping[str, Value], absent: list[str], reported: set[str], at: str) -> list[Issue]:
     """What is an extension attribute by its name, and was probably to be one of the fields that lack."""
     lower = {field.lower(): field for field in absent}
     near = {name: difflib.get_close_matches(name, lower, n=1) for name in islice(extensions, attributes.MOST_FAULTS)}
     return [
         Issue(subject=at + name, description=f"is taken as an extension attribute; did you mean {lower[found[0]]}?")
         for name, found in near.items()
-        if found and at + name not in told
+        if found and at + name not in reported
     ]
 
 

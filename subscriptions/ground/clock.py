@@ -52,7 +52,7 @@ class DatabaseClock:
         return datetime.fromtimestamp(self._base + self._steady(), UTC)
 
     @property
-    def told(self) -> bool:
+    def known(self) -> bool:
         """Whether the database has told its time."""
         return not math.isnan(self._base)
 
@@ -84,7 +84,7 @@ class DatabaseClock:
     def _compare(self, least: float, late: float) -> None:
         """The offset is `least`, and at most `late` more."""
         most = least + late
-        set_by = _beyond(least - min(self._most, self._former_most), most - self._base) if self.told else 0.0
+        set_by = _beyond(least - min(self._most, self._former_most), most - self._base) if self.known else 0.0
         if set_by:
             self._best = self._former = -math.inf
             self._most = self._former_most = math.inf

@@ -72,8 +72,8 @@ class Json(logging.Formatter):
         names = _names(record.msg) if isinstance(record.msg, str) else ()
         values = record.args if isinstance(record.args, tuple) else ()
         if len(values) == len(names):
-            told = zip(names, values, strict=True)
-            line |= {name: _plain(value) for name, value in told if name and value != NOTHING}
+            pairs = zip(names, values, strict=True)
+            line |= {name: _plain(value) for name, value in pairs if name and value != NOTHING}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()

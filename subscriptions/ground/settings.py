@@ -99,7 +99,7 @@ def names(*kinds: type[msgspec.Struct]) -> set[str]:
 
 def unknown(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
     """A sentence for each `HOOKLAKE_*` that is none of the known, with the one that was probably meant."""
-    told = []
+    sentences = []
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in known:
             continue
@@ -107,8 +107,8 @@ def unknown(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
         rests = [each.removeprefix(PREFIX) for each in known]
         near = [PREFIX + each for each in difflib.get_close_matches(name.removeprefix(PREFIX), rests, n=1, cutoff=0.7)]
         hint = f"did you mean {near[0]}?" if near else "deploy/env.example has them all"
-        told.append(f"{name} is not a setting, and changes nothing; {hint}")
-    return told
+        sentences.append(f"{name} is not a setting, and changes nothing; {hint}")
+    return sentences
 
 
 def _value(kind: Any, text: str) -> object:

@@ -107,5 +107,5 @@ def _private(pem: bytes) -> PrivateKeyTypes:
 
 
 def _spki(public: object) -> bytes:
-    told: bytes = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return told
+    encoded: bytes = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
+    return encoded

@@ -9,6 +9,8 @@ from pathlib import Path
 from tests.architecture.sources import ROOMS, ROOT, Function, every, fail_on, read
 
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "core", "manager", "managers", "misc"}
+#: A word that was the name of too many things.
+TOLD = "told"
 #: Where the environment may be read; tests and deploy may too.
 ROOTS = {Path("service/asgi.py"), Path("service/cli.py"), Path("workers/main.py")}
 
@@ -100,3 +102,15 @@ def test_no_module_shadows_another() -> None:
     shadowing = [path for path in every(*ROOMS, "deploy") if taken & {part.removesuffix(".py") for part in path.parts}]
 
     fail_on(shadowing)
+
+
+def test_no_name_is_told() -> None:
+    """`told` has been the name of headers, words, times and fields: what is told has its own noun."""
+    named = [
+        f"{path}:{getattr(node, 'lineno', 0)}"
+        for path in every(*ROOMS, "deploy")
+        for node in ast.walk(read(path))
+        if TOLD in (getattr(node, field, "") for field in ("id", "attr", "arg", "name"))
+    ]
+
+    fail_on(named)

@@ -16,7 +16,7 @@ SAID = [
 
 def test_a_terminal_shows_where_it_is() -> None:
     """One line, written over, and one when all is there."""
-    told = list(install.told(iter(SAID), 9, watched=True))
+    told = list(install.progress(iter(SAID), 9, watched=True))
 
     assert told == [
         "\r\x1b[K  1 of up to 9: alembic 1.20.1",
@@ -27,7 +27,7 @@ def test_a_terminal_shows_where_it_is() -> None:
 
 def test_a_log_gets_a_line_now_and_then() -> None:
     """Not one per package."""
-    told = list(install.told(iter(SAID[:1] * 40), 40, watched=False))
+    told = list(install.progress(iter(SAID[:1] * 40), 40, watched=False))
 
     assert told == ["  20 of up to 40: alembic 1.20.1\n", "  40 of up to 40: alembic 1.20.1\n"]
 

@@ -152,7 +152,7 @@ async def _prepared(ground: GroundSettings) -> dict[str, str]:
     database = Database(ground)
     now = datetime.now(UTC)
     for entry in catalogue.DOCUMENTED:
-        await EventTypeStore(database).register(entry, told=DETAILS, by=None, now=now)
+        await EventTypeStore(database).register(entry, chosen=DETAILS, by=None, now=now)
     draft = Draft(workspace_id=WORKSPACE, name="everything", roles=frozenset(Role), any_workspace=True)
     async with database.transaction() as connection:
         client, secret = await clients.create(connection, draft, now=now)

@@ -55,7 +55,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     #: Webhooks that rows were parked for, since they may not be sent to.
     parked: frozenset[UUID] = frozenset()
     #: The database's time while it ran, or None where it touched no row.
-    told: datetime | None
+    database_now: datetime | None
 
 
 # What a claim does to a row; `d` the delivery, `w` its webhook, `$1` now, `$2` the end of the lease.
@@ -188,4 +188,4 @@ def claim_of(rows: Sequence[Raw]) -> Claim:
         if row["leased_until"] is not None
     ]
     parked = frozenset(row["webhook"] for row in rows if row["leased_until"] is None and row["state"] == State.PARKED)
-    return Claim(taken=taken, parked=parked, told=rows[0]["told"] if rows else None)
+    return Claim(taken=taken, parked=parked, database_now=rows[0]["told"] if rows else None)

@@ -49,7 +49,7 @@ class FailedDelivery:
     #: It was a batch ...
     batch: bool
     #: ... of these; or the one event that was owed.
-    told: tuple[FailedEvent, ...]
+    events: tuple[FailedEvent, ...]
 
 
 async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: int) -> FailedDelivery | None:
@@ -58,8 +58,8 @@ async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: 
     if row is None:
         return None
     given = dict(row)
-    told = FailedEvent(id=given.pop("id"), type=given.pop("type"))
-    if told.type != BATCH:
-        return FailedDelivery(**given, batch=False, told=(told,))
+    owed = FailedEvent(id=given.pop("id"), type=given.pop("type"))
+    if owed.type != BATCH:
+        return FailedDelivery(**given, batch=False, events=(owed,))
     members = [FailedEvent(id=member["id"], type=member["type"]) for member in await connection.fetch(MEMBERS, event)]
-    return FailedDelivery(**given, batch=True, told=tuple(members))
+    return FailedDelivery(**given, batch=True, events=tuple(members))

@@ -52,7 +52,7 @@ class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     applied: set[tuple[UUID, UUID, int, int]]
     #: The notices it wrote down, as job ids.
     notices: list[UUID]
-    told: datetime | None
+    database_now: datetime | None
 
 
 # A record applies to an owed row under its own fence; a success also to one whose fence has moved on, or that
@@ -97,7 +97,7 @@ async def write(connection: Raw, records: Sequence[Record], *, now: datetime) ->
     return WrittenOutcomes(
         applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
         notices=[row["notice"] for row in rows if row["notice"] is not None],
-        told=rows[0]["told"] if rows else None,
+        database_now=rows[0]["told"] if rows else None,
     )
 
 

@@ -94,7 +94,7 @@ async def count_due(connection: Raw, *, now: datetime, at_most: int) -> int:
     return int(await connection.fetchval(DUE, now, at_most))
 
 
-async def told(connection: Raw) -> datetime:
+async def database_now(connection: Raw) -> datetime:
     """The database's time."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now

@@ -28,7 +28,7 @@ PATH = "/events/v1beta1/webhooks"
 TAG = "Webhooks"
 
 #: What a webhook can be told, beside `name`, `destination` and `secret`.
-_TOLD: dict[str, Json] = {
+_GIVEN: dict[str, Json] = {
     "description": text("Up to 100 characters.", maxLength=100),
     "secondarySecret": text("A second live secret, while the first is being replaced; empty: there is none."),
     "authType": text(
@@ -72,8 +72,8 @@ _SECRET = text(
 )
 #: In a change null sets a field back to what it is when nobody gives it.
 _CHANGED = {
-    name: either({k: v for k, v in told.items() if k != "description"}, told["description"])
-    for name, told in _TOLD.items()
+    name: either({k: v for k, v in schema.items() if k != "description"}, schema["description"])
+    for name, schema in _GIVEN.items()
 }
 
 _SHOWN: dict[str, Json] = {
@@ -147,7 +147,7 @@ STATUS = parameter(
 SCHEMAS: dict[str, Json] = {
     "WebhookRegistrationInput": taken(
         {"name": _NAME, "destination": _DESTINATION, "secret": _SECRET},
-        {**_TOLD, "tls": tls.TOLD},
+        {**_GIVEN, "tls": tls.TOLD},
         examples=[{"name": "Licences", "destination": "https://example.com/hook", "secret": "a-shared-secret"}],
     ),
     "WebhookRegistrationUpdate": taken(
