@@ -6,6 +6,7 @@ What the fields come to together, under the rules of a category, is left to `eve
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -158,14 +159,6 @@ def _unknown(name: str) -> str:
     return "is neither a field of an occurrence nor an extension attribute (1 to 20 lower-case letters and digits)"
 
 
-def _spelt(part: str) -> Callable[[str], str | None]:
-    return lambda text: catalogue.fault(part, text)
-
-
-def _attribute(name: str) -> Callable[[str], str | None]:
-    return lambda text: attributes.value_fault(name, text)
-
-
 def _filled(name: str) -> Callable[[str], str | None]:
     return lambda text: attributes.value_fault(name, text) if text else "must not be empty"
 
@@ -193,8 +186,8 @@ _FIELDS: Mapping[str, str] = {
 _kept = msgspec.json.Decoder(_Kept)
 _NEEDED = {_FIELDS[name] for name in _REQUIRED}
 _RULES: Mapping[str, Callable[[str], str | None]] = {
-    **{part: _spelt(part) for part in catalogue.PARTS},
-    **{name: _attribute(name) for name in ("id", "time", "dataschema")},
+    **{part: partial(catalogue.fault, part) for part in catalogue.PARTS},
+    **{name: partial(attributes.value_fault, name) for name in ("id", "time", "dataschema")},
     "region": _like(_REGION, "a region such as us-west: lower-case letters, digits and single hyphens"),
     "workspaceId": _like(_WORKSPACE, "32 lower-case hexadecimal digits"),
     "correlationId": _filled("correlationid"),
