@@ -12,6 +12,7 @@ from uuid import UUID
 from subscriptions.access import keyring
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Sealed
+from subscriptions.ground.statements import Row
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks import origins, webhook, webhook_store
 
@@ -33,7 +34,7 @@ class SealedTable:
     #: The columns that hold a sealed text, nothing, or no bytes.
     columns: tuple[str, ...]
     #: What the text of a row's column is bound to, by its key, the column and `beside`; the last, if not the first, of old.
-    places: Callable[[Any, str, Raw], Sequence[bytes]]
+    places: Callable[[Any, str, Mapping[str, str]], Sequence[bytes]]
     #: The columns that say so too.
     beside: tuple[str, ...] = ()
 
@@ -186,12 +187,12 @@ def _marked(shelf: SealedTable) -> str:
     )
 
 
-def _id(row: Raw) -> str:
+def _id(row: Row) -> str:
     return str(row["mark"].decode(errors="replace"))
 
 
-def _text(shelf: SealedTable, row: Raw, column: str, sealed: bytes) -> Text:
-    places = shelf.places(row["key"], column, row)
+def _text(shelf: SealedTable, row: Row, column: str, sealed: bytes) -> Text:
+    places = shelf.places(row["key"], column, {name: row[name] for name in shelf.beside})
     return Text(shelf=shelf, key=row["key"], column=column, sealed=sealed, places=places)
 
 

@@ -116,7 +116,7 @@ async def in_rows(database: Database) -> list[str]:
         async with database.raw() as connection:
             rows = await connection.fetch(f"SELECT * FROM {table.name}")
         if found(b"\n".join(_bytes(row.values()) for row in rows)):
-            told += _columns(table, rows)
+            told += _columns(table, map(dict, rows))
     return told
 
 

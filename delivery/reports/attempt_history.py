@@ -13,6 +13,7 @@ import msgspec
 
 from delivery.lifecycle import State
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row
 
 #: Characters of an attempt's reason that are shown beside others.
 REASON = 200
@@ -61,13 +62,13 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 async def of(connection: Raw, deliveries: Sequence[Delivery]) -> Mapping[Delivery, Sequence[AttemptSummary]]:
     """The attempts of each delivery in their order; one that was never tried is absent."""
-    rows: dict[Delivery, list[Raw]] = defaultdict(list)
+    rows: dict[Delivery, list[Row]] = defaultdict(list)
     for row in await connection.fetch(ATTEMPTS, *([each[part] for each in deliveries] for part in range(3))):
         rows[row["webhook"], row["event"], row["round"]].append(row)
     return {key: [_attempt(found, index) for index in range(len(found))] for key, found in rows.items()}
 
 
-def _attempt(rows: Sequence[Raw], index: int) -> AttemptSummary:
+def _attempt(rows: Sequence[Row], index: int) -> AttemptSummary:
     row, last = rows[index], index + 1 == len(rows)
     # A challenge is owed to nobody, and what was is not kept for as long as its tries.
     state = None if row["state"] is None else State(row["state"])

@@ -22,6 +22,7 @@ from delivery.tickets import Nudge
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Issue, Refused
+from subscriptions.ground.statements import Row
 
 #: What asking for a retry came to.
 Retried = replays.RetryResult
@@ -200,7 +201,7 @@ async def _items(
     ]
 
 
-def _item(row: Raw, webhook: UUID, workspace_id: str) -> RecentDelivery:
+def _item(row: Row, webhook: UUID, workspace_id: str) -> RecentDelivery:
     # A success that came too late for its row, after a deletion or the retention time, arrived all the same.
     newest = None if row["newest"] is None else State(row["newest"])
     undelivered = newest is not None and not row["success"] and State.DELIVERED not in (row["state"], newest)

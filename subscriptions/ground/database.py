@@ -14,13 +14,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
-from subscriptions.ground import away, database_url
+from subscriptions.ground import away, database_url, statements
 from subscriptions.ground.audience import STAYS, Audience
 from subscriptions.ground.effort import Effort
 from subscriptions.ground.errors import Busy, Contended, Overloaded, TooSoon, Unavailable
@@ -32,8 +32,8 @@ from subscriptions.ground.turns import Turns
 Clock = Callable[[], datetime]
 #: A transaction of SQLAlchemy's, for rooms that hand it on.
 Connection = AsyncConnection
-#: asyncpg publishes no types; what comes from it is named once, here.
-Raw = Any
+#: asyncpg's own connection, for statements that are ready.
+Raw = statements.Raw
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -242,7 +242,7 @@ class Database:
                 # What asyncpg said when it dialled.
                 raise error.__cause__ or error from None
             try:
-                yield pooled.driver_connection
+                yield cast(Raw, pooled.driver_connection)
             except BROKEN:
                 # SQLAlchemy did not see the statement fail, so it must be told not to lend this one again.
                 await greenlet_spawn(pooled.invalidate)
@@ -265,7 +265,7 @@ class Database:
 async def raw_of(connection: AsyncConnection) -> Raw:
     """The asyncpg connection under a SQLAlchemy transaction: hot statements beside composed ones, in the same transaction."""
     await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins with the first statement it sees
-    return (await connection.get_raw_connection()).driver_connection
+    return cast(Raw, (await connection.get_raw_connection()).driver_connection)
 
 
 def _engine(settings: GroundSettings) -> AsyncEngine:

@@ -12,15 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, true, update
+from sqlalchemy import ColumnElement, func, insert, select, true, update
+from sqlalchemy.engine import Row as Composed
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.ground import tables
 from subscriptions.ground.database import Raw
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused, Sealed
+from subscriptions.ground.statements import Ids, Row, statement
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks import origins, webhook
 from subscriptions.webhooks.certificates import TlsOptions
+from subscriptions.webhooks.predicates import PREDICATES
 from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
 
 _table = tables.webhooks
@@ -31,12 +34,7 @@ _shown = [
     _table.c.secondary_secret.is_not(None).label("dual_secret"),
 ]
 
-HOOKS = """
-SELECT id, workspace_id, generation, epoch, destination, secret, secondary_secret, content_mode, challenge_request_enabled,
-    auth_type, api_key, client_id, client_secret, issuer_url, request_origin, ca_bundle, client_certificate, client_key,
-    status IN ('ACTIVE', 'WARNING') AS sendable
-FROM webhooks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
-"""
+HOOKS = statement(__package__, "hooks", Ids, PREDICATES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,9 +185,9 @@ class WebhookStore:
 
     async def hooks(self, connection: Raw, ids: Sequence[UUID]) -> dict[UUID, Hook]:
         """What sending needs of each webhook that is not deleted; one that cannot be unsealed says so in `sealed`."""
-        return {row["id"]: self._hook(row) for row in await connection.fetch(HOOKS, list(ids))}
+        return {row["id"]: self._hook(row) for row in await HOOKS.fetch(connection, Ids(ids=list(ids)))}
 
-    def _hook(self, row: Raw) -> Hook:
+    def _hook(self, row: Row) -> Hook:
         secrets: tuple[str, ...] = ()
         authorization = grant = trust = reason = None
         try:
@@ -224,14 +222,15 @@ class WebhookStore:
             sealed=reason,
         )
 
-    def _trust(self, row: Raw) -> TlsOptions | None:
+    def _trust(self, row: Row) -> TlsOptions | None:
         if not row["ca_bundle"] and not row["client_certificate"]:
             return None
         key = "" if row["client_key"] is None else self._unsealed(row, "client_key")
         return TlsOptions(ca_bundle=row["ca_bundle"], client_certificate=row["client_certificate"], client_key=key)
 
-    def _unsealed(self, row: Raw, column: str) -> str:
-        return opened(self._vault, row[column], origins.places(row["id"], column, row))[0]
+    def _unsealed(self, row: Row, column: str) -> str:
+        urls = {"destination": row["destination"], "issuer_url": row["issuer_url"]}
+        return opened(self._vault, row[column], origins.places(row["id"], column, urls))[0]
 
     def _sealed(self, webhook_id: UUID, values: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
         """The values with secrets sealed for where `urls` lead; an empty secret is none."""
@@ -283,7 +282,7 @@ def _within(workspace_id: str | None) -> ColumnElement[bool]:
     return true() if workspace_id is None else _table.c.workspace_id == workspace_id
 
 
-def _webhook(row: Row[Any]) -> Webhook:
+def _webhook(row: Composed[Any]) -> Webhook:
     return Webhook(**row._mapping)
 
 

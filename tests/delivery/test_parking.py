@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -32,7 +32,7 @@ class Overtaken(Database):
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Raw]:
         async with self._door.raw() as connection:
-            yield _Overtaken(connection, self._overtaking)
+            yield cast(Raw, _Overtaken(connection, self._overtaking))
 
     async def _overtaking(self, statement: str) -> None:
         if statement == self._before and self._meanwhile:
@@ -47,9 +47,9 @@ class _Overtaken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    async def execute(self, statement: str, *arguments: Any) -> Any:
+    async def execute(self, statement: str, /, *arguments: object, timeout: float | None = None) -> str:
         await self._overtaking(statement)
-        return await self._connection.execute(statement, *arguments)
+        return await self._connection.execute(statement, *arguments, timeout=timeout)
 
 
 @pytest.mark.parametrize("given", [None, "an id"], ids=["one statement", "with receipts"])

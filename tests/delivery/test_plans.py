@@ -106,7 +106,7 @@ async def _grow(url: str) -> None:
 
 async def custom(connection: Raw, statement: str, arguments: Sequence[Any]) -> str:
     """The plan for these arguments."""
-    return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {statement}", *arguments))
+    return "\n".join(row["QUERY PLAN"] for row in await connection.fetch(f"EXPLAIN {statement}", *arguments))
 
 
 async def generic(connection: Raw, statement: str, arguments: Sequence[Any]) -> str:
@@ -117,7 +117,7 @@ async def generic(connection: Raw, statement: str, arguments: Sequence[Any]) -> 
         await connection.execute(f"PREPARE planned AS {statement}")
         rows = await connection.fetch(f"EXPLAIN EXECUTE planned{nothing}")
         await connection.execute("DEALLOCATE planned")
-    return "\n".join(row[0] for row in rows)
+    return "\n".join(row["QUERY PLAN"] for row in rows)
 
 
 Planner = Callable[[Raw, str, Sequence[Any]], Awaitable[str]]
@@ -128,13 +128,13 @@ OUTCOMES: tuple[Any, ...] = (
     *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
     *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
 )
-ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.LANES, 200, 64, f'{{"{HOOK}": [3, 1]}}', 40, 0.5)
+ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.QUEUES, 200, 64, f'{{"{HOOK}": [3, 1]}}', 40, 0.5)
 
 #: Statements that name today's partitions: a batch is of one day.
 OF_A_DAY = {
-    "claim by ticket": (claiming.BY_TICKET, (NOW, UNTIL, KEYS, *OF_KEYS)),
-    "drain": (drains.TAKE_DUE, ROOM),
-    "pace": (paces.PACE, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3], [1])),
+    "claim by ticket": (claiming.BY_TICKET.text, (NOW, UNTIL, KEYS, *OF_KEYS)),
+    "drain": (drains.TAKE_DUE.text, ROOM),
+    "pace": (paces.PACE.text, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3], [1])),
     "record": (outcomes.WRITE, OUTCOMES),
     "give back": (outcomes.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
     "ripe batches": (ripe_batches.RIPE, (NOW, 200)),
@@ -147,7 +147,7 @@ OF_A_DAY = {
 }
 #: Statements over all days, which look into one index of each.
 OF_ALL_DAYS = {
-    "probe": (claiming.BY_PROBE, (NOW, UNTIL, HOOK, claiming.PROBED)),
+    "probe": (claiming.BY_PROBE.text, (NOW, UNTIL, HOOK, claiming.PROBED)),
     "wake": (job_rows.WAKE, (HOOK, NOW, 1000)),
     "cancel owed": (job_rows.CANCEL.format(waiting=job_rows.WAITING[0]), (HOOK, NOW, 1000)),
     "cancel parked": (job_rows.CANCEL.format(waiting=job_rows.WAITING[1]), (HOOK, NOW, 1000)),

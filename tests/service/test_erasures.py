@@ -91,7 +91,8 @@ async def test_workspace(
     job = UUID(answer.json()["jobId"])
     async with database.raw() as connection:
         row = await connection.fetchrow("SELECT kind, workspace_id, webhook, due_at FROM jobs WHERE id = $1", job)
-    assert (answer.status_code, tuple(row)) == (202, ("erase", OTHER_WORKSPACE, None, clock()))
+    assert row is not None
+    assert (answer.status_code, tuple(row.values())) == (202, ("erase", OTHER_WORKSPACE, None, clock()))
     assert announced == [Job(kind=JobKind.JOB, key=job, fence=0)]
 
 

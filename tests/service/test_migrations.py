@@ -84,10 +84,10 @@ async def test_every_definition_agrees(migrated: str) -> None:
     async with database.raw() as raw:
         for name in ("public", "declared"):
             seen[name] = {
-                tuple(str(part).replace(f"{name}.", "") for part in row)
+                tuple(str(part).replace(f"{name}.", "") for part in row.values())
                 for query in (COLUMNS, INDEXES, CONSTRAINTS, PARTITIONED)
                 for row in await raw.fetch(query, name)
-                if row[0] != "alembic_version" and not PARTITION.search(row[0])
+                if (table := next(iter(row.values()))) != "alembic_version" and not PARTITION.search(table)
             }
         await raw.execute("DROP SCHEMA declared CASCADE")
     await database.close()

@@ -31,14 +31,9 @@ CLOUDEVENT = {
 @asynccontextmanager
 async def stuck(other: Database) -> AsyncIterator[Raw]:
     """Whoever reads clients waits until the block ends; a connection that does not, by another door than the API's."""
-    async with other.raw() as locker, other.raw() as witness:
-        begun = locker.transaction()
-        await begun.start()
+    async with other.raw() as locker, other.raw() as witness, locker.transaction():
         await locker.execute("LOCK TABLE clients IN ACCESS EXCLUSIVE MODE")
-        try:
-            yield witness
-        finally:
-            await begun.rollback()
+        yield witness
 
 
 async def held(witness: Raw, least: int) -> int:

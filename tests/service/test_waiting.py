@@ -134,7 +134,7 @@ async def test_a_backlog_is_counted_no_further(database: Database, clock: Clock,
         )
         await connection.execute("ANALYZE deliveries")
         asked = backlogs.BACKLOGS.replace("$1", f"'{{{hook.id}}}'").replace("$2", "3")
-        plan = "\n".join([row[0] for row in await connection.fetch("EXPLAIN " + asked)])
+        plan = "\n".join([row["QUERY PLAN"] for row in await connection.fetch("EXPLAIN " + asked)])
     assert "Seq Scan on deliveries" not in plan, plan
 
 

@@ -80,9 +80,9 @@ async def _shown(door: Database) -> list[tuple[str, ...]]:
     """As a statement by itself, a transaction of asyncpg's and one of SQLAlchemy's see it."""
     asked = "SELECT " + ", ".join(f"current_setting('{name}')" for name in SHOWN)
     async with door.raw() as connection:
-        found = [tuple(await connection.fetchrow(asked))]
+        found = [tuple(row.values()) for row in await connection.fetch(asked)]
         async with connection.transaction():
-            found.append(tuple(await connection.fetchrow(asked)))
+            found += [tuple(row.values()) for row in await connection.fetch(asked)]
     async with door.transaction() as composed:
         found.append(tuple((await composed.execute(text(asked))).one()))
     return found

@@ -186,7 +186,8 @@ async def test_a_deleted_webhook_is_gone_with_its_secrets(
             "SELECT secret, secondary_secret, api_key FROM webhooks WHERE id = $1", made.id
         )
         assert await webhook_store.hooks(connection, [made.id]) == {}
-    assert tuple(left) == (b"", None, None)
+    assert left is not None
+    assert tuple(left.values()) == (b"", None, None)
     assert again.id != made.id
 
 

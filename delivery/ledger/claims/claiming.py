@@ -11,10 +11,12 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from delivery.ledger.days import by_day, on_day
+from delivery.ledger.days import by_day, day_statement
+from delivery.ledger.predicates import PREDICATES
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row, fragment, statement
 
 #: The oldest rows of a webhook that its probes take in turn.
 PROBED = 16
@@ -58,114 +60,79 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     database_now: datetime | None
 
 
-# What a claim does to a row; `d` the delivery, `w` its webhook, `$1` now, `$2` the end of the lease.
-# A webhook that may not be sent to parks the row, a deleted one cancels it; neither raises the fence.
-TAKE = """
-    state = CASE WHEN w.deleted_at IS NOT NULL THEN 'cancelled'
-                 WHEN w.status IN ('ACTIVE', 'WARNING') THEN 'owed' ELSE 'parked' END,
-    due_at = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN d.due_at END,
-    ended_at = CASE WHEN w.deleted_at IS NOT NULL THEN $1::timestamptz END,
-    leased_until = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN $2::timestamptz END,
-    fence = d.fence + CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING') THEN 1 ELSE 0 END,
-    first_try_at = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING')
-                        THEN coalesce(d.first_try_at, $1) ELSE d.first_try_at END,
-    halted_before = CASE WHEN w.deleted_at IS NULL AND w.status IN ('ACTIVE', 'WARNING')
-                         THEN coalesce(d.halted_before, w.halted_seconds) ELSE d.halted_before END
-"""
-
-RETURNED = """
-RETURNING d.event, d.webhook, d.round, d.state, d.fence, d.attempts,
-    coalesce(d.first_try_at, $1) AS first_try_at, w.halted_seconds - coalesce(d.halted_before, w.halted_seconds) AS halted,
-    w.generation, w.epoch, w.failures > 0 AS ailing, e.body, e.type, {slot} AS slot,
-    d.leased_until, clock_timestamp() AS told
-"""
-
-AT_ONCE = RETURNED.format(slot="NULL::timestamptz")
-
-#: The webhook `w` may be sent to, and grants a rate.
-PACED = "(coalesce(w.endpoint_rate_limit, 0) > 0 AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL)"
-
-# One day's partitions are named outright: planning and locking all of them would cost more than the claim. The rest of the
-# spelling keeps the server to the primary key, whatever it last knew of the table: the event is looked up apart (OFFSET 0),
-# or the delivery may be sought by its event alone, among the thousands of a fan-out; and the state hides behind `|| ''`, or
-# it may be sought among all that its webhook is owed.
-# A webhook with a rate is left to the drains, which give slots (`paces.py`).
-BY_TICKET = f"""
-UPDATE {{deliveries}} AS d SET {TAKE}
-FROM unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::int[]) AS t (event, webhook, round, fence)
-JOIN webhooks w ON w.id = t.webhook
-CROSS JOIN LATERAL (SELECT body, type FROM {{events}} WHERE key = t.event OFFSET 0) AS e
-WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round
-    AND d.fence = t.fence AND d.state || '' = 'owed' AND d.leased_until IS NULL AND NOT {PACED}
-{AT_ONCE}
-"""
-
-# A probe takes a row of a webhook in ERROR, owed or parked, whatever its due time: one row, one lease. Each time another one of
-# the oldest few, for the receiver may have something against one of them alone. Each state is asked by itself, for it has an
-# index of its own.
-# It is not one of the row's attempts (protocol.md 6.6), so that the window of the row does not begin with it.
-BY_PROBE = (
-    """
-WITH parked AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'parked' ORDER BY event LIMIT $4
-), owed AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $3 AND state = 'owed'
-        AND (leased_until IS NULL OR leased_until <= $1)
-    ORDER BY least(attempts, 1), due_at LIMIT $4
-), oldest AS (
-    SELECT *, row_number() OVER (ORDER BY event, round) - 1 AS place FROM (
-        SELECT * FROM parked UNION ALL SELECT * FROM owed ORDER BY event, round LIMIT $4
-    ) AS x
-), turn AS (
-    SELECT coalesce((SELECT tries FROM challenges WHERE webhook = $3), 0) % greatest((SELECT count(*) FROM oldest), 1) AS place
-), next AS (
-    SELECT d.event, d.webhook, d.round FROM oldest o JOIN turn USING (place) JOIN deliveries d
-        ON d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
-    WHERE d.state || '' IN ('parked', 'owed') AND (d.leased_until IS NULL OR d.leased_until <= $1)
-    FOR UPDATE OF d SKIP LOCKED
-)
-UPDATE deliveries AS d SET fence = d.fence + 1, leased_until = $2, state = 'owed', due_at = coalesce(d.due_at, $1)
-FROM next JOIN webhooks w ON w.id = next.webhook AND w.status = 'ERROR' AND w.deleted_at IS NULL
-JOIN events e ON e.key = next.event
-WHERE d.event = next.event AND d.webhook = next.webhook AND d.round = next.round
-"""
-    + AT_ONCE
-)
+#: What every claiming statement has in it; pacing gives other ends of leases, and slots.
+PARTS = {
+    **PREDICATES,
+    "take": fragment(__package__, "take"),
+    "claimed": fragment(__package__, "claimed"),
+    "lease_end": "$until::timestamptz",
+    "slot": "NULL::timestamptz",
+}
 
 
-STILL = """
-SELECT EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND epoch = $2 AND status IN ('ACTIVE', 'WARNING') AND deleted_at IS NULL)
-"""
+class ByTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """What `by_ticket.sql` is given: the tickets, part by part."""
+
+    now: datetime
+    #: The end of the leases.
+    until: datetime
+    events: list[UUID]
+    webhooks: list[UUID]
+    rounds: list[int]
+    fences: list[int]
+
+
+class ByProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What `by_probe.sql` is given."""
+
+    now: datetime
+    until: datetime
+    webhook: UUID
+    #: Among how many it takes turns.
+    oldest: int = PROBED
+
+
+class Still(msgspec.Struct, frozen=True, kw_only=True):
+    """What `still.sql` is given."""
+
+    webhook: UUID
+    epoch: int
+
+
+BY_TICKET = day_statement(__package__, "by_ticket", ByTicket, PARTS)
+BY_PROBE = statement(__package__, "by_probe", ByProbe, PARTS)
+STILL = statement(__package__, "still", Still, PREDICATES)
 
 
 async def by_ticket(connection: Raw, tickets: Sequence[Ticket], *, now: datetime, lease: float) -> Claim:
     """Claims what the tickets name, whatever its due time; a ticket whose fence is old claims nothing."""
-    rows: list[Raw] = []
+    rows: list[Row] = []
     for day, of_day in by_day(tickets, lambda ticket: ticket.event).items():
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
-            rows += await connection.fetch(
-                on_day(BY_TICKET, day),
-                now,
-                now + timedelta(seconds=lease),
-                [ticket.event for ticket in of_day],
-                [ticket.webhook for ticket in of_day],
-                [ticket.round for ticket in of_day],
-                [ticket.fence for ticket in of_day],
+            given = ByTicket(
+                now=now,
+                until=now + timedelta(seconds=lease),
+                events=[ticket.event for ticket in of_day],
+                webhooks=[ticket.webhook for ticket in of_day],
+                rounds=[ticket.round for ticket in of_day],
+                fences=[ticket.fence for ticket in of_day],
             )
+            rows += await BY_TICKET.on(day).fetch(connection, given)
     return claim_of(rows)
 
 
 async def by_probe(connection: Raw, webhook: UUID, *, now: datetime, lease: float) -> Claim:
     """Claims the next row of a webhook in ERROR, the only claim that this status admits."""
-    return claim_of(await connection.fetch(BY_PROBE, now, now + timedelta(seconds=lease), webhook, PROBED))
+    given = ByProbe(now=now, until=now + timedelta(seconds=lease), webhook=webhook)
+    return claim_of(await BY_PROBE.fetch(connection, given))
 
 
 async def still(connection: Raw, claimed: ClaimedRow) -> bool:
     """Whether the webhook is still what it was at the claim, and may be sent to."""
-    return bool(await connection.fetchval(STILL, claimed.webhook, claimed.epoch))
+    return bool(await STILL.fetchval(connection, Still(webhook=claimed.webhook, epoch=claimed.epoch)))
 
 
-def claim_of(rows: Sequence[Raw]) -> Claim:
+def claim_of(rows: Sequence[Row]) -> Claim:
     """The rows of a claiming statement as values; those it parked or cancelled are left out."""
     taken = [
         ClaimedRow(

@@ -169,7 +169,7 @@ async def _page(
         if begin >= past or first >= before:
             continue
         row = await connection.fetchrow(on_day(NEXT, day), workspace_id, begin, before, PAGE)
-        if row["count"]:
+        if row is not None and row["count"]:
             return row["wanted"], row["last"]
     return (), None
 

@@ -12,6 +12,7 @@ from delivery.ledger.owing import deliveries, filtering, parking
 from delivery.ledger.records import batch_members
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row
 from subscriptions.webhooks.matching import Steps
 
 #: kind -> (table, key column, the columns that carrying it out needs)
@@ -69,7 +70,7 @@ class ClaimedJob:
     #: Of this claim.
     fence: int
     #: The other columns of its row.
-    row: Raw
+    row: Row
 
 
 async def claim(connection: Raw, job: Job, *, now: datetime, lease: float) -> ClaimedJob | None:

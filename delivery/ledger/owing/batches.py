@@ -15,6 +15,7 @@ from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row
 
 #: The type of the event row that carries a batch; no event has it (cloudevents.md C9), while any word may be registered.
 BATCH = ""
@@ -80,12 +81,12 @@ async def close(connection: Raw, webhook: UUID, times: Times) -> ClosedBatch | N
     """
     standing = await connection.fetchrow(STANDING, webhook)
     look = await connection.fetchrow(LOOK, webhook)
-    if standing is None or not _ready(standing, look["count"], look["oldest"], times.now):
+    if standing is None or look is None or not _ready(standing, look["count"], look["oldest"], times.now):
         return None
     async with connection.transaction():
         standing = await connection.fetchrow(HOLD, webhook)
         rows = [] if standing is None else await _collected(connection, webhook, times.now)
-        if not rows or not _ready(standing, len(rows), rows[0]["due_at"], times.now):
+        if standing is None or not rows or not _ready(standing, len(rows), rows[0]["due_at"], times.now):
             return None
         key, way = event_keys.new(times.now), Way(standing["way"])
         body = b"[" + b",".join(row["body"] for row in rows) + b"]"
@@ -95,16 +96,16 @@ async def close(connection: Raw, webhook: UUID, times: Times) -> ClosedBatch | N
     return ClosedBatch(ticket=Ticket(key, webhook, 0, 0), way=way)
 
 
-def _ready(standing: Raw, count: int, oldest: datetime | None, now: datetime) -> bool:
+def _ready(standing: Row, count: int, oldest: datetime | None, now: datetime) -> bool:
     if oldest is None:
         return False
     return not standing["batching"] or (not standing["keeps"] and (count >= MEMBERS or oldest <= now))
 
 
-async def _collected(connection: Raw, webhook: UUID, now: datetime) -> list[Raw]:
+async def _collected(connection: Raw, webhook: UUID, now: datetime) -> list[Row]:
     """The oldest collected rows, locked; those whose payload was erased end here, and others take their places."""
     while True:
-        rows: list[Raw] = await connection.fetch(COLLECTED, webhook)
+        rows: list[Row] = await connection.fetch(COLLECTED, webhook)
         erased = [row["event"] for row in rows if row["body"] is None]
         if not erased:
             return rows

@@ -130,9 +130,9 @@ async def candidates(
     """The first `limit` webhooks past `after`, in order of id, for each topic; a topic nobody subscribed to is absent."""
     rows = await connection.fetch(CANDIDATES, [t[0] for t in topics], [t[1] for t in topics], limit, after)
     found: dict[Topic, list[SubscribedWebhook]] = {}
-    for workspace_id, kind, webhook, way, event_filter in rows:
-        candidate = SubscribedWebhook(webhook=webhook, way=Way(way), event_filter=event_filter)
-        found.setdefault((workspace_id, kind), []).append(candidate)
+    for row in rows:
+        candidate = SubscribedWebhook(webhook=row["webhook"], way=Way(row["way"]), event_filter=row["event_filter"])
+        found.setdefault((row["workspace_id"], row["type"]), []).append(candidate)
     return found
 
 

@@ -14,6 +14,7 @@ import asyncpg
 from delivery.ledger.days import on_day
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row
 
 # Which days hold gathered rows: one step into one index each. By order and limit, for an EXISTS may be answered by reading
 # the whole day where the server misjudges it.
@@ -95,8 +96,8 @@ async def _days(connection: Raw) -> list[date]:
     return sorted(row["day"] for row in await connection.fetch(looks)) if looks else []
 
 
-async def _of(connection: Raw, statement: str, day: date, *arguments: Any) -> Sequence[Raw]:
+async def _of(connection: Raw, statement: str, day: date, *arguments: Any) -> Sequence[Row]:
     with suppress(asyncpg.UndefinedTableError):  # dropped by age since
-        rows: list[Raw] = await connection.fetch(on_day(statement, day), *arguments)
+        rows: list[Row] = await connection.fetch(on_day(statement, day), *arguments)
         return rows
     return ()

@@ -11,6 +11,7 @@ import asyncpg
 
 from delivery.ledger.days import by_day, on_day
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import Row
 
 ENDED = """
 SELECT p.members, d.webhook, d.round, d.state, d.status, d.reason, d.ended_at, d.attempts
@@ -66,7 +67,7 @@ async def settle(connection: Raw, parcels: Sequence[UUID]) -> None:
                 await connection.execute(on_day(SETTLED, day), of_day)
 
 
-async def _follow(connection: Raw, ended: Sequence[Raw]) -> None:
+async def _follow(connection: Raw, ended: Sequence[Row]) -> None:
     rows = [
         (member, e["webhook"], e["round"], e["state"], e["status"], e["reason"], e["ended_at"], e["attempts"])
         for e in ended

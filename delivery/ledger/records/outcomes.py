@@ -16,6 +16,7 @@ from delivery.ledger.days import by_day, on_day
 from delivery.lifecycle import State
 from subscriptions.ground.database import Raw
 from subscriptions.ground.partitions import name_of
+from subscriptions.ground.statements import Row
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,19 +91,19 @@ UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed
 
 async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> WrittenOutcomes:
     """Writes the records, one statement per day of their events; all may be written again, and will change nothing then."""
-    rows: list[Raw] = []
+    rows: list[Row] = []
     for day, of_day in by_day(records, lambda record: record.event).items():
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
             rows += await _write(connection, day, of_day, now)
     return WrittenOutcomes(
-        applied={(row["event"], row["webhook"], row["round"], row["fence"]) for row in rows if row["notice"] is None},
+        applied={_key(row) for row in rows if row["notice"] is None},
         notices=[row["notice"] for row in rows if row["notice"] is not None],
         database_now=rows[0]["told"] if rows else None,
     )
 
 
-async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Raw]:
-    rows: list[Raw] = await connection.fetch(
+async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Row]:
+    rows: list[Row] = await connection.fetch(
         on_day(WRITE, day),
         [r.event for r in records],
         [r.webhook for r in records],
@@ -149,10 +150,14 @@ async def locked(connection: Raw, keys: Sequence[tuple[UUID, UUID, int, int]]) -
         columns = [list(column) for column in zip(*of_day, strict=True)]
         if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name_of("deliveries", day)):
             continue  # dropped by age since
-        there = {tuple(row) for row in await connection.fetch(on_day(THERE, day), *columns)}
-        free = {tuple(row) for row in await connection.fetch(on_day(FREE, day), *columns)}
+        there = {_key(row) for row in await connection.fetch(on_day(THERE, day), *columns)}
+        free = {_key(row) for row in await connection.fetch(on_day(FREE, day), *columns)}
         held |= there - free
     return held
+
+
+def _key(row: Row) -> tuple[UUID, UUID, int, int]:
+    return row["event"], row["webhook"], row["round"], row["fence"]
 
 
 # The state is hidden from the planner, as in `ledger/claims/claiming.py`.

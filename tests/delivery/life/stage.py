@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,7 +145,7 @@ class Gate(Database):
     async def raw(self) -> AsyncIterator[Raw]:
         self._burn()
         async with self._door.raw() as connection:
-            yield _Stalling(connection, self._stage) if self._stalls else connection
+            yield cast(Raw, _Stalling(connection, self._stage)) if self._stalls else connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 
 from delivery import ledger
+from delivery.ledger.days import DayStatement
 from delivery.lifecycle import FINAL, MOVES, State
+from subscriptions.ground.statements import Statement
 
 OWED, PARKED, COLLECTING, BUNDLED = State.OWED, State.PARKED, State.COLLECTING, State.BUNDLED
 DELIVERED, FAILED, CANCELLED, EXPIRED = State.DELIVERED, State.FAILED, State.CANCELLED, State.EXPIRED
@@ -32,14 +34,12 @@ WRITTEN: dict[str, set[Move]] = {
     "batches.ERASED": moves({COLLECTING}, {EXPIRED}),
     "claiming.BY_TICKET": CLAIM,
     "claiming.BY_PROBE": moves({PARKED}, {OWED}),
-    "drains.ASIDE": LOST,
     "drains.TAKE_DUE": CLAIM | LOST,
     "erasures.STOP": moves({OWED, PARKED, COLLECTING, BUNDLED}, {EXPIRED}),
     "job_rows.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
     "job_rows.WAKE": moves({PARKED}, {OWED}),
     "ripe_batches.EXPIRE": moves({COLLECTING}, {EXPIRED}),
     "batch_members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
-    "paces.ASIDE": LOST,
     "paces.PACE": CLAIM | LOST,
     "outcomes.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),
     "retention.LET_GO": moves({OWED, PARKED, COLLECTING}, {EXPIRED}),
@@ -50,7 +50,8 @@ WRITTEN: dict[str, set[Move]] = {
 def statements() -> Iterator[str]:
     """The ledger's statements that set a state, by module and name."""
     for module in pkgutil.walk_packages(ledger.__path__, "delivery.ledger."):
-        for name, text in vars(importlib.import_module(module.name)).items():
+        for name, value in vars(importlib.import_module(module.name)).items():
+            text = value.text if isinstance(value, Statement | DayStatement) else value
             if name.isupper() and isinstance(text, str) and "deliveries" in text:
                 changes = re.findall(r"\bSET\b(.*?)(?=\bFROM\b|\bWHERE\b|\Z)", text, re.DOTALL)
                 if any(re.search(r"\bstate =", change) for change in changes):

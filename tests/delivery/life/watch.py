@@ -92,7 +92,7 @@ class Watch:
         async with self.world.database.raw() as connection:
             for day in days:
                 name = partitions.name_of("deliveries", day)
-                found = await connection.fetchrow(PICTURE.format(day=f'"{name}"'))
+                [found] = await connection.fetch(PICTURE.format(day=f'"{name}"'))
                 rows += found["deliveries"] or ()
         return Picture(
             deliveries={(row["event"], row["webhook"], row["round"]): row for row in rows},

@@ -1,0 +1,11 @@
+"""Conditions that stand in SQL and in Python mean the same."""
+
+import re
+
+from delivery.judgement.breaker import SENDABLE
+from delivery.ledger.predicates import PREDICATES
+
+
+def test_sendable() -> None:
+    """Statements let deliveries out to webhooks of those statuses that judgement calls sendable."""
+    assert set(re.findall("'(.*?)'", PREDICATES["sendable"])) == SENDABLE
