@@ -7,7 +7,7 @@ from subscriptions.events import header_text
 EURO = "Euro € 😀"
 
 
-def test_h5_h9_the_vector() -> None:
+def test_the_vector_of_the_specification_comes_out() -> None:
     """cloudevents.md H5, H9: Euro and emoji are percent-encoded in upper case, and nothing else is."""
     assert header_text.encode(EURO) == "Euro%20%E2%82%AC%20%F0%9F%98%80"
     assert header_text.encode("a:b/c,d'e\\~") == "a:b/c,d'e\\~"
@@ -28,6 +28,6 @@ def test_h5_h9_the_vector() -> None:
         ('""', ""),
     ],
 )
-def test_h6_decoding(header: str, value: str) -> None:
+def test_quoting_goes_before_percent_decoding(header: str, value: str) -> None:
     """cloudevents.md H6, S6: quoting goes first, then exactly one round of percent-decoding."""
     assert header_text.decode(header) == value

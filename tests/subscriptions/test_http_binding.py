@@ -38,7 +38,7 @@ def subjects(error: Refused) -> list[str]:
 
 
 @pytest.mark.parametrize("missing", list(EVENT))
-def test_c1_required_attributes_are_refused_not_invented(missing: str) -> None:
+def test_required_attributes_are_refused_not_invented(missing: str) -> None:
     """cloudevents.md C1, S1: a missing id, source, specversion or type is named, in all three modes."""
     less = {name: value for name, value in EVENT.items() if name != missing}
     for headers, body, subject in [
@@ -52,7 +52,7 @@ def test_c1_required_attributes_are_refused_not_invented(missing: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Ext", "my-ext", "my_ext", "é", "x\n", ""])
-def test_c2_names_in_json(name: str) -> None:
+def test_names_in_json_are_vetted(name: str) -> None:
     """cloudevents.md C2, S9: attribute names are lower-case letters and digits."""
     with pytest.raises(Unprocessable) as caught:
         structured(**{name: "x"})
@@ -60,14 +60,14 @@ def test_c2_names_in_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["ce-my-ext", "ce-my_ext", "ce-data", "ce-", "ce-data_base64"])
-def test_c2_names_in_headers(header: str) -> None:
+def test_names_in_headers_are_vetted(header: str) -> None:
     """cloudevents.md C2: the same in headers; `ce-data` is no attribute."""
     with pytest.raises(Unprocessable) as caught:
         binary((header, "x"))
     assert subjects(caught.value) == [header]
 
 
-def test_c2_an_attribute_stands_once() -> None:
+def test_an_attribute_stands_once() -> None:
     """cloudevents.md C2, S16: duplicate headers and duplicate keys are refused."""
     with pytest.raises(Malformed, match="ce-id"):
         binary(("CE-ID", "2"))
@@ -86,7 +86,7 @@ def test_c2_an_attribute_stands_once() -> None:
         ("text/plain", "binary"),
     ],
 )
-def test_h2_the_content_type_alone_tells_the_mode(content_type: str, mode: str) -> None:
+def test_the_content_type_alone_tells_the_mode(content_type: str, mode: str) -> None:
     """cloudevents.md H1, H2, S3, S4, S5: batch first, then structured, else binary; headers and body do not matter."""
     body = json.dumps([EVENT | {"id": "b"}] if mode == "batch" else EVENT | {"id": "s"}).encode()
     (relayed,) = http_binding.decode([*CE, ("content-type", content_type)], body)
@@ -95,7 +95,7 @@ def test_h2_the_content_type_alone_tells_the_mode(content_type: str, mode: str) 
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", None])
-def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | None) -> None:
+def test_a_structured_body_of_another_type_is_not_parsed(content_type: str | None) -> None:
     """cloudevents.md H2, S4: without ce- headers that is no event, and the Content-Type that was meant is named."""
     headers = [("content-type", content_type)] if content_type else []
     with pytest.raises(Unprocessable) as caught:
@@ -113,13 +113,13 @@ def test_h2_a_structured_body_of_another_type_is_not_parsed(content_type: str | 
         "application/cloudevents-batch+json;charset=latin1",
     ],
 )
-def test_w6_other_formats_are_said_to_be_unknown(content_type: str) -> None:
+def test_other_formats_are_said_to_be_unknown(content_type: str) -> None:
     """cloudevents.md W6: an event format or an encoding that is not understood is no Malformed body."""
     with pytest.raises(http_binding.FormatUnknown, match="Content-Type"):
         http_binding.decode([("content-type", content_type)], b"{}")
 
 
-def test_h8_an_unknown_format_with_ce_headers_is_opaque() -> None:
+def test_an_unknown_format_with_ce_headers_is_opaque() -> None:
     """cloudevents.md H8: what cannot be read is forwarded as bytes, under its own type."""
     relayed = binary(("content-type", "application/cloudevents+avro"), body=b"\x00\x01")
 
@@ -144,7 +144,7 @@ def test_h8_an_unknown_format_with_ce_headers_is_opaque() -> None:
         (None, b"{}", "data_base64", b'"e30="'),
     ],
 )
-def test_h3_j4_j5_j6_binary_bodies(content_type: str | None, body: bytes, member: str, value: bytes) -> None:
+def test_binary_bodies_come_back_as_they_were(content_type: str | None, body: bytes, member: str, value: bytes) -> None:
     """cloudevents.md H3, J4, J5, J6: JSON becomes a value, text a string, all else base64, no type is invented; and back."""
     relayed = binary(*([("Content-Type", content_type)] if content_type else []), body=body)
     text = body_of(relayed)
@@ -156,14 +156,14 @@ def test_h3_j4_j5_j6_binary_bodies(content_type: str | None, body: bytes, member
     assert sent == (value if member == "data" and b"json" in (content_type or "").lower().encode() else body)
 
 
-def test_h3_an_empty_body_is_no_data() -> None:
+def test_an_empty_body_is_no_data() -> None:
     """cloudevents.md H3: the type may stay without data."""
     assert json.loads(body_of(binary(("Content-Type", "application/json")))) == EVENT | {
         "datacontenttype": "application/json"
     }
 
 
-def test_h3_no_header_for_datacontenttype_and_no_second_content_type() -> None:
+def test_datacontenttype_has_no_header_and_content_type_stands_once() -> None:
     """cloudevents.md H3: `ce-datacontenttype` must not be present, and one Content-Type is enough."""
     with pytest.raises(Unprocessable, match="ce-datacontenttype"):
         binary(("ce-datacontenttype", "text/plain"))
@@ -174,14 +174,14 @@ def test_h3_no_header_for_datacontenttype_and_no_second_content_type() -> None:
     assert subjects(caught.value) == ["Content-Type"]
 
 
-def test_h3_broken_json_is_refused() -> None:
+def test_broken_json_is_refused() -> None:
     """cloudevents.md H3, J5, S14: broken JSON of a JSON type never silently becomes a string."""
     with pytest.raises(Malformed) as caught:
         binary(("content-type", "application/json"), body=b'[{"a":01}]')
     assert subjects(caught.value) == ["data[0].a"]
 
 
-def test_h4_other_headers_are_not_attributes() -> None:
+def test_other_headers_are_not_attributes() -> None:
     """cloudevents.md H4: only ce- headers are; traceparent beside ce-traceparent is transport."""
     relayed = binary(("traceparent", "x"), ("CE-TraceParent", "y"), ("x-ce-a", "z"))
 
@@ -189,21 +189,21 @@ def test_h4_other_headers_are_not_attributes() -> None:
 
 
 @pytest.mark.parametrize("header", ["%C0%A0", "%ED%A0%80", "%FF", "100%", "%4", "%zz", "é", "€"])
-def test_h6_refused(header: str) -> None:
+def test_invalid_percent_encoding_is_refused(header: str) -> None:
     """cloudevents.md H6, S7: invalid UTF-8 and broken escapes are rejected, naming the header."""
     with pytest.raises(Malformed) as caught:
         binary(("ce-ext", header))
     assert subjects(caught.value) == ["ce-ext"]
 
 
-def test_h7_repeated_headers_do_not_matter() -> None:
+def test_repeated_headers_do_not_matter() -> None:
     """cloudevents.md H7, S3: a structured event with ce- headers is the body's event."""
     (relayed,) = http_binding.decode([("ce-id", "other"), ("ce-x", "%FF"), *STRUCTURED], json.dumps(EVENT).encode())
 
     assert dict(relayed.attributes) == EVENT
 
 
-def test_b1_batches() -> None:
+def test_a_batch_is_an_array_up_to_the_limit() -> None:
     """cloudevents.md B1, S5: an array, also an empty one, up to the limit; a fault names its index."""
     assert [e.id for e in http_binding.decode(BATCH, json.dumps([EVENT, EVENT | {"id": "2"}]).encode())] == ["1", "2"]
     assert http_binding.decode(BATCH, b" [ ] ") == []
@@ -222,7 +222,7 @@ def test_b1_batches() -> None:
     ("data", "body"),
     [([{"a": True}], b'[{"a":true}]'), (True, b"true"), (5, b"5"), ("x", b'"x"'), ('{"a":1}', b'"{\\"a\\":1}"')],
 )
-def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
+def test_data_travel_as_json_not_as_repr(data: object, body: bytes) -> None:
     """cloudevents.md H3, J5, J10, S2, S13, S15: JSON data travel as JSON, with the type that was implied said."""
     headers, sent = http_binding.encode_binary(body_of(structured(data=data)))
 
@@ -230,7 +230,7 @@ def test_h3_binary_is_json_not_repr(data: object, body: bytes) -> None:
     assert dict(headers)["Content-Type"] == "application/json"
 
 
-def test_h4_c4_binary_headers() -> None:
+def test_every_attribute_has_a_header_of_its_own() -> None:
     """cloudevents.md H3, H4, H5, C4, S10: every attribute in its own header, `true` not `True`, no ce-datacontenttype."""
     event = EVENT | {"datacontenttype": "text/plain", "subject": EURO, "flag": True, "n": -5, "data": "é"}
     headers, body = http_binding.encode_binary(json.dumps(event).encode())
@@ -248,7 +248,7 @@ def test_h4_c4_binary_headers() -> None:
     assert body == "é".encode()
 
 
-def test_j6_text_goes_out_in_its_own_charset() -> None:
+def test_text_goes_out_in_its_own_charset() -> None:
     """cloudevents.md J6: a string is in the encoding that its type names; one that cannot be is refused, not garbled."""
     event = EVENT | {"datacontenttype": "text/plain; charset=iso-8859-1", "data": "é"}
 
