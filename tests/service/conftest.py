@@ -56,7 +56,7 @@ def entrance() -> ServiceSettings:
 
 
 @pytest.fixture
-def craft() -> DeliverySettings:
+def delivery_settings() -> DeliverySettings:
     """The deliveries' settings, likewise."""
     return DeliverySettings(
         allow_destinations=("127.0.0.0/8", "::1", "localhost"), allow_http=True, registrations_per_minute=0
@@ -70,10 +70,12 @@ def lookup() -> Lookup:
 
 
 @pytest.fixture
-def configuration(database_url: str, entrance: ServiceSettings, craft: DeliverySettings) -> Configuration:
+def configuration(database_url: str, entrance: ServiceSettings, delivery_settings: DeliverySettings) -> Configuration:
     """All settings."""
     return Configuration(
-        service=entrance, delivery=craft, ground=GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS)
+        service=entrance,
+        delivery=delivery_settings,
+        ground=GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS),
     )
 
 
@@ -86,9 +88,11 @@ def authorities() -> Iterator[None]:
 
 
 @pytest.fixture
-async def transport(craft: DeliverySettings, lookup: Lookup) -> AsyncIterator[Transport]:
+async def transport(delivery_settings: DeliverySettings, lookup: Lookup) -> AsyncIterator[Transport]:
     """The way out."""
-    opened = await open_transport(Guard(craft.allow_destinations, craft.allow_http), lookup=lookup)
+    opened = await open_transport(
+        Guard(delivery_settings.allow_destinations, delivery_settings.allow_http), lookup=lookup
+    )
     yield opened
     await opened.aclose()
 

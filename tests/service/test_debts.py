@@ -23,7 +23,7 @@ TYPE = "com.hpe.greenlake.subscriptions.v1.expiring-subscriptions"
 
 
 @pytest.fixture
-def craft() -> DeliverySettings:
+def delivery_settings() -> DeliverySettings:
     """Few deliveries."""
     return DeliverySettings(allow_destinations=("127.0.0.0/8",), allow_http=True, owed_per_workspace=MOST)
 

@@ -50,7 +50,7 @@ def issues(response: httpx.Response) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def craft() -> DeliverySettings:
+def delivery_settings() -> DeliverySettings:
     """As an operator has it who opened one name and nothing else, but for plain http."""
     return DeliverySettings(allow_http=True, allow_destinations=("gate.example",))
 

@@ -60,7 +60,7 @@ class TestBraked:
     """Where two registrations of a minute are all."""
 
     @pytest.fixture
-    def craft(self) -> DeliverySettings:
+    def delivery_settings(self) -> DeliverySettings:
         return DeliverySettings(allow_destinations=("127.0.0.0/8",), registrations_per_minute=2)
 
     async def test_system_webhooks_count(self, operator: httpx.AsyncClient) -> None:
