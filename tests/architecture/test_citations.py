@@ -111,12 +111,12 @@ def test_rules_that_name_each_other() -> None:
 def test_documents_that_are_named() -> None:
     """Every document that is named is there: by its path from the root or beside it, or as one of the project's own."""
     wrong = []
+    decided = {int(each.name[:4]) for each in (ROOT / "deploy" / "decisions").glob("*.md")}
     for path, number, line in lines():
         for name in DOCUMENT.findall(line):
             beside = [ROOT / name, ROOT / path.parent / name, ROOT / "deploy" / name, SPEC / name]
             if not any(each.exists() for each in beside):
                 wrong.append(f"{path}:{number}: {name}")
-        decided = {int(each.name[:4]) for each in (ROOT / "deploy" / "decisions").glob("*.md")}
         wrong += [f"{path}:{number}: decision {n}" for n in DECISION.findall(line) if int(n) not in decided]
 
     fail_on(wrong)

@@ -4,6 +4,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -63,9 +65,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    """The packages by what can be imported from them; asked for once, since that reads every package's files."""
+    return packages_distributions()
+
+
+@cache
 def _imported(path: Path) -> set[str]:
     """The packages that a file imports, by the names that they are installed under."""
-    known = packages_distributions()
+    known = _installed()
     tops = set()
     for node in ast.walk(read(path)):
         if isinstance(node, ast.Import):
