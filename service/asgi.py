@@ -30,13 +30,14 @@ def application(environ: Mapping[str, str]) -> Starlette:
         delivery=read(DeliverySettings, environ),
         ground=read(GroundSettings, environ),
     )
-    vault = Vault.parse(configuration.ground.vault_keys)
-    guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+    # What cannot be read of them is told before anything starts.
+    Vault.parse(configuration.ground.vault_keys)
+    Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
     carriers = read(WorkerSettings, environ)
     carrying = broker.make(carriers)
     carrying.ask = lambda: asyncio.run(schema.identity_at(configuration.ground))
     announcer = Announcer(carrying, carriers)
-    return build(partial(opened, configuration, vault, guard, announcer))
+    return build(partial(opened, configuration, announcer))
 
 
 names.impatient(os.environ)

@@ -20,6 +20,8 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
+from delivery import assembly
+from delivery.assembly import StoreAssembly
 from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import PARTITIONED
 from delivery.wire.guard import Guard
@@ -30,7 +32,6 @@ from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
 from service.server.connections import ServerConnection
 from service.settings import ServiceSettings
 from subscriptions.ground import logs, partitions, process, schema
-from subscriptions.ground.database import Database
 from subscriptions.ground.errors import HooklakeError, Misconfigured
 from subscriptions.ground.settings import GroundSettings, names, read, unknown
 
@@ -177,8 +178,8 @@ def migrate(_arguments: Any, environ: Environ) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     command.upgrade(config, "head")
 
-    async def ahead(database: Database, now: datetime) -> None:
-        async with database.raw() as connection:
+    async def ahead(stores: StoreAssembly, now: datetime) -> None:
+        async with stores.database.raw() as connection:
             await partitions.ahead(connection, PARTITIONED, now)
 
     clients.with_database(environ, ahead)
@@ -189,11 +190,11 @@ def migrate(_arguments: Any, environ: Environ) -> None:
 
 async def _asked(settings: GroundSettings) -> bool:
     """Whether there is nothing to migrate; raises Unavailable where the database cannot be used."""
-    database = Database(settings)
+    stores = assembly.stores(settings)
     try:
-        return (await schema.look(database)).serves
+        return (await schema.look(stores.database)).serves
     finally:
-        await database.close()
+        await stores.close()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from delivery.assembly import Assembly
 from delivery.publishing.debts import Debts
 from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
@@ -47,6 +48,8 @@ class Services:
     #: `now`, as the database has it.
     clock: Clock
     database: Database
+    #: What doors and stores below come from; closed with `close`.
+    assembly: Assembly
     #: Clients, keys and tokens.
     access: Access
     #: Programs that may call.
@@ -94,6 +97,13 @@ class Services:
     def naming(self) -> Naming:
         """What this deployment calls itself in the events it makes."""
         return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
+
+    async def close(self) -> None:
+        """Ends whatever runs for these services, the last begun first, and closes what they stand on."""
+        await self.readiness.close()
+        if self.publish_quota is not None:
+            await self.publish_quota.close()
+        await self.assembly.close()
 
 
 def services_of(request: HTTPConnection) -> Services:

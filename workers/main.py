@@ -17,17 +17,16 @@ from celery import signals
 from celery.bin.celery import celery as command
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
+from delivery import assembly
+from delivery.assembly import Assembly
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind
-from delivery.upkeep.sweeping import Upkeep
 from delivery.wire import names
+from subscriptions import key_rotation
 from subscriptions.ground import database_url, logs, schema
 from subscriptions.ground import process as python
-from subscriptions.ground.clock import DatabaseClock
-from subscriptions.ground.database import Database
 from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.ground.memory import Memory
-from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import GroundSettings, read
 from workers import app as broker
 from workers import consumer, schedule, tasks
@@ -35,8 +34,8 @@ from workers.announcer import Announcer
 from workers.broker_connection import BrokerConnection
 from workers.engine import Engine
 from workers.jobs import JobRunner
+from workers.loop import Loop
 from workers.presence import Presence
-from workers.resources import DAY, Loop, Resources, open_resources
 from workers.settings import WorkerSettings
 from workers.tasks import Process
 
@@ -80,9 +79,7 @@ def application(environ: Mapping[str, str]) -> Any:
 
 def _accompany(ground: GroundSettings) -> None:
     """Beat's own look at the database."""
-    alone = msgspec.structs.replace(ground, database_connections=1)
-    database, clock = Database(alone, Outage("database")), DatabaseClock()
-    Presence(Upkeep(database, clock, DeliverySettings(), lambda _nudges: None), NAME).start()
+    Presence(assembly.stores(ground, connections=1, told=True).upkeep, NAME).start()
 
 
 def run(argv: Sequence[str]) -> int:
@@ -107,25 +104,24 @@ def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, craft: De
     announcer = Announcer(app, settings)
     loop = Loop()
     try:
-        resources = loop.call(open_resources(ground, craft, announcer.announce, connections=connections))
+        doors = loop.call(assembly.opened(ground, craft, announcer.announce, connections=connections))
     except BaseException:
         # Its thread would run on while the interpreter ends.
         loop.end()
         raise
-    engine = loop.call(_engine(resources, settings))
+    engine = loop.call(_engine(doors, settings))
     process = Process(
         loop=loop,
-        resources=resources,
+        assembly=doors,
         engine=engine,
         announcer=announcer,
         broker_connection=BrokerConnection(app),
-        remembered=ground.idempotency_days * DAY,
     )
     tasks.register(app, process)
     _know(app)
     announcer.start()
     python.collect_rarely()
-    reporting = loop.hand_over(_report(resources, engine, Memory(ground.memory_slack)))
+    reporting = loop.hand_over(_report(doors, engine, Memory(ground.memory_slack)))
     log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
 
     def stop(**_: Any) -> None:
@@ -165,14 +161,14 @@ def _know(app: Any) -> None:
     waiting(app.named, schedule.CLOCK)
 
 
-async def _engine(resources: Resources, settings: WorkerSettings) -> Engine:
+async def _engine(doors: Assembly, settings: WorkerSettings) -> Engine:
     async def carry(job: Job) -> None:
         if job.kind is JobKind.CHALLENGE:
-            await resources.webhook_lifecycle.greetings.carry(job, engine.probe)
+            await doors.webhook_lifecycle.greetings.carry(job, engine.probe)
         else:
-            await resources.jobs.run(job)
+            await doors.jobs.run(job)
 
-    engine = Engine(resources.rounds, settings, JobRunner(carry, resources.jobs.owners))
+    engine = Engine(doors.rounds, settings, JobRunner(carry, doors.jobs.owners))
     engine.barred = UNASKED
     return engine
 
@@ -180,13 +176,13 @@ async def _engine(resources: Resources, settings: WorkerSettings) -> Engine:
 async def _stop(process: Process, grace: float) -> None:
     await process.engine.close(grace)
     try:
-        await process.resources.upkeep.leave(NAME)
+        await process.assembly.upkeep.leave(NAME)
     except Unavailable as error:
         log.info("worker.left_silently cause=%s", error)
-    await process.resources.close()
+    await process.assembly.close()
 
 
-async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
+async def _report(doors: Assembly, engine: Engine, memory: Memory) -> None:
     """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start, and
     gives back memory."""
     made = False
@@ -195,13 +191,13 @@ async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
         try:
             await memory.look()
             # First of what asks the database, for it asks what time it is.
-            foreign = resources.rounds.claims.foreign.count
-            await resources.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
+            foreign = doors.rounds.claims.foreign.count
+            await doors.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
             if not made:
-                await resources.upkeep.make_partitions()
+                await doors.upkeep.make_partitions()
                 made = True
             if time.monotonic() >= look:
-                await _bar(resources, engine)
+                await _bar(doors, engine)
                 look = time.monotonic() + (LOOK_BARRED if engine.barred else LOOK)
         except Unavailable:
             pass  # its door has told it
@@ -210,9 +206,9 @@ async def _report(resources: Resources, engine: Engine, memory: Memory) -> None:
         await asyncio.sleep(REPORT)
 
 
-async def _bar(resources: Resources, engine: Engine) -> None:
+async def _bar(doors: Assembly, engine: Engine) -> None:
     """Bars claiming while a vault key is missing: every attempt would fail, and say nothing of its destination."""
-    missing = await resources.missing_keys()
+    missing = await doors.missing_keys(key_rotation.WEBHOOKS)
     barred = (
         f"secrets of webhooks are sealed with keys that HOOKLAKE_VAULT_KEYS lacks, or has others of: {', '.join(missing)}"
         if missing

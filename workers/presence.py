@@ -8,7 +8,7 @@ import logging
 
 from delivery.upkeep.sweeping import Upkeep
 from subscriptions.ground.errors import Unavailable
-from workers.resources import Loop
+from workers.loop import Loop
 
 log = logging.getLogger("hooklake.workers")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+from delivery.assembly import Assembly
 from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground.errors import Unavailable
 from workers import app as broker
@@ -18,8 +19,8 @@ from workers import schedule
 from workers.announcer import Announcer
 from workers.broker_connection import BrokerConnection
 from workers.engine import Engine
+from workers.loop import Loop
 from workers.malformed import MalformedMessage
-from workers.resources import Loop, Resources
 
 log = logging.getLogger("hooklake.workers")
 
@@ -31,20 +32,18 @@ class Process:
     """What the tasks of this worker process work with; filled by `main.py` when the process starts."""
 
     loop: Loop
-    resources: Resources
+    assembly: Assembly
     engine: Engine
     announcer: Announcer
     #: The sweeps'.
     broker_connection: BrokerConnection
-    #: Seconds that an id is remembered.
-    remembered: float
     #: Held by the sweep that is under way.
     sweeping: threading.Lock = field(default_factory=threading.Lock)
 
 
 def register(app: Any, process: Process) -> None:
     """Makes the tasks known to Celery."""
-    call, upkeep = process.loop.call, process.resources.upkeep
+    call, upkeep = process.loop.call, process.assembly.upkeep
     works: Mapping[str, Callable[..., None]] = {
         schedule.DELIVER: lambda tickets: deliver(process, tickets),
         schedule.CARRY: lambda jobs: carry(process, jobs),
@@ -52,7 +51,7 @@ def register(app: Any, process: Process) -> None:
         schedule.SWEEP: lambda: sweep(process, app),
         schedule.MEND: lambda: call(upkeep.mend()),
         schedule.PARTITION: lambda: call(upkeep.make_partitions()),
-        schedule.PRUNE: lambda: call(upkeep.prune(remembered=process.remembered)),
+        schedule.PRUNE: lambda: call(upkeep.prune(remembered=process.assembly.base.remembered)),
     }
     away = broker.errors(app)
     for name, work in works.items():
@@ -78,7 +77,7 @@ def sweep(process: Process, app: Any) -> None:
     try:
         with process.broker_connection as broker_connection:
             outstanding = broker_connection.depth(schedule.DRAINS)
-        swept = process.loop.call(process.resources.upkeep.sweep(outstanding))
+        swept = process.loop.call(process.assembly.upkeep.sweep(outstanding))
         with process.broker_connection as broker_connection:
             for _ in range(swept.drains):
                 broker_connection.post(schedule.DRAIN)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from delivery import destinations
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt, kept, record_of, tell
-from delivery.attempts.tools import RoundTools
+from delivery.foundation import WiredFoundation
 from delivery.judgement import outcome, retry
 from delivery.judgement.breaker import Result
 from delivery.judgement.outcome import Outcome, OutcomeKind
@@ -37,9 +37,9 @@ UNANSWERED = frozenset({FailureKind.timeout, FailureKind.refused, FailureKind.re
 class AttemptMaker:
     """Deliveries from held to judged."""
 
-    def __init__(self, tools: RoundTools) -> None:
-        self._tools = tools
-        settings = tools.settings
+    def __init__(self, base: WiredFoundation) -> None:
+        self._base = base
+        settings = base.settings
         per_hour, between = settings.answer_bytes_per_hour, settings.answer_body_bytes_between
         self._answers = KeptAnswers(per_hour=per_hour, between=between)
         self._schedule = Schedule(
@@ -52,7 +52,7 @@ class AttemptMaker:
     @property
     def short(self) -> bool:
         """Whether this process has no room for further connections: what is claimed now would fail by our fault."""
-        return self._tools.sender.short
+        return self._base.sender.short
 
     async def make(self, held: ClaimedDelivery) -> EndedAttempt:
         """One attempt and its judgement; raises nothing but CancelledError."""
@@ -60,14 +60,14 @@ class AttemptMaker:
         if claimed.body is None:
             return self._erased(held)
         attempt = await self._send(held, claimed.body)
-        now = self._tools.clock()
+        now = self._base.clock()
         came_to = self._judge(attempt.answer, now)
         step = retry.step(
             came_to,
             Progress(attempts=claimed.attempts + 1, first_try_at=claimed.first_try_at, halted=claimed.halted),
             self._schedule,
             now=now,
-            chance=self._tools.chance(),
+            chance=self._base.chance(),
         )
         record = record_of(held, attempt, came_to, step)
         if isinstance(attempt.answer, Reply):
@@ -93,8 +93,8 @@ class AttemptMaker:
         try:
             make = parcels.batch if claimed.type == BATCH else parcels.single
             parcel = make(claimed.event, body, content_mode=hook.content_mode)
-            to, deadline = destinations.destination(hook), self._tools.settings.delivery_timeout
-            return await self._tools.sender.send(parcel, to, deadline=deadline)
+            to, deadline = destinations.destination(hook), self._base.settings.delivery_timeout
+            return await self._base.sender.send(parcel, to, deadline=deadline)
         except Refused as error:
             # Only events that an earlier release took: bytes do not change, and so no other try would come further.
             return self._unsent(FailureKind.unwritable, str(error))
@@ -107,11 +107,11 @@ class AttemptMaker:
 
     def _unsent(self, kind: FailureKind, cause: str) -> Attempt:
         return Attempt(
-            started_at=self._tools.clock(), milliseconds=0, request_headers=(), answer=Failure(kind=kind, cause=cause)
+            started_at=self._base.clock(), milliseconds=0, request_headers=(), answer=Failure(kind=kind, cause=cause)
         )
 
     def _judge(self, answer: Reply | Failure, now: datetime) -> Outcome:
-        policy = self._tools.settings.delivery_policy
+        policy = self._base.settings.delivery_policy
         if isinstance(answer, Failure):
             return outcome.of_failure(answer.kind, answer.cause, policy=policy)
         asked = [value for name, value in answer.headers if name.lower() == "retry-after"]
@@ -123,7 +123,7 @@ class AttemptMaker:
         )
         attempt = self._unsent(FailureKind.internal, came_to.reason)
         record = record_of(held, attempt, came_to, retry.GiveUp(reason=came_to.reason), state=State.EXPIRED)
-        result = Result(ok=True, at=self._tools.clock(), disables=False, reason="")
+        result = Result(ok=True, at=self._base.clock(), disables=False, reason="")
         return EndedAttempt(
             record=record,
             workspace=held.hook.workspace_id,

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from delivery.attempts.endings import ClaimedDelivery
-from delivery.attempts.tools import RoundTools
+from delivery.foundation import WiredFoundation
 from delivery.ledger.claims import claiming, drains, paces
 from delivery.ledger.claims.claiming import Claim
 from delivery.ledger.claims.drains import DrainRoom, Shares
@@ -30,17 +30,17 @@ HOOKS = 10_000
 class Claims:
     """Deliveries from due to held; raises Unavailable while PostgreSQL is away."""
 
-    def __init__(self, tools: RoundTools) -> None:
-        self._tools = tools
-        self._lease = tools.settings.delivery_timeout + tools.settings.lease_margin
-        self._deadline = timedelta(seconds=tools.settings.delivery_timeout)
+    def __init__(self, base: WiredFoundation) -> None:
+        self._base = base
+        self._lease = base.settings.delivery_timeout + base.settings.lease_margin
+        self._deadline = timedelta(seconds=base.settings.delivery_timeout)
         self._hooks: dict[tuple[UUID, int], Hook] = {}
         #: Tickets that named nothing of ours.
         self.foreign = Foreign()
 
     async def by_ticket(self, tickets: Sequence[Ticket]) -> list[ClaimedDelivery]:
         """Claims by ticket, the caller having taken a slot for each; raises Unavailable."""
-        async with self._tools.database.raw() as connection:
+        async with self._base.database.raw() as connection:
             now = await self._now(connection)
             claim = await claiming.by_ticket(connection, tickets, now=now, lease=self._lease)
             held = await self._held(connection, claim)
@@ -51,7 +51,7 @@ class Claims:
 
     async def days_due(self) -> list[date]:
         """The days that have due rows, oldest first; raises Unavailable."""
-        async with self._tools.database.raw() as connection:
+        async with self._base.database.raw() as connection:
             return await drains.days_due(connection, now=await self._now(connection))
 
     async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[ClaimedDelivery]:
@@ -60,13 +60,13 @@ class Claims:
         First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.
         """
         # Each drain begins at another webhook, so that none is always first.
-        chance = self._tools.chance()
+        chance = self._base.chance()
         kept = min(wanted, max(retries, int(wanted * drains.RETRIES + chance)))
         start = UUID(int=int(chance * (1 << 128)))
         room = DrainRoom(
-            wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self._tools.chance()
+            wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self._base.chance()
         )
-        async with self._tools.database.raw() as connection:
+        async with self._base.database.raw() as connection:
             now = await self._now(connection)
             claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
             held = await self._held(connection, claim)
@@ -83,22 +83,22 @@ class Claims:
         since its claim would send what another one has claimed meanwhile, or what was paused or deleted long ago.
         """
         slot = held.claimed.slot
-        wait = 0.0 if slot is None else (slot - self._tools.clock()).total_seconds()
+        wait = 0.0 if slot is None else (slot - self._base.clock()).total_seconds()
         if wait > 0:
-            await self._tools.sleep(wait)
+            await self._base.sleep(wait)
         if slot is not None:
-            late = (self._tools.clock() - slot).total_seconds()
+            late = (self._base.clock() - slot).total_seconds()
             if max(wait, late) >= GLANCE and not await self._still(held):
                 return False
-        return self._tools.clock() + self._deadline <= held.claimed.leased_until
+        return self._base.clock() + self._deadline <= held.claimed.leased_until
 
     async def _still(self, held: ClaimedDelivery) -> bool:
-        async with self._tools.database.raw() as connection:
+        async with self._base.database.raw() as connection:
             return await claiming.still(connection, held.claimed)
 
     async def probe(self, webhook: UUID) -> ClaimedDelivery | None:
         """Claims the next row of a webhook in ERROR; None where there is none, or the webhook is in ERROR no more."""
-        async with self._tools.database.raw() as connection:
+        async with self._base.database.raw() as connection:
             now = await self._now(connection)
             claim = await claiming.by_probe(connection, webhook, now=now, lease=self._lease)
             held = await self._held(connection, claim)
@@ -106,24 +106,24 @@ class Claims:
 
     async def give_back(self, held: Sequence[ClaimedDelivery]) -> None:
         """Returns claims whose attempt will not begin: due at once, for any process."""
-        async with self._tools.database.raw() as connection:
-            await outcomes.give_back(connection, [h.key for h in held], now=self._tools.clock())
+        async with self._base.database.raw() as connection:
+            await outcomes.give_back(connection, [h.key for h in held], now=self._base.clock())
 
     async def _now(self, connection: Raw) -> datetime:
-        if self._tools.clock.slept():
-            self._tools.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
-        return self._tools.clock()
+        if self._base.clock.slept():
+            self._base.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
+        return self._base.clock()
 
     async def _held(self, connection: Raw, claim: Claim) -> list[ClaimedDelivery]:
         if claim.database_now is not None:
-            self._tools.clock.follow(claim.database_now)
-        await parking.look_again(connection, claim.parked, now=self._tools.clock())
+            self._base.clock.follow(claim.database_now)
+        await parking.look_again(connection, claim.parked, now=self._base.clock())
         wanted = {(c.webhook, c.generation) for c in claim.taken}
         missing = [webhook for webhook, generation in wanted if (webhook, generation) not in self._hooks]
         if missing:
             if len(self._hooks) > HOOKS:
                 self._hooks.clear()
-            fresh = await self._tools.read_hooks(connection, missing)
+            fresh = await self._base.webhook_store.hooks(connection, missing)
             for webhook, generation in wanted:
                 if webhook in fresh:
                     # Whatever changed between claim and look-up, this attempt goes to the newer address under its old epoch.

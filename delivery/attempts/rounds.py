@@ -6,14 +6,14 @@ How many run at once, and for how long outcomes wait to be written together, is 
 from delivery.attempts.attempting import AttemptMaker
 from delivery.attempts.claims import Claims
 from delivery.attempts.recording import OutcomeWriter
-from delivery.attempts.tools import RoundTools
+from delivery.foundation import WiredFoundation
 from delivery.judgement import breaker
 
 
 class Rounds:
     """Deliveries from claim to record."""
 
-    def __init__(self, tools: RoundTools) -> None:
-        self.claims = Claims(tools)
-        self.attempts = AttemptMaker(tools)
-        self.outcomes = OutcomeWriter(tools.database, tools.clock, breaker.rules(tools.settings))
+    def __init__(self, base: WiredFoundation) -> None:
+        self.claims = Claims(base)
+        self.attempts = AttemptMaker(base)
+        self.outcomes = OutcomeWriter(base.database, base.clock, breaker.rules(base.settings))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
+from delivery.foundation import WiredFoundation
 from delivery.judgement.breaker import Status
 from delivery.judgement.pace import UNASKED
 from delivery.ledger.webhooks import brakes, rate_limits, status
@@ -16,7 +17,6 @@ from delivery.verification import status_moves
 from delivery.verification.challenges import ChallengeResult, DestinationResponse
 from delivery.verification.greetings import MARGIN, Greetings
 from delivery.verification.settling import Settling
-from delivery.verification.tools import LifecycleTools
 from subscriptions.ground import database
 from subscriptions.ground.database import Connection, Raw, repeating
 from subscriptions.ground.errors import Issue, Refused
@@ -35,12 +35,12 @@ async def _nothing(_connection: Connection, _webhook: UUID) -> None:
 class WebhookLifecycle:
     """Webhooks from registration to removal, and the proof that their destination wants them."""
 
-    def __init__(self, tools: LifecycleTools) -> None:
-        self._tools = tools
-        self._settling = Settling(tools.clock, tools.settings)
+    def __init__(self, base: WiredFoundation) -> None:
+        self._base = base
+        self._settling = Settling(base.clock, base.settings)
         #: What is due at a webhook.
-        self.greetings = Greetings(tools, self._settling)
-        self._proof = tools.settings.require_proof
+        self.greetings = Greetings(base, self._settling)
+        self._proof = base.settings.require_proof
 
     async def register(self, registration: Registration, owner: Owner, *, also: Beside = _nothing) -> Webhook:
         """A new webhook, its challenge written down with it, or its first heartbeat where it has none.
@@ -48,29 +48,29 @@ class WebhookLifecycle:
         `also`, here and below, is written in the same transaction. Raises Refused, LimitReached, TooSoon.
         """
         self.vet(registration)
-        now = self._tools.clock()
+        now = self._base.clock()
         pending = status_moves.asks(registration.challenge_request_enabled, self._proof)
-        async with self._tools.database.transaction() as connection:
-            webhook = await self._tools.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
+        async with self._base.database.transaction() as connection:
+            webhook = await self._base.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
             raw = await database.raw_of(connection)
             purpose = status.PURPOSES.get(Status(webhook.status), status.HEARTBEAT)
             nudge = await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
             await also(connection, webhook.id)
             await self._introduce(raw, owner.workspace_id, now)
-        self._tools.announce([nudge])
+        self._base.announce([nudge])
         return webhook
 
     async def find(self, workspace_id: str | None, webhook_id: UUID) -> Webhook:
         """One of the workspace's, or anybody's for None; raises Absent."""
-        async with self._tools.database.transaction() as connection:
-            return await self._tools.webhook_store.find(connection, workspace_id, webhook_id)
+        async with self._base.database.transaction() as connection:
+            return await self._base.webhook_store.find(connection, workspace_id, webhook_id)
 
     async def listed(
         self, workspace_id: str | None, *, status: str, limit: int, offset: int
     ) -> tuple[list[Webhook], int]:
         """A page of the workspace's webhooks (of all for None), of one status where named; newest first, and how many."""
-        async with self._tools.database.transaction() as connection:
-            return await self._tools.webhook_store.listed(
+        async with self._base.database.transaction() as connection:
+            return await self._base.webhook_store.listed(
                 connection, workspace_id, status=status, limit=limit, offset=offset
             )
 
@@ -83,11 +83,11 @@ class WebhookLifecycle:
         `paused` halts or starts the webhook (greenlake.md D.8, 5.3); `by` is the principal whom its `stateReason` then names.
         """
         self.vet(change)
-        now = self._tools.clock()
-        async with self._tools.database.transaction() as connection:
-            before = await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+        now = self._base.clock()
+        async with self._base.database.transaction() as connection:
+            before = await self._base.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
             await also(connection, webhook_id)
-            await self._tools.webhook_store.update(connection, webhook_id, change, now=now)
+            await self._base.webhook_store.update(connection, webhook_id, change, now=now)
             raw = await database.raw_of(connection)
             nudges: list[Nudge] = []
             if change.destination not in (None, before.destination):
@@ -97,26 +97,26 @@ class WebhookLifecycle:
                 await self._introduce(raw, before.workspace_id, now)
             if move is not None:
                 nudges.extend(await status.move(raw, webhook_id, move, now=now))
-            after = await self._tools.webhook_store.find(connection, workspace_id, webhook_id)
+            after = await self._base.webhook_store.find(connection, workspace_id, webhook_id)
         if before.batching and not after.batching:
             nudges.append(Job(kind=JobKind.BATCH, key=webhook_id, fence=0))
-        self._tools.announce(nudges)
+        self._base.announce(nudges)
         return after
 
     async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool, also: Beside = _nothing) -> None:
         """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
-        now = self._tools.clock()
-        async with self._tools.database.transaction() as connection:
-            await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+        now = self._base.clock()
+        async with self._base.database.transaction() as connection:
+            await self._base.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
             await also(connection, webhook_id)
-            count = await self._tools.webhook_store.subscription_count(connection, webhook_id)
+            count = await self._base.webhook_store.subscription_count(connection, webhook_id)
             if count and not force:
                 said = f"the webhook has {count} subscription(s); delete them first, or say force=true"
                 raise Refused(Issue(subject="force", description=said, source="query.parameter"))
-            await self._tools.webhook_store.soft_delete(connection, webhook_id, now=now)
+            await self._base.webhook_store.soft_delete(connection, webhook_id, now=now)
             raw = await database.raw_of(connection)
             nudge = await status.forget(raw, webhook_id, now=now)
-        self._tools.announce([nudge])
+        self._base.announce([nudge])
 
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:
         """One handshake, answered inline; the status tells the result (greenlake.md D.13).
@@ -124,13 +124,13 @@ class WebhookLifecycle:
         Of a webhook that is sent to, a bad answer counts as one failed attempt and no more. Raises Absent, and TooSoon while
         another one is under way.
         """
-        now, lasts = self._tools.clock(), self._tools.settings.challenge_timeout + MARGIN
-        async with self._tools.database.transaction() as connection:
-            asked = await self._tools.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+        now, lasts = self._base.clock(), self._base.settings.challenge_timeout + MARGIN
+        async with self._base.database.transaction() as connection:
+            asked = await self._base.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
             raw = await database.raw_of(connection)
             fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
             await self._introduce(raw, asked.workspace_id, now, verifying=True)
-            hook = (await self._tools.webhook_store.hooks(raw, [webhook_id]))[webhook_id]
+            hook = (await self._base.webhook_store.hooks(raw, [webhook_id]))[webhook_id]
         result = await self.greetings.shake(hook)
         webhook = await self._verified(asked, result, fence)
         response = result.response
@@ -140,15 +140,15 @@ class WebhookLifecycle:
     @repeating
     async def _verified(self, asked: Webhook, result: ChallengeResult, fence: int) -> Webhook:
         nudges: list[Nudge] = []
-        async with self._tools.database.transaction() as connection:
+        async with self._base.database.transaction() as connection:
             raw = await database.raw_of(connection)
             standing = await status.lock(raw, asked.id)
-            nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._tools.clock()))
+            nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._base.clock()))
             if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
                 nudges.extend(await self._settling.verified(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
-            webhook = await self._tools.webhook_store.find(connection, asked.workspace_id, asked.id)
-        self._tools.announce(nudges)
+            webhook = await self._base.webhook_store.find(connection, asked.workspace_id, asked.id)
+        self._base.announce(nudges)
         return webhook
 
     def vet(self, asked: Registration | Change) -> None:
@@ -156,12 +156,12 @@ class WebhookLifecycle:
         where a challenge is left out that the deployment wants."""
         for subject, url in (("destination", asked.destination), ("issuerUrl", asked.issuer_url)):
             if url:
-                self._tools.guard.check_url(url, subject=subject)
-        check_times(asked, self._tools.clock())
+                self._base.guard.check_url(url, subject=subject)
+        check_times(asked, self._base.clock())
         if self._proof == "challenge" and asked.challenge_request_enabled is False:
             said = "has to be true: this deployment sends only to destinations that have answered a challenge"
             raise Refused(Issue(subject="challengeRequestEnabled", description=said))
 
     async def _introduce(self, connection: Raw, workspace_id: str, now: datetime, *, verifying: bool = False) -> None:
-        limit = self._tools.settings.registrations_per_minute
+        limit = self._base.settings.registrations_per_minute
         await brakes.introduce(connection, workspace_id, now=now, limit=limit, verifying=verifying)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from subscriptions.access.client_store import ClientStore, Made
+from delivery import assembly
+from delivery.assembly import StoreAssembly
+from subscriptions.access.client_store import Made
 from subscriptions.access.clients import Client, Draft, Role
 from subscriptions.access.keyring import Keyring
 from subscriptions.ground import schema
-from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
@@ -70,10 +71,12 @@ def uuid(text: str) -> UUID:
 
 def rotate_keys(arguments: Any, environ: Environ) -> None:
     """A new signing key; processes use it within ten seconds, the old one verifies for an hour more, or not at all."""
+
+    # Before the database is asked: a key that cannot be read is told as what it is.
     vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
-    async def rotate(database: Database, now: datetime) -> None:
-        kid = await Keyring(database, vault).rotate(now, at_once=arguments.now)
+    async def rotate(stores: StoreAssembly, now: datetime) -> None:
+        kid = await Keyring(stores.database, vault).rotate(now, at_once=arguments.now)
         print(
             f"tokens are signed with the key {kid} within ten seconds; {'no other verifies' if arguments.now else KEPT}"
         )
@@ -90,8 +93,8 @@ def create_client(arguments: Any, environ: Environ) -> None:
         any_workspace=arguments.any_workspace,
     )
 
-    async def create(database: Database, now: datetime) -> None:
-        client, secret = await ClientStore(database).create(draft, now=now)
+    async def create(stores: StoreAssembly, now: datetime) -> None:
+        client, secret = await stores.clients.create(draft, now=now)
         print(json.dumps({"workspaceId": client.workspace_id, **_credentials(client, secret)}))
 
     with_database(environ, create)
@@ -100,8 +103,8 @@ def create_client(arguments: Any, environ: Environ) -> None:
 def list_clients(_arguments: Any, environ: Environ) -> None:
     """Prints a head, and a line per client."""
 
-    async def every(database: Database, _now: datetime) -> None:
-        found = await ClientStore(database).every()
+    async def every(stores: StoreAssembly, _now: datetime) -> None:
+        found = await stores.clients.every()
         print("ID", "WORKSPACE", "ROLES", "SINCE", "STATE", "NAME", sep="  ")
         for client in found:
             roles = ",".join(sorted(client.roles)) + ("+any-workspace" if client.any_workspace else "")
@@ -114,8 +117,8 @@ def list_clients(_arguments: Any, environ: Environ) -> None:
 def rotate_client(arguments: Any, environ: Environ) -> None:
     """Prints the new secret."""
 
-    async def rotate(database: Database, _now: datetime) -> None:
-        _, secret = await ClientStore(database).rotate(arguments.client)
+    async def rotate(stores: StoreAssembly, _now: datetime) -> None:
+        _, secret = await stores.clients.rotate(arguments.client)
         print(secret)
 
     with_database(environ, rotate)
@@ -124,8 +127,8 @@ def rotate_client(arguments: Any, environ: Environ) -> None:
 def revoke_client(arguments: Any, environ: Environ) -> None:
     """Says nothing where it went well."""
 
-    async def revoke(database: Database, now: datetime) -> None:
-        await ClientStore(database).revoke(arguments.client, now=now)
+    async def revoke(stores: StoreAssembly, now: datetime) -> None:
+        await stores.clients.revoke(arguments.client, now=now)
 
     with_database(environ, revoke)
 
@@ -143,8 +146,8 @@ def first_clients(arguments: Any, environ: Environ) -> None:
         content = {"baseUrl": arguments.base_url, "workspaceId": workspace, "clients": listed}
         _write_private(arguments.file, json.dumps(content, indent=2) + "\n")
 
-    async def first(database: Database, now: datetime) -> None:
-        await ClientStore(database).first(drafts, now=now, keep=keep)
+    async def first(stores: StoreAssembly, now: datetime) -> None:
+        await stores.clients.first(drafts, now=now, keep=keep)
 
     with_database(environ, first)
 
@@ -163,17 +166,17 @@ def _write_private(path: Path, content: str) -> None:
     draft.replace(path)
 
 
-def with_database(environ: Environ, work: Callable[[Database, datetime], Awaitable[None]]) -> None:
+def with_database(environ: Environ, work: Callable[[StoreAssembly, datetime], Awaitable[None]]) -> None:
     """Runs the work on a migrated database, with the database's time."""
 
     async def run() -> None:
-        database = Database(read(GroundSettings, environ))
+        stores = assembly.stores(read(GroundSettings, environ))
         try:
-            look = await schema.look(database)
+            look = await schema.look(stores.database)
             if not look.serves:
                 raise Misconfigured("the database is not migrated yet: run `hooklake migrate`")
-            await work(database, look.now)
+            await work(stores, look.now)
         finally:
-            await database.close()
+            await stores.close()
 
     asyncio.run(run())

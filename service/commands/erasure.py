@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from delivery.upkeep.erasure import Erasure
+from delivery.assembly import StoreAssembly
 from service.commands.clients import command, uuid, with_database
-from subscriptions.ground.database import Database
 
 
 def declare(commands: Any) -> None:
@@ -23,9 +22,9 @@ def declare(commands: Any) -> None:
 def erase(arguments: Any, environ: Mapping[str, str]) -> None:
     """Says what was done; raises Absent for an event that is not there, Refused for what is no workspace."""
 
-    async def erased(database: Database, now: datetime) -> None:
-        # Nobody is announced to: the next sweep finds the job.
-        erasure = Erasure(database, lambda: now, lambda _nudges: None)
+    async def erased(stores: StoreAssembly, now: datetime) -> None:
+        stores.clock.follow(now)
+        erasure = stores.erasure
         if arguments.event is not None:
             await erasure.event(arguments.event)
             print(f"erased: event {arguments.event}")

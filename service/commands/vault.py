@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from delivery import assembly
+from delivery.assembly import StoreAssembly
 from service.commands.clients import command, with_database
 from subscriptions import key_rotation
 from subscriptions.ground import schema
-from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured, Sealed, Unavailable
 from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import SETTING, Vault
@@ -28,8 +29,8 @@ def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
     """Prints how many texts were sealed again, and how many each key has sealed now; raises Sealed where some stay shut."""
     vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
-    async def rotate(database: Database, _now: datetime) -> None:
-        done = await key_rotation.reseal(database, vault)
+    async def rotate(stores: StoreAssembly, _now: datetime) -> None:
+        done = await key_rotation.reseal(stores.database, vault)
         print(f"sealed again with {vault.sealing}: {done.resealed}")
         for key_id, texts in done.in_use.items():
             print(f"in use: {key_id} ({texts})")
@@ -46,10 +47,10 @@ def forget(arguments: Any, environ: Mapping[str, str]) -> None:
     if arguments.key in Vault.parse(read(GroundSettings, environ).vault_keys).ids:
         raise Misconfigured(f"the key {arguments.key} is in {SETTING}, and so is not lost")
 
-    async def empty(database: Database, _now: datetime) -> None:
-        emptied = await key_rotation.forget(database, arguments.key)
+    async def empty(stores: StoreAssembly, _now: datetime) -> None:
+        emptied = await key_rotation.forget(stores.database, arguments.key)
         if not emptied:
-            async with database.raw() as connection:
+            async with stores.database.raw() as connection:
                 known = ", ".join(await key_rotation.in_use(connection)) or "none"
             raise Misconfigured(f"no secret is sealed with a key {arguments.key}; in use: {known}")
         print(f"emptied: {emptied}")
@@ -63,16 +64,16 @@ async def check(settings: GroundSettings) -> None:
     What it sealed itself would be lost on the others. Where PostgreSQL is away or not migrated nothing is known; the
     process starts, and `/health/ready` tells the rest.
     """
-    vault, database = Vault.parse(settings.vault_keys), Database(settings)
+    stores = assembly.stores(settings)
+    _ = stores.base.vault  # read before the database is asked
     try:
-        if not (await schema.look(database)).serves:
+        if not (await schema.look(stores.database)).serves:
             return
-        async with database.raw() as connection:
-            missing = await key_rotation.missing_keys(connection, vault, *key_rotation.SHELVES)
+        missing = await stores.missing_keys(*key_rotation.SHELVES)
     except Unavailable:
         return
     finally:
-        await database.close()
+        await stores.close()
     if missing:
         raise Misconfigured(
             f"{SETTING} lacks, or has others of, the keys that secrets are sealed with: {', '.join(missing)}"

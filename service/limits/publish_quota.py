@@ -79,6 +79,9 @@ class PublishQuota:
             self._settling.cancel()
             with suppress(asyncio.CancelledError):
                 await self._settling
+        if self._drawing is not None:
+            # Whoever waited for it may have hung up; its error, if it has one, was theirs.
+            await asyncio.gather(self._drawing, return_exceptions=True)
         for share in self._shares.values():
             share.used = False
         with suppress(Unavailable):

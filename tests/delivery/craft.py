@@ -13,27 +13,21 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import insert
 
+from delivery.assembly import Assembly
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
-from delivery.attempts.rounds import Rounds
-from delivery.attempts.tools import RoundTools
-from delivery.publishing.intake import Intake
-from delivery.publishing.python_events import PythonEvents
+from delivery.foundation import WiredFoundation
 from delivery.publishing.receipts import Receipt
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge, Ticket
-from delivery.upkeep.jobs import FailurePublisher, Jobs
-from delivery.upkeep.sweeping import Upkeep
-from delivery.verification.tools import LifecycleTools
-from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.guard import Guard
 from delivery.wire.parcels import Failure, Reply
-from subscriptions.events.event import Event, Naming, digest
+from subscriptions.events.event import Event, digest
 from subscriptions.ground import event_keys, tables
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
+from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Owner
-from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.destinations import SECRET, Wire
@@ -98,34 +92,20 @@ class Craft:
         self.announced: list[Nudge] = []
         announce = announce or self.announced.extend
         self.wire = Wire(clock)
-        webhook_store = WebhookStore(_VAULT, most=10_000)
-        self.intake = Intake(database, clock, self.settings, announce, remembered=REMEMBERED)
-        self.rounds = Rounds(
-            RoundTools(
-                database=database,
-                clock=self.told,
-                settings=self.settings,
-                sender=self.wire,
-                read_hooks=webhook_store.hooks,
-                chance=lambda: chance,
-                sleep=sleep,
-            )
+        base = WiredFoundation(
+            ground=GroundSettings(database_url="", vault_keys=VAULT_KEYS, max_webhooks_per_workspace=10_000),
+            settings=self.settings,
+            database=database,
+            clock=self.told,
+            announce=announce,
+            guard=Guard(self.settings.allow_destinations, allow_http=True),
+            sender=self.wire,
+            chance=lambda: chance,
+            sleep=sleep,
         )
-        self.webhook_lifecycle = WebhookLifecycle(
-            LifecycleTools(
-                database=database,
-                clock=clock,
-                settings=self.settings,
-                webhook_store=webhook_store,
-                sender=self.wire,
-                guard=Guard(self.settings.allow_destinations, allow_http=True),
-                naming=Naming(),
-                announce=announce,
-            )
-        )
-        notify = FailurePublisher(naming=Naming(), events=PythonEvents(self.intake.publish, clock))
-        self.jobs = Jobs(database, clock, self.settings, announce, notify)
-        self.upkeep = Upkeep(database, self.told, self.settings, announce)
+        self.assembly = Assembly(base)
+        self.intake, self.rounds, self.jobs = self.assembly.intake, self.assembly.rounds, self.assembly.jobs
+        self.webhook_lifecycle, self.upkeep = self.assembly.webhook_lifecycle, self.assembly.upkeep
 
     # What is there before the test acts.
 

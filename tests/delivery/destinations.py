@@ -88,5 +88,6 @@ class Gate:
         if destination.url != OLD:
             return await obliging(parcel, destination)
         self.asked.set()
-        await self.open.wait()
+        async with asyncio.timeout(30):
+            await self.open.wait()
         return self._answer or await obliging(parcel, destination)

@@ -10,15 +10,18 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from delivery.assembly import Assembly
+from delivery.foundation import WiredFoundation
 from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
 from delivery.wire import dialling
+from delivery.wire.credentials import Authorised
 from delivery.wire.guard import Guard
 from delivery.wire.names import Lookup, look_up
 from delivery.wire.tls import Contexts
 from delivery.wire.transport import Transport, open_transport
 from service.api import openapi
-from service.app import Configuration, Foundation, assemble, build
+from service.app import Configuration, assemble, build
 from service.server.connection_limits import ConnectionLimits
 from service.services import Services
 from service.settings import ServiceSettings
@@ -26,7 +29,6 @@ from subscriptions.events import catalogue
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.ground.vault import Vault
 from tests import canaries
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -106,19 +108,19 @@ async def ask_broker() -> BrokerReport:
 @pytest.fixture
 async def services(
     database: Database, clock: Clock, announced: list[Nudge], configuration: Configuration, transport: Transport
-) -> Services:
-    """Doors over this test's database, which knows the documented event types."""
+) -> AsyncIterator[Services]:
+    """Doors over this test's database, which knows the documented event types; what they run ends with the test."""
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
     told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
     told.follow(clock.now)
-    base = Foundation(
+    base = WiredFoundation(
+        ground=configuration.ground,
+        settings=configuration.delivery,
         database=database,
         clock=told,
-        vault=Vault.parse(VAULT_KEYS),
-        guard=guard,
-        transport=transport,
         announce=announced.extend,
-        ask_broker=ask_broker,
+        guard=guard,
+        sender=Authorised(transport, told),
     )
     documented = catalogue.DOCUMENTED
     async with database.raw() as connection:
@@ -130,7 +132,9 @@ async def services(
             [entry.description for entry in documented],
             clock(),
         )
-    return assemble(configuration, base)
+    made = assemble(configuration, Assembly(base), ask_broker)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

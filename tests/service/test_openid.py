@@ -10,14 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
-from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import ServiceSettings
 from subscriptions.access.openid import CONFIGURATION
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.ground.vault import Vault
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.receiver import Answer, Receiver
@@ -58,7 +56,7 @@ async def api(database: Database, database_url: str, issuer: Receiver) -> AsyncI
         delivery=DeliverySettings(ca_bundle=issuer.ca),
         ground=GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS),
     )
-    async with opened(configuration, Vault.parse(VAULT_KEYS), Guard(), Quiet()) as services:
+    async with opened(configuration, Quiet()) as services:
         app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
         app.state.services = services
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hooklake") as client:

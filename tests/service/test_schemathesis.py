@@ -31,7 +31,6 @@ from schemathesis.specs.openapi.checks import (
 
 from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
-from delivery.wire.guard import Guard
 from service.api import openapi
 from service.app import Configuration, build, opened
 from service.settings import ServiceSettings
@@ -41,7 +40,6 @@ from subscriptions.events import catalogue
 from subscriptions.events.event_types import DETAILS, EventTypeStore
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.ground.vault import Vault
 from tests.conftest import VAULT_KEYS
 from tests.service.callers import WORKSPACE
 
@@ -109,8 +107,7 @@ def server(database_url: str) -> Iterator[Server]:
                 max_subscriptions_per_webhook=1000,
             ),
         )
-        guard = Guard(delivery.allow_destinations, delivery.allow_http)
-        app = build(partial(opened, configuration, Vault.parse(VAULT_KEYS), guard, Unheard()))
+        app = build(partial(opened, configuration, Unheard()))
         running = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
         form = asyncio.run(_prepared(configuration.ground))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})

@@ -1,0 +1,216 @@
+"""The one place where the doors and stores of a process are built: of the API, a worker, a command, and of tests.
+
+Which of them a process uses is its own matter, and so is what only the entrance or a worker has.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import msgspec
+
+from delivery.attempts.rounds import Rounds
+from delivery.foundation import Foundation, WiredFoundation
+from delivery.publishing.debts import Debts
+from delivery.publishing.intake import Intake
+from delivery.publishing.python_events import PythonEvents
+from delivery.reports.backlogs import Backlogs
+from delivery.reports.recent_deliveries import History
+from delivery.reports.traces import Traces
+from delivery.settings import DeliverySettings
+from delivery.tickets import Nudge
+from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.jobs import FailurePublisher, Jobs
+from delivery.upkeep.sweeping import Upkeep
+from delivery.verification.system_webhooks import SystemWebhooks
+from delivery.verification.webhook_lifecycle import WebhookLifecycle
+from delivery.wire.credentials import Authorised
+from delivery.wire.guard import Guard
+from delivery.wire.transport import Transport, TransportLimits, open_transport
+from subscriptions import key_rotation
+from subscriptions.access.client_store import ClientStore
+from subscriptions.events.directory import TypeDirectory
+from subscriptions.events.event_types import EventTypeStore
+from subscriptions.ground.clock import DatabaseClock
+from subscriptions.ground.database import Database
+from subscriptions.ground.outage import Outage
+from subscriptions.ground.settings import GroundSettings
+from subscriptions.webhooks.subscription_store import SubscriptionStore
+
+Announce = Callable[[Sequence[Nudge]], None]
+
+
+def unheard(_nudges: Sequence[Nudge]) -> None:
+    """Tells nobody: the next sweep finds what there is to do."""
+
+
+class StoreAssembly:
+    """What needs no wire, each made when it is first asked for, once; `close` ends all that was."""
+
+    def __init__(self, base: Foundation) -> None:
+        self.base = base
+        self.database, self.clock, self.settings = base.database, base.clock, base.settings
+
+    @cached_property
+    def clients(self) -> ClientStore:
+        """Programs that may call."""
+        return ClientStore(self.database)
+
+    @cached_property
+    def types(self) -> EventTypeStore:
+        """The catalogue's types."""
+        return EventTypeStore(self.database, most=self.base.ground.max_event_types_per_workspace)
+
+    @cached_property
+    def directory(self) -> TypeDirectory:
+        """The catalogue's types as a tree."""
+        return TypeDirectory(self.database)
+
+    @cached_property
+    def subscription_store(self) -> SubscriptionStore:
+        """Subscriptions."""
+        return SubscriptionStore(self.database, most=self.base.ground.max_subscriptions_per_webhook)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Takes publications."""
+        return Intake(self.database, self.clock, self.settings, self.base.announce, remembered=self.base.remembered)
+
+    @cached_property
+    def debts(self) -> Debts | None:
+        """Counts what workspaces are owed; None: they may be owed any number."""
+        most = self.settings.owed_per_workspace
+        return Debts(self.database, most=most) if most else None
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Spreads, wakes, cancellations, erasures and notices."""
+        notify = FailurePublisher(naming=self.base.naming, events=PythonEvents(self.intake.publish, self.clock))
+        return Jobs(self.database, self.clock, self.settings, self.base.announce, notify)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """The clock's work."""
+        return Upkeep(self.database, self.clock, self.settings, self.base.announce)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """Erases payloads on request."""
+        return Erasure(self.database, self.clock, self.base.announce)
+
+    @cached_property
+    def history(self) -> History:
+        """Recent deliveries and their retries."""
+        return History(self.database, self.clock, self.base.announce)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """What became of an event."""
+        return Traces(self.database)
+
+    @cached_property
+    def backlogs(self) -> Backlogs:
+        """What waits for webhooks."""
+        return Backlogs(self.database)
+
+    async def missing_keys(self, *shelves: key_rotation.SealedTable) -> list[str]:
+        """The ids of vault keys that are used on these shelves and not here; raises Unavailable."""
+        async with self.database.raw() as connection:
+            return await key_rotation.missing_keys(connection, self.base.vault, *shelves)
+
+    async def end(self) -> None:
+        """Ends the tasks of all that was made: what is being committed is, what is being counted is not."""
+        made = vars(self)
+        for each in (made.get("debts"), made.get("intake")):
+            if each is not None:
+                await each.close()
+
+    async def close(self) -> None:
+        """Ends all, and closes the database."""
+        await self.end()
+        await self.database.close()
+
+
+class Assembly(StoreAssembly):
+    """All doors and stores of one process."""
+
+    def __init__(self, base: WiredFoundation, transport: Transport | None = None) -> None:
+        """`transport` is closed with the rest."""
+        super().__init__(base)
+        self._wired = base
+        self._transport = transport
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        """Deliveries from claim to record."""
+        return Rounds(self._wired)
+
+    @cached_property
+    def webhook_lifecycle(self) -> WebhookLifecycle:
+        """Webhooks and their challenges."""
+        return WebhookLifecycle(self._wired)
+
+    @cached_property
+    def system_webhooks(self) -> SystemWebhooks:
+        """Webhooks of the system API."""
+        return SystemWebhooks(self.database, self.webhook_lifecycle)
+
+    async def close(self) -> None:
+        """Ends all, and closes transport and database."""
+        await self.end()
+        if self._transport is not None:
+            await self._transport.aclose()
+        await self.database.close()
+
+
+def stores(
+    ground: GroundSettings,
+    settings: DeliverySettings | None = None,
+    *,
+    connections: int | None = None,
+    told: bool = False,
+) -> StoreAssembly:
+    """What a command or beat needs, over a database of so many connections; `told`: its outages are logged. Dials nothing."""
+    if connections is not None:
+        ground = msgspec.structs.replace(ground, database_connections=connections)
+    base = Foundation(
+        ground=ground,
+        settings=DeliverySettings() if settings is None else settings,
+        database=Database(ground, Outage("database") if told else None),
+        clock=DatabaseClock(),
+        announce=unheard,
+    )
+    return StoreAssembly(base)
+
+
+async def opened(
+    ground: GroundSettings,
+    settings: DeliverySettings,
+    announce: Announce,
+    *,
+    connections: int | None = None,
+    patience: float | None = None,
+) -> Assembly:
+    """Everything that the API or a worker needs; nothing is dialled yet, so that it starts while PostgreSQL is away.
+
+    `connections` are those to destinations, `patience` is seconds that callers wait for the database. Raises Misconfigured.
+    """
+    clock, guard = DatabaseClock(), Guard(settings.allow_destinations, settings.allow_http)
+    limits = TransportLimits(
+        connect_timeout=settings.connect_timeout,
+        deadline=settings.delivery_timeout,
+        acknowledge_timeout=settings.acknowledge_timeout,
+        body_bytes=settings.answer_body_bytes,
+        **({} if connections is None else {"connections": connections}),
+    )
+    transport = await open_transport(guard, limits=limits, ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
+    base = WiredFoundation(
+        ground=ground,
+        settings=settings,
+        database=Database(ground, Outage("database"), patience=patience),
+        clock=clock,
+        announce=announce,
+        guard=guard,
+        sender=Authorised(transport, clock),
+    )
+    _ = base.vault  # a key that cannot be read is told at the start
+    return Assembly(base, transport)
