@@ -167,15 +167,15 @@ def stores(
     settings: DeliverySettings | None = None,
     *,
     connections: int | None = None,
-    told: bool = False,
+    logged: bool = False,
 ) -> StoreAssembly:
-    """What a command or beat needs, over a database of so many connections; `told`: its outages are logged. Dials nothing."""
+    """What a command or beat needs, over a database of so many connections; `logged`: so are its outages. Dials nothing."""
     if connections is not None:
         ground = msgspec.structs.replace(ground, database_connections=connections)
     base = Foundation(
         ground=ground,
         settings=DeliverySettings() if settings is None else settings,
-        database=Database(ground, Outage("database") if told else None),
+        database=Database(ground, Outage("database") if logged else None),
         clock=DatabaseClock(),
         announce=unheard,
     )

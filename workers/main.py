@@ -79,7 +79,7 @@ def application(environ: Mapping[str, str]) -> Any:
 
 def _accompany(ground: GroundSettings) -> None:
     """Beat's own look at the database."""
-    Presence(assembly.stores(ground, connections=1, told=True).upkeep, NAME).start()
+    Presence(assembly.stores(ground, connections=1, logged=True).upkeep, NAME).start()
 
 
 def run(argv: Sequence[str]) -> int:
