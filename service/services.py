@@ -1,4 +1,4 @@
-"""The doors that routes go through, in one value; process roots and tests fill it.
+"""What handlers work with, in one value. Process roots and tests fill it.
 
 What is behind each is left to its room.
 """
@@ -39,7 +39,7 @@ from subscriptions.webhooks.subscription_store import SubscriptionStore
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything that a request can reach; `app.state.doors` holds it."""
+    """Everything that a request can reach; `app.state.services` holds it."""
 
     #: The entrance's own settings.
     settings: ServiceSettings
@@ -107,5 +107,5 @@ class Services:
 
 
 def services_of(request: HTTPConnection) -> Services:
-    """The doors of the application that serves the request."""
+    """The services of the application that serves the request."""
     return cast(Services, request.scope["app"].state.services)

@@ -17,13 +17,13 @@ class Callers:
     """Makes tokens for clients that need not be kept anywhere."""
 
     def __init__(self, services: Services) -> None:
-        self._doors = services
+        self._services = services
 
     async def headers(
         self, *roles: Role, workspace: str = WORKSPACE, any_workspace: bool = False, name: str = "a program"
     ) -> dict[str, str]:
         """The Authorization header of a client with these roles."""
-        now = self._doors.clock()
+        now = self._services.clock()
         client = Client(
             id=uuid4(),
             workspace_id=workspace,
@@ -33,10 +33,10 @@ class Callers:
             created_at=now,
             revoked_at=None,
         )
-        return {"Authorization": f"Bearer {await self._doors.access.issue(client, now)}"}
+        return {"Authorization": f"Bearer {await self._services.access.issue(client, now)}"}
 
     async def known(self, workspace: str) -> None:
         """From now on there is such a workspace: it has a client."""
         draft = Draft(workspace_id=workspace, name="a program", roles=frozenset({Role.VIEWER}))
-        async with self._doors.database.transaction() as connection:
-            await clients.create(connection, draft, now=self._doors.clock())
+        async with self._services.database.transaction() as connection:
+            await clients.create(connection, draft, now=self._services.clock())
