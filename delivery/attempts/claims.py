@@ -17,6 +17,7 @@ from delivery.ledger.claims.drains import DrainRoom, Shares
 from delivery.ledger.claims.foreign import Foreign
 from delivery.ledger.owing import parking
 from delivery.ledger.records import outcomes
+from delivery.ledger.upkeep import sweeps
 from delivery.tickets import Ticket
 from subscriptions.ground.database import Raw
 from subscriptions.webhooks.webhook_store import Hook
@@ -111,7 +112,7 @@ class Claims:
 
     async def _now(self, connection: Raw) -> datetime:
         if self._base.clock.slept():
-            self._base.clock.follow(await connection.fetchval("SELECT clock_timestamp()"))
+            self._base.clock.follow(await sweeps.database_now(connection))
         return self._base.clock()
 
     async def _held(self, connection: Raw, claim: Claim) -> list[ClaimedDelivery]:

@@ -22,7 +22,7 @@ from delivery.tickets import Nudge
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Issue, Refused
-from subscriptions.ground.statements import Row
+from subscriptions.ground.statements import Row, statement
 
 #: What asking for a retry came to.
 Retried = replays.RetryResult
@@ -43,36 +43,16 @@ RECENT = (
     f"SELECT DISTINCT event, round FROM attempts WHERE webhook = $1 ORDER BY event DESC, round DESC LIMIT {COVERED}"
 )
 
-# An attempt that succeeded counts as the last: a later one, begun before that was known, changed nothing.
-# A challenge has no delivery (`ledger/records/challenge_attempts.py`). Lengths of what lies outside a row are known
-# without reading it.
-ITEMS = f"""
-SELECT t.*, CASE WHEN whole THEN full_body END AS body,
-    CASE WHEN whole OR octet_length(sent) <= {HEADERS} THEN sent ELSE '[]' END AS request_headers,
-    CASE WHEN whole OR octet_length(came) <= {HEADERS} THEN came ELSE '[]' END AS response_headers,
-    CASE WHEN whole THEN answer ELSE substring(answer, 1, {CUT}) END AS response_body
-FROM (
-SELECT o.event, o.round, o.place, e.id, e.type, d.state, n.state AS newest, a.tries, a.started_at, a.milliseconds, a.success,
-    a.status, a.reason, cardinality(p.members) AS members,
-    e.body AS full_body, a.request_headers AS sent, a.response_headers AS came, a.response_body AS answer,
-    o.place = 1 OR sum(
-        coalesce(octet_length(e.body), 0) + coalesce(octet_length(a.request_headers), 0)
-        + coalesce(octet_length(a.response_headers), 0) + coalesce(octet_length(a.response_body), 0)
-    ) OVER (ORDER BY o.place) <= {WHOLE} AS whole
-FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS o (event, round, place)
-JOIN events e ON e.key = o.event
-LEFT JOIN parcels p ON p.id = o.event AND e.type = '{BATCH}'
-LEFT JOIN deliveries d ON d.event = o.event AND d.webhook = $1 AND d.round = o.round
-LEFT JOIN LATERAL (
-    SELECT state FROM deliveries WHERE event = o.event AND webhook = $1 ORDER BY round DESC LIMIT 1
-) AS n ON true
-CROSS JOIN LATERAL (
-    SELECT *, count(*) OVER () AS tries FROM attempts WHERE webhook = $1 AND event = o.event AND round = o.round
-    ORDER BY success DESC, fence DESC LIMIT 1
-) AS a
-) AS t
-ORDER BY t.place
-"""
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What `items.sql` is given: the deliveries of a page."""
+
+    webhook: UUID
+    events: list[UUID]
+    rounds: list[int]
+
+
+ITEMS = statement(__package__, "items", Page, {"headers": HEADERS, "cut": CUT, "whole": WHOLE, "batch": BATCH})
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -193,7 +173,8 @@ async def _owner(connection: Raw, workspace_id: str | None, webhook: UUID) -> st
 async def _items(
     connection: Raw, webhook: UUID, workspace_id: str, page: Sequence[tuple[UUID, int]]
 ) -> list[RecentDelivery]:
-    rows = await connection.fetch(ITEMS, webhook, [event for event, _ in page], [number for _, number in page])
+    given = Page(webhook=webhook, events=[event for event, _ in page], rounds=[number for _, number in page])
+    rows = await ITEMS.fetch(connection, given)
     attempts_of = await of(connection, [(webhook, *each) for each in page])
     return [
         replace(_item(row, webhook, workspace_id), attempts=attempts_of.get((webhook, row["event"], row["round"]), ()))

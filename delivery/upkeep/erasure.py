@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 from delivery.ledger.jobs import erasures
-from delivery.ledger.owing.batches import BATCH
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.errors import Absent, Issue, Refused
-
-EVENT = f"SELECT EXISTS (SELECT 1 FROM events WHERE key = $1 AND type <> '{BATCH}')"
 
 
 class Erasure:
@@ -30,7 +27,7 @@ class Erasure:
         Of an attempt that was claimed before, the answer is erased a minute after its lease, by a job.
         """
         async with self._database.raw() as connection:
-            if not await connection.fetchval(EVENT, key):
+            if not await erasures.there(connection, key):
                 raise Absent("Event", str(key))
             await erasures.erase(connection, [key], now=self._clock())
 

@@ -2,10 +2,12 @@
 
 import ast
 
-from tests.architecture.sources import ROOMS, ROOT, every, fail_on, functions, read
+from tests.architecture.sources import ROOMS, ROOT, every, fail_on, functions, read, sql_files, sql_texts
 
 FILE_LINES = 300
 FUNCTION_LINES = 40
+#: Lines of SQL in a program, and of a statement's own file; characters of a line there.
+SQL_LINES, SQL_FILE_LINES, SQL_WIDTH = 15, 60, 130
 PARAMETERS = 5
 
 
@@ -25,6 +27,29 @@ def test_a_function_fits_on_a_screen() -> None:
         for function in functions(read(path))
         if _lines(function) > FUNCTION_LINES or _parameters(function) > PARAMETERS
     ]
+
+    fail_on(broken)
+
+
+def test_long_statements_have_files_of_their_own() -> None:
+    """No text of SQL in a program has more than 15 lines: it is nobody's function, and no ceiling would count it."""
+    long = [
+        f"{path}:{text.lineno}: {lines} lines"
+        for path in every(*ROOMS)
+        for text in sql_texts(read(path))
+        if (lines := (text.end_lineno or text.lineno) - text.lineno + 1) > SQL_LINES
+    ]
+
+    fail_on(long)
+
+
+def test_a_statement_fits_on_a_page() -> None:
+    """No file of SQL has more than 60 lines, nor a line of more than 130 characters."""
+    broken = []
+    for path in sql_files():
+        lines = (ROOT / path).read_text().splitlines()
+        if len(lines) > SQL_FILE_LINES or max(map(len, lines)) > SQL_WIDTH:
+            broken.append(f"{path}: {len(lines)} lines, the longest of {max(map(len, lines))} characters")
 
     fail_on(broken)
 

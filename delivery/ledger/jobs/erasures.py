@@ -101,6 +101,13 @@ class ErasedChunk:
     over: bool
 
 
+async def there(connection: Raw, key: UUID) -> bool:
+    """Whether there is an event of this key; a batch is none."""
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE key = $1 AND type <> $2)", key, BATCH)
+    )
+
+
 async def erase(connection: Raw, keys: Sequence[UUID], *, now: datetime, since: UUID | None = None) -> None:
     """Empties events, the answers to them and the batches with them; what waits of them ends `expired`. May be said again.
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from delivery.ledger.owing import deliveries, filtering, parking
+from delivery.ledger.predicates import PREDICATES
 from delivery.ledger.records import batch_members
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.ground.database import Raw
-from subscriptions.ground.statements import Row
+from subscriptions.ground.statements import Row, statement
 from subscriptions.webhooks.matching import Steps
 
 #: kind -> (table, key column, the columns that carrying it out needs)
@@ -206,46 +209,32 @@ async def spread(connection: Raw, carried: ClaimedJob, chunk: Chunk) -> Spread:
     )
 
 
-# Parked rows wake in order of arrival; a row that races with this statement is found by the slow sweep.
-WAKE = """
-WITH next AS (
-    SELECT d.event, d.webhook, d.round FROM deliveries d JOIN webhooks w ON w.id = d.webhook
-    WHERE d.webhook = $1 AND d.state = 'parked' AND w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
-    ORDER BY d.event LIMIT $3 FOR UPDATE OF d SKIP LOCKED
-), ranked AS (
-    SELECT *, row_number() OVER (ORDER BY event) AS rank FROM next
-)
-UPDATE deliveries d SET state = 'owed', due_at = $2::timestamptz + n.rank * interval '1 microsecond' FROM ranked n
-WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
-"""
+class OfWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    """What `wake.sql` and `cancel.sql` are given."""
 
-# The state is part of the text, so that the statement walks the index made for that state. What is bundled ends with its
-# parcel, which may be under way.
-WAITING = ("state = 'owed'", "state = 'parked'", "state = 'collecting' AND due_at IS NOT NULL")
-CANCEL = """
-WITH next AS (
-    SELECT event, webhook, round FROM deliveries WHERE webhook = $1 AND {waiting}
-        AND (leased_until IS NULL OR leased_until <= $2)
-    LIMIT $3 FOR UPDATE SKIP LOCKED
-)
-UPDATE deliveries d SET state = 'cancelled', due_at = NULL, leased_until = NULL, ended_at = $2,
-    reason = 'the webhook was deleted'
-FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
-RETURNING d.event
-"""
+    webhook: UUID
+    now: datetime
+    chunk: int
+
+
+WAKE = statement(__package__, "wake", OfWebhook, PREDICATES)
+
+#: What is bundled ends with its parcel, which may be under way.
+WAITING = ("d.state = 'owed'", "d.state = 'parked'", "d.state = 'collecting' AND d.due_at IS NOT NULL")
+CANCEL = [statement(__package__, "cancel", OfWebhook, {**PREDICATES, "waiting": waiting}) for waiting in WAITING]
 
 
 async def wake(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
     """Makes parked rows of a sendable webhook owed and due; answers how many."""
-    done: str = await connection.execute(WAKE, webhook, now, chunk)
+    done = await WAKE.execute(connection, OfWebhook(webhook=webhook, now=now, chunk=chunk))
     return int(done.rpartition(" ")[2])
 
 
 async def cancel(connection: Raw, webhook: UUID, *, now: datetime, chunk: int) -> int:
     """Cancels waiting rows of a deleted webhook; those in somebody's hands are cancelled by their next claim."""
     changed = 0
-    for waiting in WAITING:
-        rows = await connection.fetch(CANCEL.format(waiting=waiting), webhook, now, chunk)
+    for cancelling in CANCEL:
+        rows = await cancelling.fetch(connection, OfWebhook(webhook=webhook, now=now, chunk=chunk))
         await batch_members.settle(connection, [row["event"] for row in rows])
         changed += len(rows)
     return changed

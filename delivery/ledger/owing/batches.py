@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from delivery.ledger.owing import deliveries
 from delivery.ledger.owing.deliveries import Times, Way
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
-from subscriptions.ground.statements import Row
+from subscriptions.ground.statements import Row, statement
 
 #: The type of the event row that carries a batch; no event has it (cloudevents.md C9), while any word may be registered.
 BATCH = ""
@@ -45,18 +47,20 @@ CROSS JOIN LATERAL (SELECT body FROM events WHERE key = d.event OFFSET 0) AS e
 WHERE {COLLECTING} LIMIT {MEMBERS} FOR UPDATE OF d
 """
 
-# The state is hidden from the planner, as in `ledger/claims/claiming.py`.
-CLOSE = f"""
-WITH written AS (
-    INSERT INTO events (key, id, source, type, workspace_id, body) VALUES ($1::uuid, $1::uuid::text, 'batch', '{BATCH}', $3, $4)
-), bundled AS (
-    UPDATE deliveries SET state = 'bundled', due_at = NULL
-    WHERE webhook = $2 AND event = ANY($5::uuid[]) AND round = 0 AND state || '' = 'collecting'
-), known AS (
-    INSERT INTO parcels (id, webhook, members) VALUES ($1, $2::uuid, $5::uuid[])
-)
-INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost) VALUES ($1, $2, 0, $6, $7, 0, 0, 0)
-"""
+
+class Close(msgspec.Struct, frozen=True, kw_only=True):
+    """What `close.sql` is given."""
+
+    parcel: UUID
+    webhook: UUID
+    workspace_id: str
+    body: bytes
+    members: list[UUID]
+    state: State
+    due_at: datetime | None
+
+
+CLOSE = statement(__package__, "close", Close, {"batch": BATCH})
 
 ERASED = f"""
 UPDATE deliveries SET state = '{State.EXPIRED}', due_at = NULL, ended_at = $3, reason = 'its payload was erased'
@@ -90,9 +94,16 @@ async def close(connection: Raw, webhook: UUID, times: Times) -> ClosedBatch | N
             return None
         key, way = event_keys.new(times.now), Way(standing["way"])
         body = b"[" + b",".join(row["body"] for row in rows) + b"]"
-        members = [row["event"] for row in rows]
-        place = (deliveries.STATES[way], times.due(way))
-        await connection.execute(CLOSE, key, webhook, standing["workspace_id"], body, members, *place)
+        given = Close(
+            parcel=key,
+            webhook=webhook,
+            workspace_id=standing["workspace_id"],
+            body=body,
+            members=[row["event"] for row in rows],
+            state=deliveries.STATES[way],
+            due_at=times.due(way),
+        )
+        await CLOSE.execute(connection, given)
     return ClosedBatch(ticket=Ticket(key, webhook, 0, 0), way=way)
 
 

@@ -7,26 +7,22 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
+from delivery.ledger.predicates import PREDICATES
 from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
-# A job that nobody has begun will see the rows: they were committed before this statement began. A probe that is under way
-# looks again itself.
-LOOK = """
-WITH woken AS (
-    INSERT INTO jobs (id, kind, webhook, due_at, fence)
-    SELECT gen_random_uuid(), k.kind, w.id, $2, 0
-    FROM webhooks w CROSS JOIN LATERAL (SELECT CASE WHEN w.deleted_at IS NULL THEN 'wake' ELSE 'cancel' END AS kind) AS k
-    WHERE w.id = ANY($1::uuid[]) AND (w.status IN ('ACTIVE', 'WARNING') OR w.deleted_at IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM jobs j WHERE j.webhook = w.id AND j.kind = k.kind AND j.leased_until IS NULL)
-    RETURNING id
-), probed AS (
-    UPDATE challenges SET due_at = $2
-    WHERE webhook = ANY($1::uuid[]) AND purpose = 'earned' AND due_at > $2 AND leased_until IS NULL
-    RETURNING webhook, fence
-)
-SELECT 'job' AS kind, id AS key, 0 AS fence FROM woken UNION ALL SELECT 'challenge', webhook, fence FROM probed
-"""
+
+class LookAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """What `look_again.sql` is given."""
+
+    webhooks: list[UUID]
+    now: datetime
+
+
+LOOK = statement(__package__, "look_again", LookAgain, PREDICATES)
 
 
 async def look_again(connection: Raw, webhooks: Collection[UUID], *, now: datetime) -> list[Job]:
@@ -37,5 +33,5 @@ async def look_again(connection: Raw, webhooks: Collection[UUID], *, now: dateti
     """
     if not webhooks:
         return []
-    rows = await connection.fetch(LOOK, list(webhooks), now)
+    rows = await LOOK.fetch(connection, LookAgain(webhooks=list(webhooks), now=now))
     return [Job(kind=JobKind(row["kind"]), key=row["key"], fence=row["fence"]) for row in rows]

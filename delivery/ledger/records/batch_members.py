@@ -5,13 +5,15 @@ What collects, and how a parcel is closed, is left to `ledger/owing/batches.py`.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
-from delivery.ledger.days import by_day, on_day
+from delivery.ledger.days import by_day, day_statement, on_day
 from subscriptions.ground.database import Raw
-from subscriptions.ground.statements import Row
+from subscriptions.ground.statements import Row, statement
 
 ENDED = """
 SELECT p.members, d.webhook, d.round, d.state, d.status, d.reason, d.ended_at, d.attempts
@@ -21,15 +23,29 @@ FROM unnest($1::uuid[]) AS t (id) JOIN {parcels} p ON p.id = t.id CROSS JOIN LAT
 ) AS d
 """
 
-# A late success overrides, as it did for the parcel. The state is hidden from the planner, as in `ledger/claims/claiming.py`.
-FOLLOW = """
-UPDATE {deliveries} AS m
-SET state = o.state, status = o.status, reason = o.reason, ended_at = o.ended_at, attempts = o.attempts, due_at = NULL
-FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::smallint[])
-    AS o (event, webhook, round, state, status, reason, ended_at, attempts)
-WHERE m.event = o.event AND m.webhook = o.webhook AND m.round = o.round
-    AND (m.state || '' = 'bundled' OR (m.state || '' = 'failed' AND o.state = 'delivered'))
-"""
+
+class Follow(msgspec.Struct, frozen=True, kw_only=True):
+    """What `follow.sql` is given: of each member how it ended."""
+
+    event: list[UUID]
+    webhook: list[UUID]
+    round: list[int]
+    state: list[str]
+    status: list[int | None]
+    reason: list[str | None]
+    ended_at: list[datetime]
+    attempts: list[int]
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """What `replay.sql` is given."""
+
+    parcel: UUID
+    round: int
+
+
+FOLLOW = day_statement(__package__, "follow", Follow)
+REPLAY = statement(__package__, "replay", Replay)
 
 SETTLED = """
 UPDATE {parcels} AS p SET settled = true WHERE p.id = ANY($1::uuid[]) AND NOT p.settled AND NOT EXISTS (
@@ -44,18 +60,6 @@ SELECT p.id FROM parcels p WHERE NOT p.settled AND NOT EXISTS (
 ) ORDER BY p.id LIMIT $1
 """
 
-# A member whose day has been dropped has no row before this one.
-REPLAY = """
-WITH replayed AS (
-    UPDATE parcels SET settled = false WHERE id = $1 RETURNING webhook, members
-)
-INSERT INTO deliveries (event, webhook, round, state, fence, attempts, lost)
-SELECT m.event, m.webhook, $2::smallint, 'bundled', 0, 0, 0
-FROM replayed r CROSS JOIN LATERAL unnest(r.members) AS k (event)
-JOIN deliveries m ON m.event = k.event AND m.webhook = r.webhook AND m.round = $2::smallint - 1
-ON CONFLICT DO NOTHING
-"""
-
 
 async def settle(connection: Raw, parcels: Sequence[UUID]) -> None:
     """Ends the members of the parcels that have ended, events that are no parcels being passed over; may be said again."""
@@ -68,20 +72,22 @@ async def settle(connection: Raw, parcels: Sequence[UUID]) -> None:
 
 
 async def _follow(connection: Raw, ended: Sequence[Row]) -> None:
-    rows = [
-        (member, e["webhook"], e["round"], e["state"], e["status"], e["reason"], e["ended_at"], e["attempts"])
-        for e in ended
-        for member in e["members"]
-    ]
-    for day, of_day in by_day(rows, _member).items():
+    members = [(member, batch) for batch in ended for member in batch["members"]]
+    for day, of_day in by_day(members, lambda each: each[0]).items():
+        given = Follow(
+            event=[member for member, _ in of_day],
+            webhook=[batch["webhook"] for _, batch in of_day],
+            round=[batch["round"] for _, batch in of_day],
+            state=[batch["state"] for _, batch in of_day],
+            status=[batch["status"] for _, batch in of_day],
+            reason=[batch["reason"] for _, batch in of_day],
+            ended_at=[batch["ended_at"] for _, batch in of_day],
+            attempts=[batch["attempts"] for _, batch in of_day],
+        )
         # A replay may outlive the day of a member that came before midnight; what is around it stands.
         with suppress(asyncpg.UndefinedTableError):
             async with connection.transaction():
-                await connection.execute(on_day(FOLLOW, day), *map(list, zip(*of_day, strict=True)))
-
-
-def _member(row: tuple[UUID, ...]) -> UUID:
-    return row[0]
+                await FOLLOW.on(day).execute(connection, given)
 
 
 async def unsettled(connection: Raw, *, at_most: int) -> list[UUID]:
@@ -91,4 +97,4 @@ async def unsettled(connection: Raw, *, at_most: int) -> list[UUID]:
 
 async def replay(connection: Raw, parcel: UUID, delivery_round: int) -> None:
     """The members of a parcel that is owed again are under way again, in the same round as the parcel."""
-    await connection.execute(REPLAY, parcel, delivery_round)
+    await REPLAY.execute(connection, Replay(parcel=parcel, round=delivery_round))

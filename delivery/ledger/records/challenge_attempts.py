@@ -11,18 +11,10 @@ import asyncpg
 import msgspec
 
 from subscriptions.ground.database import Database
+from subscriptions.ground.statements import statement
 
 #: The round of a challenge: no delivery has it.
 ROUND = -1
-
-KEEP = f"""
-WITH asked AS (
-    INSERT INTO events (key, id, source, type, workspace_id, body) VALUES ($2, $2::uuid::text, $3, $4, $5, $6)
-)
-INSERT INTO attempts (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
-    request_headers, response_headers, response_body)
-VALUES ($1, $2, {ROUND}, 0, $7, $8, $9, $10, $11, $12, $13, $14)
-"""
 
 
 class ChallengeAttempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +41,13 @@ class ChallengeAttempt(msgspec.Struct, frozen=True, kw_only=True):
     response_body: bytes | None
 
 
+KEEP = statement(__package__, "keep_challenge", ChallengeAttempt, {"round": ROUND})
+
+
 async def keep(database: Database, tried: ChallengeAttempt | None) -> None:
     """Writes it down; raises Unavailable. One whose day has no partition is left out: no challenge fails for its record."""
     if tried is None:
         return
-    values = msgspec.structs.astuple(tried)
-    webhook, workspace_id, key, source, kind, body = values[:6]
     with suppress(asyncpg.CheckViolationError):
         async with database.raw() as connection:
-            await connection.execute(KEEP, webhook, key, source, kind, workspace_id, body, *values[6:])
+            await KEEP.execute(connection, tried)

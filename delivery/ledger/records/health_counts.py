@@ -8,17 +8,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from delivery.judgement.breaker import Health, Rules, Status, sendable
 from delivery.ledger.webhooks import status
 from delivery.ledger.webhooks.status import StatusMove
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
-TALLY = """
-UPDATE webhooks SET failures = $2, first_failure_at = $3, last_failure_at = $4,
-    status = $5, state_reason = $6, generation = generation + $7, updated_at = CASE WHEN $7 > 0 THEN $8 ELSE updated_at END
-WHERE id = $1
-"""
+
+class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What `tally.sql` is given."""
+
+    webhook: UUID
+    failures: int
+    first_failure_at: datetime | None
+    last_failure_at: datetime | None
+    status: Status
+    state_reason: str
+    moved: int
+    now: datetime
+
+
+TALLY = statement(__package__, "tally", HealthChange)
 
 # Of deliveries, not of challenges (`challenge_attempts.py`).
 # Asked only when the count would halt the webhook; the newest attempts come first in its index.
@@ -77,7 +90,18 @@ async def tally(
             )
         elif after != before:
             # WARNING and ACTIVE send alike: nothing was parked, nothing needs waking.
-            moved = int(after.status is not before.status)
-            times = (after.failures, after.first_failure_at, after.last_failure_at)
-            await connection.execute(TALLY, webhook, *times, after.status, after.state_reason, moved, now)
+            await TALLY.execute(connection, _tally(webhook, before, after, now))
         return before, after
+
+
+def _tally(webhook: UUID, before: Health, after: Health, now: datetime) -> HealthChange:
+    return HealthChange(
+        webhook=webhook,
+        failures=after.failures,
+        first_failure_at=after.first_failure_at,
+        last_failure_at=after.last_failure_at,
+        status=after.status,
+        state_reason=after.state_reason,
+        moved=int(after.status is not before.status),
+        now=now,
+    )

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from delivery.ledger.days import by_day, on_day
+from delivery.ledger.days import by_day, day_statement, on_day
 from delivery.lifecycle import State
 from subscriptions.ground.database import Raw
 from subscriptions.ground.partitions import name_of
@@ -56,37 +56,28 @@ class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
     database_now: datetime | None
 
 
-# A record applies to an owed row under its own fence; a success also to one whose fence has moved on, or that
-# was parked or given up meanwhile. Every attempt is kept as an attempt, whether it applied or not.
-WRITE = """
-WITH o AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::text[], $6::timestamptz[], $7::smallint[],
-        $8::bool[], $9::timestamptz[], $10::int[], $11::smallint[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[])
-    AS o (event, webhook, round, fence, state, due_at, counts, notice, started_at, milliseconds, status, reason,
-        request_headers, response_headers, response_body)
-), applied AS (
-    UPDATE {deliveries} AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
-        fence = d.fence + CASE WHEN o.state <> 'owed' AND d.fence = o.fence THEN 0 ELSE 1 END,
-        attempts = d.attempts + o.counts, status = o.status, reason = o.reason,
-        ended_at = CASE WHEN o.state IN ('delivered', 'failed', 'expired') THEN $16::timestamptz END
-    FROM o
-    WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
-        AND ((d.fence = o.fence AND d.state = 'owed') OR (o.state = 'delivered' AND d.state IN ('owed', 'parked', 'failed')))
-    RETURNING d.event, d.webhook, d.round, o.fence, o.notice
-), noticed AS (
-    INSERT INTO jobs (id, kind, webhook, event, round, due_at, fence)
-    SELECT gen_random_uuid(), 'notice', webhook, event, round, $16, 0 FROM applied WHERE notice
-    RETURNING id
-), kept AS (
-    INSERT INTO {attempts} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
-        request_headers, response_headers, response_body)
-    SELECT webhook, event, round, fence, started_at, milliseconds, state = 'delivered', status, reason,
-        request_headers, response_headers, response_body FROM o
-    ON CONFLICT DO NOTHING
-)
-SELECT event, webhook, round, fence, NULL::uuid AS notice, clock_timestamp() AS told FROM applied
-UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed
-"""
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """What `write.sql` is given: the fields of the records, one by one."""
+
+    event: list[UUID]
+    webhook: list[UUID]
+    round: list[int]
+    fence: list[int]
+    state: list[State]
+    due_at: list[datetime | None]
+    counts: list[int]
+    notice: list[bool]
+    started_at: list[datetime]
+    milliseconds: list[int]
+    status: list[int | None]
+    reason: list[str]
+    request_headers: list[bytes]
+    response_headers: list[bytes | None]
+    response_body: list[bytes | None]
+    now: datetime
+
+
+WRITE = day_statement(__package__, "write", Write)
 
 
 async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> WrittenOutcomes:
@@ -103,26 +94,25 @@ async def write(connection: Raw, records: Sequence[Record], *, now: datetime) ->
 
 
 async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Row]:
-    rows: list[Row] = await connection.fetch(
-        on_day(WRITE, day),
-        [r.event for r in records],
-        [r.webhook for r in records],
-        [r.round for r in records],
-        [r.fence for r in records],
-        [r.state for r in records],
-        [r.due_at for r in records],
-        [r.counts for r in records],
-        [r.notice for r in records],
-        [r.started_at for r in records],
-        [r.milliseconds for r in records],
-        [r.status for r in records],
-        [r.reason for r in records],
-        [r.request_headers for r in records],
-        [r.response_headers for r in records],
-        [r.response_body for r in records],
-        now,
+    given = Write(
+        event=[r.event for r in records],
+        webhook=[r.webhook for r in records],
+        round=[r.round for r in records],
+        fence=[r.fence for r in records],
+        state=[r.state for r in records],
+        due_at=[r.due_at for r in records],
+        counts=[r.counts for r in records],
+        notice=[r.notice for r in records],
+        started_at=[r.started_at for r in records],
+        milliseconds=[r.milliseconds for r in records],
+        status=[r.status for r in records],
+        reason=[r.reason for r in records],
+        request_headers=[r.request_headers for r in records],
+        response_headers=[r.response_headers for r in records],
+        response_body=[r.response_body for r in records],
+        now=now,
     )
-    return rows
+    return await WRITE.on(day).fetch(connection, given)
 
 
 def bare(record: Record, why: str) -> Record:

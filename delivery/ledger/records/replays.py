@@ -8,12 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from delivery import lifecycle
 from delivery.ledger.owing.batches import BATCH
+from delivery.ledger.predicates import PREDICATES
 from delivery.ledger.records import batch_members
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
 #: The last round that its column can count.
 ROUNDS = 32_767
@@ -50,13 +54,16 @@ class RetryResult(StrEnum):
 # row would not do: who waited for it would still see the round that was newest before.
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))"
 
-NEWEST = f"""
-SELECT d.round, d.state, coalesce(d.leased_until > $3, false) AS leased, w.status IN ('ACTIVE', 'WARNING') AS sendable,
-    e.body IS NOT NULL AS payload, e.type = '{BATCH}' AS batch
-FROM deliveries d JOIN webhooks w ON w.id = d.webhook AND w.deleted_at IS NULL JOIN events e ON e.key = d.event
-WHERE d.event = $1 AND d.webhook = $2
-ORDER BY d.round DESC LIMIT 1 FOR UPDATE OF d
-"""
+
+class Newest(msgspec.Struct, frozen=True, kw_only=True):
+    """What `newest.sql` is given."""
+
+    event: UUID
+    webhook: UUID
+    now: datetime
+
+
+NEWEST = statement(__package__, "newest", Newest, {**PREDICATES, "batch": BATCH})
 
 # A lapsed lease stays: the claim that finds it counts the lost attempt.
 HASTEN = """
@@ -73,7 +80,7 @@ VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
 async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) -> NewestRound | None:
     """Locks the newest round until the transaction ends; None where nothing was ever owed, or the webhook is deleted."""
     await connection.execute(TAKE_TURNS, str(event), str(webhook))
-    row = await connection.fetchrow(NEWEST, event, webhook, now)
+    row = await NEWEST.fetchrow(connection, Newest(event=event, webhook=webhook, now=now))
     if row is None:
         return None
     return NewestRound(

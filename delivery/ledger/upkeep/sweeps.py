@@ -9,22 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
+from delivery.ledger.predicates import PREDICATES
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
 #: A worker that has not said how many slots it has free for this long is taken for dead.
 WORKER_SILENCE = 5.0
-
-DUE = """
-SELECT count(*) FROM (
-    SELECT 1 FROM deliveries WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) LIMIT $2
-) AS due
-"""
-
-SEEN = """
-INSERT INTO workers (name, slots, free, seen_at, kind, ahead, swept_at, foreign_tickets) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, free = excluded.free, seen_at = excluded.seen_at,
-    ahead = excluded.ahead, foreign_tickets = excluded.foreign_tickets, swept_at = coalesce(excluded.swept_at, workers.swept_at)
-"""
 
 PROCESSES = """
 SELECT kind, slots, free, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - swept_at AS swept FROM workers ORDER BY kind, name
@@ -32,37 +24,9 @@ SELECT kind, slots, free, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - s
 
 TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE kind = 'worker' AND seen_at > $1"
 
-# From webhook to webhook, one step each: parked rows are never scanned as a whole. Those of a deleted webhook were in
-# somebody's hands, or not committed, when the others were cancelled.
-LEFT_PARKED = """
-WITH RECURSIVE parked (webhook) AS (
-    (SELECT webhook FROM deliveries WHERE state = 'parked' ORDER BY webhook LIMIT 1)
-    UNION ALL
-    SELECT x.webhook FROM parked p, LATERAL (
-        SELECT webhook FROM deliveries WHERE state = 'parked' AND webhook > p.webhook ORDER BY webhook LIMIT 1
-    ) AS x
-)
-SELECT w.id, w.deleted_at IS NOT NULL AS deleted FROM parked p JOIN webhooks w ON w.id = p.webhook
-WHERE (w.status IN ('ACTIVE', 'WARNING') OR w.deleted_at IS NOT NULL) AND NOT EXISTS (
-    SELECT 1 FROM jobs j WHERE j.webhook = w.id AND j.kind = CASE WHEN w.deleted_at IS NULL THEN 'wake' ELSE 'cancel' END
-)
-"""
-
 LEFT_UNGREETED = """
 SELECT w.id, w.epoch, w.status FROM webhooks w LEFT JOIN challenges c ON c.webhook = w.id
 WHERE w.status IN ('PENDING', 'ERROR') AND w.deleted_at IS NULL AND coalesce(c.purpose, 'heartbeat') = 'heartbeat'
-"""
-
-# Spread over the whole interval by the ids, which are random: after an upgrade all of them lack one.
-LEFT_UNBEATEN = """
-INSERT INTO challenges (webhook, epoch, purpose, tries, due_at, fence)
-SELECT w.id, w.epoch, 'heartbeat', 0,
-    $1::timestamptz + $2::float8 * (get_byte(uuid_send(w.id), 0) * 256 + get_byte(uuid_send(w.id), 1)) / 65536
-        * interval '1 second', 0
-FROM webhooks w
-WHERE w.status IN ('ACTIVE', 'WARNING') AND w.deleted_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM challenges c WHERE c.webhook = w.id)
-ON CONFLICT DO NOTHING
 """
 
 LEFT_CALM = """
@@ -70,16 +34,53 @@ SELECT id, epoch FROM webhooks WHERE status = 'WARNING' AND deleted_at IS NULL
     AND last_failure_at < CASE WHEN failures = 0 THEN $2::timestamptz ELSE $1 END
 """
 
-EXPIRE = """
-WITH next AS (
-    SELECT d.event, d.webhook, d.round FROM webhooks w, LATERAL (
-        SELECT event, webhook, round FROM deliveries
-        WHERE webhook = w.id AND state = 'parked' AND event < $1 ORDER BY event LIMIT $3 FOR UPDATE SKIP LOCKED
-    ) AS d WHERE w.status IN ('PENDING', 'ERROR', 'DISABLED') LIMIT $3
-)
-UPDATE deliveries d SET state = 'expired', ended_at = $2, reason = 'kept for its webhook until the retention time'
-FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
-"""
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """What `due.sql` is given."""
+
+    now: datetime
+    at_most: int
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What `seen.sql` is given, as `ProcessReport` has it."""
+
+    name: str
+    slots: int
+    free: int
+    now: datetime
+    kind: str
+    ahead: float
+    swept_at: datetime | None
+    foreign: int
+
+
+class Heartbeats(msgspec.Struct, frozen=True, kw_only=True):
+    """What `left_unbeaten.sql` is given."""
+
+    now: datetime
+    #: Seconds.
+    interval: float
+
+
+class ExpireParked(msgspec.Struct, frozen=True, kw_only=True):
+    """What `expire_parked.sql` is given."""
+
+    #: The first event that stays.
+    before: UUID
+    now: datetime
+    chunk: int
+
+
+class LeftParked(msgspec.Struct, frozen=True, kw_only=True):
+    """What `left_parked.sql` is given: nothing."""
+
+
+DUE = statement(__package__, "due", Due, PREDICATES)
+SEEN = statement(__package__, "seen", Seen)
+LEFT_PARKED = statement(__package__, "left_parked", LeftParked, PREDICATES)
+LEFT_UNBEATEN = statement(__package__, "left_unbeaten", Heartbeats, PREDICATES)
+EXPIRE = statement(__package__, "expire_parked", ExpireParked)
 
 
 @asynccontextmanager
@@ -91,7 +92,7 @@ async def alone(connection: Raw, lock: int) -> AsyncIterator[bool]:
 
 async def count_due(connection: Raw, *, now: datetime, at_most: int) -> int:
     """How many deliveries are due and in nobody's hands, counted up to `at_most`."""
-    return int(await connection.fetchval(DUE, now, at_most))
+    return int(await DUE.fetchval(connection, Due(now=now, at_most=at_most)))
 
 
 async def database_now(connection: Raw) -> datetime:
@@ -119,8 +120,17 @@ class ProcessReport:
 
 async def seen(connection: Raw, said: ProcessReport, *, now: datetime) -> None:
     """A process says that it lives."""
-    what = (said.kind, said.ahead, said.swept_at, said.foreign)
-    await connection.execute(SEEN, said.name, said.slots, said.free, now, *what)
+    given = Seen(
+        name=said.name,
+        slots=said.slots,
+        free=said.free,
+        now=now,
+        kind=said.kind,
+        ahead=said.ahead,
+        swept_at=said.swept_at,
+        foreign=said.foreign,
+    )
+    await SEEN.execute(connection, given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +183,7 @@ async def forget_silent(connection: Raw, *, now: datetime) -> None:
 
 async def left_parked(connection: Raw) -> list[tuple[UUID, bool]]:
     """(webhook, whether it is deleted) of those whose parked rows wait for nothing, and no job is under way for them."""
-    return [(row["id"], row["deleted"]) for row in await connection.fetch(LEFT_PARKED)]
+    return [(row["id"], row["deleted"]) for row in await LEFT_PARKED.fetch(connection, LeftParked())]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,7 +203,7 @@ async def left_ungreeted(connection: Raw) -> list[UnchallengedWebhook]:
 
 async def put_heartbeats(connection: Raw, *, now: datetime, interval: float) -> None:
     """Gives sendable webhooks that no row stands for a heartbeat within the interval (seconds)."""
-    await connection.execute(LEFT_UNBEATEN, now, interval)
+    await LEFT_UNBEATEN.execute(connection, Heartbeats(now=now, interval=interval))
 
 
 async def left_calm(connection: Raw, *, before: datetime, since_well: datetime) -> list[tuple[UUID, int]]:
@@ -203,5 +213,5 @@ async def left_calm(connection: Raw, *, before: datetime, since_well: datetime) 
 
 async def expire_parked(connection: Raw, *, before: UUID, now: datetime, chunk: int) -> int:
     """Ends parked rows of events older than the retention time, and answers how many."""
-    done: str = await connection.execute(EXPIRE, before, now, chunk)
+    done = await EXPIRE.execute(connection, ExpireParked(before=before, now=now, chunk=chunk))
     return int(done.rpartition(" ")[2])

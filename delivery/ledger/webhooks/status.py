@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import msgspec
+
 from delivery.judgement.breaker import Health, Status, sendable
 from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
 #: What the row in `challenges` is for while the webhook may not be sent to, and while it may.
 PROBE = "probe"
@@ -37,16 +40,24 @@ SELECT id, epoch, status, state_reason, failures, first_failure_at, last_failure
 FROM webhooks WHERE id = $1 AND deleted_at IS NULL FOR UPDATE
 """
 
-MOVE = """
-UPDATE webhooks SET status = $2, state_reason = $3, failures = $4, first_failure_at = $5, last_failure_at = $6,
-    paused = ($2 = 'DISABLED'), epoch = epoch + $7,
-    halted_seconds = halted_seconds + CASE WHEN $8 AND halted_since IS NOT NULL
-        THEN greatest(extract(epoch FROM $9::timestamptz - halted_since), 0) ELSE 0 END,
-    halted_since = CASE WHEN $8 THEN NULL ELSE coalesce(halted_since, $9) END,
-    generation = generation + $10, updated_at = $9
-WHERE id = $1
-RETURNING epoch
-"""
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """What `move.sql` is given."""
+
+    webhook: UUID
+    status: Status
+    state_reason: str
+    failures: int
+    first_failure_at: datetime | None
+    last_failure_at: datetime | None
+    #: 1 where the move begins another epoch.
+    epochs: int
+    sendable: bool
+    now: datetime
+    generations: int
+
+
+MOVE = statement(__package__, "move", Move)
 
 # The fence rises when a row is replaced, so that a challenge under way can no longer write to it.
 CHALLENGE = """
@@ -100,19 +111,19 @@ async def move(connection: Raw, webhook: UUID, to: StatusMove, *, now: datetime)
     there before it; a disabled webhook has none.
     """
     health = to.health
-    epoch = await connection.fetchval(
-        MOVE,
-        webhook,
-        health.status,
-        health.state_reason,
-        health.failures,
-        health.first_failure_at,
-        health.last_failure_at,
-        int(to.new_epoch),
-        sendable(health.status),
-        now,
-        to.generations,
+    given = Move(
+        webhook=webhook,
+        status=health.status,
+        state_reason=health.state_reason,
+        failures=health.failures,
+        first_failure_at=health.first_failure_at,
+        last_failure_at=health.last_failure_at,
+        epochs=int(to.new_epoch),
+        sendable=sendable(health.status),
+        now=now,
+        generations=to.generations,
     )
+    epoch = await MOVE.fetchval(connection, given)
     jobs: list[Job] = []
     if to.challenge_at is None:
         await connection.execute("DELETE FROM challenges WHERE webhook = $1", webhook)

@@ -51,6 +51,7 @@ def statements() -> Iterator[str]:
     """The ledger's statements that set a state, by module and name."""
     for module in pkgutil.walk_packages(ledger.__path__, "delivery.ledger."):
         for name, value in vars(importlib.import_module(module.name)).items():
+            value = value[0] if isinstance(value, list) else value
             text = value.text if isinstance(value, Statement | DayStatement) else value
             if name.isupper() and isinstance(text, str) and "deliveries" in text:
                 changes = re.findall(r"\bSET\b(.*?)(?=\bFROM\b|\bWHERE\b|\Z)", text, re.DOTALL)
