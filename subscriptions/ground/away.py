@@ -3,6 +3,8 @@
 What follows from it is left to `database.py`.
 """
 
+from collections.abc import Iterator
+
 import asyncpg
 from sqlalchemy import exc
 
@@ -52,12 +54,19 @@ def stood_still(error: Exception, lasted: float, idle: float) -> bool:
 
     It says so to whoever asks next; where that is the driver itself, all that is left of it is that the connection is closed.
     """
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, asyncpg.IdleInTransactionSessionTimeoutError):
-            return True
-        found = found.__cause__ or found.__context__
+    if any(isinstance(each, asyncpg.IdleInTransactionSessionTimeoutError) for each in _before(error)):
+        return True
     return lasted >= idle and isinstance(under(error, AWAY), LOST) and CLOSED in str(error)
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that led to it, each once: errors that are kept and raised again may lead to one another."""
+    found: BaseException | None = error
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        yield found
+        seen.add(id(found))
+        found = found.__cause__ or found.__context__
 
 
 def _worded(error: BaseException) -> str:

@@ -1,0 +1,25 @@
+"""What says that PostgreSQL is away: read from errors as they come, however they hang together."""
+
+import asyncpg
+import pytest
+
+from subscriptions.ground import away
+
+
+def _in_a_ring(*errors: Exception) -> Exception:
+    """Each led to by the next, and the last by the first: as errors do that are kept and raised again."""
+    for error, before in zip(errors, (*errors[1:], errors[0]), strict=True):
+        error.__cause__ = before
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "stood"),
+    [
+        (_in_a_ring(ConnectionRefusedError(), OSError()), False),
+        (_in_a_ring(OSError(), asyncpg.IdleInTransactionSessionTimeoutError("ended")), True),
+    ],
+)
+def test_errors_that_lead_to_one_another_are_read_once(error: Exception, stood: bool) -> None:
+    """The search for what began it ends; once it did not, and a process without its database did nothing else any more."""
+    assert away.stood_still(error, 0.0, 10.0) is stood
