@@ -40,7 +40,7 @@ class Recorder:
     def __init__(
         self, write: Write, carry: Callable[[Job], None], *, window: float, judge: Judge | None = None
     ) -> None:
-        """`write` may leave some to be written later (HeldUp); `judge` tells webhooks what `write` could not tell them."""
+        """`write` may leave some to be written later (RowsLocked); `judge` tells webhooks what `write` could not tell them."""
         self._write = write
         self._judge = judge
         self._carry = carry

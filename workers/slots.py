@@ -14,8 +14,8 @@ without an answer
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 
 A slot is held until the outcome is recorded. So what waits for that counts too: a webhook begins nothing while its attempts and
-unrecorded outcomes hold twice as many slots as are free, and what its workspace has unrecorded bounds it by number and by bytes
-(`unrecorded.py`): long answers are written slowly, and would take slot by slot from all others.
+unrecorded outcomes hold nine times as many slots as are free, and what its workspace has unrecorded bounds it by number and by
+bytes (`unrecorded.py`): long answers are written slowly, and would take slot by slot from all others.
 
 A webhook that was changed (a new epoch) begins as one that was never tried: what hangs at its old destination holds slots of
 the process, and counts in the second rule, but takes nothing of the new one's share. The claims tell which epoch it is.
@@ -32,7 +32,7 @@ from workers.webhook_slots import Circuit, WebhookSlots
 #: The parts of the slots that tries without an answer may hold: for webhooks that do not answer, and for untried ones.
 OPEN_PART, UNTRIED_PART = 0.5, 0.75
 #: A webhook's attempts in flight and its unrecorded outcomes hold at most so many times the free slots.
-HELD = 2
+HELD = 9
 #: One slot in so many is kept for retries.
 RETRIES = 5
 #: Seconds after which a webhook that is not tried any more counts as untried again.

@@ -59,7 +59,7 @@ def register(app: Any, process: Process) -> None:
 
 
 def deliver(process: Process, packed: Sequence[Sequence[Any]]) -> None:
-    """Tickets as `announce.packed` made them; returns when each is begun, old, or dropped."""
+    """Tickets as `announcer.packed` made them; returns when each is begun, old, or dropped."""
     tickets = _read(_ticket, packed)
     process.loop.call(process.engine.deliver(tickets))
 
@@ -92,7 +92,7 @@ def sweep(process: Process, app: Any) -> None:
 
 
 def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:
-    """What a message carries, each in its type; raises Malformed."""
+    """What a message carries, each in its type; raises MalformedMessage."""
     try:
         return [read(*each) for each in packed]
     except (TypeError, ValueError, AttributeError) as error:

@@ -4,7 +4,7 @@ Pure bookkeeping. Which attempts may begin beside them is asked by `slots.py`, i
 """
 
 #: A workspace begins nothing while more outcomes of it wait than so many times the free slots ...
-OUTCOMES = 3
+OUTCOMES = 9
 #: ... or so many bytes of long answers, those included that the webhook's attempts in flight would bring.
 BYTES = 4 << 20
 

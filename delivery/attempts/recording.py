@@ -55,7 +55,7 @@ class OutcomeWriter:
     async def record(self, ended: Sequence[EndedAttempt]) -> list[Job]:
         """Writes outcomes of different deliveries together, then tells the webhooks' health; answers notices to announce.
 
-        Raises Unavailable, with nothing written that may not be written again, and HeldUp where others lock some of the rows.
+        Raises Unavailable, with nothing written that may not be written again, and RowsLocked where others lock some of the rows.
         """
         now = self._clock()
         async with self._database.raw() as connection:

@@ -195,7 +195,7 @@ class ServerConnection(HttpToolsProtocol):
     def _whose(self, cycle: RequestResponseCycle) -> Hashable:
         home = self.household
         # A proxy stands for many, each of whom is somebody by himself.
-        forwarder = forwarded(cycle.scope["headers"]) if home is not None and home.shared else b""
+        forwarder = forwarded(cycle.scope["headers"]) if home is not None and home.shared else None
         return forwarder or household(self._address())
 
     def on_message_complete(self) -> None:

@@ -9,6 +9,8 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
 
+from service.limits.addresses import household
+
 #: Requests that begin in one turn of the loop; more at a time would hardly spare the loop anything.
 MOST = 4
 
@@ -63,6 +65,11 @@ class Turnstile:
             self._loop.call_soon(self._turn)
 
 
-def forwarded(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """For whom a proxy sends a request, as far as it says; what a client says itself stands before that."""
-    return next((value for name, value in headers if name == b"x-forwarded-for"), b"").rpartition(b",")[2].strip()
+def forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Hashable:
+    """For whom a proxy sends a request, as far as it says; None where it says nothing.
+
+    What a client says itself stands before that, in the same line or in one of its own.
+    """
+    lines = [value for name, value in headers if name == b"x-forwarded-for"]
+    address = lines[-1].rpartition(b",")[2].strip().decode("latin-1") if lines else ""
+    return household(address) if address else None

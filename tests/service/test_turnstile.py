@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from service.limits.addresses import household
 from service.server.connection_limits import ConnectionLimits
 from service.server.turnstile import MOST, Turnstile, forwarded
 from tests.service.sockets import Door, Opened, said, until
@@ -49,7 +50,12 @@ async def test_a_proxy_stands_for_many(opened: Opened) -> None:
 
     assert len(heard) == MANY + 1
     assert heard.index(b"b") < 3 * MOST
-    assert forwarded([(b"x-forwarded-for", b"10.0.0.1, 192.0.2.1")]) == b"192.0.2.1"
+    client, proxy = (b"x-forwarded-for", b"10.0.0.1, 192.0.2.1"), (b"x-forwarded-for", b"192.0.2.2")
+
+    assert forwarded([client]) == household("192.0.2.1")
+    # A proxy that writes a line of its own leaves the client's before it.
+    assert forwarded([client, proxy]) == household("192.0.2.2")
+    assert forwarded([(b"x-forwarded-for", b"2001:db8::1")]) == forwarded([(b"x-forwarded-for", b"2001:db8::ffff:2")])
 
 
 async def test_who_has_gone_does_not_begin(opened: Opened) -> None:
