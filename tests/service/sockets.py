@@ -24,6 +24,7 @@ from service.api import reading
 from service.server.bodies import Bodies
 from service.server.connection_limits import ConnectionLimits
 from service.server.connections import ServerConnection
+from service.server.pieces import LongWork
 
 #: More than the buffers of both sides hold.
 LARGE = b"x" * (32 << 20)
@@ -58,7 +59,7 @@ class Door:
         ]
         app = Starlette(routes=routes, exception_handlers=cast(Any, problems.HANDLERS))
         # All that these paths need of the doors.
-        app.state.services = SimpleNamespace(bodies=Bodies(len(LARGE), len(LARGE)))
+        app.state.services = SimpleNamespace(bodies=Bodies(len(LARGE), len(LARGE)), long_work=LongWork())
         return app
 
     async def open(self) -> None:

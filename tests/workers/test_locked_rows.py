@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from delivery.tickets import Ticket
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
-from subscriptions.ground.database import Database
+from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.settings import GroundSettings
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
@@ -68,6 +69,11 @@ async def test_a_webhook_that_is_locked(craft: Craft, database: Database) -> Non
     assert await craft.value("SELECT failures FROM webhooks WHERE id = $1", webhook) == 3
 
 
+async def in_line(person: Raw) -> bool:
+    """Whether somebody waits for a row that is locked: it is his before any drain's, which passes over it, once it is let go."""
+    return bool(await person.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+
 async def test_deliveries_that_are_locked(craft: Craft, database: Database) -> None:
     """Outcomes whose rows are locked wait for them, beyond their lease, and are not sent again; others
     are recorded meanwhile (protocol.md 5.3)."""
@@ -89,6 +95,7 @@ async def test_deliveries_that_are_locked(craft: Craft, database: Database) -> N
             await person.execute("SELECT FROM deliveries WHERE webhook = $1 FOR UPDATE", locked)
             gate.opened.set()
             await until(recorded)
+            await until(partial(in_line, person))
             craft.clock.advance(60)
         await until(all_recorded)
     await engine.close(5.0)
