@@ -56,7 +56,10 @@ def stood_still(error: Exception, lasted: float, idle: float) -> bool:
     """
     if any(isinstance(each, asyncpg.IdleInTransactionSessionTimeoutError) for each in _before(error)):
         return True
-    return lasted >= idle and isinstance(under(error, AWAY), LOST) and CLOSED in str(error)
+    found = under(error, AWAY)
+    # The driver knows of a connection that it is closed, or has been given notice of it and is at odds with itself.
+    closed = isinstance(found, asyncpg.InternalClientError) or (isinstance(found, LOST) and CLOSED in str(error))
+    return lasted >= idle and closed
 
 
 def _before(error: BaseException) -> Iterator[BaseException]:

@@ -23,3 +23,11 @@ def _in_a_ring(*errors: Exception) -> Exception:
 def test_errors_that_lead_to_one_another_are_read_once(error: Exception, stood: bool) -> None:
     """The search for what began it ends; once it did not, and a process without its database did nothing else any more."""
     assert away.stood_still(error, 0.0, 10.0) is stood
+
+
+def test_a_connection_under_notice_is_closed_too() -> None:
+    """Whether the driver has read the end of a connection, or only the notice of it, the transaction stood still."""
+    error = asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+    assert away.stood_still(error, 10.0, 10.0)
+    assert not away.stood_still(error, 9.0, 10.0)
