@@ -80,6 +80,6 @@ class JobRunner:
                 # The newest word counts. What is heard from here on may be too late for this look.
                 await self._carry(self._again.pop(key, job))
         except Unavailable as error:
-            log.debug("errand.left kind=%s key=%s cause=%s", job.kind, job.key, error)
+            log.debug("job.left kind=%s key=%s cause=%s", job.kind, job.key, error)
         except Exception as error:
-            log.error("errand.failed kind=%s key=%s", job.kind, job.key, exc_info=error)
+            log.error("job.failed kind=%s key=%s", job.kind, job.key, exc_info=error)

@@ -12,6 +12,7 @@ HOUR = 3600.0
 # The queues, by what waits in them: a flood of one kind does not hold up another.
 TICKETS = "hooklake.tickets"
 DRAINS = "hooklake.drains"
+# The name by which brokers of running stacks have it.
 JOBS = "hooklake.errands"
 CLOCK = "hooklake.clock"
 QUEUES = (TICKETS, DRAINS, JOBS, CLOCK)

@@ -4,13 +4,12 @@
 Pure bookkeeping on one event loop; what occupies the slots is left to `engine.py`.
 
 A webhook that answers has a closed circuit. One whose last attempt had no answer (timed out, or never came to an exchange) has
-an open one: its share halves with each such try, down to one, which is a probe at a time, and grows by one with each answer,
+an open one: its share halves with each such attempt, down to one, which is a probe at a time, and grows by one with each answer,
 which doubles it with each round. Three rules keep slots for those that answer, from the first second on:
 
 1. While half of the slots are free a webhook may hold its share; as they grow short, in proportion less, and at least one.
 2. Those that are open, or silent (attempts in flight, and no answer for `SILENCE`), begin nothing while attempts
-without an answer
-   hold half of the slots; those that were never tried, while they hold three quarters.
+   without an answer hold half of the slots; those that were never tried, while they hold three quarters.
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 
 A slot is held until the outcome is recorded. So what waits for that counts too: a webhook begins nothing while its attempts and
@@ -29,7 +28,7 @@ from uuid import UUID
 from workers.unrecorded import Unrecorded
 from workers.webhook_slots import Circuit, WebhookSlots
 
-#: The parts of the slots that tries without an answer may hold: for webhooks that do not answer, and for untried ones.
+#: The parts of the slots that attempts without an answer may hold: for webhooks that do not answer, and for untried ones.
 OPEN_PART, UNTRIED_PART = 0.5, 0.75
 #: A webhook's attempts in flight and its unrecorded outcomes hold at most so many times the free slots.
 HELD = 9
@@ -39,7 +38,7 @@ RETRIES = 5
 FORGET = 60.0
 #: Webhooks that are remembered as answering while they have nothing in flight.
 REMEMBERED = 10_000
-#: How many of them are named to a drain that may not take untried ones: it compares each webhook's slots with each.
+#: How many of them are named to a drain that may not take untried ones: it compares the slots of each with each.
 NAMED = 1000
 
 
@@ -75,8 +74,7 @@ class InFlightSlots:
         return webhook_slots
 
     def claimed(self, webhook: UUID, webhook_slots: WebhookSlots, epoch: int, now: float) -> WebhookSlots:
-        """What a ticket took is used, for the epoch that its claim told; answers the webhook's slots that it is in
-        from now on."""
+        """What a ticket took is used, for the epoch that its claim told; answers those that it is in from now on."""
         right = self._of(webhook, epoch)
         if right is not webhook_slots:
             self._begin(webhook, right, now)
@@ -154,7 +152,7 @@ class InFlightSlots:
         self.free += slots
 
     def share(self, now: float) -> int:
-        """What a webhook without a webhook's slots may have in flight now."""
+        """What a webhook that this process knows nothing of may have in flight now."""
         return self._allowance() if self._limit(UNTRIED_PART, now) > 0 else 0
 
     def shares(self, now: float) -> Mapping[UUID, tuple[int, int | None]]:
@@ -271,6 +269,6 @@ class InFlightSlots:
         """Attempts without an answer that may begin until they hold this part of the slots; one at least in all."""
         if now != self._counted_at:
             self._counted_at = now
-            lanes = chain(self._by_webhook.values(), self._outlived.values())
-            self._unanswered = sum(webhook_slots.in_flight for webhook_slots in lanes if not webhook_slots.answers(now))
+            known = chain(self._by_webhook.values(), self._outlived.values())
+            self._unanswered = sum(webhook_slots.in_flight for webhook_slots in known if not webhook_slots.answers(now))
         return max(1, int(self.slots * part)) - self._unanswered

@@ -54,9 +54,6 @@ class Raw(Protocol):
     def add_query_logger(self, callback: Callable[[Any], object], /) -> None:
         """Calls it with each statement from now on, once it has run."""
 
-    def remove_query_logger(self, callback: Callable[[Any], object], /) -> None:
-        """Calls it no more."""
-
     def is_in_transaction(self) -> bool:
         """Whether the next statement is part of one."""
 

@@ -213,7 +213,7 @@ async def test_one_sweep_at_a_time(craft: Craft, database: Database) -> None:
     assert (during.drains, after.drains) == (0, 2)
 
 
-async def test_errands_of_the_sweep(craft: Craft, clock: Clock) -> None:
+async def test_jobs_of_the_sweep(craft: Craft, clock: Clock) -> None:
     """The sweep nudges spreads, challenges and jobs that are due and in nobody's hands."""
     await craft.hooks(501)
     pending = await craft.hook(status="PENDING", subscribed=None)

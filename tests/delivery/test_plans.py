@@ -234,7 +234,7 @@ async def test_probe_and_parked_by_their_index(grown: Raw) -> None:
 
 
 async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
-    """Webhooks that grant a rate are found among all others by the index made for them, and their rows by webhook's slots."""
+    """Webhooks that grant a rate are found among all others by the index made for them, and their rows queue by queue."""
     statement, arguments = OF_A_DAY["pace"]
     async with grown.transaction():
         # A table of twenty webhooks is read as a whole otherwise.
@@ -246,10 +246,9 @@ async def test_paced_webhooks_by_their_index(grown: Raw) -> None:
 
 
 @pytest.mark.parametrize("planner", [custom, generic])
-async def test_drains_by_lane(grown: Raw, planner: Planner) -> None:
-    """A drain looks at a few hundred of all that is due, to count and to take them, and else asks webhook's slots by
-    webhook's slots: thousands of
-    rows of others may lie between."""
+async def test_drains_go_queue_by_queue(grown: Raw, planner: Planner) -> None:
+    """A drain looks at a few hundred of all that is due, to count and to take them, and else asks queue by queue:
+    thousands of rows of others may lie between."""
     statement, arguments = OF_A_DAY["drain"]
 
     plan = await planner(grown, on_day(statement, TODAY), arguments)

@@ -171,7 +171,7 @@ async def test_probe_without_a_slot(craft: Craft) -> None:
     assert (await craft.row(event, webhook)).fence == 0
 
 
-async def test_errands_are_carried(craft: Craft) -> None:
+async def test_jobs_are_carried(craft: Craft) -> None:
     """Jobs are carried on the engine's loop; one that fails fails alone."""
     done: asyncio.Queue[Job] = asyncio.Queue()
 

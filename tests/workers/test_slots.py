@@ -15,7 +15,7 @@ SLOTS, SHARE = 500, 64
 
 
 class Booked(InFlightSlots):
-    """Knows which webhook's slots each attempt is in, as an engine does."""
+    """Knows in whose slots each attempt is, as an engine does."""
 
     def __init__(self, *, slots: int, share: int) -> None:
         super().__init__(slots=slots, share=share)
