@@ -10,6 +10,7 @@ import socket
 import stat
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -234,7 +235,12 @@ async def test_a_signal_for_make_alone(data: Path) -> None:
     file.write_text(f"run:\n\t@{sys.executable} -m tests.deploy.stand_in\n")
     environ = {**os.environ, **BARE, "HOOKLAKE_DATA_DIR": str(data / "stack"), "HOOKLAKE_PORT": "0"}
     process = await asyncio.create_subprocess_exec(
-        "make", "-f", file, "run", env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *("make", "-f", file, "run"),
+        env=environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        # Make ignores what it was started to ignore, as everything in the background of a shell is.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     command = Command(process)
     try:
