@@ -13,7 +13,7 @@ which doubles it with each round. Three rules keep slots for those that answer, 
 3. While a drain is short of slots, those that retries lack to a fifth of all are kept from tickets.
 
 A slot is held until the outcome is recorded. So what waits for that counts too: a webhook begins nothing while its attempts and
-unrecorded outcomes hold nine times as many slots as are free, and what its workspace has unrecorded bounds it by number and by
+unrecorded outcomes hold twice as many slots as are free, and what its workspace has unrecorded bounds it by number and by
 bytes (`unrecorded.py`): long answers are written slowly, and would take slot by slot from all others.
 
 A webhook that was changed (a new epoch) begins as one that was never tried: what hangs at its old destination holds slots of
@@ -31,7 +31,7 @@ from workers.webhook_slots import Circuit, WebhookSlots
 #: The parts of the slots that attempts without an answer may hold: for webhooks that do not answer, and for untried ones.
 OPEN_PART, UNTRIED_PART = 0.5, 0.75
 #: A webhook's attempts in flight and its unrecorded outcomes hold at most so many times the free slots.
-HELD = 9
+HELD = 2
 #: One slot in so many is kept for retries.
 RETRIES = 5
 #: Seconds after which a webhook that is not tried any more counts as untried again.

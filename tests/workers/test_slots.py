@@ -127,10 +127,10 @@ def test_slot_until_recorded() -> None:
     assert slots.begin(B, 0.1)
 
 
-@pytest.mark.parametrize(("webhooks", "left"), [(1, 52), (5, 50), (25, 20)])
+@pytest.mark.parametrize(("webhooks", "left"), [(1, 167), (5, 84), (25, 20)])
 def test_slow_to_be_recorded(webhooks: int, left: int) -> None:
     """However quickly webhooks answer, what of them is not recorded yet leaves slots to others: of each its attempts
-    and unrecorded outcomes hold nine times what is free at most."""
+    and unrecorded outcomes hold twice what is free at most."""
     slots = Booked(slots=SLOTS, share=SHARE)
     busy = [uuid4() for _ in range(webhooks)]
     slots.owners = {webhook: str(webhook) for webhook in busy}
@@ -142,7 +142,7 @@ def test_slow_to_be_recorded(webhooks: int, left: int) -> None:
     held = [len(slots.unwritten[webhook]) for webhook in busy]
 
     assert slots.free <= left
-    assert max(held) <= 9 * slots.free + 9
+    assert max(held) <= 2 * slots.free + 2
     assert slots.begin(A, 0.0)
     for webhook in busy:
         while slots.unwritten[webhook]:
@@ -160,8 +160,8 @@ def test_workspace_slow_to_be_recorded() -> None:
             if slots.begin(webhook, 0.0):
                 slots.end(webhook, 0.0, answered=True)
 
-    assert slots.free >= SLOTS // 10 - len(busy)
-    assert taken(slots, A, SHARE) > SHARE // 20
+    assert slots.free >= SLOTS // 10
+    assert taken(slots, A, SHARE) >= SHARE // 8
 
 
 def test_long_answers() -> None:
