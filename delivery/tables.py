@@ -58,6 +58,8 @@ attempts = Table(
     Column("request_headers", LargeBinary, nullable=False),
     Column("response_headers", LargeBinary),
     Column("response_body", LargeBinary),
+    #: Where the request went, and how long each step took (`wire/notes.py`); null: not known.
+    Column("wire", LargeBinary),
     postgresql_partition_by="RANGE (event)",
 )
 

@@ -91,6 +91,7 @@ def record_of(
         request_headers=_json(attempt.request_headers),
         response_headers=None if reply is None else _json(reply.headers),
         response_body=None if reply is None else reply.body,
+        wire=None if attempt.notes is None else _json(attempt.notes),
     )
 
 

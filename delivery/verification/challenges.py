@@ -166,6 +166,7 @@ class Challenger:
             request_headers=_json(attempt.request_headers),
             response_headers=headers,
             response_body=body,
+            wire=None if attempt.notes is None else _json(attempt.notes),
         )
 
     async def _introduced(self, hook: Hook, exchange: Exchange, deadline: float) -> Attempt:

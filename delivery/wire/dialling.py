@@ -63,6 +63,14 @@ class Dial:
     kept: bool = False
     #: What this process lacked for a new one, in the system's words; empty for nothing.
     lacks: str = ""
+    # When its steps ended, by `time.monotonic`; 0 for those that did not, or were not taken. `asked_at`: the request was begun.
+    began_at: float = 0.0
+    dialled_at: float = 0.0
+    looked_up_at: float = 0.0
+    reached_at: float = 0.0
+    secured_at: float = 0.0
+    asked_at: float = 0.0
+    answered_at: float = 0.0
 
     def where(self) -> str:
         """`192.0.2.3:443`, or the name where no address was dialled or an inside one; and whether through a proxy."""
@@ -113,7 +121,9 @@ class Dialler:
         before any connection, socket.gaierror where the name has no address, ProxyError, ssl.SSLError, and OSError where
         no address answered: what all of them failed with, Unconnected where they differ.
         """
+        dial.dialled_at, dial.looked_up_at, dial.reached_at, dial.secured_at = time.monotonic(), 0.0, 0.0, 0.0
         addresses = await self._vetted(origin)
+        dial.looked_up_at = time.monotonic()
         context = await self._contexts.of(origin.trust) if origin.tls else None
         ends, failures = time.monotonic() + self._patience, dict[str, OSError]()
         for left in range(len(addresses), 0, -1):
@@ -122,7 +132,10 @@ class Dialler:
             share = (ends - time.monotonic()) / left if left > 1 else None
             try:
                 async with asyncio.timeout(share):
-                    return await self._connection(origin, address, context, make)
+                    connection = await self._connection(origin, context, make, dial)
+                if context is not None:
+                    dial.secured_at = time.monotonic()
+                return connection
             except ssl.SSLError:
                 # Somebody is there: another address would only hide what is wrong.
                 raise
@@ -154,11 +167,16 @@ class Dialler:
             raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         return found
 
-    async def _connection(self, origin: Origin, address: str, tls: ssl.SSLContext | None, make: Make) -> Connection:
+    async def _connection(self, origin: Origin, tls: ssl.SSLContext | None, make: Make, dial: Dial) -> Connection:
         name = _name(origin.host) if tls else None
+        assert dial.peer is not None
+        address, port = dial.peer
         if self._proxy is None:
-            return await _over(await _connected(address, origin.port), make, tls, name)
-        transport = await self._tunnel(self._proxy, address, origin.port)
+            reached = await _connected(address, port)
+            dial.reached_at = time.monotonic()
+            return await _over(reached, make, tls, name)
+        transport = await self._tunnel(self._proxy, address, port)
+        dial.reached_at = time.monotonic()
         try:
             protocol = make()
             loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ Dialling and keeping connections is left to `pool`, reading answers to `answers`
 import asyncio
 import math
 import select
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -80,6 +81,8 @@ class HttpConnection(asyncio.Protocol):
         self.way: tuple[tuple[Any, ...] | None, str] = (None, "")
         #: Why it ended, where that was before it was asked anything.
         self._error: Exception | None = None
+        #: When the first of the answer came, by `time.monotonic`; 0 before.
+        self.answered_at = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = self._look_at = self._rings_at = math.inf
         self._patience = 0.0
@@ -98,6 +101,7 @@ class HttpConnection(asyncio.Protocol):
         if not self.open:
             raise self._ended()
         self._reader.begin(cap)
+        self.answered_at = 0.0
         waiter = self._waiter = self._loop.create_future()
         self._deadline, self._patience = deadline, patience
         self._look_at = self._loop.time() + patience
@@ -152,6 +156,8 @@ class HttpConnection(asyncio.Protocol):
         if self._waiter is None:
             self._fail(NotHttp("it came before the request"))
             return
+        if not self.answered_at:
+            self.answered_at = time.monotonic()
         try:
             if self._reader.feed(data):
                 self._finish()

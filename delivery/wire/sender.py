@@ -14,10 +14,11 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.wire import exchange, masking, signing
+from delivery.wire import exchange, masking, notes, signing
 from delivery.wire.answers import Answer
 from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial, Origin
+from delivery.wire.notes import WireNotes
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.transport import Transport
 from subscriptions.ground.discreet import Discreet
@@ -65,6 +66,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     #: As sent, the value of Authorization masked.
     request_headers: Pairs
     answer: Reply | Failure
+    #: Where it went, and how long each step took; None where nothing was asked.
+    notes: WireNotes | None = None
 
 
 class _Request(NamedTuple):
@@ -154,7 +157,13 @@ class Sender:
             hidden = masking.hidden(destination.secrets, authorization)
             answer = Failure(kind=answer.kind, cause=masking.in_text(answer.cause, hidden))
         milliseconds = round((time.monotonic() - began) * 1000)
-        return Attempt(started_at=started_at, milliseconds=milliseconds, request_headers=sent, answer=answer)
+        return Attempt(
+            started_at=started_at,
+            milliseconds=milliseconds,
+            request_headers=sent,
+            answer=answer,
+            notes=notes.of(asked.method, destination.url, dial),
+        )
 
     def _open(self, key: tuple[str, str, int]) -> _Opening:
         method, url, owner = key

@@ -6,6 +6,7 @@ What is sent and what an answer means is left to `sender` and its kin, the rules
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
@@ -89,7 +90,7 @@ class Transport(httpx.AsyncBaseTransport):
         have been heard. That is sent once more, over a new one, if nothing of an answer had come. Raises what the
         dialler raises, and TimeoutError, Unacknowledged, HungUp, NotHttp and OSError, for `causes.explain` to word.
         """
-        began = self._loop.time()
+        began, dial.began_at = self._loop.time(), time.monotonic()
         until, cap = began + deadline, self.limits.body_bytes if body_bytes is None else body_bytes
         dial.host, dial.port = origin.host, origin.port
         connection = self._pool.take(origin)
@@ -99,8 +100,8 @@ class Transport(httpx.AsyncBaseTransport):
                 async with asyncio.timeout_at(min(until, self._loop.time() + self.limits.connect_timeout)):
                     connection = await self._pool.dial(origin, dial)
             dial.peer, dial.proxy = connection.way
-            dial.connected_after = self._loop.time() - began
-            patience = self.limits.acknowledge_timeout
+            dial.connected_after, dial.asked_at = self._loop.time() - began, time.monotonic()
+            asked, patience = connection, self.limits.acknowledge_timeout
             try:
                 answer = await connection.exchange(request, deadline=until, cap=cap, patience=patience)
                 break
@@ -111,6 +112,8 @@ class Transport(httpx.AsyncBaseTransport):
                 if not (dial.kept and dial.repeatable) or begun or self._loop.time() >= until:
                     raise
                 connection, dial.connected_after = None, None
+            finally:
+                dial.answered_at = asked.answered_at
         if connection.open:
             self._pool.keep(origin, connection)
         return answer

@@ -39,6 +39,8 @@ class ChallengeAttempt(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: bytes
     response_headers: bytes | None
     response_body: bytes | None
+    #: `delivery/wire/notes.py`, as JSON.
+    wire: bytes | None = None
 
 
 KEEP = statement(__package__, "keep_challenge", ChallengeAttempt, {"round": ROUND})

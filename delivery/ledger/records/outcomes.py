@@ -44,6 +44,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: bytes
     response_headers: bytes | None
     response_body: bytes | None
+    #: `delivery/wire/notes.py`, as JSON.
+    wire: bytes | None = None
 
 
 class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: list[bytes]
     response_headers: list[bytes | None]
     response_body: list[bytes | None]
+    wire: list[bytes | None]
     now: datetime
 
 
@@ -110,6 +113,7 @@ async def _write(connection: Raw, day: date, records: Sequence[Record], now: dat
         request_headers=[r.request_headers for r in records],
         response_headers=[r.response_headers for r in records],
         response_body=[r.response_body for r in records],
+        wire=[r.wire for r in records],
         now=now,
     )
     return await WRITE.on(day).fetch(connection, given)

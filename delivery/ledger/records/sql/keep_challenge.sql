@@ -4,6 +4,6 @@ WITH asked AS (
     VALUES ($key, $key::uuid::text, $source, $type, $workspace_id, $body)
 )
 INSERT INTO attempts (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
-    request_headers, response_headers, response_body)
+    request_headers, response_headers, response_body, wire)
 VALUES ($webhook, $key, {round}, 0, $started_at, $milliseconds, $success, $status, $reason,
-    $request_headers, $response_headers, $response_body)
+    $request_headers, $response_headers, $response_body, $wire)

@@ -4,10 +4,11 @@
 WITH o AS (
     SELECT * FROM unnest($event::uuid[], $webhook::uuid[], $round::smallint[], $fence::int[], $state::text[],
         $due_at::timestamptz[], $counts::smallint[], $notice::bool[], $started_at::timestamptz[], $milliseconds::int[],
-        $status::smallint[], $reason::text[], $request_headers::bytea[], $response_headers::bytea[], $response_body::bytea[])
+        $status::smallint[], $reason::text[], $request_headers::bytea[], $response_headers::bytea[], $response_body::bytea[],
+        $wire::bytea[])
     AS o (event, webhook, round, fence, state,
         due_at, counts, notice, started_at, milliseconds,
-        status, reason, request_headers, response_headers, response_body)
+        status, reason, request_headers, response_headers, response_body, wire)
 ), applied AS (
     UPDATE {deliveries} AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
         fence = d.fence + CASE WHEN o.state <> 'owed' AND d.fence = o.fence THEN 0 ELSE 1 END,
@@ -23,9 +24,9 @@ WITH o AS (
     RETURNING id
 ), kept AS (
     INSERT INTO {attempts} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
-        request_headers, response_headers, response_body)
+        request_headers, response_headers, response_body, wire)
     SELECT webhook, event, round, fence, started_at, milliseconds, state = 'delivered', status, reason,
-        request_headers, response_headers, response_body FROM o
+        request_headers, response_headers, response_body, wire FROM o
     ON CONFLICT DO NOTHING
 )
 SELECT event, webhook, round, fence, NULL::uuid AS notice, clock_timestamp() AS told FROM applied
