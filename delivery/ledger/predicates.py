@@ -1,9 +1,22 @@
 """Conditions that many statements ask, each written once: fragments by the name of the hole that a statement's file has for them.
 
-`w` is a webhook, `d` a delivery, `$now` the time that is asked about.
+`w` is a webhook, `d` a delivery, `$now` the time that is asked about. Statements that stand in a module put in what has a name
+of its own here.
 """
 
 from subscriptions.webhooks.predicates import SENDABLE
+
+
+def unleased(row: str, now: str) -> str:
+    """Nobody has the row in hands: no claim, or one whose lease has lapsed by then."""
+    return f"({row}.leased_until IS NULL OR {row}.leased_until <= {now})"
+
+
+#: The delivery waits for its batch to close, or ends with it.
+GATHERED = "d.state IN ('collecting', 'bundled')"
+
+#: Nothing is sent to the webhook, not even a probe, until somebody acts.
+HALTED = "w.status IN ('PENDING', 'DISABLED')"
 
 PREDICATES = {
     #: The webhook's status lets deliveries go out.
@@ -12,8 +25,7 @@ PREDICATES = {
     "open": f"{SENDABLE} AND w.deleted_at IS NULL",
     #: The same, of a webhook that grants a rate: its deliveries go out in slots of time.
     "paced": f"coalesce(w.endpoint_rate_limit, 0) > 0 AND {SENDABLE} AND w.deleted_at IS NULL",
-    #: Nobody has the delivery in hands: no claim, or one whose lease has lapsed.
-    "unleased": "(d.leased_until IS NULL OR d.leased_until <= $now)",
-    #: The delivery waits for its batch to close, or ends with it.
-    "gathered": "d.state IN ('collecting', 'bundled')",
+    "halted": HALTED,
+    "unleased": unleased("d", "$now"),
+    "gathered": GATHERED,
 }

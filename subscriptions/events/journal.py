@@ -6,24 +6,44 @@ Statements only; which requests share a transaction, and what happens when it fa
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 import msgspec
 
 from subscriptions.events.event import Event
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import fragment, statement
 
 TABLES = ("events",)
 
-KINDS = ("uuid", "text", "text", "text", "text", "bytea")
 
-# An id whose window has passed is free again: its old receipt is written over.
-CLAIM = """
-INSERT INTO receipts AS r (key, digest, event, accepted_at)
-SELECT key, digest, event, $4 FROM unnest($1::bytea[], $2::bytea[], $3::uuid[]) AS t (key, digest, event) ORDER BY key
-ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, event = excluded.event, accepted_at = excluded.accepted_at
-WHERE r.accepted_at < $5
-"""
+class ClaimReceipts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `claim.sql` is given: the receipts, part by part."""
+
+    keys: list[bytes]
+    digests: list[bytes]
+    events: list[UUID]
+    now: datetime
+    #: What is older is free again.
+    since: datetime
+
+
+class EventColumns(TypedDict):
+    """What `WRITE` is given: the events, part by part."""
+
+    keys: list[UUID]
+    ids: list[str]
+    sources: list[str]
+    types: list[str]
+    workspace_ids: list[str]
+    bodies: list[bytes]
+
+
+CLAIM = statement(__package__, "claim", ClaimReceipts)
+
+#: Writes event rows, as a part of a greater statement.
+WRITE = fragment(__package__, "write")
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +75,10 @@ async def claim_receipts(
     """
     ordered = sorted(wanted.items())
     keys = [key for key, _ in ordered]
-    await connection.execute(CLAIM, keys, [e.digest for _, e in ordered], [e.key for _, e in ordered], now, since)
+    given = ClaimReceipts(
+        keys=keys, digests=[e.digest for _, e in ordered], events=[e.key for _, e in ordered], now=now, since=since
+    )
+    await CLAIM.execute(connection, given)
     rows = await connection.fetch("SELECT key, digest, event FROM receipts WHERE key = ANY($1::bytea[])", keys)
     return {row["key"]: JournalEntry(digest=row["digest"], event=row["event"]) for row in rows}
 
@@ -75,28 +98,16 @@ async def withdraw_receipts(connection: Raw, events: Sequence[Event]) -> None:
     )
 
 
-def writing(first: int) -> str:
-    """The statement that writes event rows, with parameters from `first` on, for a greater one to hold; see `columns`.
-
-    A row that stands already, from a first attempt whose answer was lost, is left as it is.
-    """
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(KINDS, first))
-    return (
-        "INSERT INTO events (key, id, source, type, workspace_id, body)"
-        f" SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
-    )
-
-
-def columns(events: Sequence[Event]) -> tuple[list[object], ...]:
-    """What the parameters of `writing` are given for these events."""
-    return (
-        [e.key for e in events],
-        [e.id for e in events],
-        [e.source for e in events],
-        [e.type for e in events],
-        [e.workspace_id for e in events],
-        [e.body for e in events],
-    )
+def columns(events: Sequence[Event]) -> EventColumns:
+    """What `WRITE` is given for these events."""
+    return {
+        "keys": [e.key for e in events],
+        "ids": [e.id for e in events],
+        "sources": [e.source for e in events],
+        "types": [e.type for e in events],
+        "workspace_ids": [e.workspace_id for e in events],
+        "bodies": [e.body for e in events],
+    }
 
 
 async def prune_receipts(connection: Raw, before: datetime, at_most: int = 5000) -> int:

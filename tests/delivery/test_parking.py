@@ -65,7 +65,7 @@ async def test_published_while_its_webhook_is_activated(
         await craft.greet(webhook)
         await craft.run_jobs()
 
-    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT, meanwhile=activate), clock)
+    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT.text, meanwhile=activate), clock)
     await publisher.intake.publish([publisher.event(id=given)])
     announced = list(publisher.announced)
     await craft.run_jobs()
@@ -84,7 +84,7 @@ async def test_published_while_its_webhook_is_deleted(craft: Craft, database: Da
         await craft.webhook_lifecycle.remove(WORKSPACE, webhook, force=True)
         await craft.run_jobs()
 
-    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT, meanwhile=delete), clock)
+    publisher = Craft(Overtaken(database, before=deliveries.ACCEPT.text, meanwhile=delete), clock)
     await publisher.publish()
     await craft.run_jobs()
 
@@ -111,7 +111,7 @@ async def test_spread_while_its_webhook_is_activated(craft: Craft, database: Dat
         await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
 
-    door = Overtaken(database, before=deliveries.OWE, meanwhile=activate)
+    door = Overtaken(database, before=deliveries.OWE.text, meanwhile=activate)
     publisher = Craft(door, clock, spread_threshold=1, spread_chunk=10)
     await publisher.publish()
     [spread] = [nudge for nudge in publisher.announced if isinstance(nudge, Job)]
@@ -169,7 +169,7 @@ async def test_retried_by_hand_while_its_webhook_is_activated(craft: Craft, data
         await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
         await craft.run_jobs()
 
-    door = Overtaken(database, before=replays.NEXT_ROUND, meanwhile=activate)
+    door = Overtaken(database, before=replays.NEXT_ROUND.text, meanwhile=activate)
     await History(door, clock, craft.announced.extend).retry(WORKSPACE, webhook, event)
     await craft.run_jobs()
 

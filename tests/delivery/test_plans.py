@@ -136,7 +136,7 @@ OF_A_DAY = {
     "drain": (drains.TAKE_DUE.text, ROOM),
     "pace": (paces.PACE.text, (NOW, UNTIL, paces.AHEAD, 200, 64, [HOOK], [3], [1])),
     "record": (outcomes.WRITE.text, OUTCOMES),
-    "give back": (outcomes.GIVE_BACK, (KEYS, *OF_KEYS, NOW)),
+    "give back": (outcomes.GIVE_BACK.text, (KEYS, *OF_KEYS, NOW)),
     "ripe batches": (ripe_batches.RIPE.text, (NOW, 200)),
     "left collecting": (ripe_batches.LEFT.text, ()),
     "expire collecting": (ripe_batches.EXPIRE.text, (NOW, NOW, 1000)),

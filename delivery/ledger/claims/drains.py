@@ -14,6 +14,7 @@ import msgspec
 from delivery.ledger.claims import claiming
 from delivery.ledger.claims.claiming import Claim, claim_of
 from delivery.ledger.days import day_statement, on_day
+from delivery.ledger.predicates import unleased
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Raw
 from subscriptions.ground.statements import fragment
@@ -74,8 +75,8 @@ TAKE_DUE = day_statement(__package__, "take_due", TakeDue, PARTS)
 
 
 # Which days have something due that nobody holds: one look into one index each.
-DAYS = """SELECT '{day}'::date AS day WHERE EXISTS (
-    SELECT 1 FROM {deliveries} WHERE state = 'owed' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
+DAYS = f"""SELECT '{{day}}'::date AS day WHERE EXISTS (
+    SELECT 1 FROM {{deliveries}} d WHERE d.state = 'owed' AND d.due_at <= $1 AND {unleased("d", "$1")}
 )"""
 
 

@@ -14,6 +14,7 @@ from delivery.ledger.days import by_day, on_day
 from delivery.ledger.jobs.job_rows import ClaimedJob
 from delivery.ledger.owing.batches import BATCH
 from delivery.ledger.owing.deliveries import START
+from delivery.ledger.predicates import unleased
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.database import Raw
 
@@ -29,13 +30,13 @@ CLOSING = 60.0
 
 # After this none of the deliveries is begun any more. What a claim holds is left: its attempt is under way, and its record says
 # what became of it; the claim after that finds no payload. The state is hidden from the planner, as in
-# `ledger/claims/claiming.py`.
-STOP = """
-UPDATE {deliveries} AS d SET state = 'expired', due_at = NULL, leased_until = NULL, fence = d.fence + 1, ended_at = $2,
+# `ledger/claims/sql/by_ticket.sql`.
+STOP = f"""
+UPDATE {{deliveries}} AS d SET state = 'expired', due_at = NULL, leased_until = NULL, fence = d.fence + 1, ended_at = $2,
     reason = 'its payload was erased'
 WHERE d.event = ANY($1::uuid[]) AND (
     d.state || '' IN ('parked', 'collecting', 'bundled')
-    OR (d.state || '' = 'owed' AND (d.leased_until IS NULL OR d.leased_until <= $2))
+    OR (d.state || '' = 'owed' AND {unleased("d", "$2")})
 )
 """
 

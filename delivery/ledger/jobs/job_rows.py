@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.ledger.owing import deliveries, filtering, parking
-from delivery.ledger.predicates import PREDICATES
+from delivery.ledger.predicates import PREDICATES, unleased
 from delivery.ledger.records import batch_members
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.ground.database import Raw
@@ -41,7 +41,7 @@ DUE = " UNION ALL ".join(
     SELECT '{kind}' AS kind, key, fence FROM (
         SELECT key, fence, due_at, row_number() OVER (PARTITION BY owner ORDER BY due_at) AS turn FROM (
             SELECT r.{key} AS key, r.fence, r.due_at, {OWNER[kind]} AS owner FROM {table} r
-            WHERE r.due_at <= $1 AND (r.leased_until IS NULL OR r.leased_until <= $1) ORDER BY r.due_at LIMIT {OLDEST}
+            WHERE r.due_at <= $1 AND {unleased("r", "$1")} ORDER BY r.due_at LIMIT {OLDEST}
         ) AS oldest
     ) AS ranked ORDER BY turn, due_at LIMIT $2
 )"""
@@ -64,6 +64,21 @@ SELECT kind, key, owner FROM (
 OF_EPOCH = "fence = $2 AND epoch = $3"
 
 
+class AgainLater(msgspec.Struct, frozen=True, kw_only=True):
+    """What `again.sql` is given."""
+
+    webhook: UUID
+    fence: int
+    epoch: int
+    due_at: datetime
+    tries: int
+    #: None leaves it as it is.
+    purpose: str | None
+
+
+AGAIN = statement(__package__, "again", AgainLater)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClaimedJob:
     """A job in this process's hands until its lease ends."""
@@ -81,7 +96,7 @@ async def claim(connection: Raw, job: Job, *, now: datetime, lease: float) -> Cl
     table, key, columns = ROWS[job.kind]
     row = await connection.fetchrow(
         f"UPDATE {table} SET fence = fence + 1, leased_until = $3 WHERE {key} = $1 AND fence = $2 "
-        f"AND (leased_until IS NULL OR leased_until <= $4) RETURNING fence, {columns}",
+        f"AND {unleased(table, '$4')} RETURNING fence, {columns}",
         job.key,
         job.fence,
         now + timedelta(seconds=lease),
@@ -118,16 +133,15 @@ async def again(
     connection: Raw, carried: ClaimedJob, *, due_at: datetime, tries: int, purpose: str | None = None
 ) -> bool:
     """A challenge is to be tried again, for the same purpose unless told; false where it was replaced meanwhile."""
-    done: str = await connection.execute(
-        "UPDATE challenges SET due_at = $4, tries = $5, purpose = coalesce($6, purpose), leased_until = NULL, fence = fence + 1 "
-        f"WHERE webhook = $1 AND {OF_EPOCH}",
-        carried.key,
-        carried.fence,
-        carried.row["epoch"],
-        due_at,
-        tries,
-        purpose,
+    given = AgainLater(
+        webhook=carried.key,
+        fence=carried.fence,
+        epoch=carried.row["epoch"],
+        due_at=due_at,
+        tries=tries,
+        purpose=purpose,
     )
+    done = await AGAIN.execute(connection, given)
     return done.endswith(" 1")
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from delivery.ledger.owing import deliveries
 from delivery.ledger.owing.deliveries import Times, Way
+from delivery.ledger.predicates import HALTED
 from delivery.lifecycle import State
 from delivery.tickets import Ticket
 from subscriptions.ground import event_keys
@@ -27,7 +28,7 @@ MEMBERS = 10
 # A paused webhook keeps collecting, so that what goes out at last are full batches. Not so one in ERROR: its probe may need
 # something to try.
 STANDING = f"""
-SELECT w.workspace_id, w.batching, w.status IN ('PENDING', 'DISABLED') AS keeps, {deliveries.WAY} AS way
+SELECT w.workspace_id, w.batching, {HALTED} AS keeps, {deliveries.WAY} AS way
 FROM webhooks w WHERE w.id = $1 AND w.deleted_at IS NULL
 """
 

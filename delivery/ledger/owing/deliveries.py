@@ -8,51 +8,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypedDict
 from uuid import UUID
 
 import msgspec
 
+from delivery.ledger.predicates import PREDICATES
 from delivery.lifecycle import State
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge, Ticket
 from subscriptions.events import journal
 from subscriptions.events.event import Event
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import fragment, statement
 
 TABLES = ("deliveries", "attempts", "parcels")
 #: All tables with partitions of a day, the journal's too.
 PARTITIONED = journal.TABLES + TABLES
-
-# How what is sent to a webhook `w` begins, once it is not to collect any more.
-WAY = """CASE WHEN w.status NOT IN ('ACTIVE', 'WARNING') THEN 'park' WHEN w.endpoint_rate_limit > 0 THEN 'pace' ELSE 'send' END"""
-
-CANDIDATES = f"""
-SELECT t.workspace_id, t.type, c.webhook, c.way, c.event_filter
-FROM unnest($1::text[], $2::text[]) AS t (workspace_id, type), LATERAL (
-    SELECT s.webhook, s.event_filter, CASE WHEN w.batching THEN 'collect' ELSE {WAY} END AS way
-    FROM subscriptions s JOIN webhooks w ON w.id = s.webhook
-    WHERE s.workspace_id = t.workspace_id AND s.event_type = t.type AND w.deleted_at IS NULL AND s.webhook > $4
-    ORDER BY s.webhook LIMIT $3
-) AS c
-"""
-
-# Events of one type fan out to the same webhooks: the server multiplies, so that only the pairs' ends travel.
-OWE = """
-INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)
-SELECT event, webhook, 0, state, due_at, 0, 0, 0
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS t (event, webhook, state, due_at)
-ON CONFLICT DO NOTHING
-"""
-
-# All that a publication comes to is one statement, and so a transaction by itself: three round trips fewer than with BEGIN,
-# a statement for each table, and COMMIT.
-ACCEPT = f"""
-WITH spread AS (
-    INSERT INTO spreads (event, workspace_id, type, due_at, fence)
-    SELECT event, workspace_id, type, $8, 0 FROM unnest($5::uuid[], $6::text[], $7::text[]) AS t (event, workspace_id, type)
-    ON CONFLICT DO NOTHING
-), written AS ({journal.writing(9)})
-{OWE}"""
 
 
 class Way(StrEnum):
@@ -115,6 +87,58 @@ Topic = tuple[str, str]  # (workspace id, event type)
 Pair = tuple[UUID, SubscribedWebhook]  # (event, who is owed it)
 
 
+class Candidates(msgspec.Struct, frozen=True, kw_only=True):
+    """What `candidates.sql` is given: the topics, part by part."""
+
+    workspace_ids: list[str]
+    types: list[str]
+    #: The webhook behind which the first is.
+    after: UUID
+    #: Of each topic.
+    at_most: int
+
+
+class OweColumns(TypedDict):
+    """What `owe.sql` is given: the deliveries, part by part."""
+
+    events: list[UUID]
+    webhooks: list[UUID]
+    states: list[State]
+    due_at: list[datetime | None]
+
+
+class Owe(msgspec.Struct, frozen=True, kw_only=True):
+    """The same, where it is a statement by itself."""
+
+    events: list[UUID]
+    webhooks: list[UUID]
+    states: list[State]
+    due_at: list[datetime | None]
+
+
+class Accept(Owe, frozen=True, kw_only=True):
+    """What `accept.sql` is given: deliveries, spreads, and events as `journal.WRITE` has them."""
+
+    spread_events: list[UUID]
+    spread_workspaces: list[str]
+    spread_types: list[str]
+    spread_due: datetime
+    keys: list[UUID]
+    ids: list[str]
+    sources: list[str]
+    types: list[str]
+    workspace_ids: list[str]
+    bodies: list[bytes]
+
+
+#: How what is sent to a webhook `w` begins, as a part of greater statements.
+WAY = fragment(__package__, "way").format(**PREDICATES)
+
+CANDIDATES = statement(__package__, "candidates", Candidates, {"way": WAY})
+OWE = statement(__package__, "owe", Owe)
+ACCEPT = statement(__package__, "accept", Accept, {"write_events": journal.WRITE, "owe": fragment(__package__, "owe")})
+
+
 class NewDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done once publications are committed."""
 
@@ -128,7 +152,13 @@ async def candidates(
     connection: Raw, topics: Sequence[Topic], limit: int, *, after: UUID = START
 ) -> dict[Topic, list[SubscribedWebhook]]:
     """The first `limit` webhooks past `after`, in order of id, for each topic; a topic nobody subscribed to is absent."""
-    rows = await connection.fetch(CANDIDATES, [t[0] for t in topics], [t[1] for t in topics], limit, after)
+    given = Candidates(
+        workspace_ids=[workspace_id for workspace_id, _ in topics],
+        types=[event_type for _, event_type in topics],
+        after=after,
+        at_most=limit,
+    )
+    rows = await CANDIDATES.fetch(connection, given)
     found: dict[Topic, list[SubscribedWebhook]] = {}
     for row in rows:
         candidate = SubscribedWebhook(webhook=row["webhook"], way=Way(row["way"]), event_filter=row["event_filter"])
@@ -143,22 +173,22 @@ async def accept(
 
     All of it or nothing. What is to be announced is as `owe` has it, and jobs for the spreads.
     """
-    await connection.execute(
-        ACCEPT,
-        *_owed(pairs, times),
-        [event for event, _ in spread],
-        [topic[0] for _, topic in spread],
-        [topic[1] for _, topic in spread],
-        times.first_due,
-        *journal.columns(events),
+    given = Accept(
+        **_owed(pairs, times),
+        spread_events=[event for event, _ in spread],
+        spread_workspaces=[workspace_id for _, (workspace_id, _) in spread],
+        spread_types=[event_type for _, (_, event_type) in spread],
+        spread_due=times.first_due,
+        **journal.columns(events),
     )
+    await ACCEPT.execute(connection, given)
     nudges = _nudges(pairs) + [Job(kind=JobKind.SPREAD, key=event, fence=0) for event, _ in spread]
     return NewDeliveries(nudges=nudges, parked=parked(pairs))
 
 
 async def owe(connection: Raw, pairs: Sequence[Pair], times: Times) -> list[Nudge]:
     """Inserts the deliveries; answers tickets for those that may be sent at once, and nudges for batches that may be full."""
-    await connection.execute(OWE, *_owed(pairs, times))
+    await OWE.execute(connection, Owe(**_owed(pairs, times)))
     return _nudges(pairs)
 
 
@@ -169,14 +199,14 @@ def parked(pairs: Sequence[Pair]) -> set[UUID]:
     return {candidate.webhook for _, candidate in pairs if candidate.way is park}
 
 
-def _owed(pairs: Sequence[Pair], times: Times) -> tuple[list[object], ...]:
+def _owed(pairs: Sequence[Pair], times: Times) -> OweColumns:
     due = {way: times.due(way) for way in Way}
-    return (
-        [event for event, _ in pairs],
-        [candidate.webhook for _, candidate in pairs],
-        [STATES[candidate.way] for _, candidate in pairs],
-        [due[candidate.way] for _, candidate in pairs],
-    )
+    return {
+        "events": [event for event, _ in pairs],
+        "webhooks": [candidate.webhook for _, candidate in pairs],
+        "states": [STATES[candidate.way] for _, candidate in pairs],
+        "due_at": [due[candidate.way] for _, candidate in pairs],
+    }
 
 
 def _nudges(pairs: Sequence[Pair]) -> list[Nudge]:

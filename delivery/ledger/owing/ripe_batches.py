@@ -12,16 +12,16 @@ import asyncpg
 import msgspec
 
 from delivery.ledger.days import DayStatement, day_statement, on_day
-from delivery.ledger.predicates import PREDICATES
+from delivery.ledger.predicates import GATHERED, PREDICATES
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Raw
 from subscriptions.ground.statements import P, Row, fragment
 
 # Which days hold gathered rows: one step into one index each. By order and limit, for an EXISTS may be answered by reading
 # the whole day where the server misjudges it.
-DAYS = """
-SELECT '{day}'::date AS day WHERE (
-    SELECT webhook FROM {deliveries} WHERE state IN ('collecting', 'bundled') ORDER BY webhook LIMIT 1
+DAYS = f"""
+SELECT '{{day}}'::date AS day WHERE (
+    SELECT d.webhook FROM {{deliveries}} d WHERE {GATHERED} ORDER BY d.webhook LIMIT 1
 ) IS NOT NULL
 """
 

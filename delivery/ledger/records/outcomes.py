@@ -154,15 +154,27 @@ def _key(row: Row) -> tuple[UUID, UUID, int, int]:
     return row["event"], row["webhook"], row["round"], row["fence"]
 
 
-# The state is hidden from the planner, as in `ledger/claims/claiming.py`.
-GIVE_BACK = """
-UPDATE {deliveries} AS d SET leased_until = NULL, due_at = $5, fence = d.fence + 1
-FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[]) AS o (event, webhook, round, fence)
-WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round AND d.fence = o.fence AND d.state || '' = 'owed'
-"""
+class GiveBack(msgspec.Struct, frozen=True, kw_only=True):
+    """What `give_back.sql` is given: the claims, part by part."""
+
+    events: list[UUID]
+    webhooks: list[UUID]
+    rounds: list[int]
+    fences: list[int]
+    now: datetime
+
+
+GIVE_BACK = day_statement(__package__, "give_back", GiveBack)
 
 
 async def give_back(connection: Raw, held: Sequence[tuple[UUID, UUID, int, int]], *, now: datetime) -> None:
     """Returns claims (event, webhook, round, fence) that were not sent: due at once, for any process."""
     for day, of_day in by_day(held, lambda each: each[0]).items():
-        await connection.execute(on_day(GIVE_BACK, day), *(list(column) for column in zip(*of_day, strict=True)), now)
+        given = GiveBack(
+            events=[event for event, _, _, _ in of_day],
+            webhooks=[webhook for _, webhook, _, _ in of_day],
+            rounds=[number for _, _, number, _ in of_day],
+            fences=[fence for _, _, _, fence in of_day],
+            now=now,
+        )
+        await GIVE_BACK.on(day).execute(connection, given)

@@ -71,10 +71,19 @@ UPDATE deliveries SET due_at = $4, fence = fence + 1 WHERE event = $1 AND webhoo
 RETURNING fence
 """
 
-NEXT_ROUND = """
-INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)
-VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
-"""
+
+class NextRound(msgspec.Struct, frozen=True, kw_only=True):
+    """What `next_round.sql` is given."""
+
+    event: UUID
+    webhook: UUID
+    round: int
+    state: State
+    #: None while it is parked.
+    due_at: datetime | None
+
+
+NEXT_ROUND = statement(__package__, "next_round", NextRound)
 
 
 async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) -> NewestRound | None:
@@ -114,7 +123,9 @@ async def _next_round(
 ) -> tuple[RetryResult, Ticket | None]:
     number = found.round + 1
     state = State.OWED if found.sendable else State.PARKED
-    await connection.execute(NEXT_ROUND, event, webhook, number, state, now if found.sendable else None)
+    due_at = now if found.sendable else None
+    given = NextRound(event=event, webhook=webhook, round=number, state=state, due_at=due_at)
+    await NEXT_ROUND.execute(connection, given)
     if found.batch:
         await batch_members.replay(connection, event, number)
     if not found.sendable:

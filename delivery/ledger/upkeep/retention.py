@@ -9,6 +9,7 @@ from datetime import date, datetime
 import asyncpg
 
 from delivery.ledger.days import on_day
+from delivery.ledger.predicates import GATHERED, unleased
 from delivery.ledger.records import batch_members
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Raw
@@ -21,10 +22,10 @@ REWRITE = 1800.0
 
 # Each state by its own index, for a finished day has next to nothing in them. By order and limit, for an EXISTS may be
 # answered by reading the whole day where the server misjudges it.
-UNFINISHED = """
-SELECT (SELECT 1 FROM {deliveries} WHERE state = 'owed' ORDER BY due_at LIMIT 1) IS NOT NULL
-    OR (SELECT 1 FROM {deliveries} WHERE state = 'parked' ORDER BY webhook LIMIT 1) IS NOT NULL
-    OR (SELECT 1 FROM {deliveries} WHERE state IN ('collecting', 'bundled') ORDER BY webhook LIMIT 1) IS NOT NULL
+UNFINISHED = f"""
+SELECT (SELECT 1 FROM {{deliveries}} WHERE state = 'owed' ORDER BY due_at LIMIT 1) IS NOT NULL
+    OR (SELECT 1 FROM {{deliveries}} WHERE state = 'parked' ORDER BY webhook LIMIT 1) IS NOT NULL
+    OR (SELECT 1 FROM {{deliveries}} d WHERE {GATHERED} ORDER BY webhook LIMIT 1) IS NOT NULL
     OR EXISTS (SELECT 1 FROM parcels WHERE NOT settled AND id >= $1 AND id < $2)
     OR EXISTS (SELECT 1 FROM spreads WHERE event >= $1 AND event < $2)
     OR EXISTS (SELECT 1 FROM jobs WHERE event >= $1 AND event < $2)
@@ -46,13 +47,13 @@ SELECT EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = to_regclass($1)
 """
 
 # What is bundled ends with its parcel.
-LET_GO = """
+LET_GO = f"""
 WITH next AS (
-    SELECT event, webhook, round FROM {deliveries} WHERE state IN ('owed', 'parked', 'collecting')
-        AND (leased_until IS NULL OR leased_until <= $1)
+    SELECT d.event, d.webhook, d.round FROM {{deliveries}} d
+    WHERE d.state IN ('owed', 'parked', 'collecting') AND {unleased("d", "$1")}
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE {deliveries} d SET state = 'expired', due_at = NULL, leased_until = NULL, fence = d.fence + 1, ended_at = $1,
+UPDATE {{deliveries}} d SET state = 'expired', due_at = NULL, leased_until = NULL, fence = d.fence + 1, ended_at = $1,
     reason = 'its records were kept until the retention time'
 FROM next n WHERE d.event = n.event AND d.webhook = n.webhook AND d.round = n.round
 RETURNING d.event

@@ -6,25 +6,33 @@ What an answer allows is judged by `judgement/pace.py`; the slots of a rate are 
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from delivery.judgement.pace import KEEP, RateTerms
 from delivery.ledger.claims.paces import AHEAD
 from delivery.ledger.webhooks import status
 from delivery.tickets import Job
 from subscriptions.ground.database import Raw
+from subscriptions.ground.statements import statement
 
 LOCK = """
 SELECT endpoint_rate_limit AS rate, request_origin AS origin FROM webhooks
 WHERE id = $1 AND epoch = $2 AND deleted_at IS NULL FOR UPDATE
 """
 
-# A slower pace may have given its next slot for an hour from now. Those that are held already lie within the next seconds:
-# behind them the new spacing begins.
-GRANT = """
-UPDATE webhooks SET endpoint_rate_limit = $2, request_origin = $3, generation = generation + 1, updated_at = $4,
-    next_at = CASE WHEN next_at IS NOT NULL AND $2 > 0
-        THEN least(next_at, $4::timestamptz + ($5::float8 + 60.0 / $2) * interval '1 second') ELSE next_at END
-WHERE id = $1
-"""
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What `grant.sql` is given."""
+
+    webhook: UUID
+    rate: int | None
+    origin: str | None
+    now: datetime
+    #: Seconds that slots are given ahead.
+    ahead: float = AHEAD
+
+
+GRANT = statement(__package__, "grant", Grant)
 
 # Squeezed to an instant after `$2`, so that their order stays. The walk goes from the latest to the earliest, and not back:
 # drains give new slots to what it has moved, and both would never end. A row that was tried waits for its retry as well as
@@ -59,7 +67,7 @@ async def grant(connection: Raw, of: tuple[UUID, int], terms: RateTerms, *, now:
     origin = before["origin"] if terms.origin is KEEP else terms.origin
     if (rate, origin) == (before["rate"], before["origin"]):
         return []
-    await connection.execute(GRANT, webhook, rate, origin, now, AHEAD)
+    await GRANT.execute(connection, Grant(webhook=webhook, rate=rate, origin=origin, now=now))
     return [await status.put_job(connection, "hasten", webhook, now=now)] if _faster(before["rate"], rate) else []
 
 

@@ -172,7 +172,7 @@ class _Stalling:
         return getattr(self._connection, name)
 
     async def execute(self, statement: str, *arguments: Any) -> Any:
-        if statement == deliveries.ACCEPT:
+        if statement == deliveries.ACCEPT.text:
             await self._stage.stand_still()
         return await self._connection.execute(statement, *arguments)
 

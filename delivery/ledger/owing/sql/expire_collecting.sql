@@ -3,7 +3,7 @@
     SELECT d.event, d.webhook, d.round FROM gathered g JOIN webhooks w ON w.id = g.webhook CROSS JOIN LATERAL (
         SELECT event, webhook, round FROM {deliveries} WHERE webhook = w.id AND state = 'collecting' AND due_at < $before
         ORDER BY due_at LIMIT $chunk FOR UPDATE SKIP LOCKED
-    ) AS d WHERE w.status IN ('PENDING', 'DISABLED') AND w.deleted_at IS NULL LIMIT $chunk
+    ) AS d WHERE {halted} AND w.deleted_at IS NULL LIMIT $chunk
 )
 UPDATE {deliveries} d SET state = 'expired', due_at = NULL, ended_at = $now,
     reason = 'kept for its webhook until the retention time'
