@@ -11,6 +11,7 @@ import msgspec
 from delivery.attempts.rounds import Rounds
 from delivery.foundation import Foundation, WiredFoundation
 from delivery.publishing.debts import Debts
+from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
 from delivery.reports.backlogs import Backlogs
@@ -74,6 +75,11 @@ class StoreAssembly:
     def intake(self) -> Intake:
         """Takes publications."""
         return Intake(self.database, self.clock, self.settings, self.base.announce, remembered=self.base.remembered)
+
+    @cached_property
+    def event_tester(self) -> EventTester:
+        """Sends test events to one webhook."""
+        return EventTester(self.base)
 
     @cached_property
     def debts(self) -> Debts | None:

@@ -164,6 +164,7 @@ def assemble(
         types=doors.types,
         workspaces=Workspaces(database, elsewhere=bool(settings.oidc_issuer)),
         intake=doors.intake,
+        event_tester=doors.event_tester,
         traces=doors.traces,
         erasure=doors.erasure,
         subscription_store=doors.subscription_store,

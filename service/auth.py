@@ -27,6 +27,7 @@ class Permission(StrEnum):
     """What a route may ask for: those of greenlake.md 1.1, and those of publishers, which GreenLake keeps to itself."""
 
     PUBLISH = "events:publish"
+    TEST_EVENTS = "events:test"
     READ_EVENTS = "events:read"
     ERASE = "events:erase"
     CREATE_EVENT_TYPES = "event-types:create"
@@ -53,7 +54,7 @@ _SUBSCRIBE = _VIEW | {
 _REGISTER = frozenset(
     {
         *(Permission.CREATE_EVENT_TYPES, Permission.READ_EVENT_TYPES, Permission.READ_EVENTS),
-        *(Permission.UPDATE_EVENT_TYPES, Permission.DELETE_EVENT_TYPES),
+        *(Permission.TEST_EVENTS, Permission.UPDATE_EVENT_TYPES, Permission.DELETE_EVENT_TYPES),
     }
 )
 

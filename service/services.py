@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from delivery.assembly import Assembly
 from delivery.publishing.debts import Debts
+from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.recent_deliveries import History
@@ -62,6 +63,8 @@ class Services:
     workspaces: Workspaces
     #: Takes publications.
     intake: Intake
+    #: Sends test events to one webhook.
+    event_tester: EventTester
     #: What became of an event.
     traces: Traces
     #: Erases payloads on request.

@@ -21,13 +21,11 @@ from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.wire.parcels import Reply
 from delivery.wire.sender import Attempt
+from subscriptions.events.catalogue import NOTICE
 from subscriptions.ground import logs
 from subscriptions.webhooks.webhook_store import Hook
 
 log = logs.Frequent("hooklake.delivery")
-
-#: Events of ours about deliveries given up: giving one of those up is told to nobody.
-NOTICE = ".events.v1beta1.webhooks.delivery-failed"
 
 _json = msgspec.json.Encoder().encode
 

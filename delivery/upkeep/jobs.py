@@ -11,7 +11,6 @@ from uuid import UUID
 
 import asyncpg
 
-from delivery.attempts.endings import NOTICE
 from delivery.ledger.jobs import erasures, job_rows
 from delivery.ledger.jobs.job_rows import Chunk, ClaimedJob
 from delivery.ledger.owing import batches, deliveries, parking
@@ -24,6 +23,7 @@ from delivery.publishing import choosing
 from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
+from subscriptions.events.catalogue import NOTICE
 from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
 from subscriptions.ground import partitions

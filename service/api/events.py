@@ -28,7 +28,7 @@ from subscriptions.events import catalogue, cloudevent, http_binding, occurrence
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
-from subscriptions.ground.audience import STAYS
+from subscriptions.ground.audience import STAYS, Audience
 from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
 
 #: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
@@ -165,6 +165,22 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     services = services_of(request)
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
+    try:
+        receipts, headers = await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
+    except Refused as refused:
+        # The intake names indices; a body that is no array has none.
+        raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
+    known = [receipt.key for receipt in receipts if receipt.duplicate]
+    before = await services.traces.matched(known) if known else {}
+    shown = [receipt_shown(receipt, before) for receipt in receipts]
+    return writing.json(shown if many else shown[0], 202, headers)
+
+
+async def accept(
+    services: Services, made: Sequence[Event], now: datetime, audience: Audience
+) -> tuple[list[Receipt], dict[str, str] | None]:
+    """Receipts, after the commit, and the headers that tell of the workspace's minute; raises TooSoon, TooMany and as
+    `Intake.publish` does."""
     headers = None
     wanted = {made[0].workspace_id: 1} if len(made) == 1 else Counter(event.workspace_id for event in made)
     if services.debts is not None:
@@ -172,17 +188,10 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     if services.publish_quota is not None and made:
         standing = await services.publish_quota.take(wanted, now)
         headers = standing.headers() if standing is not None else None
-    try:
-        receipts = await services.intake.publish(made, request.scope.get(AUDIENCE, STAYS)) if made else []
-    except Refused as refused:
-        # The intake names indices; a body that is no array has none.
-        raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
+    receipts = await services.intake.publish(made, audience) if made else []
     if services.debts is not None:
         services.debts.grew(_written(made, receipts))
-    known = [receipt.key for receipt in receipts if receipt.duplicate]
-    before = await services.traces.matched(known) if known else {}
-    shown = [_receipt(receipt, before) for receipt in receipts]
-    return writing.json(shown if many else shown[0], 202, headers)
+    return receipts, headers
 
 
 def _written(made: Sequence[Event], receipts: Sequence[Receipt]) -> dict[str, int]:
@@ -232,7 +241,7 @@ def _renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
     return type(refused)(*(dataclasses.replace(issue, subject=name(issue.subject)) for issue in refused.issues))
 
 
-def _receipt(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
+def receipt_shown(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, object]:
     """`matched` is null while there are too many webhooks to be known; `before` tells it of duplicates."""
     return {
         "id": receipt.id,

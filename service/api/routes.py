@@ -28,6 +28,7 @@ from service.api import (
     reference,
     subscriptions,
     system,
+    testing,
     tokens,
     webhooks,
 )
@@ -65,6 +66,7 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", EVENTS + "/events/{id:path}", events.read_event, Permission.READ_EVENTS),
     ("DELETE", EVENTS + "/events/{id:path}", erasures.event, Permission.ERASE),
     ("DELETE", EVENTS + "/events", erasures.workspace, Permission.ERASE),
+    ("POST", EVENTS + "/test-events", testing.to_all, Permission.TEST_EVENTS),
     ("POST", EVENTS + "/event-types", catalogue.register, Permission.CREATE_EVENT_TYPES),
     ("GET", EVENTS + "/event-types", catalogue.listed, Permission.READ_EVENT_TYPES),
     ("GET", EVENT_TYPE, catalogue.read, Permission.READ_EVENT_TYPES),
@@ -76,6 +78,7 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("PATCH", WEBHOOK, webhooks.change, Permission.UPDATE_WEBHOOKS),
     ("DELETE", WEBHOOK, webhooks.remove, Permission.DELETE_WEBHOOKS),
     ("POST", WEBHOOK + "/verify", webhooks.verify, Permission.READ_WEBHOOKS),
+    ("POST", WEBHOOK + "/test", testing.to_one, Permission.UPDATE_WEBHOOKS),
     ("GET", WEBHOOK + "/recent-deliveries", deliveries.recent, Permission.READ_WEBHOOKS),
     ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry", deliveries.retry, Permission.UPDATE_WEBHOOKS),
     ("POST", EVENTS + "/subscriptions", subscriptions.create, Permission.CREATE_SUBSCRIPTIONS),

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from delivery.attempts.endings import NOTICE
 from delivery.reports.traces import Traces
 from delivery.upkeep.sweeping import PARTITIONED
 from subscriptions.events import sdk
+from subscriptions.events.catalogue import NOTICE
 from subscriptions.events.event import Naming
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database

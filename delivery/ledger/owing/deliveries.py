@@ -134,6 +134,8 @@ class Accept(Owe, frozen=True, kw_only=True):
 #: How what is sent to a webhook `w` begins, as a part of greater statements.
 WAY = fragment(__package__, "way").format(**PREDICATES)
 
+ONE = f"SELECT CASE WHEN w.batching THEN 'collect' ELSE {WAY} END FROM webhooks w WHERE w.id = $1 AND w.deleted_at IS NULL"
+
 CANDIDATES = statement(__package__, "candidates", Candidates, {"way": WAY})
 OWE = statement(__package__, "owe", Owe)
 ACCEPT = statement(__package__, "accept", Accept, {"write_events": journal.WRITE, "owe": fragment(__package__, "owe")})
@@ -164,6 +166,12 @@ async def candidates(
         candidate = SubscribedWebhook(webhook=row["webhook"], way=Way(row["way"]), event_filter=row["event_filter"])
         found.setdefault((row["workspace_id"], row["type"]), []).append(candidate)
     return found
+
+
+async def way_of(connection: Raw, webhook: UUID) -> Way | None:
+    """How a delivery to this webhook begins; None where it is deleted."""
+    way = await connection.fetchval(ONE, webhook)
+    return None if way is None else Way(way)
 
 
 async def accept(

@@ -1,0 +1,141 @@
+"""Test events over HTTP: to one webhook alone, or published to all who have subscribed.
+
+What such an event says is left to `subscriptions/events/samples.py`, keeping and sending it to the tester and the intake.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delivery.publishing.event_tester import SentTest, TryOut
+from delivery.publishing.receipts import Receipt
+from service import auth
+from service.answers import AUDIENCE
+from service.api import events, reading, webhooks, workspaces, writing
+from service.auth import Permission
+from service.services import Services, services_of
+from subscriptions.access.access_tokens import Caller
+from subscriptions.events import samples
+from subscriptions.events.samples import SampleType
+from subscriptions.ground import event_keys
+from subscriptions.ground.audience import STAYS, Audience
+from subscriptions.ground.errors import Forbidden, Issue, Refused
+
+log = logging.getLogger("hooklake.service")
+
+
+class TryOutInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """What a webhook is tried with; `data` stands in the place of what is made up."""
+
+    event_type: str
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class BroadcastInput(TryOutInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
+    """A test event for all who have subscribed to its type."""
+
+    workspace_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broadcast:
+    """A test event for all of a workspace who have subscribed."""
+
+    event_type: str
+    #: None: the caller's own.
+    workspace_id: str | None = None
+    #: JSON in the place of what is made up.
+    data: bytes | None = None
+
+
+async def to_one(request: Request) -> Response:
+    """`POST /events/v1beta1/webhooks/{id}/test`: 202 once it is kept for good"""
+    wanted = reading.identifier(request, "id", "Webhook")
+    given = reading.decode(await reading.body(request), TryOutInput)
+    asked = TryOut(webhook=wanted, event_type=given.event_type, data=_data(given))
+    sent = await send(services_of(request), auth.caller(request), asked)
+    return writing.json(
+        {
+            "id": sent.event.id,
+            "messageId": sent.event.key,
+            "source": sent.event.source,
+            "type": sent.event.type,
+            "acceptedAt": writing.moment(sent.accepted_at),
+            "state": sent.state,
+            "webhook": {"resourceUri": f"{webhooks.PATH}/{sent.webhook}"},
+        },
+        202,
+    )
+
+
+async def to_all(request: Request) -> Response:
+    """`POST /events/v1beta1/test-events`: 202 with a receipt, as for any publication"""
+    given = reading.decode(await reading.body(request), BroadcastInput)
+    caller = auth.caller(request)
+    asked = Broadcast(event_type=given.event_type, workspace_id=given.workspace_id, data=_data(given))
+    if asked.workspace_id is not None and asked.workspace_id != caller.workspace_id:
+        await workspaces.check(request, asked.workspace_id)
+    receipt = await publish(services_of(request), caller, asked, request.scope.get(AUDIENCE, STAYS))
+    return writing.json(events.receipt_shown(receipt, {}), 202)
+
+
+async def send(services: Services, caller: Caller, asked: TryOut) -> SentTest:
+    """One event to one webhook of those that the caller sees, counted as a publication of its workspace.
+
+    Raises Forbidden, Absent, Refused for a type that is not in the catalogue or for what breaks a rule, TooSoon, TooMany.
+    """
+    auth.require(caller, Permission.UPDATE_WEBHOOKS)
+    await _check_type(services, asked.event_type)
+    workspace = await services.event_tester.workspace_of(auth.scope(caller), asked.webhook)
+    if services.debts is not None:
+        services.debts.admit([workspace])
+    if services.publish_quota is not None:
+        await services.publish_quota.take({workspace: 1}, services.clock())
+    sent = await services.event_tester.send(auth.scope(caller), asked)
+    if services.debts is not None:
+        services.debts.grew({workspace: 1})
+    log.info(
+        "webhook.tested webhook=%s type=%r event=%s by=%s",
+        sent.webhook,
+        sent.event.type,
+        sent.event.key,
+        caller.client_id,
+    )
+    return sent
+
+
+async def publish(services: Services, caller: Caller, asked: Broadcast, audience: Audience = STAYS) -> Receipt:
+    """One event to all of a workspace who have subscribed to its type; raises as `send` does."""
+    auth.require(caller, Permission.TEST_EVENTS)
+    workspace = asked.workspace_id or caller.workspace_id
+    if workspace != caller.workspace_id and not (caller.any_workspace or auth.scope(caller) is None):
+        description = "is not the workspace of the token, and this client may not publish for another one"
+        raise Forbidden(Issue(subject="workspaceId", description=description))
+    await _check_type(services, asked.event_type)
+    now = services.clock()
+    of = SampleType(
+        type=asked.event_type, workspace_id=workspace, naming=services.naming, most=services.ground.max_event_bytes
+    )
+    made = samples.made(of, key=event_keys.new(now), now=now, data=asked.data)
+    [receipt], _ = await events.accept(services, [made], now, audience)
+    log.info("event.tested type=%r event=%s workspace=%s by=%s", made.type, receipt.key, workspace, caller.client_id)
+    return receipt
+
+
+async def _check_type(services: Services, event_type: str) -> None:
+    """Raises Refused for a type that is not in the catalogue, or was retired."""
+    if not await services.types.unknown({event_type}):
+        return
+    gone = await services.types.retired({event_type})
+    said = gone.get(
+        event_type, f"event type {event_type[:200]} is not in the catalogue (GET /events/v1beta1/event-types)"
+    )
+    raise Refused(Issue(subject="eventType", description=said))
+
+
+def _data(given: TryOutInput) -> bytes | None:
+    text = bytes(given.data)
+    return None if text in (b"", b"null") else text
