@@ -4,6 +4,7 @@ Which of them a process uses is its own matter, and so is what only the entrance
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cached_property
 
 import msgspec
@@ -29,6 +30,9 @@ from delivery.wire.guard import Guard
 from delivery.wire.transport import Transport, TransportLimits, open_transport
 from subscriptions import key_rotation
 from subscriptions.access.client_store import ClientStore
+from subscriptions.access.passwords import Passwords
+from subscriptions.access.people_store import PeopleStore
+from subscriptions.access.sessions import SessionLimits
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.clock import DatabaseClock
@@ -55,6 +59,13 @@ class StoreAssembly:
     def clients(self) -> ClientStore:
         """Programs that may call."""
         return ClientStore(self.database)
+
+    @cached_property
+    def people(self) -> PeopleStore:
+        """People who sign in, and their sessions."""
+        ground = self.base.ground
+        idle, lifetime = timedelta(seconds=ground.session_idle), timedelta(seconds=ground.session_lifetime)
+        return PeopleStore(self.database, Passwords(), SessionLimits(idle=idle, lifetime=lifetime))
 
     @cached_property
     def types(self) -> EventTypeStore:
@@ -126,6 +137,8 @@ class StoreAssembly:
     async def end(self) -> None:
         """Ends the tasks of all that was made: what is being committed is, what is being counted is not."""
         made = vars(self)
+        if "people" in made:
+            self.people.close()
         for each in (made.get("debts"), made.get("intake")):
             if each is not None:
                 await each.close()

@@ -150,16 +150,15 @@ def assemble(
     """
     database, clock, settings = doors.database, doors.clock, configuration.service
     share, per_minute = settings.requests_per_process, settings.publish_per_minute
-    # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
-    brake = Throttle(forgotten=TOKEN_FORGOTTEN)
     return Services(
         settings=settings,
         ground=configuration.ground,
         assembly=doors,
         clock=clock,
         database=database,
-        access=Access(database, doors.base.vault, issuer=settings.issuer, outside=outside, brake=brake),
+        access=_access(configuration, doors, outside),
         clients=doors.clients,
+        people=doors.people,
         directory=doors.directory,
         types=doors.types,
         workspaces=Workspaces(database, elsewhere=bool(settings.oidc_issuer)),
@@ -178,9 +177,17 @@ def assemble(
         bodies=_bodies(settings),
         long_work=LongWork(),
         throttle=Throttle(),
+        sign_ins=Throttle(),
         publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
         debts=doors.debts,
     )
+
+
+def _access(configuration: Configuration, doors: Assembly, outside: OpenID | None) -> Access:
+    # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
+    brake = Throttle(forgotten=TOKEN_FORGOTTEN)
+    issuer = configuration.service.issuer
+    return Access(doors.database, doors.base.vault, issuer=issuer, outside=outside, brake=brake)
 
 
 def _bodies(settings: ServiceSettings) -> Bodies:

@@ -1,4 +1,4 @@
-"""The command line: starts each process alone, as a cluster would, migrates, and looks after clients and keys.
+"""The command line: starts each process alone, as a cluster would, migrates, and looks after clients, people and keys.
 
 What the processes do is left to their roots; several of them together are `deploy/local.py`'s matter.
 """
@@ -27,7 +27,7 @@ from delivery.upkeep.sweeping import PARTITIONED
 from delivery.wire.guard import Guard
 from delivery.wire.transport import open_transport
 from service.api import reading
-from service.commands import clients, erasure, vault
+from service.commands import clients, erasure, people, vault
 from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
 from service.server.connections import ServerConnection
 from service.settings import ServiceSettings
@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     clients.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
     clients.command(commands, "migrate", migrate, "bring the database to the newest revision")
     clients.declare(commands)
+    people.declare(commands)
     vault.declare(commands)
     erasure.declare(commands)
     return root

@@ -29,6 +29,7 @@ from service.server.pieces import LongWork
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.client_store import ClientStore
+from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
@@ -55,6 +56,8 @@ class Services:
     access: Access
     #: Programs that may call.
     clients: ClientStore
+    #: People who sign in to the dashboard, and their sessions.
+    people: PeopleStore
     #: The catalogue's types as a tree.
     directory: TypeDirectory
     #: The catalogue's types.
@@ -91,6 +94,8 @@ class Services:
     long_work: LongWork
     #: Counts failed logins.
     throttle: Throttle
+    #: Counts failed sign-ins of people.
+    sign_ins: Throttle
     #: Counts the events of workspaces; None: they may publish any number.
     publish_quota: PublishQuota | None
     #: Counts what workspaces are owed; None: they may be owed any number.

@@ -1,1 +1,1 @@
-"""What `hooklake` does beside starting processes. Reading order: clients, vault, erasure."""
+"""What `hooklake` does beside starting processes. Reading order: clients, people, vault, erasure."""

@@ -144,7 +144,7 @@ def first_clients(arguments: Any, environ: Environ) -> None:
     def keep(made: Made) -> None:
         listed = [{"role": client.name, **_credentials(client, secret)} for client, secret in made]
         content = {"baseUrl": arguments.base_url, "workspaceId": workspace, "clients": listed}
-        _write_private(arguments.file, json.dumps(content, indent=2) + "\n")
+        write_private(arguments.file, json.dumps(content, indent=2) + "\n")
 
     async def first(stores: StoreAssembly, now: datetime) -> None:
         await stores.clients.first(drafts, now=now, keep=keep)
@@ -156,7 +156,8 @@ def _credentials(client: Client, secret: str) -> dict[str, str]:
     return {"clientId": str(client.id), "clientSecret": secret}
 
 
-def _write_private(path: Path, content: str) -> None:
+def write_private(path: Path, content: str) -> None:
+    """Writes a file that its owner alone may read, whole or not at all."""
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -14,7 +14,7 @@ from subscriptions.ground.errors import Unavailable
 from subscriptions.ground.settings import GroundSettings
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
-REVISION = "0007"
+REVISION = "0008"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,6 +65,10 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     max_filter_conditions: int = 32
     #: Characters that a webhook's secret has at least; GreenLake's.
     least_secret: int = LEAST_SECRETS[0]
+    #: When somebody who is signed in to the dashboard is signed out: after so long without a request ...
+    session_idle: float = 12 * 3600.0
+    #: ... and after so long in any case.
+    session_lifetime: float = 7 * 86400.0
     #: Bytes beyond what an API or worker process began with, from which it gives free memory back; 0: never.
     memory_slack: int = 64 << 20
 
@@ -72,6 +76,10 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
         least, most = LEAST_SECRETS
         if not least <= self.least_secret <= most:
             raise Misconfigured(f"{PREFIX}LEAST_SECRET has to be from {least} to {most}")
+        # It is noted to the minute when a session was last used.
+        if not 300 <= self.session_idle <= self.session_lifetime:
+            said = f"has to be at least 5 minutes, and {PREFIX}SESSION_LIFETIME at most"
+            raise Misconfigured(f"{PREFIX}SESSION_IDLE {said}")
 
 
 def read(kind: type[S], environ: Mapping[str, str]) -> S:

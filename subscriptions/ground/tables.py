@@ -1,4 +1,4 @@
-"""The ground's tables: catalogue, clients, webhooks, subscriptions, events and receipts.
+"""The ground's tables: catalogue, clients, people, webhooks, subscriptions, events and receipts.
 
 Deliveries and everything owed live in `delivery/tables.py`. `deploy/migrations` creates what stands here; a test
 holds the two together.
@@ -57,6 +57,57 @@ clients = Table(
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
     Index("clients_of_workspace", "workspace_id"),
+)
+
+#: People who sign in to the dashboard: with a password of ours, or as another issuer names them.
+people = Table(
+    "people",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    #: Case-folded where it is signed in with.
+    Column("name", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    #: Who vouches for them, with the `sub` it knows them by; empty: their password does.
+    Column("issuer", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+    #: Argon2id, as its own text has it; null: none was set.
+    Column("password", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("signed_in_at", Moment),
+    Column("removed_at", Moment),
+    Index("people_name", "name", unique=True, postgresql_where=text("removed_at IS NULL AND issuer = ''")),
+    Index("people_subject", "issuer", "subject", unique=True, postgresql_where=text("issuer <> ''")),
+    Index("people_listed", "created_at", "id"),
+)
+
+#: Who is signed in, from where; ended ones are deleted.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    #: SHA-256 of the 256 random bits in the cookie.
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("person", Uuid, ForeignKey("people.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    #: To the minute.
+    Column("seen_at", Moment, nullable=False),
+    #: Where it was begun from, and the browser that said so.
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("sessions_token", "token_hash", unique=True),
+    Index("sessions_of_person", "person"),
+    Index("sessions_listed", "created_at", "id"),
+)
+
+#: Links that sign a person in once; a used one is deleted.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person", Uuid, ForeignKey("people.id"), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("sign_in_links_of_person", "person"),
 )
 
 #: How much of a workspace's minute was drawn by the processes that take publications; `introductions:` with its id: of the

@@ -107,6 +107,71 @@ async def test_clients(empty: str, tmp_path: Path) -> None:
     assert (len(lines), "publisher+any-workspace" in listed, "revoked" in lines[-1]) == (6, True, True)
 
 
+async def test_people(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are added with a password from standard input, listed, given other roles and passwords, and removed."""
+    await hooklake(empty, "migrate")
+    workspace = "3009de2825f211ec8a84fedebcb4a754"
+
+    async def people(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        return await hooklake(empty, "people", *arguments, HOOKLAKE_BASE_URL="https://hooks.example")
+
+    password = canaries.planted("password")
+    add = ("add", "Ada@example.com", "--workspace", workspace, "--role", "viewer", "--role", "subscriber")
+    added = await people(*add, typed=password + "\n")
+    again = await people(*add, typed=password + "\n")
+    refused = [
+        await people("add", "bob", "--workspace", workspace, "--role", "viewer", typed=each) for each in ("", "x\n")
+    ]
+    changed = [
+        await people("password", "ada@example.com", typed=password + "2\r\n"),
+        await people("roles", "ADA@example.com", "--role", "operator"),
+        await people("add", "by-link", "--workspace", workspace, "--role", "viewer", "--no-password"),
+        await people("remove", "by-link"),
+    ]
+    link = await people("link", "ada@example.com")
+    listed = (await people("list"))[1].splitlines()
+    absent = await people("link", "by-link")
+
+    assert added == (0, "ada@example.com may sign in as subscriber, viewer\n", "")
+    assert again == (1, "", "hooklake: name: ada@example.com is taken: people have names of their own.\n")
+    assert [each[2] for each in refused] == [
+        "hooklake: a password is read from standard input, which is empty.\n",
+        "hooklake: password: must have from 12 to 256 characters.\n",
+    ]
+    assert [each[0::2] for each in changed] == [(0, "")] * 4
+    assert re.fullmatch(r"https://hooks\.example/dashboard/sign-in\?link=[\w-]{43}\n", link[1])
+    assert listed[0].split() == ["ID", "WORKSPACE", "ROLES", "SINCE", "SIGNED", "IN", "STATE", "NAME"]
+    assert [line.split()[2:] for line in listed[1:]] == [
+        ["viewer", listed[1].split()[3], "never", "removed", listed[1].split()[6], "by-link"],
+        ["operator", listed[2].split()[3], "never", "password", "ada@example.com"],
+    ]
+    assert absent == (1, "", "hooklake: Person by-link does not exist.\n")
+
+
+async def test_first_person(empty: str, tmp_path: Path) -> None:
+    """A first start makes an operator of its workspace and a link; the next one a new link, until there is no operator."""
+    await hooklake(empty, "migrate")
+    credentials, file = tmp_path / "credentials.json", tmp_path / "sign-in"
+    first = ("people", "first", "--credentials", str(credentials), "--file", str(file))
+    early = await hooklake(empty, *first), file.exists()
+    await hooklake(empty, "clients", "first", "--file", str(credentials), "--base-url", "http://127.0.0.1:8080")
+    links = []
+    for _ in range(2):
+        assert await hooklake(empty, *first) == (0, "", "")
+        links.append(file.read_text())
+    mode = file.stat().st_mode & 0o777
+    file.unlink()
+    listed = (await hooklake(empty, "people", "list"))[1].splitlines()
+    await hooklake(empty, "people", "remove", "operator")
+    await hooklake(empty, *first)
+
+    assert early == ((0, "", ""), False)
+    assert (mode, len(set(links)), len(listed)) == (0o600, 2, 2)
+    assert json.loads(credentials.read_text())["workspaceId"] == listed[1].split()[1]
+    assert not file.exists()
+
+
 async def test_no_credentials_are_lost(empty: str, tmp_path: Path) -> None:
     """Where the file cannot be written no client is made, so that the next start can."""
     await hooklake(empty, "migrate")

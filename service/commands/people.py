@@ -1,0 +1,175 @@
+"""Commands that look after the people who sign in to the dashboard.
+
+How a password is kept is left to `subscriptions/access/passwords.py`, which page a link opens to `service/dashboard`.
+"""
+
+import getpass
+import json
+import sys
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from delivery.assembly import StoreAssembly
+from service.commands import clients
+from service.commands.clients import Environ, command
+from service.settings import ServiceSettings
+from subscriptions.access.clients import Role
+from subscriptions.access.people import PersonDraft
+from subscriptions.ground.errors import Absent, Misconfigured
+from subscriptions.ground.settings import read
+
+#: What a link is a query of.
+SIGN_IN = "/dashboard/sign-in"
+#: People that are read at once.
+PAGE = 500
+#: Who the first person is.
+FIRST = "operator"
+
+
+def declare(commands: Any) -> None:
+    """Adds `people` to the commands of a parser."""
+    people = commands.add_parser("people", help="people who sign in to the dashboard").add_subparsers(required=True)
+    add = command(
+        people, "add", add_person, "let somebody sign in; the password is asked for, or read from standard input"
+    )
+    add.add_argument("name", help="what they sign in with")
+    add.add_argument("--workspace", required=True, help="32 hexadecimal digits")
+    _roles(add)
+    add.add_argument("--no-password", action="store_true", help="by links alone, which `people link` makes")
+    command(people, "list", list_people, "show all people, also removed ones")
+    for name, run, words in (
+        ("password", set_password, "another password, asked for or read from standard input; all sessions end"),
+        ("remove", remove_person, "let somebody sign in no more; all sessions end"),
+        ("link", make_link, "a link that signs somebody in once, within an hour"),
+    ):
+        command(people, name, run, words).add_argument("name")
+    roles = command(people, "roles", set_roles, "other roles, from the next request on")
+    roles.add_argument("name")
+    _roles(roles)
+    first = command(people, "first", first_person, "make an operator, if there is nobody, and a link for them")
+    first.add_argument("--credentials", type=Path, required=True, help="the file of `clients first`: whose workspace")
+    first.add_argument("--file", type=Path, required=True, help="where the link is written, with mode 0600")
+
+
+def _roles(parser: Any) -> None:
+    known = [role.value for role in Role]
+    parser.add_argument("--role", action="append", required=True, choices=known, help="may be given repeatedly")
+
+
+def add_person(arguments: Any, environ: Environ) -> None:
+    """Prints the new person's name."""
+    password = None if arguments.no_password else _password()
+    roles = frozenset(Role(role) for role in arguments.role)
+    draft = PersonDraft(name=arguments.name, workspace_id=arguments.workspace, roles=roles)
+
+    async def add(stores: StoreAssembly, now: datetime) -> None:
+        person = await stores.people.create(draft, password, now=now)
+        print(f"{person.name} may sign in as {', '.join(sorted(person.roles))}")
+
+    clients.with_database(environ, add)
+
+
+def list_people(_arguments: Any, environ: Environ) -> None:
+    """Prints a head, and a line per person, newest first."""
+
+    async def every(stores: StoreAssembly, _now: datetime) -> None:
+        print("ID", "WORKSPACE", "ROLES", "SINCE", "SIGNED IN", "STATE", "NAME", sep="  ")
+        after = None
+        while found := await stores.people.page(after=after, limit=PAGE):
+            for each in found:
+                roles = ",".join(sorted(each.roles))
+                way = each.issuer or ("password" if each.has_password else "links")
+                state = way if each.removed_at is None else f"removed {each.removed_at:%Y-%m-%d}"
+                last = "never" if each.signed_in_at is None else f"{each.signed_in_at:%Y-%m-%d}"
+                since = f"{each.created_at:%Y-%m-%d}"
+                print(each.id, each.workspace_id, roles, since, last, state, each.name, sep="  ")
+            after = found[-1].created_at, found[-1].id
+
+    clients.with_database(environ, every)
+
+
+def set_password(arguments: Any, environ: Environ) -> None:
+    """Says nothing where it went well."""
+    password = _password()
+
+    async def change(stores: StoreAssembly, _now: datetime) -> None:
+        person = await stores.people.named(arguments.name)
+        await stores.people.set_password(person.id, password)
+
+    clients.with_database(environ, change)
+
+
+def set_roles(arguments: Any, environ: Environ) -> None:
+    """Says nothing where it went well."""
+
+    async def change(stores: StoreAssembly, _now: datetime) -> None:
+        person = await stores.people.named(arguments.name)
+        await stores.people.set_roles(person.id, frozenset(Role(role) for role in arguments.role))
+
+    clients.with_database(environ, change)
+
+
+def remove_person(arguments: Any, environ: Environ) -> None:
+    """Says nothing where it went well."""
+
+    async def remove(stores: StoreAssembly, now: datetime) -> None:
+        person = await stores.people.named(arguments.name)
+        await stores.people.remove(person.id, now=now)
+
+    clients.with_database(environ, remove)
+
+
+def make_link(arguments: Any, environ: Environ) -> None:
+    """Prints the link."""
+    url = read(ServiceSettings, environ).url
+
+    async def link(stores: StoreAssembly, now: datetime) -> None:
+        person = await stores.people.named(arguments.name)
+        print(linked(url, await stores.people.link(person.id, now=now)))
+
+    clients.with_database(environ, link)
+
+
+def first_person(arguments: Any, environ: Environ) -> None:
+    """Makes an operator where there is nobody; while that operator may sign in, each call writes a new link."""
+    url = read(ServiceSettings, environ).url
+    workspace = _workspace(arguments.credentials)
+    if workspace is None:
+        return
+    draft = PersonDraft(name=FIRST, workspace_id=workspace, roles=frozenset({Role.OPERATOR}))
+
+    async def first(stores: StoreAssembly, now: datetime) -> None:
+        await stores.people.first(draft, now=now)
+        with suppress(Absent):
+            person = await stores.people.named(FIRST)
+            link = linked(url, await stores.people.link(person.id, now=now))
+            clients.write_private(arguments.file, link + "\n")
+
+    clients.with_database(environ, first)
+
+
+def linked(url: str, token: str) -> str:
+    """The link of a token."""
+    return f"{url}{SIGN_IN}?link={token}"
+
+
+def _workspace(credentials: Path) -> str | None:
+    """That of the first clients; None where there is no such file any more."""
+    try:
+        return str(json.loads(credentials.read_text())["workspaceId"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _password() -> str:
+    """Asked for twice at a terminal; else the first line of standard input."""
+    if not sys.stdin.isatty():
+        if not (line := sys.stdin.readline().rstrip("\r\n")):
+            raise Misconfigured("a password is read from standard input, which is empty")
+        return line
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("The same again: ") != password:
+        raise Misconfigured("the two passwords differ")
+    return password

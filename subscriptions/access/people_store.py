@@ -1,0 +1,155 @@
+"""People and their sessions, as use cases: each method is one transaction.
+
+What is checked before a name and a password are looked at, how often and from where, is left to the entrance.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from subscriptions.access import people, sessions
+from subscriptions.access.clients import Role
+from subscriptions.access.passwords import Passwords
+from subscriptions.access.people import OutsidePerson, Person, PersonDraft, Place
+from subscriptions.access.sessions import Browser, DashboardSession, SessionLimits, Stretch
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Unauthorized
+
+#: Two first starts at once make one person.
+FIRST = 0x6C616B67
+#: How long a link signs somebody in.
+LINK = timedelta(hours=1)
+WRONG = "the name or the password is wrong"
+
+
+class PeopleStore:
+    """Who may sign in, and who is."""
+
+    def __init__(self, database: Database, passwords: Passwords, limits: SessionLimits) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._limits = limits
+
+    async def create(self, draft: PersonDraft, password: str | None, *, now: datetime) -> Person:
+        """A new person, with a password or without; raises Refused, Conflicting where the name is taken."""
+        people.vet(draft)
+        kept = None if password is None else await self._passwords.hashed(password)
+        async with self._database.transaction() as connection:
+            return await people.create(connection, draft, password=kept, now=now)
+
+    async def first(self, draft: PersonDraft, *, now: datetime) -> Person | None:
+        """Creates the draft if there is nobody at all; None: there is somebody."""
+        async with self._database.transaction() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": FIRST})
+            if await people.page(connection, limit=1):
+                return None
+            return await people.create(connection, draft, password=None, now=now)
+
+    async def page(self, *, within: str | None = None, after: Place | None = None, limit: int) -> list[Person]:
+        """People of all workspaces or one, newest first, also removed ones, from behind the place on."""
+        async with self._database.transaction() as connection:
+            return await people.page(connection, within=within, after=after, limit=limit)
+
+    async def find(self, person_id: UUID) -> Person:
+        """One person, also a removed one; raises Absent."""
+        async with self._database.transaction() as connection:
+            return await people.find(connection, person_id)
+
+    async def named(self, name: str) -> Person:
+        """Who signs in with this name; raises Absent."""
+        async with self._database.transaction() as connection:
+            return (await people.named(connection, name))[0]
+
+    async def set_password(self, person_id: UUID, password: str, *, but: UUID | None = None) -> Person:
+        """Another password; all the person's sessions end, but the one that is named. Raises Absent, Refused."""
+        kept = await self._passwords.hashed(password)
+        return await self._change(person_id, {"password": kept}, but=but, ends=True)
+
+    async def set_roles(self, person_id: UUID, roles: frozenset[Role]) -> Person:
+        """Other roles, from the next request on; raises Absent, and Refused for none."""
+        return await self._change(person_id, people.roles(roles))
+
+    async def remove(self, person_id: UUID, *, now: datetime) -> Person:
+        """They may not sign in any more, and their sessions end; raises Absent."""
+        return await self._change(person_id, {"removed_at": now}, ends=True)
+
+    async def sign_in(self, name: str, password: str, browser: Browser, *, now: datetime) -> str:
+        """The token of a new session; raises Unauthorized, which does not tell what is wrong, and Busy."""
+        person, kept = await self._known(name)
+        if not await self._passwords.right(kept, password) or person is None or kept is None:
+            raise Unauthorized(WRONG)
+        anew = await self._passwords.hashed(password) if self._passwords.dated(kept) else None
+        async with self._database.transaction() as connection:
+            # Meanwhile it may have been changed, or the person removed.
+            if not await people.still(connection, person.id, kept):
+                raise Unauthorized(WRONG)
+            if anew is not None:
+                await people.change(connection, person.id, {"password": anew})
+            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+
+    async def vouched(self, outside: OutsidePerson, browser: Browser, *, now: datetime) -> str:
+        """The token of a new session of whom an issuer vouches for; raises Refused, Absent for a removed one."""
+        async with self._database.transaction() as connection:
+            person = await people.vouched(connection, outside, now=now)
+            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+
+    async def link(self, person_id: UUID, *, now: datetime) -> str:
+        """The token of a link that signs the person in once, within the hour (`LINK`); raises Absent."""
+        async with self._database.transaction() as connection:
+            person = await people.live(connection, person_id)
+            return await sessions.link(connection, person, until=now + LINK, now=now)
+
+    async def linked(self, token: str, *, now: datetime) -> Person | None:
+        """Whom a link would sign in; None: nobody any more."""
+        async with self._database.transaction() as connection:
+            return await sessions.linked(connection, token, now=now, use=False)
+
+    async def sign_in_by_link(self, token: str, browser: Browser, *, now: datetime) -> str:
+        """The token of a new session; the link is used up. Raises Unauthorized."""
+        async with self._database.transaction() as connection:
+            person = await sessions.linked(connection, token, now=now, use=True)
+            if person is None:
+                raise Unauthorized("the link was used, or is too old")
+            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+
+    async def session(self, token: str, *, now: datetime) -> DashboardSession | None:
+        """The session that a token names, as long as it lasts."""
+        async with self._database.transaction() as connection:
+            return await sessions.of_token(connection, token, limits=self._limits, now=now)
+
+    async def sessions(self, stretch: Stretch, *, now: datetime) -> list[DashboardSession]:
+        """Live sessions, newest first."""
+        async with self._database.transaction() as connection:
+            return await sessions.page(connection, stretch, limits=self._limits, now=now)
+
+    async def end(self, session_id: UUID, *, of: UUID | None) -> None:
+        """Ends one session of a person, or of anybody; raises Absent."""
+        async with self._database.transaction() as connection:
+            await sessions.end(connection, session_id, of=of)
+
+    async def end_all(self, person_id: UUID, *, but: UUID | None = None) -> int:
+        """Ends all sessions of a person, but the one that is named; how many there were."""
+        async with self._database.transaction() as connection:
+            return await sessions.end_all(connection, person_id, but=but)
+
+    def close(self) -> None:
+        """Ends the threads that check passwords."""
+        self._passwords.close()
+
+    async def _known(self, name: str) -> tuple[Person | None, str | None]:
+        try:
+            async with self._database.transaction() as connection:
+                return await people.named(connection, name)
+        except Absent:
+            return None, None
+
+    async def _change(
+        self, person_id: UUID, values: Mapping[str, object], *, ends: bool = False, but: UUID | None = None
+    ) -> Person:
+        async with self._database.transaction() as connection:
+            person = await people.change(connection, person_id, values)
+            if ends:
+                await sessions.end_all(connection, person_id, but=but)
+            return person

@@ -1,0 +1,178 @@
+"""Who is signed in: sessions as rows, each known by a token of 256 bits of which the hash alone is kept.
+
+Who a person is is left to `people.py`, how the token travels to the entrance.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, true, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.access import people as persons
+from subscriptions.access.people import Person
+from subscriptions.ground.errors import Absent
+from subscriptions.ground.tables import people, sessions, sign_in_links
+
+TOKEN_BYTES = 32
+#: Of what a browser says of itself.
+LONGEST_AGENT = 200
+#: How exactly it is kept when a session was last used: a page that is read need not write.
+SEEN = timedelta(minutes=1)
+
+Place = persons.Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionLimits:
+    """When a session ends by itself."""
+
+    #: After so long without a request.
+    idle: timedelta
+    #: After so long in any case.
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Browser:
+    """Where somebody signs in from."""
+
+    address: str
+    #: What the browser says of itself.
+    agent: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """A part of the list of all sessions, newest first."""
+
+    #: How many.
+    limit: int
+    #: Behind which one.
+    after: Place | None = None
+    #: Whose; None: everybody's.
+    of: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DashboardSession:
+    """One session of a person."""
+
+    id: UUID
+    person: Person
+    created_at: datetime
+    #: To the minute.
+    seen_at: datetime
+    address: str
+    agent: str
+    #: When it ends in any case.
+    ends_at: datetime
+
+
+_COLUMNS = (*sessions.c, *(column.label(f"p_{column.name}") for column in people.c))
+_JOINED = sessions.join(people, people.c.id == sessions.c.person)
+
+
+async def begin(
+    connection: AsyncConnection, person: Person, browser: Browser, *, limits: SessionLimits, now: datetime
+) -> str:
+    """A new session's token, which is kept nowhere. Sessions that have ended by themselves go meanwhile."""
+    over = or_(sessions.c.seen_at <= now - limits.idle, sessions.c.created_at <= now - limits.lifetime)
+    await connection.execute(delete(sessions).where(over))
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    values = {
+        "id": uuid4(),
+        "token_hash": _hash(token),
+        "person": person.id,
+        "created_at": now,
+        "seen_at": now,
+        "address": browser.address,
+        "agent": "".join(filter(str.isprintable, browser.agent))[:LONGEST_AGENT],
+    }
+    await connection.execute(insert(sessions).values(values))
+    await connection.execute(update(people).where(people.c.id == person.id).values(signed_in_at=now))
+    return token
+
+
+async def of_token(
+    connection: AsyncConnection, token: str, *, limits: SessionLimits, now: datetime
+) -> DashboardSession | None:
+    """The session of a token, as long as it lasts and its person may sign in; that it was used is noted."""
+    query = select(*_COLUMNS).select_from(_JOINED).where(sessions.c.token_hash == _hash(token), _live(limits, now))
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    if now - row["seen_at"] >= SEEN:
+        await connection.execute(update(sessions).where(sessions.c.id == row["id"]).values(seen_at=now))
+    return _session(row, limits)
+
+
+async def page(
+    connection: AsyncConnection, stretch: Stretch, *, limits: SessionLimits, now: datetime
+) -> list[DashboardSession]:
+    """Live sessions, newest first."""
+    mine = true() if stretch.of is None else sessions.c.person == stretch.of
+    older = true() if stretch.after is None else tuple_(sessions.c.created_at, sessions.c.id) < stretch.after
+    query = select(*_COLUMNS).select_from(_JOINED).where(and_(mine, older, _live(limits, now)))
+    ordered = query.order_by(sessions.c.created_at.desc(), sessions.c.id.desc()).limit(stretch.limit)
+    return [_session(row, limits) for row in (await connection.execute(ordered)).mappings()]
+
+
+async def end(connection: AsyncConnection, session_id: UUID, *, of: UUID | None) -> None:
+    """Ends one session of a person, or of anybody; raises Absent."""
+    mine = true() if of is None else sessions.c.person == of
+    if not (await connection.execute(delete(sessions).where(sessions.c.id == session_id, mine))).rowcount:
+        raise Absent("Session", str(session_id))
+
+
+async def end_all(connection: AsyncConnection, person: UUID, *, but: UUID | None = None) -> int:
+    """Ends all sessions of a person, and their links; how many there were, without the one that stays."""
+    await connection.execute(delete(sign_in_links).where(sign_in_links.c.person == person))
+    others = true() if but is None else sessions.c.id != but
+    return (await connection.execute(delete(sessions).where(sessions.c.person == person, others))).rowcount
+
+
+async def link(connection: AsyncConnection, person: Person, *, until: datetime, now: datetime) -> str:
+    """The token of a link that signs the person in once; links that have expired go meanwhile."""
+    await connection.execute(delete(sign_in_links).where(sign_in_links.c.expires_at <= now))
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    values = {"token_hash": _hash(token), "person": person.id, "expires_at": until}
+    await connection.execute(insert(sign_in_links).values(values))
+    return token
+
+
+async def linked(connection: AsyncConnection, token: str, *, now: datetime, use: bool) -> Person | None:
+    """Whom a link signs in, while it is good; used, it is gone."""
+    mine = sign_in_links.c.token_hash == _hash(token), sign_in_links.c.expires_at > now
+    found = (await connection.execute(select(sign_in_links.c.person).where(*mine))).scalar_one_or_none()
+    if found is None:
+        return None
+    # Of two at once one deletes it.
+    if use and not (await connection.execute(delete(sign_in_links).where(*mine))).rowcount:
+        return None
+    person = await persons.find(connection, found)
+    return person if person.removed_at is None else None
+
+
+def _live(limits: SessionLimits, now: datetime) -> ColumnElement[bool]:
+    fresh = and_(sessions.c.seen_at > now - limits.idle, sessions.c.created_at > now - limits.lifetime)
+    return and_(fresh, people.c.removed_at.is_(None))
+
+
+def _session(row: RowMapping, limits: SessionLimits) -> DashboardSession:
+    return DashboardSession(
+        id=row["id"],
+        person=persons.person_of(row, "p_"),
+        created_at=row["created_at"],
+        seen_at=row["seen_at"],
+        address=row["address"],
+        agent=row["agent"],
+        ends_at=row["created_at"] + limits.lifetime,
+    )
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
