@@ -26,6 +26,7 @@ from delivery.upkeep.sweeping import Upkeep
 from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from delivery.wire.credentials import Authorised
+from delivery.wire.documents import ANYWHERE, DOCUMENT_LIMITS, Documents
 from delivery.wire.guard import Guard
 from delivery.wire.transport import Transport, TransportLimits, open_transport
 from subscriptions import key_rotation
@@ -35,10 +36,12 @@ from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.sessions import SessionLimits
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event_types import EventTypeStore
+from subscriptions.ground import schema
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import GroundSettings
+from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.subscription_store import SubscriptionStore
 
 Announce = Callable[[Sequence[Nudge]], None]
@@ -199,6 +202,36 @@ def stores(
         announce=unheard,
     )
     return StoreAssembly(base)
+
+
+def check(ground: GroundSettings, settings: DeliverySettings) -> None:
+    """Raises Misconfigured for keys or destinations that cannot be read; nothing is built."""
+    Vault.parse(ground.vault_keys)
+    Guard(settings.allow_destinations, settings.allow_http)
+
+
+async def check_wire(settings: DeliverySettings) -> None:
+    """Raises Misconfigured where the authorities cannot be read, or the egress proxy is none."""
+    transport = await open_transport(Guard(), ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
+    await transport.aclose()
+
+
+async def documents(settings: DeliverySettings) -> Documents:
+    """A reader of what settings name, on the running loop, with connections of its own; to be closed with `aclose`.
+
+    Raises Misconfigured where the authorities cannot be read.
+    """
+    guard = Guard(ANYWHERE, settings.allow_http)
+    return Documents(await open_transport(guard, limits=DOCUMENT_LIMITS, ca_bundle=settings.ca_bundle))
+
+
+async def database_identity(ground: GroundSettings) -> str:
+    """The database's `schema.identity`, over a connection for that alone; raises Unavailable."""
+    asked = stores(ground, connections=1)
+    try:
+        return await schema.identity(asked.database)
+    finally:
+        await asked.close()
 
 
 async def opened(

@@ -5,8 +5,8 @@ What they mean is left to the rooms that they belong to.
 
 from collections.abc import Mapping
 
+from delivery import assembly
 from delivery.settings import DeliverySettings
-from delivery.wire.guard import Guard
 from deploy.home import CannotStart
 from service.app import Configuration
 from service.cli import known
@@ -14,7 +14,6 @@ from service.settings import ServiceSettings
 from subscriptions.ground import database_url, logs
 from subscriptions.ground.errors import HooklakeError
 from subscriptions.ground.settings import GroundSettings, read, unknown
-from subscriptions.ground.vault import Vault
 from workers import app as broker
 from workers.settings import WorkerSettings
 
@@ -37,8 +36,7 @@ def check(environ: Mapping[str, str]) -> list[str]:
             delivery=read(DeliverySettings, given),
             ground=read(GroundSettings, given),
         )
-        Vault.parse(configuration.ground.vault_keys)
-        Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+        assembly.check(configuration.ground, configuration.delivery)
         database_url.parse(configuration.ground.database_url)
         broker.make(carriers)
     except HooklakeError as error:

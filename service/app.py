@@ -18,7 +18,6 @@ from delivery import assembly
 from delivery.assembly import Assembly
 from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
-from delivery.wire.documents import open_documents
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
@@ -122,11 +121,11 @@ async def opened(configuration: Configuration, announcer: Announcing) -> AsyncIt
 @asynccontextmanager
 async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]:
     """The other issuer, if there is one; nothing of it is read before a token of its comes."""
-    settings, delivery = configuration.service, configuration.delivery
+    settings = configuration.service
     if not settings.oidc_issuer:
         yield None
         return
-    documents = await open_documents(allow_http=delivery.allow_http, ca_bundle=delivery.ca_bundle)
+    documents = await assembly.documents(configuration.delivery)
     trust = TrustedIssuer(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,

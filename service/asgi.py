@@ -10,14 +10,13 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from delivery import assembly
 from delivery.settings import DeliverySettings
 from delivery.wire import names
-from delivery.wire.guard import Guard
 from service.app import Configuration, build, opened
 from service.settings import ServiceSettings
-from subscriptions.ground import process, schema
+from subscriptions.ground import process
 from subscriptions.ground.settings import GroundSettings, read
-from subscriptions.ground.vault import Vault
 from workers import app as broker
 from workers.announcer import Announcer
 from workers.settings import WorkerSettings
@@ -31,11 +30,10 @@ def application(environ: Mapping[str, str]) -> Starlette:
         ground=read(GroundSettings, environ),
     )
     # What cannot be read of them is told before anything starts.
-    Vault.parse(configuration.ground.vault_keys)
-    Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
+    assembly.check(configuration.ground, configuration.delivery)
     carriers = read(WorkerSettings, environ)
     carrying = broker.make(carriers)
-    carrying.ask = lambda: asyncio.run(schema.identity_at(configuration.ground))
+    carrying.ask = lambda: asyncio.run(assembly.database_identity(configuration.ground))
     announcer = Announcer(carrying, carriers)
     return build(partial(opened, configuration, announcer))
 

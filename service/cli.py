@@ -24,8 +24,6 @@ from delivery import assembly
 from delivery.assembly import StoreAssembly
 from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import PARTITIONED
-from delivery.wire.guard import Guard
-from delivery.wire.transport import open_transport
 from service.api import reading
 from service.commands import clients, erasure, people, vault
 from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
@@ -100,7 +98,7 @@ def api(_arguments: Any, environ: Environ) -> None:
     # Built here once so that what is misconfigured is one sentence, not a traceback out of the server.
     import service.asgi  # noqa: F401, PLC0415  a process root: importing it reads the environment
 
-    asyncio.run(_dialled(read(DeliverySettings, environ)))
+    asyncio.run(assembly.check_wire(read(DeliverySettings, environ)))
     asyncio.run(vault.check(read(GroundSettings, environ)))
     _vacant(settings.host, settings.port)
     process.room(settings.connections + OWN_FILES)
@@ -136,12 +134,6 @@ def _connections(settings: ServiceSettings) -> Any:
         proxies=settings.trusted_proxies,
     )
     return partial(ServerConnection, limits)
-
-
-async def _dialled(settings: DeliverySettings) -> None:
-    """Raises Misconfigured where the authorities cannot be read, or the egress proxy is none."""
-    transport = await open_transport(Guard(), ca_bundle=settings.ca_bundle, proxy=settings.egress_proxy)
-    await transport.aclose()
 
 
 def _vacant(host: str, port: int) -> None:

@@ -23,7 +23,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind
 from delivery.wire import names
 from subscriptions import key_rotation
-from subscriptions.ground import database_url, logs, schema
+from subscriptions.ground import database_url, logs
 from subscriptions.ground import process as python
 from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailable
 from subscriptions.ground.memory import Memory
@@ -71,7 +71,7 @@ def application(environ: Mapping[str, str]) -> Any:
     )
     database_url.parse(ground.database_url)
     app = broker.make(settings)
-    app.ask = lambda: asyncio.run(schema.identity_at(ground))
+    app.ask = lambda: asyncio.run(assembly.database_identity(ground))
     signals.worker_init.connect(lambda **_: _or_end("worker", lambda: _start(app, settings, ground, craft)), weak=False)
     signals.beat_init.connect(lambda **_: _or_end("beat", lambda: _accompany(ground)), weak=False)
     return app

@@ -9,21 +9,23 @@ import httpx
 
 from delivery.wire.causes import explain
 from delivery.wire.dialling import Dial
-from delivery.wire.guard import Guard
 from delivery.wire.sender import inflated
-from delivery.wire.transport import Transport, TransportLimits, open_transport
+from delivery.wire.transport import Transport, TransportLimits
 from subscriptions.ground.errors import Unavailable
 
 #: Bytes of one document, and seconds for it.
 DOCUMENT_BYTES = 262_144
 DEADLINE = 5.0
+DOCUMENT_LIMITS = TransportLimits(
+    connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES
+)
 # The operator's own hosts are often private ones, and opening them to webhooks for that would be the greater harm. What a
 # guard opens by no range stays shut here too: link-local addresses, where clouds keep credentials.
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Documents:
-    """Reads documents over a transport of its own; made by `open_documents`."""
+    """Reads documents over a transport of its own; made by `delivery/assembly.py`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -55,9 +57,3 @@ class Documents:
     async def aclose(self) -> None:
         """Closes its connections."""
         await self._transport.aclose()
-
-
-async def open_documents(*, allow_http: bool = False, ca_bundle: str = "") -> Documents:
-    """A reader on the running loop; close it with `aclose`. Raises Misconfigured where the CA bundle cannot be read."""
-    limits = TransportLimits(connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES)
-    return Documents(await open_transport(Guard(ANYWHERE, allow_http), limits=limits, ca_bundle=ca_bundle))

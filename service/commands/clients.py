@@ -21,7 +21,6 @@ from subscriptions.access.keyring import Keyring
 from subscriptions.ground import schema
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import GroundSettings, read
-from subscriptions.ground.vault import Vault
 
 Environ = Mapping[str, str]
 KEPT = "the one before it verifies for an hour more"
@@ -72,16 +71,13 @@ def uuid(text: str) -> UUID:
 def rotate_keys(arguments: Any, environ: Environ) -> None:
     """A new signing key; processes use it within ten seconds, the old one verifies for an hour more, or not at all."""
 
-    # Before the database is asked: a key that cannot be read is told as what it is.
-    vault = Vault.parse(read(GroundSettings, environ).vault_keys)
-
     async def rotate(stores: StoreAssembly, now: datetime) -> None:
-        kid = await Keyring(stores.database, vault).rotate(now, at_once=arguments.now)
+        kid = await Keyring(stores.database, stores.base.vault).rotate(now, at_once=arguments.now)
         print(
             f"tokens are signed with the key {kid} within ten seconds; {'no other verifies' if arguments.now else KEPT}"
         )
 
-    with_database(environ, rotate)
+    with_database(environ, rotate, sealing=True)
 
 
 def create_client(arguments: Any, environ: Environ) -> None:
@@ -167,12 +163,16 @@ def write_private(path: Path, content: str) -> None:
     draft.replace(path)
 
 
-def with_database(environ: Environ, work: Callable[[StoreAssembly, datetime], Awaitable[None]]) -> None:
-    """Runs the work on a migrated database, with the database's time."""
+def with_database(
+    environ: Environ, work: Callable[[StoreAssembly, datetime], Awaitable[None]], *, sealing: bool = False
+) -> None:
+    """Runs the work on a migrated database, with the database's time; work that is `sealing` needs the vault."""
 
     async def run() -> None:
         stores = assembly.stores(read(GroundSettings, environ))
         try:
+            if sealing:
+                _ = stores.base.vault  # a key that cannot be read is told as what it is, before the database is asked
             look = await schema.look(stores.database)
             if not look.serves:
                 raise Misconfigured("the database is not migrated yet: run `hooklake migrate`")

@@ -13,8 +13,8 @@ from service.commands.clients import command, with_database
 from subscriptions import key_rotation
 from subscriptions.ground import schema
 from subscriptions.ground.errors import Misconfigured, Sealed, Unavailable
-from subscriptions.ground.settings import GroundSettings, read
-from subscriptions.ground.vault import SETTING, Vault
+from subscriptions.ground.settings import GroundSettings
+from subscriptions.ground.vault import SETTING
 
 
 def declare(commands: Any) -> None:
@@ -27,9 +27,9 @@ def declare(commands: Any) -> None:
 
 def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
     """Prints how many texts were sealed again, and how many each key has sealed now; raises Sealed where some stay shut."""
-    vault = Vault.parse(read(GroundSettings, environ).vault_keys)
 
     async def rotate(stores: StoreAssembly, _now: datetime) -> None:
+        vault = stores.base.vault
         done = await key_rotation.reseal(stores.database, vault)
         print(f"sealed again with {vault.sealing}: {done.resealed}")
         for key_id, texts in done.in_use.items():
@@ -39,15 +39,15 @@ def reseal(_arguments: Any, environ: Mapping[str, str]) -> None:
         if done.shut:
             raise Sealed(f"{len(done.shut)} cannot be unsealed, the first of them: {done.shut[0]}")
 
-    with_database(environ, rotate)
+    with_database(environ, rotate, sealing=True)
 
 
 def forget(arguments: Any, environ: Mapping[str, str]) -> None:
     """Prints how many texts were emptied; raises Misconfigured for a key that is at hand, and for one that has sealed none."""
-    if arguments.key in Vault.parse(read(GroundSettings, environ).vault_keys).ids:
-        raise Misconfigured(f"the key {arguments.key} is in {SETTING}, and so is not lost")
 
     async def empty(stores: StoreAssembly, _now: datetime) -> None:
+        if arguments.key in stores.base.vault.ids:
+            raise Misconfigured(f"the key {arguments.key} is in {SETTING}, and so is not lost")
         emptied = await key_rotation.forget(stores.database, arguments.key)
         if not emptied:
             async with stores.database.raw() as connection:
@@ -55,7 +55,7 @@ def forget(arguments: Any, environ: Mapping[str, str]) -> None:
             raise Misconfigured(f"no secret is sealed with a key {arguments.key}; in use: {known}")
         print(f"emptied: {emptied}")
 
-    with_database(environ, empty)
+    with_database(environ, empty, sealing=True)
 
 
 async def check(settings: GroundSettings) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import exc
 
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Unavailable
-from subscriptions.ground.settings import GroundSettings
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
 REVISION = "0008"
@@ -62,12 +61,3 @@ async def identity(database: Database) -> str:
     """Eight hexadecimal digits that are this database's, and hardly another's; raises Unavailable."""
     async with database.raw() as connection:
         return str(await connection.fetchval(IDENTITY))
-
-
-async def identity_at(settings: GroundSettings) -> str:
-    """The same for who has no door of its own; raises Unavailable."""
-    database = Database(settings)
-    try:
-        return await identity(database)
-    finally:
-        await database.close()

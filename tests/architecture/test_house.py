@@ -84,6 +84,22 @@ def test_the_environment_is_read_in_process_roots() -> None:
     fail_on(asked)
 
 
+#: What a process is made of, and where it is made: a migration has no more than a database.
+PARTS = {"Database", "DatabaseClock", "Guard", "Vault", "Vault.parse", "open_transport"}
+BUILDERS = ("delivery/assembly.py", "delivery/foundation.py", "deploy/migrations/env.py")
+
+
+def test_a_process_is_built_in_one_place() -> None:
+    """Databases, clocks, vaults and transports are made by the assembly, for whoever needs them."""
+    fail_on(
+        f"{path}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in every(*ROOMS, "deploy")
+        if str(path) not in BUILDERS
+        for node in ast.walk(read(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in PARTS
+    )
+
+
 def test_no_two_classes_share_a_name() -> None:
     """A name stands for one thing in the whole house; a private one may stand in several files."""
     places: dict[str, list[Path]] = {}

@@ -20,8 +20,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
+from delivery import assembly
 from deploy import redis_store, stores
-from subscriptions.ground import schema
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import GroundSettings
@@ -118,7 +118,7 @@ def test_a_broker_that_answers_with_errors(redis: Redis, database_url: str, tmp_
         assert worker.poll() is None, log.read_text()
         ask(cure)
         app = broker.make(WorkerSettings(broker_url=url))
-        app.serve(asyncio.run(schema.identity_at(GroundSettings(database_url=database_url))))
+        app.serve(asyncio.run(assembly.database_identity(GroundSettings(database_url=database_url))))
         with BrokerConnection(app) as line:
             line.post(schedule.DELIVER, [])
         _until(partial(_emptied, redis, app.named(schedule.TICKETS)))
@@ -251,7 +251,8 @@ async def test_two_stacks_on_one_broker(database: Database, database_url: str, b
     beside = make_url(database_url).set(database="beside").render_as_string(hide_password=False)
     try:
         ids = [
-            await schema.identity_at(GroundSettings(database_url=url)) for url in (database_url, beside, database_url)
+            await assembly.database_identity(GroundSettings(database_url=url))
+            for url in (database_url, beside, database_url)
         ]
     finally:
         async with database.raw() as connection:
