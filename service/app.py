@@ -21,6 +21,7 @@ from delivery.tickets import BrokerReport, Nudge
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
+from service.dashboard import routes as dashboard
 from service.health.carriers import AskBroker, Carriers
 from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
@@ -92,7 +93,9 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starle
             app.state.services = services
             yield
 
-    app = _Application(routes=routes(), exception_handlers=cast(Any, problems.HANDLERS), lifespan=life)
+    app = _Application(
+        routes=[*routes(), *dashboard.routes()], exception_handlers=cast(Any, problems.HANDLERS), lifespan=life
+    )
     # `/webhooks/` is no other name of `/webhooks`.
     app.router.redirect_slashes = False
     app.router.default = nowhere

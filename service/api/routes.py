@@ -208,15 +208,15 @@ async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) 
                 reading.hold(request).answer(len(response.body))
         except Exception as error:
             response = await problems.answered(request, error)
-        _tell(scope, response, time.monotonic() - began)
+        tell(scope, response, time.monotonic() - began)
         await response(scope, receive, send)
     finally:
         if reading.HOLD in scope:
             scope[reading.HOLD].end()
 
 
-def _tell(scope: Scope, response: Response, seconds: float) -> None:
-    """The line of a request. Its query is not in it: some callers have to put a token there."""
+def tell(scope: Scope, response: Response, seconds: float) -> None:
+    """Logs the line of a request. Its query is not in it: some callers have to put a token there."""
     path, known, debug_id = scope["path"], scope.get(CALLER), getattr(response, "debug_id", None)
     if path.startswith("/health/") and response.status_code == 200:
         return  # probes ask each second, and a good answer says nothing

@@ -1,0 +1,1 @@
+"""The dashboard: pages for people, drawn on the server; every one of them can be read without JavaScript."""

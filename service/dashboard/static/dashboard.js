@@ -1,0 +1,251 @@
+// What makes the pages smoother; every one of them can be read without it. No library but htmx, which does the rest.
+(() => {
+  "use strict";
+  const one = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const editing = (element) => element.closest?.("input, textarea, select, [contenteditable]");
+
+  // Times in the reader's zone, UTC on hover.
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const local = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(at)}`;
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const ago = (seconds) => {
+    const far = Math.abs(seconds);
+    if (far < 1) return "just now";
+    const [size, unit] = UNITS.find(([each]) => far >= each);
+    const said = `${Math.floor(far / size)} ${unit}`;
+    return seconds > 0 ? `${said} ago` : `in ${said}`;
+  };
+  // The server's clock is the one that counts.
+  const stamp = one("[data-clock]");
+  let ahead = stamp ? Date.now() - new Date(stamp.dateTime) : 0;
+  const now = () => Date.now() - ahead;
+  const times = (within = document) => {
+    for (const each of all("time[data-when]", within)) {
+      const at = new Date(each.dateTime);
+      if (Number.isNaN(at.valueOf())) continue;
+      if (!each.dataset.utc) each.dataset.utc = each.title || each.textContent;
+      each.title = each.hasAttribute("data-ago") ? `${local(at)}\n${each.dataset.utc}` : each.dataset.utc;
+      each.textContent = each.hasAttribute("data-ago") ? ago((now() - at) / 1000) : local(at);
+    }
+  };
+  const asOf = (moment) => {
+    if (!stamp) return;
+    stamp.dateTime = moment.toISOString();
+    stamp.textContent = clock(moment);
+    stamp.title = moment.toISOString().replace("T", " ").slice(0, 19) + " UTC";
+  };
+
+  const toast = (text) => {
+    const shown = one("#toast");
+    shown.textContent = text;
+    shown.classList.add("on");
+    clearTimeout(toast.timer);
+    toast.timer = setTimeout(() => shown.classList.remove("on"), 2200);
+  };
+
+  // navigator.clipboard is there over https and on localhost alone.
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.className = "unseen";
+      (one("dialog[open]") ?? document.body).append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      if (!done) return toast("It could not be copied: mark it and copy it by hand");
+    }
+    return toast("Copied");
+  };
+
+  // A question unfolds without a script; with one it is asked in a dialog.
+  const confirming = (details) => {
+    const asking = one(".asking", details);
+    if (!asking || details.dataset.made) return;
+    details.dataset.made = "yes";
+    const dialog = document.createElement("dialog");
+    dialog.className = "ask";
+    dialog.setAttribute("aria-labelledby", asking.getAttribute("aria-labelledby"));
+    dialog.append(...asking.childNodes);
+    details.append(dialog);
+    asking.remove();
+    one("summary", details).addEventListener("click", (event) => {
+      event.preventDefault();
+      details.open = true;
+      dialog.showModal();
+    });
+    dialog.addEventListener("close", () => { details.open = false; });
+    const cancel = one("[data-cancel]", dialog);
+    if (cancel) {
+      cancel.hidden = false;
+      cancel.addEventListener("click", () => dialog.close());
+    }
+  };
+
+  // A plot says the value under the pointer, and of the point that the arrow keys lead to.
+  const plots = (within) => {
+    for (const canvas of all(".canvas", within)) {
+      if (canvas.dataset.made) continue;
+      canvas.dataset.made = "yes";
+      const points = all(".at", canvas);
+      const value = one(".value", canvas.parentElement);
+      let at = -1;
+      const show = (n) => {
+        points[at]?.classList.remove("on");
+        at = n;
+        points[at]?.classList.add("on");
+        value.textContent = points[at] ? points[at].dataset.said : "";
+      };
+      // The browser's own hint would come late, and a second time.
+      for (const each of points) {
+        const title = one("title", each);
+        each.dataset.said = title.textContent;
+        title.remove();
+      }
+      canvas.addEventListener("pointermove", (event) => {
+        const box = canvas.getBoundingClientRect();
+        show(Math.max(0, Math.min(points.length - 1, Math.floor(((event.clientX - box.left) / box.width) * points.length))));
+      });
+      canvas.addEventListener("pointerleave", () => show(-1));
+      canvas.addEventListener("blur", () => show(-1));
+      canvas.addEventListener("keydown", (event) => {
+        const to = { ArrowLeft: at < 0 ? points.length - 1 : at - 1, ArrowRight: at + 1, Home: 0, End: points.length - 1 }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        show(Math.max(0, Math.min(points.length - 1, to)));
+      });
+    }
+  };
+
+  // What needs a script is shown where there is one.
+  const reveal = (within) => {
+    for (const each of all("[data-copy], [data-copy-below], [data-keys], [data-find], [data-theme-switch]", within)) each.hidden = false;
+  };
+  const made = (within = document) => {
+    times(within);
+    plots(within);
+    reveal(within);
+    all("details.confirm", within).forEach(confirming);
+  };
+
+  // The palette.
+  const palette = one("#palette");
+  const text = one("#palette-text");
+  const found = one("#palette-found");
+  let asked = 0;
+  const choices = () => all("a", found);
+  const choose = (n) => {
+    const links = choices();
+    links.forEach((link, index) => link.setAttribute("aria-selected", String(index === n)));
+    links[n]?.scrollIntoView({ block: "nearest" });
+    text.setAttribute("aria-activedescendant", links[n]?.id ?? "");
+  };
+  const chosen = () => choices().findIndex((link) => link.getAttribute("aria-selected") === "true");
+  const look = async () => {
+    const turn = ++asked;
+    const url = new URL(document.body.dataset.palette, location.href);
+    url.searchParams.set("text", text.value.trim());
+    try {
+      const answer = await fetch(url, { headers: { "HX-Request": "true" } });
+      const body = answer.ok ? await answer.text() : "<p>Nothing could be looked for just now.</p>";
+      if (turn !== asked) return;
+      found.innerHTML = body;
+      choose(0);
+    } catch {
+      if (turn === asked) found.innerHTML = "<p>The server does not answer.</p>";
+    }
+  };
+  const openPalette = () => {
+    if (!palette || palette.open) return;
+    text.value = "";
+    palette.showModal();
+    text.focus();
+    look();
+  };
+  if (palette) {
+    let waiting;
+    text.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(look, 120);
+    });
+    text.addEventListener("keydown", (event) => {
+      const links = choices();
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        event.preventDefault();
+        const step = event.key === "ArrowDown" ? 1 : -1;
+        choose((chosen() + step + links.length) % Math.max(links.length, 1));
+      } else if (event.key === "Enter") {
+        event.preventDefault();
+        links[chosen()]?.click();
+      }
+    });
+    palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+  }
+
+  // Light or dark: the cookie lets the server draw the next page in it at once.
+  const theme = () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    document.cookie = `hooklake_theme=${root.dataset.theme}; path=/dashboard; max-age=31536000; samesite=lax`;
+  };
+
+  // Keys: `g` and a letter, rows by j and k.
+  let led = 0;
+  const row = (step) => {
+    const rows = all("main .table tbody tr").filter((each) => one("a", each));
+    if (!rows.length) return;
+    const at = rows.findIndex((each) => each.classList.contains("at"));
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step))];
+    rows[at]?.classList.remove("at");
+    next.classList.add("at");
+    one("a", next).focus();
+  };
+  const KEYS = {
+    "?": () => one("#keys")?.showModal(),
+    "/": openPalette,
+    p: () => one("[data-pause]:not([hidden])")?.click(),
+    j: () => row(1),
+    k: () => row(-1),
+  };
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || editing(event.target) || one("dialog[open]")) return;
+    if (Date.now() - led < 1200) {
+      led = 0;
+      const link = one(`.side a[data-key="${CSS.escape(event.key)}"]`);
+      if (link) {
+        event.preventDefault();
+        link.click();
+      }
+      return;
+    }
+    if (event.key === "g") led = Date.now();
+    else if (KEYS[event.key]) {
+      event.preventDefault();
+      KEYS[event.key]();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const hit = (selector) => event.target.closest?.(selector);
+    let button;
+    if ((button = hit("[data-copy]"))) copy(button.dataset.copy);
+    else if ((button = hit("[data-copy-below]"))) copy(one("pre", button.parentElement).textContent);
+    else if (hit("[data-find]")) openPalette();
+    else if (hit("[data-keys]")) KEYS["?"]();
+    else if (hit("[data-theme-switch]")) theme();
+  });
+
+  document.addEventListener("htmx:after:swap", () => made());
+  made();
+  if (stamp) asOf(new Date(stamp.dateTime));
+  setInterval(times, 10000);
+})();
