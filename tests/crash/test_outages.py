@@ -61,7 +61,7 @@ async def test_database_down(endured: Endured) -> None:
 
 
 @pytest.mark.parametrize("name", ["database gone", "broker gone"])
-async def test_gone(endured: Endured, name: str) -> None:
+async def test_what_is_gone_comes_back_by_itself(endured: Endured, name: str) -> None:
     """Broker or database gone for three minutes (15 s in `make test`, the whole in `make crash`): everything resumes by itself.
 
     Each part tells of it when it begins and when it is over, and hardly more.
@@ -73,7 +73,7 @@ async def test_gone(endured: Endured, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["database silent", "broker silent"])
-async def test_silent(endured: Endured, name: str) -> None:
+async def test_what_is_silent_counts_as_away(endured: Endured, name: str) -> None:
     """What takes connections and says nothing is away as well, and nobody waits for it for longer than is promised."""
     silent = endured.aftermaths[name]
 

@@ -10,7 +10,7 @@ from tests.crash import faults, storm
 SECONDS = 12.0
 
 
-async def test_shower(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_nothing_is_lost_in_a_shower_of_faults(capsys: pytest.CaptureFixture[str]) -> None:
     """Under load, with every kind of fault in an order of chance's: nothing is lost, stuck, or repeated without need."""
     seed = random.randrange(10_000)
 

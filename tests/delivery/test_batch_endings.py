@@ -38,7 +38,7 @@ async def hook(craft: Craft) -> UUID:
     return await craft.hook(batching=True)
 
 
-async def test_delivered(craft: Craft, traces: Traces) -> None:
+async def test_members_are_delivered_with_their_batch(craft: Craft, traces: Traces) -> None:
     """The members are delivered with their batch, each with its answer; before, they stand as bundled."""
     ticket = await closed(craft, 4)
     before = await counted(traces, craft, ticket.event)
@@ -130,7 +130,7 @@ async def test_late_success(craft: Craft, clock: Clock, traces: Traces) -> None:
     assert await craft.states() == {"delivered": 4}
 
 
-async def test_erased(craft: Craft) -> None:
+async def test_members_expire_with_an_erased_batch(craft: Craft) -> None:
     """A batch whose payload was erased ends expired, and its members with it."""
     ticket = await closed(craft, 3)
     await craft.sql("UPDATE events SET body = NULL WHERE key = $1", ticket.event)
@@ -141,7 +141,7 @@ async def test_erased(craft: Craft) -> None:
     assert craft.wire.sent == []
 
 
-async def test_deleted(craft: Craft, clock: Clock, hook: UUID) -> None:
+async def test_a_delete_cancels_what_is_collecting_and_bundled(craft: Craft, clock: Clock, hook: UUID) -> None:
     """A delete cancels what is collecting and what is bundled; a batch under way is recorded as it turns out."""
     flying = await closed(craft, 2)
     await closed(craft, 3)

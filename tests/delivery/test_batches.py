@@ -252,7 +252,7 @@ async def test_day_without_partitions(craft: Craft, clock: Clock) -> None:
             await craft.sql(f'DROP TABLE "{partitions.name_of(table, day)}"')
 
 
-async def test_rate(craft: Craft, clock: Clock) -> None:
+async def test_a_parcel_takes_one_slot_of_a_rate(craft: Craft, clock: Clock) -> None:
     """Under a destination's rate a parcel is one delivery with one slot, given by the drains."""
     await craft.hook(batching=True, endpoint_rate_limit=60)
     await craft.publish(30)
@@ -264,7 +264,7 @@ async def test_rate(craft: Craft, clock: Clock) -> None:
     assert sorted((each.claimed.slot - clock()).total_seconds() for each in held if each.claimed.slot) == [0, 1, 2]
 
 
-async def test_spread(craft: Craft) -> None:
+async def test_a_spread_collects_where_webhooks_batch(craft: Craft) -> None:
     """A spread event collects where webhooks batch, and asks for the closing of each of them."""
     batching, single = await craft.hooks(300, batching=True), await craft.hooks(300)
     await craft.publish()
@@ -279,7 +279,7 @@ async def test_spread(craft: Craft) -> None:
     assert {each.webhook for each in craft.announced if isinstance(each, Ticket)} == set(single)
 
 
-async def test_filters(craft: Craft) -> None:
+async def test_a_batch_holds_what_the_filter_wants(craft: Craft) -> None:
     """A batch holds the events that the webhook's filter wants, and no others."""
     webhook: UUID = await craft.hook(batching=True)
     await craft.sql("UPDATE subscriptions SET event_filter = 'number ge 10'")

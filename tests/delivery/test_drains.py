@@ -45,7 +45,7 @@ async def test_small_workspace_is_no_waste(craft: Craft) -> None:
     assert Counter(h.claimed.webhook for h in second) == {busy: 40}
 
 
-async def test_share(craft: Craft) -> None:
+async def test_a_webhook_is_claimed_within_its_free_share(craft: Craft) -> None:
     """Of one webhook at most its free in-flight share is claimed; with none left it costs no claim at all."""
     webhook, slow, full = await craft.hook(), await craft.hook(), await craft.hook()
     for each in (webhook, slow, full):

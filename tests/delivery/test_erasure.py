@@ -91,7 +91,7 @@ async def test_what_stays(craft: Craft, erasure: Erasure) -> None:
     assert ((await craft.row(event, webhook)).state, (await craft.row(event, webhook)).status) == ("failed", 410)
 
 
-async def test_again(craft: Craft, erasure: Erasure, clock: Clock) -> None:
+async def test_an_erasure_may_be_asked_for_again(craft: Craft, erasure: Erasure, clock: Clock) -> None:
     """An erasure may be asked for again: nothing changes. An event that nobody knows is absent."""
     webhook = await craft.hook()
     [event] = await craft.owe(webhook)
@@ -276,7 +276,7 @@ async def test_batch_under_way(craft: Craft, erasure: Erasure, clock: Clock) -> 
     assert after == {(b"[]", None)}
 
 
-async def test_workspace(craft: Craft, erasure: Erasure, clock: Clock) -> None:
+async def test_all_of_a_workspace_is_erased(craft: Craft, erasure: Erasure, clock: Clock) -> None:
     """All that a workspace has published up to now is erased, page by page; later events and other workspaces are left."""
     webhook = await craft.hook()
     old = await craft.owe(webhook, 2 * erasures.PAGE + 1)

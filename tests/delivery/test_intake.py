@@ -64,7 +64,7 @@ async def test_refused_array_keeps_nothing(craft: Craft) -> None:
     assert await craft.value("SELECT count(*) FROM receipts") == 2
 
 
-async def test_statements(craft: Craft) -> None:
+async def test_a_publication_asks_postgresql_twice(craft: Craft) -> None:
     """A publication asks PostgreSQL twice, who subscribed and to keep what is owed; with ids a transaction and two more for
     receipts; as often for a hundred events as for one (protocol.md 2.2, 2.3)."""
     await craft.hook()
@@ -366,6 +366,8 @@ async def test_a_flood_and_another_workspace(craft: Craft) -> None:
         ([], (), []),
     ],
 )
-def test_turns(waiting: list[tuple[str, int]], served: tuple[str, ...], places: list[int]) -> None:
+def test_workspaces_take_turns_in_a_transaction(
+    waiting: list[tuple[str, int]], served: tuple[str, ...], places: list[int]
+) -> None:
     """At most twenty events in all, and ten of a workspace."""
     assert turn(waiting, served, most=20, each=10) == places

@@ -26,7 +26,7 @@ def kept(answers: KeptAnswers, answer: Reply = GREAT, *, now: datetime = NOW, of
     return [tuple(pair) for pair in json.loads(headers)], body
 
 
-def test_budget() -> None:
+def test_long_answers_are_kept_within_a_budget() -> None:
     """Long answers of a workspace are kept whole up to its bytes an hour, and again as those come back; others have their own."""
     answers = KeptAnswers(per_hour=300_000, between=4096)
     whole = (list(GREAT.headers), BODY)
@@ -82,7 +82,7 @@ def test_many_workspaces() -> None:
     assert len(answers._whole_at) == KNOWN
 
 
-async def test_disk(craft_of_budget: Craft) -> None:
+async def test_long_answers_fill_no_more_than_the_budget(craft_of_budget: Craft) -> None:
     """However many long answers a workspace's receivers give, what stands in the database is its budget and a few hundred bytes
     of each; another workspace's answers are whole beside them."""
     craft, per_hour = craft_of_budget, BUDGET

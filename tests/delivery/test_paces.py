@@ -59,7 +59,7 @@ async def deliver(craft: Craft, held: Sequence[ClaimedDelivery]) -> None:
         await craft.rounds.outcomes.record([await craft.attempt(each)])
 
 
-async def test_slots(craft: Craft, clock: Clock) -> None:
+async def test_slots_are_spaced_by_the_rate(craft: Craft, clock: Clock) -> None:
     """Of 60 a minute those within the next 5 s are taken, a second apart and in order; the rest are due at their slots."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     events = await craft.owe(webhook, 20)
@@ -183,7 +183,7 @@ async def test_retries_need_slots(craft: Craft, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 1, 4])
-async def test_share(craft: Craft, share: int) -> None:
+async def test_slots_are_taken_within_the_free_share(craft: Craft, share: int) -> None:
     """No more are taken than the webhook's free share, and what it leaves is not spent: the next claim goes on from there."""
     webhook = await craft.hook(endpoint_rate_limit=6000)
     await craft.owe(webhook, 20)

@@ -37,7 +37,7 @@ async def test_what_waits_is_not_named(craft: Craft, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("state", ["owed", "parked", "collecting", "bundled"])
-async def test_deliveries(craft: Craft, clock: Clock, state: str) -> None:
+async def test_stuck_deliveries_are_named_with_their_states(craft: Craft, clock: Clock, state: str) -> None:
     """A delivery that nobody will take any more is named with its state, and its webhook's."""
     await craft.owe(await craft.hook(), state=state)
     clock.advance(LONG)

@@ -29,7 +29,7 @@ async def due_order(craft: Craft) -> list[UUID]:
     ]
 
 
-async def test_wake(craft: Craft, clock: Clock) -> None:
+async def test_an_activation_wakes_parked_rows_in_order(craft: Craft, clock: Clock) -> None:
     """On activation parked rows become owed in order of arrival, their fences as they were (protocol.md 6.4)."""
     webhook = await craft.hook(status="DISABLED", paused=True, challenge_request_enabled=False)
     arrived: list[UUID] = []
@@ -69,7 +69,7 @@ async def test_wake_of_a_webhook_paused_again(craft: Craft) -> None:
     assert await craft.value("SELECT count(*) FROM jobs") == 0
 
 
-async def test_delete(craft: Craft, clock: Clock) -> None:
+async def test_a_delete_cancels_what_waits(craft: Craft, clock: Clock) -> None:
     """A delete cancels what waits in chunks; an attempt under way is left to end, and its outcome to be recorded
     (protocol.md 6.7)."""
     webhook = await craft.hook(subscribed=None)

@@ -26,7 +26,7 @@ async def registered(craft: Craft) -> UUID:
     return (await craft.webhook_lifecycle.register(registration, OWNER)).id
 
 
-async def test_registration(craft: Craft) -> None:
+async def test_a_registration_makes_a_webhook_and_its_challenge(craft: Craft) -> None:
     """A webhook and its challenge come into being together; the challenge answered, it is ACTIVE and waits for a heartbeat."""
     webhook = await registered(craft)
     status, announced = await craft.status(webhook), list(craft.announced)
@@ -290,7 +290,9 @@ async def test_pause_while_in_flight(craft: Craft) -> None:
 @pytest.mark.parametrize(
     "succeeded_before", [None, 3600, 12 * 3600 + 1], ids=["never", "an hour ago", "before the window"]
 )
-async def test_halt(craft: Craft, clock: Clock, succeeded_before: int | None) -> None:
+async def test_failures_halt_what_nothing_succeeded_at(
+    craft: Craft, clock: Clock, succeeded_before: int | None
+) -> None:
     """More than 20 failures over 15 minutes halt a webhook only if no attempt succeeded within
     the failure window (greenlake.md D.8)."""
     webhook = await craft.hook(challenge_request_enabled=False)
@@ -323,7 +325,7 @@ async def test_halt_parks(craft: Craft, clock: Clock) -> None:
     assert (row["purpose"], row["due_at"]) == ("probe", clock() + timedelta(seconds=50))
 
 
-async def test_gone(craft: Craft) -> None:
+async def test_410_disables_at_once(craft: Craft) -> None:
     """410 disables the webhook at once, in a new epoch: claims made before it say
     nothing any more (cloudevents.md W4, greenlake.md D.7)."""
     webhook = await craft.hook()

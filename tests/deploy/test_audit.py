@@ -29,7 +29,7 @@ STRANGE = {"name": "four", "skip_reason": "Dependency not found on PyPI and coul
     ],
     ids=["safe", "vulnerable", "unfixed", "in part unknown", "both", "a mirror", "empty"],
 )
-def test_verdict(packages: list[object], status: int, said: list[str]) -> None:
+def test_only_what_was_asked_about_is_safe(packages: list[object], status: int, said: list[str]) -> None:
     """Safe is only what was asked about; what the service does not know is not."""
     ended, lines = audit.verdict(json.dumps({"dependencies": packages, "fixes": []}), "")
 

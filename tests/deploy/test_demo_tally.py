@@ -38,7 +38,7 @@ def arrival(status: int | None, *, event_id: str = "1") -> Arrival:
         ((), "accepted=1 delivered=0 retried=0 duplicates=0 lost=1"),
     ],
 )
-def test_figures(answers: Sequence[int | None], figures: str) -> None:
+def test_answers_become_figures(answers: Sequence[int | None], figures: str) -> None:
     """A repeat that the subscriber asked for is retried, any other a duplicate; what it never took is lost."""
     assert figures == str(tally(answers).figures())
 

@@ -93,7 +93,7 @@ async def test_batching_switched_off(workspace: Workspace, receiver: Receiver) -
     assert alone.hpe
 
 
-async def test_binary(workspace: Workspace) -> None:
+async def test_binary_mode_has_no_batches(workspace: Workspace) -> None:
     """Binary mode has no batches: 422, at registration and by a change."""
     hook = await workspace.hook(batching=True)
     given = {

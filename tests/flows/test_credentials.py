@@ -33,7 +33,7 @@ async def test_api_key(workspace: Workspace, receiver: Receiver) -> None:
     assert MARK not in json.dumps(shown)
 
 
-async def test_oauth(workspace: Workspace, receiver: Receiver) -> None:
+async def test_oauth_sends_a_bearer_token(workspace: Workspace, receiver: Receiver) -> None:
     """authType Oauth: a bearer token, on a challenge that is answered 401 too; a refused one is renewed
     within the attempt (greenlake.md 4.2)."""
     path, endpoint = f"/{uuid4().hex[:8]}", f"/token-{uuid4().hex[:8]}"

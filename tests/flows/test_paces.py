@@ -74,7 +74,7 @@ async def test_full_speed(workspace: Workspace, receiver: Receiver, answer: Answ
     assert fullest(requests, 5) == 20
 
 
-async def test_handshake(workspace: Workspace, receiver: Receiver) -> None:
+async def test_the_handshake_asks_with_the_documented_headers(workspace: Workspace, receiver: Receiver) -> None:
     """OPTIONS goes to the exact destination with the documented headers; the allowed origin is repeated on deliveries."""
     consenting = await allowed(workspace, receiver, allowing("600", ORIGIN), authType="APIKey", apiKey="Token abc")
     silent = await allowed(workspace, receiver, allowing("600"))
@@ -122,7 +122,7 @@ async def test_without_challenge(workspace: Workspace, receiver: Receiver) -> No
     assert [request for request in receiver.requests if request.path == hook.path] == []
 
 
-async def test_heartbeat(receiver: Receiver) -> None:
+async def test_a_heartbeat_finds_a_changed_rate(receiver: Receiver) -> None:
     """A destination that changes its mind is found out by the heartbeat, and what waited for a slow pace comes then."""
     async with stages.running(receiver, {"HOOKLAKE_HEARTBEAT_INTERVAL": "2s"}) as stage:
         await _changes_its_mind(stage, receiver)

@@ -67,7 +67,7 @@ async def test_what_it_says_of_itself(stage: Stage, broker: RabbitMQ) -> None:
     assert (told["warnings"], set(told["waiting"])) == ([], {queue.rpartition(".")[2] for queue in schedule.QUEUES})
 
 
-async def test_killed(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> None:
+async def test_publications_outlive_a_killed_rabbitmq(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> None:
     """While it is away publications are accepted, and afterwards delivered, by the same processes, which tell of it once."""
     workspace = await stage.workspace()
     hook = await workspace.hook()
@@ -89,7 +89,7 @@ async def test_killed(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> Non
     assert _processes(stage) == processes
 
 
-async def test_silent(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> None:
+async def test_a_silent_rabbitmq_holds_up_no_publication(stage: Stage, receiver: Receiver, broker: RabbitMQ) -> None:
     """A broker that takes connections and says nothing is noticed by those who talk to it, and holds up no publication."""
     workspace = await stage.workspace()
     hook = await workspace.hook()

@@ -102,7 +102,7 @@ async def test_huge_answers(workspace: Workspace, stage: Stage, receiver: Receiv
     assert max(grown) < 64 << 20
 
 
-async def test_redirects(workspace: Workspace, receiver: Receiver) -> None:
+async def test_redirects_are_never_followed(workspace: Workspace, receiver: Receiver) -> None:
     """301, 302, 307, 308: never followed (cloudevents.md W2)."""
     statuses = (301, 302, 307, 308)
     hooks = [await workspace.hook() for _ in statuses]

@@ -79,7 +79,7 @@ async def test_two_migrations_at_once(empty: str) -> None:
     await connection.close()
 
 
-async def test_clients(empty: str, tmp_path: Path) -> None:
+async def test_clients_are_managed_by_commands(empty: str, tmp_path: Path) -> None:
     """First clients are written once to a private file; later ones are made, listed, rotated and revoked."""
     file = tmp_path / "credentials.json"
     first = ("clients", "first", "--file", str(file), "--base-url", "http://127.0.0.1:8080")
@@ -256,7 +256,7 @@ async def test_client_that_is_not_there(empty: str) -> None:
     assert (status, err) == (1, f"hooklake: Client {nobody} does not exist.\n")
 
 
-async def test_erase(empty: str) -> None:
+async def test_erase_writes_an_erasure_down(empty: str) -> None:
     """`hooklake erase` writes a workspace's erasure down; what is not there, or no workspace, is one sentence."""
     await hooklake(empty, "migrate")
     nobody = "00000000-0000-4000-8000-000000000000"

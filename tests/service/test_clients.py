@@ -33,7 +33,9 @@ async def grant(api: httpx.AsyncClient, client: dict[str, Any], secret: str) -> 
     return (await api.send(request)).status_code
 
 
-async def test_creation(operator: httpx.AsyncClient, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_is_created_with_a_secret_shown_once(
+    operator: httpx.AsyncClient, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """201 with Location and the secret, which opens the token endpoint, is in no log, and is never shown again."""
     with caplog.at_level(logging.INFO):
         response = await operator.post(PATH, json=asked(anyWorkspace=True))
@@ -79,7 +81,9 @@ async def test_a_new_workspace(operator: httpx.AsyncClient) -> None:
         ({"clientSecret": "mine"}, 422, "clientSecret"),
     ],
 )
-async def test_refusals(operator: httpx.AsyncClient, change: dict[str, Any], status: int, named: str) -> None:
+async def test_a_refused_client_names_its_field(
+    operator: httpx.AsyncClient, change: dict[str, Any], status: int, named: str
+) -> None:
     """Each names its field, and nothing is made."""
     response = await operator.post(PATH, json=asked(**change))
 
@@ -88,7 +92,7 @@ async def test_refusals(operator: httpx.AsyncClient, change: dict[str, Any], sta
     assert (await operator.get(PATH)).json()["total"] == 0
 
 
-async def test_list(operator: httpx.AsyncClient, clock: Clock) -> None:
+async def test_clients_are_listed_newest_first(operator: httpx.AsyncClient, clock: Clock) -> None:
     """Newest first in the list envelope, revoked ones with `revokedAt`, no secrets."""
     made = []
     for number in range(3):
@@ -104,7 +108,7 @@ async def test_list(operator: httpx.AsyncClient, clock: Clock) -> None:
     assert not any("clientSecret" in item for item in page["items"])
 
 
-async def test_rotation(operator: httpx.AsyncClient) -> None:
+async def test_a_rotated_secret_replaces_the_old_one(operator: httpx.AsyncClient) -> None:
     """The answer has the new secret, and the old one stops working."""
     made = (await operator.post(PATH, json=asked())).json()
 
@@ -116,7 +120,7 @@ async def test_rotation(operator: httpx.AsyncClient) -> None:
     assert [await grant(operator, made, each["clientSecret"]) for each in (made, rotated)] == [401, 200]
 
 
-async def test_revocation(operator: httpx.AsyncClient) -> None:
+async def test_a_revoked_client_gets_no_tokens(operator: httpx.AsyncClient) -> None:
     """204; it gets no more tokens, and can neither be revoked nor given a secret again."""
     made = (await operator.post(PATH, json=asked())).json()
     one = f"{PATH}/{made['id']}"

@@ -44,7 +44,7 @@ HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
         *("no version", "HTTP/0.9"),
     ],
 )
-async def test_heads(opened: Opened, sent: bytes, status: int) -> None:
+async def test_bad_heads_reach_no_handler(opened: Opened, sent: bytes, status: int) -> None:
     """A head that is too large or no HTTP is refused in the house's form, reaches no handler, and ends the connection."""
     door = await opened(LIMITS)
     reader, writer = await door.client()
@@ -67,7 +67,7 @@ async def test_heads(opened: Opened, sent: bytes, status: int) -> None:
         b"HTTP/1.0",
     ],
 )
-async def test_hosts(opened: Opened, head: bytes) -> None:
+async def test_every_possible_host_is_taken(opened: Opened, head: bytes) -> None:
     """Every Host that may be one is taken, and HTTP/1.0 needs none."""
     door = await opened(LIMITS)
     reader, writer = await door.client()
@@ -142,7 +142,7 @@ async def test_slow_requests(opened: Opened, sent: bytes, status: int | None) ->
 
 @pytest.mark.parametrize("before", [b"", HEAD + b"Content-Length: 2\r\n\r\nhi"], ids=["first", "later"])
 @pytest.mark.parametrize("drop", [b"X: y\r\n", b"\r\n"], ids=["lines", "empty"])
-async def test_drips(opened: Opened, before: bytes, drop: bytes) -> None:
+async def test_single_bytes_buy_no_time(opened: Opened, before: bytes, drop: bytes) -> None:
     """A byte now and then buys no time: neither for a first head, nor for one after an answer, nor by empty lines."""
     door = await opened(HASTY)
     reader, writer = await door.client()
@@ -197,7 +197,7 @@ async def test_answers_that_nobody_reads(opened: Opened) -> None:
 @pytest.mark.parametrize(
     ("connections", "patience"), [(0, 30), (450, 30), (500, 80 / 3), (675, 15), (840, 4), (899, 2), (950, 2)]
 )
-def test_patience(connections: int, patience: float) -> None:
+def test_patience_shrinks_as_places_fill(connections: int, patience: float) -> None:
     """All the time while half of the places are free; then the fuller the shorter, and never less than two seconds."""
     limits = ConnectionLimits(connections=900, timeout=30.0, message_bytes=1)
 

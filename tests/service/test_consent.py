@@ -44,7 +44,9 @@ def entrance(origins: str) -> ServiceSettings:
     indirect=["origins"],
 )
 @pytest.mark.parametrize("path", PATHS)
-async def test_consent(api: httpx.AsyncClient, path: str, consent: tuple[str | None, str | None]) -> None:
+async def test_consent_is_given_to_whom_the_operator_allows(
+    api: httpx.AsyncClient, path: str, consent: tuple[str | None, str | None]
+) -> None:
     """Whom the operator allows is told so, with a rate; whom he does not, or who does not say who it is, only
     what there is (cloudevents.md W11)."""
     asked = await api.options(path, headers=ASKING)

@@ -76,7 +76,9 @@ async def ask(api: httpx.AsyncClient, row: Row, world: World, token: dict[str, s
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_success(name: str, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
+async def test_a_success_has_its_code_and_fields(
+    name: str, api: httpx.AsyncClient, world: World, callers: Callers
+) -> None:
     """The success code, Location where something was made, and the required fields: all of them, none unheard of."""
     row = ROWS[name]
     response = await ask(api, row, world, await callers.headers(row.roles[0]))
@@ -91,7 +93,7 @@ async def test_success(name: str, api: httpx.AsyncClient, world: World, callers:
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_permission(name: str, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
+async def test_only_who_may_is_let_in(name: str, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
     """Nobody without a token; with one, who may and nobody else (greenlake.md 1.1, D.16)."""
     row = ROWS[name]
     strangers = [role for role in Role if role not in row.roles]
@@ -110,7 +112,9 @@ async def test_permission(name: str, api: httpx.AsyncClient, world: World, calle
 
 
 @pytest.mark.parametrize(("name", "status"), REFUSALS)
-async def test_refusal(name: str, status: int, api: httpx.AsyncClient, world: World, callers: Callers) -> None:
+async def test_a_refusal_has_its_status_and_body(
+    name: str, status: int, api: httpx.AsyncClient, world: World, callers: Callers
+) -> None:
     """Each declared refusal has its status, its code and GreenLake's body (greenlake.md 1.8)."""
     row = ROWS[name]
     response = await ask(api, row, world, await callers.headers(row.roles[0]), **row.refused[status])

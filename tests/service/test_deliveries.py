@@ -211,7 +211,9 @@ async def test_a_challenge(subscriber: httpx.AsyncClient, database: Database, cl
     assert attempt["follows"] == "NOTHING"
 
 
-async def test_paging(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+async def test_deliveries_are_paged_latest_first(
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+) -> None:
     """Latest first, in pages; a limit beyond 200 is clamped; one that is no number is a 400."""
     for number in range(3):
         clock.advance(1)

@@ -27,7 +27,7 @@ def api(api: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_packed(api: httpx.AsyncClient, path: str) -> None:
+async def test_documents_are_packed_for_who_takes_gzip(api: httpx.AsyncClient, path: str) -> None:
     """Who takes gzip gets it, a fourth of the bytes at most; who does not, the same document as it is."""
     plain, whole = await raw(api, path)
     packed, body = await raw(api, path, Accept_Encoding="gzip, deflate, br")
@@ -41,7 +41,7 @@ async def test_packed(api: httpx.AsyncClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
-async def test_kept(api: httpx.AsyncClient, path: str, coding: str) -> None:
+async def test_a_kept_document_is_not_sent_again(api: httpx.AsyncClient, path: str, coding: str) -> None:
     """Who has it is told so without it, by the tag of the form that he has; another tag gets it anew."""
     first, _ = await raw(api, path, Accept_Encoding=coding)
     tag = first.headers["etag"]

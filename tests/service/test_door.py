@@ -59,7 +59,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-async def test_bombs(bomb: str, api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_bombs_are_refused(bomb: str, api: httpx.AsyncClient, callers: Callers) -> None:
     """Depth, counts and lengths are limited: such a publication is refused as what it is, and never a defect."""
     body, status = BOMBS[bomb]
 
@@ -157,7 +157,7 @@ ATTRIBUTES = [
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-async def test_attributes(attribute: str, api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_attributes_hold_no_control_characters(attribute: str, api: httpx.AsyncClient, callers: Callers) -> None:
     """No attribute of an event, of which `ce-` headers may be made, holds a control character or half a character."""
     headers = await callers.headers(Role.PUBLISHER) | JSON
     raws = [*RAW[:5], "\ud800"]
@@ -212,7 +212,7 @@ async def test_no_header_is_made_of_input(api: httpx.AsyncClient, callers: Calle
     assert [each.request.url for each in answers if canary in str(each.headers)] == []
 
 
-async def test_page(api: httpx.AsyncClient) -> None:
+async def test_the_reference_loads_nothing_else(api: httpx.AsyncClient) -> None:
     """The page of the reference may load its own style and nothing else, and stand on no other page."""
     response = await api.get("/docs")
 

@@ -31,7 +31,7 @@ async def published(api: httpx.AsyncClient, callers: Callers, workspace: str = W
     return str((await api.post("/events/v1beta1/occurrences", json=occurrence, headers=publisher)).json()["id"])
 
 
-async def test_event(api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_an_operator_erases_an_event(api: httpx.AsyncClient, callers: Callers) -> None:
     """An operator erases an event of any workspace, once or again; what became of it can still be read, and says so."""
     event = await published(api, callers, OTHER_WORKSPACE)
     operator = await callers.headers(Role.OPERATOR)
@@ -61,7 +61,7 @@ REBOOTED = "com.hpe.greenlake.compute-ops.v1.servers.rebooted"
 
 
 @pytest.mark.parametrize("name", ["3a0e8f6c-6d3b-4b51-9d0a-0a6d1e6f2c55", "nothing"])
-async def test_absent(api: httpx.AsyncClient, callers: Callers, name: str) -> None:
+async def test_what_is_not_there_is_404(api: httpx.AsyncClient, callers: Callers, name: str) -> None:
     """What does not exist is a 404."""
     answer = await api.delete(f"{EVENTS}/{name}", headers=await callers.headers(Role.OPERATOR))
 
@@ -80,7 +80,7 @@ async def test_operators_alone(api: httpx.AsyncClient, callers: Callers, role: R
     assert (one.status_code, every.status_code) == (403, 403)
 
 
-async def test_workspace(
+async def test_a_workspace_is_erased_by_a_job(
     api: httpx.AsyncClient, callers: Callers, database: Database, announced: list[Nudge], clock: Clock
 ) -> None:
     """The erasure of a workspace is written down, and workers are nudged; the answer names the job."""

@@ -13,7 +13,7 @@ PATH = "/events/v1beta1/event-types"
 SNEEZED = "com.hpe.greenlake.compute-ops.v1.servers.sneezed"
 
 
-async def test_register(api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_a_type_is_created_from_its_name(api: httpx.AsyncClient, callers: Callers) -> None:
     """A new type is created from its name alone; the rest follows."""
     headers = await callers.headers(Role.OPERATOR)
 
@@ -80,7 +80,9 @@ async def test_foreign_type(api: httpx.AsyncClient, callers: Callers) -> None:
         ([], 422, "body"),
     ],
 )
-async def test_refused(api: httpx.AsyncClient, callers: Callers, body: Any, status: int, subject: str) -> None:
+async def test_a_misspelled_type_is_refused_by_field(
+    api: httpx.AsyncClient, callers: Callers, body: Any, status: int, subject: str
+) -> None:
     """A type that is misspelled or misdescribed is refused by the field."""
     response = await api.post(PATH, json=body, headers=await callers.headers(Role.PUBLISHER))
 
@@ -88,7 +90,7 @@ async def test_refused(api: httpx.AsyncClient, callers: Callers, body: Any, stat
     assert response.json()["errorDetails"][0]["issues"][0]["subject"] == subject
 
 
-async def test_list(api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_types_are_listed_in_alphabetical_order(api: httpx.AsyncClient, callers: Callers) -> None:
     """The catalogue is listed in alphabetical order, in pages; a limit over the maximum is clamped."""
     headers = await callers.headers(Role.VIEWER)
     names = sorted(entry.type for entry in catalogue.DOCUMENTED)

@@ -40,7 +40,7 @@ async def revisions(services: Services) -> AsyncIterator[Services]:
         await connection.execute(drop)
 
 
-async def test_live(api: httpx.AsyncClient) -> None:
+async def test_a_process_that_answers_lives(api: httpx.AsyncClient) -> None:
     """A process that answers lives."""
     response = await api.get("/health/live")
 
@@ -48,7 +48,9 @@ async def test_live(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(("revision", "status"), [("", 503), ("0000", 503), (schema.REVISION, 200), ("9999", 200)])
-async def test_ready(api: httpx.AsyncClient, revisions: Services, revision: str, status: int) -> None:
+async def test_ready_is_on_this_revision_or_a_newer_one(
+    api: httpx.AsyncClient, revisions: Services, revision: str, status: int
+) -> None:
     """A process is ready on a database of its own revision or a newer one; else it says what is missing."""
     if revision:
         async with revisions.database.raw() as connection:
@@ -120,7 +122,7 @@ async def test_one_look_a_second(database_url: str, revisions: Services) -> None
     assert found == [({None}, 1), ({None}, 1), ({outdated}, 2), ({None}, 3)]
 
 
-async def test_workers(api: httpx.AsyncClient, services: Services) -> None:
+async def test_health_tells_who_carries_deliveries(api: httpx.AsyncClient, services: Services) -> None:
     """Whether deliveries are carried: by whom, how long ago somebody looked for what is due, whose clock differs, what waits."""
     nobody = await api.get("/health/workers")
     upkeep = Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None)

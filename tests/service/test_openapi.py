@@ -92,7 +92,7 @@ def test_what_an_event_holds_in_words() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENT["components"]["schemas"])
-def test_schemas(name: str) -> None:
+def test_schemas_describe_their_examples(name: str) -> None:
     """A schema is one of JSON Schema 2020-12, and its examples are what it describes."""
     schema = DOCUMENT["components"]["schemas"][name]
 
@@ -120,7 +120,7 @@ ANSWERS: list[tuple[Policy, str, set[int], OutcomeKind, bool]] = [
 
 
 @pytest.mark.parametrize(("policy", "said", "statuses", "kind", "disables"), ANSWERS)
-def test_answers(
+def test_answers_under_a_policy_are_told_as_made(
     policy: Policy, said: str, statuses: set[int], kind: OutcomeKind, disables: bool, clock: Clock
 ) -> None:
     """What is said of answers under each policy is what is made of them."""
@@ -132,7 +132,7 @@ def test_answers(
     assert {(each.kind, each.disables) for each in judged} == {(kind, disables)}
 
 
-async def test_served(api: httpx.AsyncClient) -> None:
+async def test_anybody_may_read_the_documents(api: httpx.AsyncClient) -> None:
     """Anybody may read both: the one as JSON, the other as a page that may load nothing."""
     document = await api.get("/openapi.json")
     page = await api.get("/docs")
@@ -167,7 +167,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_page() -> None:
+def test_every_link_of_the_reference_leads_somewhere() -> None:
     """Every operation, schema and sample has one anchor, every link leads there, and nothing comes from outside."""
     page = Page(reference.page(URL))
 
@@ -181,7 +181,7 @@ def test_page() -> None:
     assert page.open == []
 
 
-def test_commands() -> None:
+def test_every_operation_has_its_command() -> None:
     """Each operation has the command that asks for it: as a shell reads it, its method, address, token and example."""
     commands = re.findall(r"<pre><code>(curl .*?)</code></pre>", reference.page(URL), re.DOTALL)
 

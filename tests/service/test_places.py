@@ -249,12 +249,12 @@ async def test_proxies_have_all(opened: Opened, proxies: tuple[str, ...]) -> Non
         ("a", "a", True),
     ],
 )
-def test_households(one: str, other: str, same: bool) -> None:
+def test_a_household_is_one_address_or_a_64(one: str, other: str, same: bool) -> None:
     """An address of IPv4 is one, of IPv6 all of a /64 are."""
     assert (household(one) == household(other)) is same
 
 
-def test_proxies() -> None:
+def test_proxies_are_named_in_five_ways() -> None:
     """Addresses, networks, IPv4 in IPv6, names, and a star for all."""
     named = Proxies(["10.0.0.0/8", "2001:db8::1", "unix"])
 

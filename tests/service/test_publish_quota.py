@@ -91,7 +91,7 @@ async def test_a_minute(database: Database, clock: Clock, load: str) -> None:
 
 
 @pytest.mark.parametrize("dead", [1, 2, 3])
-async def test_deaths(database: Database, clock: Clock, dead: int) -> None:
+async def test_dead_processes_waste_little_of_a_minute(database: Database, clock: Clock, dead: int) -> None:
     """Processes that die with what they drew take no more than a tenth of the minute with them, and nothing of the next."""
     *dying, survivor = processes(database, clock, dead + 1)
     lost = sum([await took(process, 1) for process in dying])
@@ -132,7 +132,7 @@ async def test_what_is_given_back(database: Database, clock: Clock) -> None:
     assert (early, at_once, early + late) == (LIMIT - 40, 0, LIMIT - 2)
 
 
-async def test_statements(database: Database, clock: Clock) -> None:
+async def test_a_minute_costs_few_draws(database: Database, clock: Clock) -> None:
     """A minute's events cost a bounded number of draws, however they come, and refusals one each second at most."""
     draws = 0
 
@@ -184,7 +184,7 @@ async def test_a_clock_that_lags(database: Database, clock: Clock) -> None:
     assert taken == 30
 
 
-async def test_forgetting(database: Database, clock: Clock) -> None:
+async def test_a_silent_workspace_is_forgotten(database: Database, clock: Clock) -> None:
     """A workspace that publishes nothing is forgotten: in memory with its minute, its row after an hour."""
     [process] = processes(database, clock, 1)
     await took(process, 1)

@@ -73,7 +73,9 @@ async def test_receipts_of_an_array(api: httpx.AsyncClient, callers: Callers) ->
     assert [(r["id"], r["duplicate"]) for r in response.json()] == [("a", False), ("b", False), ("a", True)]
 
 
-async def test_again(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_the_same_occurrence_has_the_same_receipt(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
     """The same occurrence under the same id is the same receipt, and no second event (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     first = (await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)).json()
@@ -85,7 +87,9 @@ async def test_again(api: httpx.AsyncClient, callers: Callers, services: Service
 
 
 @pytest.mark.parametrize(("wrap", "subject"), [(lambda one: one, "id"), (lambda one: [rebooted(), one], "[1].id")])
-async def test_conflict(api: httpx.AsyncClient, callers: Callers, services: Services, wrap: Any, subject: str) -> None:
+async def test_another_occurrence_under_a_used_id_is_409(
+    api: httpx.AsyncClient, callers: Callers, services: Services, wrap: Any, subject: str
+) -> None:
     """Another occurrence under a used id is 409; the first stays, and an array with it stores nothing (greenlake.md 1.11)."""
     publisher = await callers.headers(Role.PUBLISHER)
     await api.post(OCCURRENCES, json=rebooted(id="a"), headers=publisher)
@@ -116,7 +120,7 @@ async def test_conflict(api: httpx.AsyncClient, callers: Callers, services: Serv
         ([rebooted(), rebooted(workspaceId=OTHER_WORKSPACE)], 403, "[1].workspaceId"),
     ],
 )
-async def test_refused(
+async def test_a_refused_occurrence_names_its_field(
     api: httpx.AsyncClient, callers: Callers, services: Services, body: object, status: int, subject: str
 ) -> None:
     """What is refused names the field, in an array its index too, and nothing of it is stored."""
@@ -224,7 +228,9 @@ STRUCTURED = {
 }
 
 
-async def test_structured(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_a_structured_cloudevent_is_kept_as_received(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
     """A structured CloudEvent is kept as received: source, nanoseconds, no subject made up (cloudevents.md J1)."""
     headers = await callers.headers(Role.PUBLISHER) | {"Content-Type": "application/cloudevents+json"}
 
@@ -234,7 +240,9 @@ async def test_structured(api: httpx.AsyncClient, callers: Callers, services: Se
     assert await bodies(services) == [STRUCTURED]
 
 
-async def test_binary(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_a_binary_cloudevent_is_the_same_event(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
     """A binary CloudEvent becomes the same event as its structured form: a duplicate of it."""
     publisher = await callers.headers(Role.PUBLISHER)
     ce = {f"ce-{name}": quote(str(value), safe="/:") for name, value in STRUCTURED.items() if name != "data"}
@@ -248,7 +256,7 @@ async def test_binary(api: httpx.AsyncClient, callers: Callers, services: Servic
     assert body == {**STRUCTURED, "datacontenttype": "application/json"}
 
 
-async def test_batch(api: httpx.AsyncClient, callers: Callers) -> None:
+async def test_a_batch_has_receipts_in_its_order(api: httpx.AsyncClient, callers: Callers) -> None:
     """A batch has receipts in its order, an empty one none, and one with a bad event is refused by its index."""
     headers = await callers.headers(Role.PUBLISHER) | {"Content-Type": "application/cloudevents-batch+json"}
     stranger = {**STRUCTURED, "id": "b", "type": "org.example.sneezed"}
@@ -383,7 +391,7 @@ async def test_found_in_another_workspace(api: httpx.AsyncClient, callers: Calle
     assert statuses == [200, 200, 200, 404]
 
 
-async def test_counts(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_deliveries_are_counted_by_state(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """The deliveries of an event are counted by state; of an event that was sent again, the newest round."""
     publisher = await callers.headers(Role.PUBLISHER)
     receipt = (await api.post(OCCURRENCES, json=rebooted(), headers=publisher)).json()
@@ -413,7 +421,9 @@ async def test_database_away(services: Services, callers: Callers) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (503, "2")
 
 
-async def test_defect(services: Services, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_500_with_a_debug_id(
+    services: Services, callers: Callers, caplog: pytest.LogCaptureFixture
+) -> None:
     """What nobody expected is a 500 whose debugId stands in the log."""
     publisher = await callers.headers(Role.PUBLISHER)
     app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))

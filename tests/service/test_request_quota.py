@@ -116,7 +116,7 @@ def test_memory_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(("limit", "processes", "share"), [(0, 4, 0), (4, 4, 1), (7, 2, 3), (1000, 1, 1000)])
-def test_share(limit: int, processes: int, share: int) -> None:
+def test_shares_add_up_to_no_more_than_the_limit(limit: int, processes: int, share: int) -> None:
     """All processes together take no more than the limit."""
     environ = {"HOOKLAKE_REQUESTS_PER_HOUR": str(limit), "HOOKLAKE_API_PROCESSES": str(processes)}
 

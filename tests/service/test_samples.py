@@ -115,7 +115,7 @@ async def received() -> tuple[Case, Case]:
 
 
 @pytest.mark.parametrize("language", ["python", "node", "go"])
-def test_samples(language: str, received: tuple[Case, Case], tmp_path: Path) -> None:
+def test_samples_verify_live_deliveries(language: str, received: tuple[Case, Case], tmp_path: Path) -> None:
     """Either live secret verifies in both ways; a wrong one, another body, and an old time do not; the challenge is met."""
     event, asked = received
     bare = {name: value for name, value in event.headers.items() if "signature" not in name}

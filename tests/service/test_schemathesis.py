@@ -122,7 +122,7 @@ def server(database_url: str) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), ASKED)
-def test_operation(server: Server, method: str, path: str, mode: GenerationMode) -> None:
+def test_every_answer_is_a_documented_one(server: Server, method: str, path: str, mode: GenerationMode) -> None:
     """Whatever comes in, the answer is documented and of the documented form; what breaks the schema is refused."""
     operation = SCHEMA[path][method]
     checks = list(CHECKS)

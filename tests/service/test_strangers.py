@@ -88,7 +88,7 @@ def test_every_route_has_its_line() -> None:
     assert ROUTES.keys() == {(method, path) for method, path, *_ in GUARDED}
 
 
-def test_operators() -> None:
+def test_what_is_for_operators_is_permitted_to_nobody_else() -> None:
     """What is said to be for operators is permitted to nobody else."""
     asked = {permission for method, path, _, permission in GUARDED if ROUTES[method, path] is OPERATORS}
 
@@ -130,7 +130,7 @@ def filled(value: Any, names: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize(("method", "case"), CASES, ids=lambda value: value if isinstance(value, str) else value.path)
-async def test_strangers(
+async def test_another_workspaces_id_is_as_good_as_none(
     method: str, case: Case, api: httpx.AsyncClient, things: dict[str, str], callers: Callers
 ) -> None:
     """An id of another workspace is answered to the letter as one that nothing has, by whatever role, and nothing changes."""

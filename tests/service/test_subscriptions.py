@@ -51,7 +51,9 @@ async def register(subscriber: httpx.AsyncClient, name: str) -> str:
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-async def test_subscribing(subscriber: httpx.AsyncClient, webhook: str, clock: Clock, wrapped: bool) -> None:
+async def test_a_subscription_is_answered_with_201(
+    subscriber: httpx.AsyncClient, webhook: str, clock: Clock, wrapped: bool
+) -> None:
     """An array or one object is answered with 201, Location and an array, every required field there."""
     one = order(webhook, EXPIRING, eventFilter="")
 
@@ -135,7 +137,7 @@ async def test_the_sixth_subscription(subscriber: httpx.AsyncClient, webhook: st
     assert "more than 5" in response.json()["message"]
 
 
-async def test_lists(subscriber: httpx.AsyncClient, webhook: str, clock: Clock) -> None:
+async def test_subscriptions_are_listed_newest_first(subscriber: httpx.AsyncClient, webhook: str, clock: Clock) -> None:
     """Newest first, by webhook or for the workspace, ten of them unless more are asked for (greenlake.md D.2)."""
     others = [await register(subscriber, name) for name in ("Second", "Third")]
     for each in (webhook, *others):
@@ -240,7 +242,7 @@ async def test_filters_of_a_refused_request(subscriber: httpx.AsyncClient, webho
     assert len(event_filter.compiled) == 0
 
 
-async def test_replacing(
+async def test_a_patch_replaces_type_and_filter(
     api: httpx.AsyncClient, subscriber: httpx.AsyncClient, webhook: str, callers: Callers, clock: Clock
 ) -> None:
     """A PATCH puts type and filter in the place of what was there, and answers the array with what else is changed."""
@@ -350,7 +352,7 @@ async def test_viewers_change_nothing(api: httpx.AsyncClient, callers: Callers) 
     assert (listed.status_code, [each.status_code for each in others]) == (200, [403] * 3)
 
 
-async def test_deletion(subscriber: httpx.AsyncClient, webhook: str) -> None:
+async def test_several_are_deleted_or_none(subscriber: httpx.AsyncClient, webhook: str) -> None:
     """Repeated ids end several with 204; one that is unknown ends none with 404; none or no UUID is a 400."""
     made = (await subscriber.post(PATH, json=[order(webhook, each) for each in SAMPLES])).json()
     ids = [each["id"] for each in made]
@@ -403,7 +405,9 @@ async def test_workspaces_are_apart(
     ("GET", "/events/v1beta1/system/webhooks?workspaceId=%00", None),
     ("GET", "/events/v1beta1/system/subscriptions?workspaceId=%00", None),
 ])  # fmt: skip
-async def test_nul(api: httpx.AsyncClient, callers: Callers, method: str, path: str, body: Any) -> None:
+async def test_a_nul_character_is_refused_everywhere(
+    api: httpx.AsyncClient, callers: Callers, method: str, path: str, body: Any
+) -> None:
     """A NUL character, which PostgreSQL cannot keep, is refused wherever it comes in: no fault of ours."""
     api.headers.update(await callers.headers(*Role))
 

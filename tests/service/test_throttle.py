@@ -51,13 +51,15 @@ def after(failures: Sequence[tuple[str, str]], throttle: Throttle | None = None)
         ([("a", "")] * 10, "a", "", 6),
     ],
 )
-def test_waits(failures: Sequence[tuple[str, str]], client: str, address: str, seconds: int) -> None:
+def test_first_failures_are_forgiven(
+    failures: Sequence[tuple[str, str]], client: str, address: str, seconds: int
+) -> None:
     """Ten failures of a client from an address, and fifty from an address, are forgiven before one has to wait."""
     assert after(failures).wait(client, address, NOON) == seconds
 
 
 @pytest.mark.parametrize(("later", "seconds"), [(0, 6), (5.5, 1), (6, 0), (60, 0), (-30, 36)])
-def test_forgetting(later: float, seconds: int) -> None:
+def test_a_failure_is_forgotten_after_six_seconds(later: float, seconds: int) -> None:
     """A failure is forgotten every six seconds; a clock that is set back gives nothing."""
     throttle = after([("a", HERE)] * 10)
 
@@ -100,7 +102,9 @@ def form(client: str, secret: str) -> dict[str, str]:
     return {"grant_type": "client_credentials", "client_id": client, "client_secret": secret}
 
 
-async def test_guessing(api: httpx.AsyncClient, known: tuple[Client, str], clock: Clock) -> None:
+async def test_the_right_secret_waits_after_ten_wrong_ones(
+    api: httpx.AsyncClient, known: tuple[Client, str], clock: Clock
+) -> None:
     """After ten wrong secrets even the right one waits: 429 and `Retry-After`, whatever address a header claims."""
     client, secret = known
     forwarded = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}

@@ -37,7 +37,7 @@ def basic(user: str, password: str) -> dict[str, str]:
     }
 
 
-async def test_form(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
+async def test_a_form_becomes_a_token(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
     """Client id and secret in the form become a bearer token for 15 minutes, which no cache may keep (greenlake.md 1.12)."""
     response = await api.post(TOKEN, data=form(*credentials))
 
@@ -49,7 +49,7 @@ async def test_form(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> 
     assert (await api.get("/events/v1beta1/event-types", headers=bearer)).status_code == 200
 
 
-async def test_basic(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
+async def test_basic_becomes_a_token(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
     """HTTP Basic does as well."""
     client, secret = credentials
 
@@ -58,7 +58,7 @@ async def test_basic(api: httpx.AsyncClient, credentials: tuple[Client, str]) ->
     assert response.status_code == 200
 
 
-async def test_refusals(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
+async def test_refusals_are_told_in_oauths_words(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
     """What is refused is told in the words of RFC 6749 5.2 (greenlake.md 1.12)."""
     client, secret = credentials
     good = form(client, secret)
@@ -90,7 +90,7 @@ async def test_refusals(api: httpx.AsyncClient, credentials: tuple[Client, str])
         )
 
 
-async def test_jwks(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
+async def test_the_jwks_verifies_a_token(api: httpx.AsyncClient, credentials: tuple[Client, str]) -> None:
     """The JWKS document, open to all, verifies a token."""
     token = (await api.post(TOKEN, data=form(*credentials))).json()["access_token"]
 
@@ -146,7 +146,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_roles(api: httpx.AsyncClient, callers: Callers, role: Role) -> None:
+async def test_a_role_opens_its_routes_and_no_other(api: httpx.AsyncClient, callers: Callers, role: Role) -> None:
     """A role opens the routes of its permissions and no other (greenlake.md D.16)."""
     headers = await callers.headers(role)
 

@@ -41,7 +41,9 @@ def entrance() -> ServiceSettings:
         ("", BODY),
     ],
 )
-async def test_packed(api: httpx.AsyncClient, callers: Callers, services: Services, coding: str, body: bytes) -> None:
+async def test_what_was_packed_is_the_event(
+    api: httpx.AsyncClient, callers: Callers, services: Services, coding: str, body: bytes
+) -> None:
     """What is packed once with gzip, in one member or in several, is the event that was packed."""
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": coding}
 
@@ -82,7 +84,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-async def test_broken(api: httpx.AsyncClient, callers: Callers, services: Services, broken: str) -> None:
+async def test_broken_packings_are_refused(
+    api: httpx.AsyncClient, callers: Callers, services: Services, broken: str
+) -> None:
     """What is not what it says, and what is larger than it may be once unpacked, is refused, and holds nothing any more."""
     body, status = BROKEN[broken]
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}
@@ -93,7 +97,7 @@ async def test_broken(api: httpx.AsyncClient, callers: Callers, services: Servic
     assert services.bodies.held == 0
 
 
-async def test_room(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_the_budget_counts_what_comes_out(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """The budget of bytes under way counts what comes out, not what comes in."""
     services.bodies.take("others", MEGABYTE - 2 * SMALL)
     headers = await callers.headers(Role.PUBLISHER) | JSON | {"Content-Encoding": "gzip"}

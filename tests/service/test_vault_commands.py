@@ -70,7 +70,7 @@ async def migrated(database: Database) -> Database:
     return database
 
 
-async def test_resealing(migrated: Database, database_url: str, clock: Clock) -> None:
+async def test_reseal_tells_which_keys_are_in_use(migrated: Database, database_url: str, clock: Clock) -> None:
     """It says how many texts were sealed again, which keys are in use and which no longer; a second run finds nothing to do."""
     await Keyring(migrated, Vault.parse(VAULT_KEYS)).signing(clock())
     both = f"{NEW},{VAULT_KEYS}"

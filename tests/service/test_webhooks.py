@@ -46,7 +46,9 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield running
 
 
-async def test_registration(subscriber: httpx.AsyncClient, announced: list[Nudge], clock: Clock) -> None:
+async def test_a_registration_is_201_without_secrets(
+    subscriber: httpx.AsyncClient, announced: list[Nudge], clock: Clock
+) -> None:
     """201 with Location and every required field; the challenge is announced; no secret comes back (greenlake.md 1.3)."""
     response = await subscriber.post(PATH, json=registration(description="For licences", secondarySecret="zweites"))
 
@@ -161,7 +163,7 @@ async def test_limit_and_name(subscriber: httpx.AsyncClient) -> None:
     assert taken.json()["message"].endswith(f"is the name of another webhook of the workspace, {wanted['resourceUri']}")
 
 
-async def test_lists(subscriber: httpx.AsyncClient, clock: Clock) -> None:
+async def test_webhooks_are_listed_newest_first(subscriber: httpx.AsyncClient, clock: Clock) -> None:
     """The envelope has items, count, offset and total, newest first; a limit beyond the
     most is clamped (greenlake.md 1.7, D.2)."""
     for number in range(3):
@@ -234,7 +236,7 @@ async def test_a_viewer_reads_and_verifies_only(
     assert {(each.status_code, each.json()["errorCode"]) for each in refused} == {(403, "HPE_GL_ERROR_FORBIDDEN")}
 
 
-async def test_verification(subscriber: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_verify_asks_the_destination_at_once(subscriber: httpx.AsyncClient, receiver: Receiver) -> None:
     """`verify` asks the destination at once and shows what it said; a good answer makes the webhook ACTIVE."""
     made = (await subscriber.post(PATH, json=registration(destination=receiver.url()))).json()
 

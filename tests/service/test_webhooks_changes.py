@@ -31,7 +31,7 @@ async def subscriber(api: httpx.AsyncClient, callers: Callers) -> httpx.AsyncCli
 
 
 @pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
-async def test_changes(subscriber: httpx.AsyncClient, clock: Clock, media_type: str) -> None:
+async def test_a_patch_changes_what_it_names(subscriber: httpx.AsyncClient, clock: Clock, media_type: str) -> None:
     """PATCH changes what it names in both media types and raises the generation by one; the rest stays."""
     made = (await subscriber.post(PATH, json=registration(challengeRequestEnabled=False))).json()
     clock.advance(1)
@@ -90,7 +90,7 @@ async def test_pausing_names_who_did_it(subscriber: httpx.AsyncClient) -> None:
     assert (resumed["paused"], resumed["status"], "stateReason" in resumed) == (False, "PENDING", False)
 
 
-async def test_deletion(subscriber: httpx.AsyncClient) -> None:
+async def test_a_deleted_webhook_frees_its_name(subscriber: httpx.AsyncClient) -> None:
     """204 without a body; afterwards it is not found, and its name is free."""
     made = (await subscriber.post(PATH, json=registration())).json()
 

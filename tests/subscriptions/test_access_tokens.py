@@ -84,7 +84,7 @@ async def test_rotation_of_a_secret(database: Database, clock: Clock) -> None:
         await door(database).authenticate(str(client.id), old)
 
 
-async def test_revocation(database: Database, clock: Clock) -> None:
+async def test_a_revoked_client_gets_nothing(database: Database, clock: Clock) -> None:
     """A revoked client gets nothing any more, and cannot be revoked or given a secret again."""
     client, secret = await made(database, clock())
     async with database.transaction() as connection:
@@ -144,7 +144,7 @@ async def test_a_token_names_its_caller(database: Database, clock: Clock) -> Non
     )
 
 
-async def test_claims(database: Database, clock: Clock) -> None:
+async def test_a_token_has_the_documented_claims(database: Database, clock: Clock) -> None:
     """The claims are those of greenlake.md D.16, checkable by anybody with the JWKS document."""
     client, _ = await made(database, clock())
     process = door(database)
@@ -161,7 +161,7 @@ async def test_claims(database: Database, clock: Clock) -> None:
     assert set(jwk) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
-async def test_expiry(database: Database, clock: Clock) -> None:
+async def test_a_token_ends_with_its_quarter_of_an_hour(database: Database, clock: Clock) -> None:
     """A token is good for its quarter of an hour and a little, also where it was verified before."""
     client, _ = await made(database, clock())
     process = door(database)
@@ -186,7 +186,7 @@ def forged(claims: dict[str, Any], **header: Any) -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers=header)
 
 
-async def test_forgeries(database: Database, clock: Clock) -> None:
+async def test_a_forged_token_is_none(database: Database, clock: Clock) -> None:
     """What was not signed here, for here, is no token."""
     client, _ = await made(database, clock())
     process = door(database)

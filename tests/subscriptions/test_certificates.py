@@ -153,7 +153,7 @@ def test_certificates_have_to_hold_now(column: str, days: int, says: str | None)
         ("https://[::1", "https://[::1", False),
     ],
 )
-def test_origins(one: str, other: str, same: bool) -> None:
+def test_an_origin_is_scheme_host_and_port(one: str, other: str, same: bool) -> None:
     """Scheme, host and port; what cannot be read is nobody's."""
     assert origins.same(one, other) is same
 

@@ -27,7 +27,7 @@ def test_cost_per_byte(codec: str) -> None:
         ("cp850", b"\x82"),
     ],
 )
-def test_names(charset: str, written: bytes) -> None:
+def test_a_charset_is_known_by_any_name(charset: str, written: bytes) -> None:
     """A charset is known by any of its names."""
     assert charsets.written("é", charset) == written
 

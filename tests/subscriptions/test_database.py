@@ -123,7 +123,9 @@ async def _transaction_sleep(door: Database) -> None:
 
 
 @pytest.mark.parametrize("use", [_raw_sleep, _raw_transaction_sleep, _transaction_sleep])
-async def test_patience(database_url: str, use: Callable[[Database], Awaitable[None]]) -> None:
+async def test_who_waits_longer_than_patience_is_told(
+    database_url: str, use: Callable[[Database], Awaitable[None]]
+) -> None:
     """Who waits longer than callers are patient is told Unavailable, and the connection that did not answer is lent no more."""
     settings = GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_connections=1)
     door = Database(settings, patience=0.2)
@@ -156,7 +158,7 @@ async def test_a_standby(database_url: str) -> None:
     assert again != pid
 
 
-async def test_told(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_is_told_once(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """A process's door tells once that the database is away, and once that it is back."""
     url = make_url(database_url)
     port = free_port()

@@ -114,7 +114,7 @@ async def test_a_token_names_its_caller(clock: Clock) -> None:
         ),
     ],
 )
-async def test_claims(
+async def test_settings_say_which_claims_count(
     clock: Clock, trust: dict[str, str], claims: dict[str, Any], workspace: str, roles: set[str], name: str
 ) -> None:
     """Issuers spell them in their own ways; which claims count is told by settings."""
@@ -175,7 +175,7 @@ async def test_known_and_entitled_to_nothing(clock: Clock, claims: dict[str, Any
     ],
     ids=" ".join,
 )
-async def test_forgeries(clock: Clock, made: dict[str, Any]) -> None:
+async def test_a_forged_token_is_none(clock: Clock, made: dict[str, Any]) -> None:
     """What the issuer did not sign, for us, for now, is no token."""
     with pytest.raises(Unauthorized):
         await door(Issuer()).checked(token(clock, **made), clock())

@@ -36,7 +36,7 @@ def jobs(count: int) -> list[Job]:
     return [Job(kind=JobKind.SPREAD, key=uuid4(), fence=0) for _ in range(count)]
 
 
-def test_coalesced(broker_url: str, redis: Any) -> None:
+def test_tickets_travel_together(broker_url: str, redis: Any) -> None:
     """A thousand tickets given together travel in messages of 200; jobs go by a queue of their own."""
     announcing = announcer(broker_url)
     announcing.announce([*tickets(1000), *jobs(3)])
@@ -76,7 +76,7 @@ def test_broker_away() -> None:
     assert not announcing._thread.is_alive()
 
 
-def test_payload(broker_url: str, redis: Any) -> None:
+def test_a_ticket_carries_keys_and_fence_alone(broker_url: str, redis: Any) -> None:
     """A ticket's message carries its keys and its fence, nothing else of the delivery, and no time for clocks
     to disagree on (protocol.md 3.1, 3.5)."""
     announcing = announcer(broker_url)

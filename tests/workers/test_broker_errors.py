@@ -186,7 +186,7 @@ def enciphered(port: int, context: ssl.SSLContext) -> Iterator[int]:
     loop.close()
 
 
-def test_certificates(redis: Redis, tmp_path: Path) -> None:
+def test_rediss_believes_known_authorities(redis: Redis, tmp_path: Path) -> None:
     """`rediss://` speaks with whom a known authority has signed, by the name that is dialled, unless it is told not to look."""
     authority, bundle = trustme.CA(), tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))

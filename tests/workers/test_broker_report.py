@@ -71,7 +71,7 @@ def test_who_may_not_ask_for_info(without_info: str, redis: Any) -> None:
         (100, 90, "volatile-ttl", ("the broker uses 90% of its maxmemory, and refuses messages beyond it",)),
     ],
 )
-def test_memory(most: int, used: int, policy: str, said: tuple[str, ...]) -> None:
+def test_a_memory_limit_that_evicts_is_told(most: int, used: int, policy: str, said: tuple[str, ...]) -> None:
     """A limit with a policy that evicts queues, which have no end of their own, and one that is nearly reached, are told."""
     memory = {"maxmemory": most, "used_memory": used, "maxmemory_policy": policy}
 

@@ -136,7 +136,7 @@ async def test_old_and_foreign_tickets(craft: Craft, engine: Engine) -> None:
     assert (engine.slots.free, craft.wire.sent) == (500, [])
 
 
-async def test_closing(craft: Craft, clock: Clock) -> None:
+async def test_a_closing_engine_gives_back_what_is_left(craft: Craft, clock: Clock) -> None:
     """An engine that closes lets attempts end within its grace, gives the rest back to the rows, and begins nothing more."""
     engine = engine_of(craft)
     quick, hanging = await craft.hook(), await craft.hook()

@@ -50,7 +50,9 @@ async def counted(client: Redis, messages: Counter[str], begun: asyncio.Event) -
                 messages[rest.partition(" ")[0]] += 1
 
 
-async def test_flushall(database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path) -> None:
+async def test_all_is_delivered_after_flushall(
+    database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path
+) -> None:
     """FLUSHALL with 1,000 rows owed: all are delivered, each once, by a bounded number of drains
     and no ticket (protocol.md 3.5)."""
     settings = WorkerSettings(broker_url=broker_url)

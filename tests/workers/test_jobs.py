@@ -140,7 +140,7 @@ async def test_workspaces_leave_places(craft: Craft) -> None:
     await engine.close(0.0)
 
 
-async def test_turns() -> None:
+async def test_workspaces_take_turns() -> None:
     """Workspaces take turns, however many of one came first; nobody asks whose they are while there is
     room for all (protocol.md 3.7)."""
     carrier, owners = Blocked(), Owners()

@@ -72,7 +72,9 @@ def malformed() -> list[bytes]:
     return [b"", b"\xff\xfe", b"17", b"null", b"[]", b"{}", b"\0", *(json.dumps(each).encode() for each in unlike)]
 
 
-async def test_malformed(database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path) -> None:
+async def test_malformed_messages_are_dropped(
+    database: Database, database_url: str, broker_url: str, clock: Clock, tmp_path: Path
+) -> None:
     """Whatever is in its queues a worker drops it, tells so in one line, delivers what comes after it, and ends with status 0."""
     environ = {
         "HOOKLAKE_DATABASE_URL": database_url,

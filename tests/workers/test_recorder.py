@@ -60,7 +60,7 @@ class Pen:
         return Recorder(self.write, self.carried.append, window=window)
 
 
-async def test_together() -> None:
+async def test_what_ends_together_is_written_together() -> None:
     """What ends at once is written at once, up to 500 outcomes a statement, and the notices are carried."""
     pen, outcomes = Pen(), [ended() for _ in range(BATCH + 1)]
     recorder = pen.recorder()
@@ -178,7 +178,7 @@ async def test_statement_that_fails_for_good() -> None:
     assert pen.batches == [[after]]
 
 
-async def test_closing() -> None:
+async def test_a_closing_recorder_writes_what_it_has() -> None:
     """A recorder that closes writes what it has; while the database is away it gives that up after its wait."""
     pen, away = Pen(), Pen(*(Unavailable("PostgreSQL", "away") for _ in range(100)))
     slow, stuck = pen.recorder(window=0.05), away.recorder()

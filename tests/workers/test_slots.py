@@ -64,7 +64,7 @@ def answering(slots: Booked, webhook: UUID, now: float = 0.0) -> None:
     end(slots, webhook, now, answered=True)
 
 
-def test_limits() -> None:
+def test_attempts_stay_within_share_and_slots() -> None:
     """A webhook has at most its share in flight, a process at most its slots (protocol.md 4.6)."""
     slots = Booked(slots=20, share=4)
     for webhook in (some := [uuid4() for _ in range(30)]):
@@ -92,7 +92,7 @@ def test_share_of_a_webhook_that_does_not_answer(ends: str, share: int) -> None:
     assert taken(slots, A, 50, 0.1) == share
 
 
-def test_circuit() -> None:
+def test_a_circuit_opens_and_closes() -> None:
     """A circuit opens with attempts that have no answer until one attempt at a time is let through; the first answer closes it,
     and with each round its webhook has twice as many, until it has its share again."""
     slots = Booked(slots=SLOTS, share=SHARE)
@@ -201,7 +201,7 @@ def test_answer_longer_than_all_may_be() -> None:
     assert begun == [SHARE, 0, 1, 0, 1, 0]
 
 
-def test_stalled() -> None:
+def test_waiting_for_a_silent_webhook_is_vain() -> None:
     """Waiting for a webhook is vain while it is silent, and while its circuit is open; not when it is only busy."""
     slots = Booked(slots=10, share=2)
     taken(slots, A, 2)
@@ -287,7 +287,7 @@ def test_shares_for_a_drain() -> None:
     assert slots.crowded()
 
 
-def test_forgotten() -> None:
+def test_a_silent_webhook_is_untried_again_after_a_minute() -> None:
     """A webhook that did not answer and is not tried any more is one of the untried after a minute."""
     slots = Booked(slots=100, share=8)
     slots.begin(A, 0.0)
@@ -299,7 +299,7 @@ def test_forgotten() -> None:
     assert slots.circuit(A) is Circuit.UNTRIED
 
 
-def test_reserve() -> None:
+def test_a_drain_gives_back_what_it_reserved() -> None:
     """Slots reserved for a drain are given back where it found less to do."""
     slots = Booked(slots=5, share=5)
 

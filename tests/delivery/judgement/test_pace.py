@@ -56,7 +56,7 @@ def origins(*values: str) -> Headers:
         (rates("x", "x"), KEEP),
     ],
 )
-def test_rate(headers: Headers, rate: int | Kept | None) -> None:
+def test_a_rate_is_read_from_the_answer(headers: Headers, rate: int | Kept | None) -> None:
     """A number is a rate, `*` none at all, nothing said is none named; whatever else is there keeps the last good value."""
     assert pace.terms(200, headers, origin=ORIGIN).rate == rate
 
@@ -76,7 +76,7 @@ def test_rate(headers: Headers, rate: int | Kept | None) -> None:
         ([], ""),
     ],
 )
-def test_origin(headers: Headers, origin: str) -> None:
+def test_consent_is_to_our_origin_or_any(headers: Headers, origin: str) -> None:
     """The same origin, or any, is consent; everything else is none."""
     assert pace.terms(200, headers, origin=ORIGIN).origin == origin
 
