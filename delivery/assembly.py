@@ -20,6 +20,7 @@ from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
+from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
@@ -116,6 +117,11 @@ class StoreAssembly:
     def erasure(self) -> Erasure:
         """Erases payloads on request."""
         return Erasure(self.database, self.clock, self.base.announce)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        """Moves one delivery."""
+        return ByHand(self.database, self.clock, self.base.announce)
 
     @cached_property
     def history(self) -> History:

@@ -37,6 +37,8 @@ class NewestRound:
     payload: bool
     #: It carries a batch, whose members are under way again with it.
     batch: bool
+    #: It was claimed itself at least once: what a batch carries never is.
+    sent_alone: bool = False
 
 
 class RetryResult(StrEnum):
@@ -99,6 +101,7 @@ async def newest(connection: Raw, event: UUID, webhook: UUID, *, now: datetime) 
         sendable=row["sendable"],
         payload=row["payload"],
         batch=row["batch"],
+        sent_alone=row["sent_alone"],
     )
 
 

@@ -241,6 +241,13 @@ async def retry(life: Life, draw: Random) -> None:
     await life.promises.retry(life.watch, life.process(draw), trial)
 
 
+@rule(weight=1, when=lambda life: life.watch.picture.deliveries)
+async def move_by_hand(life: Life, draw: Random) -> None:
+    """Any delivery, in whatever state: retried, sent again, or cancelled."""
+    key = draw.choice(list(life.watch.picture.deliveries))
+    await life.promises.moved(life.watch, life.process(draw), key, draw.choice(["retry", "resend", "cancel", "cancel"]))
+
+
 @rule(weight=1, when=lambda life: life.promises.accepted)
 async def erase(life: Life, draw: Random) -> None:
     # Rather of one that is about to be sent.

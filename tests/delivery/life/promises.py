@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import FINAL
 from delivery.reports.recent_deliveries import Retried
+from delivery.upkeep.by_hand import HandResult
 from delivery.wire.parcels import Failure, Reply
 from subscriptions.events.event import Event
 from subscriptions.ground.errors import Absent, Conflicting, Refused
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.life.marks import Mark
 from tests.delivery.life.watch import Picture, Watch
-from tests.delivery.life.world import Exchange, Process, Try, World
+from tests.delivery.life.world import Exchange, Key, Process, Try, World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,24 @@ class Promises:
         for key in changed & before.keys():
             leased = before[key]["leased_until"]
             assert leased is None or leased <= process.craft.clock(), f"{key} was under way, and was changed by hand"
+
+    async def moved(self, watch: Watch, process: Process, key: Key, what: str) -> None:
+        """By hand, of any delivery: what is under way or delivered stays as it is (protocol.md 8.4, 8.5)."""
+        before = watch.picture.deliveries
+        try:
+            moved = await getattr(process.by_hand, what)(WORKSPACE, DeliveryId(*key))
+        except (Absent, Refused):
+            moved = None
+        after = (await watch.again()).deliveries
+        changed = {each for each in before if dict(before[each]) != dict(after[each])}
+        for each in changed:
+            leased = before[each]["leased_until"]
+            assert leased is None or leased <= process.craft.clock(), f"{each} was under way, and was changed by hand"
+            assert before[each]["state"] not in FINAL, f"{each} had ended, and was changed by hand"
+        if moved is not None and moved.result is HandResult.CANCELLED:
+            assert (after[key]["state"], after[key]["fence"]) == ("cancelled", before[key]["fence"] + 1)
+        elif moved is not None and before[key]["state"] in FINAL:
+            assert moved.id == (*key[:2], key[2] + 1) in after, f"{key} was to be sent again, and is not"
 
     async def judged(self, world: World, watch: Watch, exchange: Exchange, answer: Reply | Failure | None) -> None:
         """A challenge is answered; of an epoch that is over it changes neither status nor the challenge that replaced it."""

@@ -39,6 +39,7 @@ WRITTEN: dict[str, set[Move]] = {
     "job_rows.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
     "job_rows.WAKE": moves({PARKED}, {OWED}),
     "ripe_batches.EXPIRE": moves({COLLECTING}, {EXPIRED}),
+    "cancellations.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
     "batch_members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
     "paces.PACE": CLAIM | LOST,
     "outcomes.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),

@@ -13,6 +13,7 @@ from uuid import UUID
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.reports.recent_deliveries import History
 from delivery.tickets import Job, JobKind, Nudge, Ticket
+from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.erasure import Erasure
 from delivery.wire.parcels import Failure, Parcel, Reply
 from delivery.wire.sender import Destination
@@ -97,6 +98,7 @@ class Process:
         self.craft.wire.answering = world.answer
         self.history = History(self.gate, world.clock, world.announce)
         self.erasure = Erasure(self.gate, world.clock, world.announce)
+        self.by_hand = ByHand(self.gate, world.clock, world.announce)
         self.tries: list[Try] = []
         self.greetings: list[Actor] = []
 
