@@ -5,6 +5,7 @@ Rows of webhooks are the registry's, what a status move brings with it the ledge
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +21,9 @@ from delivery.verification.settling import Settling
 from subscriptions.ground import database
 from subscriptions.ground.database import Connection, Raw, repeating
 from subscriptions.ground.errors import Issue, Refused
+from subscriptions.webhooks import webhook_list
 from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook, check_times
+from subscriptions.webhooks.webhook_list import WebhookPage, WebhookQuery
 
 log = logging.getLogger("hooklake.delivery")
 
@@ -30,6 +33,10 @@ Beside = Callable[[Connection, UUID], Awaitable[None]]
 
 async def _nothing(_connection: Connection, _webhook: UUID) -> None:
     """What most have beside them."""
+
+
+class _RehearsedError(Exception):
+    """Undoes what was only tried."""
 
 
 class WebhookLifecycle:
@@ -60,19 +67,23 @@ class WebhookLifecycle:
         self._base.announce([nudge])
         return webhook
 
+    async def rehearse(self, registration: Registration, owner: Owner) -> None:
+        """Raises what `register` would raise now, but for the limit of a minute; nothing is kept, and nobody is asked."""
+        self.vet(registration)
+        with suppress(_RehearsedError):
+            async with self._base.database.transaction() as connection:
+                await self._base.webhook_store.insert(connection, registration, owner, now=self._base.clock())
+                raise _RehearsedError
+
     async def find(self, workspace_id: str | None, webhook_id: UUID) -> Webhook:
         """One of the workspace's, or anybody's for None; raises Absent."""
         async with self._base.database.transaction() as connection:
             return await self._base.webhook_store.find(connection, workspace_id, webhook_id)
 
-    async def listed(
-        self, workspace_id: str | None, *, status: str, limit: int, offset: int
-    ) -> tuple[list[Webhook], int]:
-        """A page of the workspace's webhooks (of all for None), of one status where named; newest first, and how many."""
+    async def listed(self, query: WebhookQuery) -> WebhookPage:
+        """A page of webhooks."""
         async with self._base.database.transaction() as connection:
-            return await self._base.webhook_store.listed(
-                connection, workspace_id, status=status, limit=limit, offset=offset
-            )
+            return await webhook_list.listed(connection, query)
 
     async def change(
         self, workspace_id: str | None, webhook_id: UUID, change: Change, *, by: str = "", also: Beside = _nothing
@@ -102,6 +113,30 @@ class WebhookLifecycle:
             nudges.append(Job(kind=JobKind.BATCH, key=webhook_id, fence=0))
         self._base.announce(nudges)
         return after
+
+    async def promote(self, workspace_id: str | None, webhook_id: UUID, *, by: str = "") -> Webhook:
+        """The second secret becomes the only one: the last step of a rotation. Raises as `change` does, Refused without one."""
+
+        async def second(connection: Connection) -> str:
+            hooks = await self._base.webhook_store.hooks(await database.raw_of(connection), [webhook_id])
+            if webhook_id in hooks and hooks[webhook_id].sealed is not None:
+                raise Refused(Issue(subject="secondarySecret", description=str(hooks[webhook_id].sealed)))
+            if webhook_id not in hooks or len(hooks[webhook_id].secrets) < 2:
+                raise Refused(
+                    Issue(subject="secondarySecret", description="there is none that could become the secret")
+                )
+            return hooks[webhook_id].secrets[1]
+
+        async with self._base.database.transaction() as connection:
+            await self._base.webhook_store.find(connection, workspace_id, webhook_id)
+            promoted = await second(connection)
+
+        async def unchanged(connection: Connection, _webhook: UUID) -> None:
+            if await second(connection) != promoted:
+                raise Refused(Issue(subject="secondarySecret", description="was changed by somebody else just now"))
+
+        change = Change(secret=promoted, secondary_secret="")
+        return await self.change(workspace_id, webhook_id, change, by=by, also=unchanged)
 
     async def remove(self, workspace_id: str | None, webhook_id: UUID, *, force: bool, also: Beside = _nothing) -> None:
         """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""

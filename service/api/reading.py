@@ -211,11 +211,20 @@ def flag(request: Request, name: str) -> bool:
 def choice(request: Request, name: str, known: Sequence[str]) -> str:
     """A query parameter that is one of the known words, in any case; empty where it is absent."""
     text = request.query_params.get(name)
-    found = "" if text is None else text.upper()
-    if text is not None and found not in known:
+    found = next((word for word in known if text is not None and word.upper() == text.upper()), "")
+    if text is not None and not found:
         said = f"must be one of {', '.join(known)}, and is {text[:50]!r}"
         raise Refused(Issue(subject=name, description=said, source="query.parameter"))
     return found
+
+
+def words(request: Request, name: str, *, most: int) -> str:
+    """A query parameter that is looked for as it is, without white space around it; empty where it is absent."""
+    text = request.query_params.get(name, "").strip()
+    if len(text) > most or "\0" in text:
+        said = f"must have at most {most} characters, none of them NUL"
+        raise Refused(Issue(subject=name, description=said, source="query.parameter"))
+    return text
 
 
 def only(request: Request, names: Mapping[str, bool]) -> None:

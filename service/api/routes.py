@@ -78,6 +78,7 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("PATCH", WEBHOOK, webhooks.change, Permission.UPDATE_WEBHOOKS),
     ("DELETE", WEBHOOK, webhooks.remove, Permission.DELETE_WEBHOOKS),
     ("POST", WEBHOOK + "/verify", webhooks.verify, Permission.READ_WEBHOOKS),
+    ("POST", WEBHOOK + "/promote-secret", webhooks.promote, Permission.UPDATE_WEBHOOKS),
     ("POST", WEBHOOK + "/test", testing.to_one, Permission.UPDATE_WEBHOOKS),
     ("GET", WEBHOOK + "/recent-deliveries", deliveries.recent, Permission.READ_WEBHOOKS),
     ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry", deliveries.retry, Permission.UPDATE_WEBHOOKS),

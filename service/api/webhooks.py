@@ -23,12 +23,15 @@ from subscriptions.access.access_tokens import Caller
 from subscriptions.ground.discreet import Discreet
 from subscriptions.webhooks import certificates
 from subscriptions.webhooks.webhook import TRUST, Change, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 log = logging.getLogger("hooklake.service")
 
 PATH = "/events/v1beta1/webhooks"
 #: GreenLake documents neither for webhooks; its clients ask for 100.
 LIMIT, MOST = 100, 200
+#: Characters of what is searched for.
+LONGEST_SEARCH = 200
 
 
 class Tls(Discreet, msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
@@ -83,11 +86,15 @@ _NO_TLS = dict.fromkeys(TRUST, "")
 
 
 async def create(request: Request) -> Response:
-    """`POST /events/v1beta1/webhooks`"""
+    """`POST /events/v1beta1/webhooks?dryRun=`: 204 for what would be registered, where it only is to be tried"""
+    rehearsed = reading.flag(request, "dryRun")
     given = reading.decode(await reading.body(request), WebhookInput)
     fields = msgspec.structs.asdict(given) | _NO_TLS | _trust(given.tls)
     del fields["tls"]
     registration = Registration(**fields)
+    if rehearsed:
+        await services_of(request).webhook_lifecycle.rehearse(registration, owner(auth.caller(request)))
+        return Response(status_code=204)
     webhook = await services_of(request).webhook_lifecycle.register(registration, owner(auth.caller(request)))
     log.info(
         "webhook.registered webhook=%s workspace=%s by=%s", webhook.id, webhook.workspace_id, webhook.hpe_principal
@@ -96,11 +103,19 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """`GET /events/v1beta1/webhooks?status=&workspaceId=`, newest first; operators see whose each is, and what waits for it"""
+    """`GET /events/v1beta1/webhooks?status=&search=&sort=&workspaceId=`; operators see whose each is, and what waits for it"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
-    status = reading.choice(request, "status", tuple(Status))
-    services, within = services_of(request), await workspaces.within(request)
-    found, total = await services.webhook_lifecycle.listed(within, status=status, limit=limit, offset=offset)
+    query = WebhookQuery(
+        workspace_id=await workspaces.within(request),
+        search=reading.words(request, "search", most=LONGEST_SEARCH),
+        status=reading.choice(request, "status", tuple(Status)),
+        sort=Sort(reading.choice(request, "sort", tuple(Sort)) or Sort.NEWEST),
+        limit=limit,
+        offset=offset,
+    )
+    services = services_of(request)
+    page = await services.webhook_lifecycle.listed(query)
+    found, total = page.webhooks, page.total
     if auth.scope(auth.caller(request)) is not None:
         return await writing.page(request, await _told(services, found), offset=offset, total=total)
     waiting = await services.backlogs.of([webhook.id for webhook in found], most=backlogs.EACH)
@@ -154,6 +169,15 @@ async def verify(request: Request) -> Response:
     response = {"statusCode": said.status_code, "message": said.message, "requestedRate": said.requested_rate}
     [shown] = await _told(services_of(request), [webhook])
     return writing.json({**shown, "destinationResponse": response})
+
+
+async def promote(request: Request) -> Response:
+    """`POST /events/v1beta1/webhooks/{id}/promote-secret`: the second secret becomes the only one"""
+    wanted, caller = reading.identifier(request, "id", "Webhook"), auth.caller(request)
+    webhook = await services_of(request).webhook_lifecycle.promote(auth.scope(caller), wanted, by=_principal(caller))
+    log.info("webhook.changed webhook=%s fields=secret,secondary_secret by=%s", webhook.id, _principal(caller))
+    [shown] = await _told(services_of(request), [webhook])
+    return writing.json(shown)
 
 
 def owner(caller: Caller) -> Owner:
@@ -210,6 +234,8 @@ def _shown(webhook: Webhook) -> dict[str, object]:
         "endpointRateLimit": webhook.endpoint_rate_limit,
         "contentMode": webhook.content_mode,
     }
+    since = {"secretSince": webhook.secret_since, "secondarySecretSince": webhook.secondary_secret_since}
+    body |= {name: writing.moment(when) for name, when in since.items() if when is not None}
     if webhook.failures:
         body |= _failures(webhook)
     if webhook.state_reason:

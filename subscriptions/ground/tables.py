@@ -145,6 +145,9 @@ webhooks = Table(
     Column("destination", Text, nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("secondary_secret", LargeBinary),
+    # Since when each is what it is; null of those from before that was kept.
+    Column("secret_since", Moment),
+    Column("secondary_secret_since", Moment),
     Column("auth_type", Text, nullable=False),
     Column("client_id", Text, nullable=False),
     Column("client_secret", LargeBinary),

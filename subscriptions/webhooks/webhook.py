@@ -117,6 +117,9 @@ class Webhook:
     issuer_url: str
     #: Whether a second secret is live.
     dual_secret: bool
+    #: Since when each secret is what it is; None where there is none, and of one that is older than this was kept.
+    secret_since: datetime | None = None
+    secondary_secret_since: datetime | None = None
     batching: bool
     challenge_request_enabled: bool
     content_mode: str

@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, insert, select, true, update
-from sqlalchemy.engine import Row as Composed
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.ground import tables
@@ -25,14 +24,10 @@ from subscriptions.webhooks import origins, webhook
 from subscriptions.webhooks.certificates import TlsOptions
 from subscriptions.webhooks.predicates import PREDICATES
 from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_list import LIVE, SHOWN, webhook_of, within
 
 _table = tables.webhooks
 LIMIT = "HOOKLAKE_MAX_WEBHOOKS_PER_WORKSPACE"
-_live = _table.c.deleted_at.is_(None)
-_shown = [
-    *(_table.c[name] for name in Webhook.__dataclass_fields__ if name != "dual_secret"),
-    _table.c.secondary_secret.is_not(None).label("dual_secret"),
-]
 
 HOOKS = statement(__package__, "hooks", Ids, PREDICATES)
 
@@ -102,6 +97,7 @@ class WebhookStore:
         await connection.execute(
             insert(_table).values(
                 **self._sealed(key, configuration, configuration),
+                **_since(configuration, now),
                 id=key,
                 workspace_id=owner.workspace_id,
                 paused=False,
@@ -136,7 +132,12 @@ class WebhookStore:
         await connection.execute(
             update(_table)
             .where(_table.c.id == webhook_id)
-            .values(**self._sealed(webhook_id, values, urls), generation=_table.c.generation + 1, updated_at=now)
+            .values(
+                **self._sealed(webhook_id, values, urls),
+                **_since(values, now),
+                generation=_table.c.generation + 1,
+                updated_at=now,
+            )
         )
         return await self.find(connection, None, webhook_id)
 
@@ -144,7 +145,7 @@ class WebhookStore:
         """Hides it from its workspace, frees its name, ends its subscriptions and forgets its secrets (greenlake.md D.14)."""
         await connection.execute(
             update(_table)
-            .where(_table.c.id == webhook_id, _live)
+            .where(_table.c.id == webhook_id, LIVE)
             .values(
                 deleted_at=now,
                 updated_at=now,
@@ -167,21 +168,11 @@ class WebhookStore:
         self, connection: AsyncConnection, workspace_id: str | None, webhook_id: UUID, *, lock: bool = False
     ) -> Webhook:
         """One of the workspace's, or anybody's for None; `lock` holds its row. Raises Absent."""
-        statement = select(*_shown).where(_table.c.id == webhook_id, _live, _within(workspace_id))
+        statement = select(*SHOWN).where(_table.c.id == webhook_id, LIVE, within(workspace_id))
         row = (await connection.execute(statement.with_for_update() if lock else statement)).one_or_none()
         if row is None:
             raise Absent("Webhook", str(webhook_id))
-        return _webhook(row)
-
-    async def listed(
-        self, connection: AsyncConnection, workspace_id: str | None, *, status: str = "", limit: int, offset: int
-    ) -> tuple[list[Webhook], int]:
-        """A page of the workspace's webhooks (of all for None), of one status where named; newest first, and how many."""
-        mine = (_live, _within(workspace_id), _table.c.status == status if status else true())
-        total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
-        ordered = select(*_shown).where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
-        rows = await connection.execute(ordered.limit(limit).offset(offset))
-        return [_webhook(row) for row in rows], total or 0
+        return webhook_of(row)
 
     async def hooks(self, connection: Raw, ids: Sequence[UUID]) -> dict[UUID, Hook]:
         """What sending needs of each webhook that is not deleted; one that cannot be unsealed says so in `sealed`."""
@@ -256,7 +247,7 @@ class WebhookStore:
             raise Refused(*(Issue(subject=subject, description=f"{said} {size}") for subject, size in short.items()))
 
     async def _make_room(self, connection: AsyncConnection, workspace_id: str) -> None:
-        counted = select(func.count()).select_from(_table).where(_live, _table.c.workspace_id == workspace_id)
+        counted = select(func.count()).select_from(_table).where(LIVE, _table.c.workspace_id == workspace_id)
         if (await connection.scalar(counted) or 0) >= self._most:
             said = f"the workspace has {self._most} webhooks, and may not have more ({LIMIT}); delete one first"
             raise LimitReached(Issue(subject="webhooks", description=said))
@@ -272,18 +263,15 @@ async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
 
 async def _free(connection: AsyncConnection, workspace_id: str, name: str) -> None:
     """Raises Refused where the workspace has a webhook of that name; GreenLake documents no conflict status for it."""
-    taken = select(_table.c.id).where(_live, _table.c.workspace_id == workspace_id, _table.c.name == name)
+    taken = select(_table.c.id).where(LIVE, _table.c.workspace_id == workspace_id, _table.c.name == name)
     if other := await connection.scalar(taken):
         said = f"{name!r} is the name of another webhook of the workspace, /events/v1beta1/webhooks/{other}"
         raise Refused(Issue(subject="name", description=said))
 
 
-def _within(workspace_id: str | None) -> ColumnElement[bool]:
-    return true() if workspace_id is None else _table.c.workspace_id == workspace_id
-
-
-def _webhook(row: Composed[Any]) -> Webhook:
-    return Webhook(**row._mapping)
+def _since(values: Mapping[str, Any], now: datetime) -> dict[str, datetime | None]:
+    """Since when the secrets among the values are what they are; none of one that goes."""
+    return {f"{name}_since": now if values[name] else None for name in ("secret", "secondary_secret") if name in values}
 
 
 def opened(vault: Vault, sealed: bytes, places: Sequence[bytes]) -> tuple[str, bytes]:

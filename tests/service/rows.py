@@ -24,7 +24,9 @@ WEBHOOK = _names(
     "id type name description destination paused status resourceUri generation hpePrincipal createdBy "
     "createdAt updatedAt authType clientId issuerUrl dualSecret batching challengeRequestEnabled"
 )
-WEBHOOK_TOO = frozenset({"stateReason", "endpointRateLimit", "contentMode", "failures", "lastFailureAt", "backlog"})
+WEBHOOK_TOO = frozenset(
+    {"stateReason", "endpointRateLimit", "contentMode", "failures", "lastFailureAt", "backlog", "secretSince"}
+)
 DELIVERY = _names(
     "id type httpResponseCode status retryStatus description createdAt updatedAt generation requestHeaders "
     "requestBody responseBody"

@@ -78,6 +78,8 @@ async def test_a_registration_is_201_without_secrets(
         "challengeRequestEnabled": True,
         "endpointRateLimit": None,
         "contentMode": "json",
+        "secretSince": now,
+        "secondarySecretSince": now,
     }
     assert body["hpePrincipal"].startswith("user:")
     assert [(nudge.kind, str(nudge.key)) for nudge in announced if isinstance(nudge, Job)] == [

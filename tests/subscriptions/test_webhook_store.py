@@ -11,7 +11,9 @@ import pytest
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.ground.vault import Vault
+from subscriptions.webhooks import webhook_list
 from subscriptions.webhooks.webhook import Change, OAuthClient, Owner, Registration, Webhook
+from subscriptions.webhooks.webhook_list import WebhookQuery
 from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
 
@@ -73,6 +75,8 @@ async def test_a_registered_webhook_is_read_back_as_it_was_asked_for(
         created_by="Anna's client",
         created_at=clock(),
         updated_at=clock(),
+        secret_since=clock(),
+        secondary_secret_since=clock(),
     )
 
 
@@ -95,13 +99,13 @@ async def test_workspaces_do_not_see_each_other(database: Database, webhook_stor
         with pytest.raises(Absent):
             await webhook_store.find(connection, BERT.workspace_id, hers.id)
         listed = [
-            await webhook_store.listed(connection, scope, limit=10, offset=0)
+            await webhook_list.listed(connection, WebhookQuery(workspace_id=scope, limit=10))
             for scope in (ANNA.workspace_id, BERT.workspace_id, None)
         ]
-        page = await webhook_store.listed(connection, None, limit=1, offset=1)
+        page = await webhook_list.listed(connection, WebhookQuery(workspace_id=None, limit=1, offset=1))
 
-    assert listed == [([hers], 1), ([his], 1), ([his, hers], 2)]
-    assert page == ([hers], 2)
+    assert [(each.webhooks, each.total) for each in listed] == [([hers], 1), ([his], 1), ([his, hers], 2)]
+    assert (page.webhooks, page.total) == ([hers], 2)
 
 
 async def test_a_name_is_used_once_in_a_workspace(
@@ -163,9 +167,9 @@ async def test_a_change_writes_its_fields_and_raises_the_generation(
     cleared = await update(database, webhook_store, clock, made.id, Change(secondary_secret=""))
 
     moved = replace(made, destination="https://example.com/new", dual_secret=True, generation=2, updated_at=clock())
-    assert changed == moved
+    assert changed == replace(moved, secondary_secret_since=clock())
     assert untouched == changed
-    assert cleared == replace(changed, dual_secret=False, generation=3)
+    assert cleared == replace(changed, dual_secret=False, generation=3, secondary_secret_since=None)
 
 
 async def test_a_deleted_webhook_is_gone_with_its_secrets(

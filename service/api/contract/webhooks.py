@@ -3,28 +3,25 @@
 What is done with them is left to `service/api/webhooks.py` and `deliveries.py`.
 """
 
-from service.api.contract import deliveries, tls
+from service.api.contract import deliveries, tls, webhooks_shown
 from service.api.contract.operation import JSON, MERGE_PATCH, WITHIN, Operation, paging, parameter
 from service.api.contract.shapes import (
-    MOMENT,
-    WEBHOOK,
     Json,
     either,
     flag,
     given,
-    literal,
-    made,
     moment,
     page,
     ref,
     taken,
     text,
-    uuid,
     whole,
 )
+from service.api.contract.webhooks_shown import EXAMPLE, SHOWN, SHOWN_TOO
 from service.auth import Permission
+from subscriptions.webhooks.webhook_list import Sort
 
-PATH = "/events/v1beta1/webhooks"
+PATH = webhooks_shown.PATH
 TAG = "Webhooks"
 
 #: What a webhook can be told, beside `name`, `destination` and `secret`.
@@ -76,72 +73,22 @@ _CHANGED = {
     for name, schema in _GIVEN.items()
 }
 
-_SHOWN: dict[str, Json] = {
-    "id": uuid(),
-    "type": literal("events/webhook"),
-    "name": text(),
-    "description": text("Empty where there is none, as are all fields that are not used."),
-    "destination": text("Where deliveries go."),
-    "paused": flag("True: somebody halted it; its status is DISABLED."),
-    "status": text(
-        "PENDING: a challenge is under way. ACTIVE: deliveries go out. WARNING: they do, and some fail. ERROR: too many failed; "
-        "a probing delivery heals it. DISABLED: halted. Events for a webhook that is PENDING, ERROR or DISABLED are kept.",
-        enum=["ACTIVE", "DISABLED", "PENDING", "WARNING", "ERROR"],
-    ),
-    "resourceUri": text(f"`{PATH}/{{id}}`"),
-    "generation": whole("Rises with each update.", minimum=1),
-    **made(updated=False),
-    "authType": text("", enum=["Oauth", "APIKey", ""]),
-    "clientId": text(),
-    "issuerUrl": text(),
-    "dualSecret": flag("Whether a second secret is live."),
-    "batching": flag("Whether events come in arrays."),
-    "challengeRequestEnabled": flag("Whether the destination has to answer challenges."),
-}
-_SHOWN_TOO: dict[str, Json] = {
-    "stateReason": text(
-        "Why it is not ACTIVE, what failed last, and when it is asked next.",
-        examples=["HMAC validation failed. Please verify webhook secret."],
-    ),
-    "endpointRateLimit": either(
-        {"type": "integer"}, "Deliveries per minute that the destination grants; -1: any number; null: it never said."
-    ),
-    "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary"]),
-    "tls": tls.SHOWN,
-    "failures": whole(
-        "Ours: attempts that failed since one succeeded; absent where none has, but in operators' lists.", minimum=0
-    ),
-    "lastFailureAt": moment("Ours: when one failed last; absent where none has."),
-    "workspaceId": text("Ours, in operators' lists: whose it is."),
-    "backlog": {**ref("Backlog"), "description": "Ours: what waits for it; absent where nothing does."},
-}
-_EXAMPLE: Json = {
-    "id": WEBHOOK,
-    "type": "events/webhook",
-    "name": "License Notification",
-    "description": "Webhook for receiving license notifications",
-    "destination": "https://example.com/new-endpoint",
-    "paused": False,
-    "status": "ACTIVE",
-    "resourceUri": f"{PATH}/{WEBHOOK}",
-    "generation": 1,
-    "hpePrincipal": "user:0908777a-788f-45da-afb8-295c626e4d14",
-    "createdBy": "Licence watch",
-    "createdAt": MOMENT,
-    "updatedAt": MOMENT,
-    "authType": "",
-    "clientId": "",
-    "issuerUrl": "",
-    "dualSecret": False,
-    "batching": False,
-    "challengeRequestEnabled": True,
-    "endpointRateLimit": None,
-    "contentMode": "json",
-}
 STATUS = parameter(
     "status",
     text("", enum=["PENDING", "ACTIVE", "WARNING", "ERROR", "DISABLED"]),
     "Only those of this status.",
+)
+_SEARCH = parameter(
+    "search", text("", maxLength=200), "Only those with this in their name or destination, or whose id begins so."
+)
+_SORT = parameter(
+    "sort",
+    text("", enum=list(Sort), default=str(Sort.NEWEST)),
+    "The order: registered last, by name, those that need somebody first (ERROR, WARNING, PENDING, DISABLED, ACTIVE), or by "
+    "failures since the last success.",
+)
+_DRY_RUN = parameter(
+    "dryRun", {"type": "boolean", "default": False}, "Registers nothing: 204 where it would, else what would be wrong."
 )
 
 SCHEMAS: dict[str, Json] = {
@@ -162,10 +109,10 @@ SCHEMAS: dict[str, Json] = {
         },
         examples=[{"secondarySecret": "the-next-secret"}],
     ),
-    "WebhookResponse": given(_SHOWN, _SHOWN_TOO, examples=[_EXAMPLE]),
+    "WebhookResponse": given(SHOWN, SHOWN_TOO, examples=[EXAMPLE]),
     "WebhookVerification": given(
         {
-            **_SHOWN,
+            **SHOWN,
             "destinationResponse": given(
                 {
                     "statusCode": whole("What the destination answered; 0: nothing."),
@@ -174,8 +121,8 @@ SCHEMAS: dict[str, Json] = {
                 }
             ),
         },
-        _SHOWN_TOO,
-        examples=[{**_EXAMPLE, "destinationResponse": {"statusCode": 200, "message": "OK", "requestedRate": None}}],
+        SHOWN_TOO,
+        examples=[{**EXAMPLE, "destinationResponse": {"statusCode": 200, "message": "OK", "requestedRate": None}}],
     ),
     "Backlog": given(
         {
@@ -205,7 +152,9 @@ OPERATIONS = (
         summary="Register a webhook",
         description="It is PENDING until its destination has answered a challenge, and gets events once it is ACTIVE. Over the "
         "limit of the workspace: 403 `HPE_GL_UNIFIED_EVENTS_REGISTRATION_FORBIDDEN`.",
+        query=(_DRY_RUN,),
         body={JSON: ref("WebhookRegistrationInput")},
+        others={204: {"description": "It would be registered."}},
         success=201,
         location=True,
         answer=ref("WebhookResponse"),
@@ -216,9 +165,9 @@ OPERATIONS = (
         "",
         Permission.READ_WEBHOOKS,
         id="retrieveWebhooks",
-        summary="List the workspace's webhooks, newest first",
+        summary="List the workspace's webhooks",
         description="For operators those of all workspaces, each with `workspaceId` and `backlog` (counted up to 1,000).",
-        query=(STATUS, WITHIN, *paging(100, 200)),
+        query=(STATUS, _SEARCH, _SORT, WITHIN, *paging(100, 200)),
         answer=ref("WebhookList"),
         errors=(400,),
     ),
@@ -267,6 +216,17 @@ OPERATIONS = (
         "and halts nothing. One at a time: while another is under way, 429.",
         answer=ref("WebhookVerification"),
         errors=(404,),
+    ),
+    _operation(
+        "POST",
+        "/{id}/promote-secret",
+        Permission.UPDATE_WEBHOOKS,
+        id="promoteWebhookSecret",
+        summary="End a rotation: the second secret becomes the only one",
+        description="As a PATCH of `secret` with the value of `secondarySecret`, and of that with null, but that nobody has to "
+        "send it again: it asks for a new challenge. Without a second secret it is refused (400).",
+        answer=ref("WebhookResponse"),
+        errors=(400, 404),
     ),
     _operation(
         "GET",
