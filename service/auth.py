@@ -43,6 +43,7 @@ class Permission(StrEnum):
     UPDATE_SUBSCRIPTIONS = "subscriptions:update"
     DELETE_SUBSCRIPTIONS = "subscriptions:delete"
     MANAGE_CLIENTS = "clients:manage"
+    MANAGE_PEOPLE = "people:manage"
     SYSTEM = "system-webhooks:manage"
 
 
@@ -63,7 +64,9 @@ PERMISSIONS = {
     Role.PUBLISHER: _REGISTER | {Permission.PUBLISH},
     Role.SUBSCRIBER: _SUBSCRIBE,
     Role.VIEWER: _VIEW,
-    Role.OPERATOR: _SUBSCRIBE | _REGISTER | {Permission.MANAGE_CLIENTS, Permission.SYSTEM, Permission.ERASE},
+    Role.OPERATOR: _SUBSCRIBE
+    | _REGISTER
+    | {Permission.MANAGE_CLIENTS, Permission.MANAGE_PEOPLE, Permission.SYSTEM, Permission.ERASE},
 }
 
 _HOLDERS = {each: frozenset(role for role, held in PERMISSIONS.items() if each in held) for each in Permission}

@@ -17,7 +17,7 @@ from service.answers import AUDIENCE, LONG
 from service.api import reading
 from service.api.routes import tell
 from service.auth import CALLER, Handler, Permission
-from service.dashboard import refusals, visitors
+from service.dashboard import forgery, refusals, visitors
 from subscriptions.ground.audience import STAYS
 from subscriptions.ground.database import asked_by, repeating
 
@@ -47,6 +47,8 @@ class PageEndpoint:
         request, began = Request(scope, receive), time.monotonic()
         try:
             try:
+                if scope["method"] not in auth.READING:
+                    forgery.vet(request)
                 response = await self._handlers.get(scope["method"], self._unknown)(request)
                 size = len(getattr(response, "body", b""))
                 if size > LONG and CALLER in scope:

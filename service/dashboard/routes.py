@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Route
 
 from service.auth import Handler, Permission
-from service.dashboard import assets, refusals
+from service.dashboard import assets, people, refusals, sessions, signing_in
 from service.dashboard.endpoints import Open, PageEndpoint
+from service.dashboard.visitors import SIGN_IN
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,26 @@ class PageRoute:
 
 
 #: For whoever is signed in and has the permission.
-PAGES: Sequence[PageRoute] = ()
+PAGES: Sequence[PageRoute] = (
+    PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),
+    PageRoute("GET", sessions.PATH, sessions.listed, None),
+    PageRoute("POST", sessions.PATH + "/others/end", sessions.others_ended, None),
+    PageRoute("POST", sessions.PATH + "/password", sessions.password_set, None),
+    PageRoute("POST", sessions.PATH + "/{id}/end", sessions.ended, None),
+    PageRoute("GET", people.PATH, people.listed, Permission.MANAGE_PEOPLE),
+    PageRoute("POST", people.PATH, people.added, Permission.MANAGE_PEOPLE),
+    PageRoute("GET", people.PATH + "/{id}", people.shown, Permission.MANAGE_PEOPLE),
+    PageRoute("POST", people.PATH + "/{id}/roles", people.roles_set, Permission.MANAGE_PEOPLE),
+    PageRoute("POST", people.PATH + "/{id}/link", people.linked, Permission.MANAGE_PEOPLE),
+    PageRoute("POST", people.PATH + "/{id}/remove", people.removed, Permission.MANAGE_PEOPLE),
+)
 
 #: For everybody: what pages load, and how one gets in.
-OPEN: Sequence[tuple[str, str, Handler]] = (("GET", assets.PREFIX + "/{digest}/{name:path}", assets.served),)
+OPEN: Sequence[tuple[str, str, Handler]] = (
+    ("GET", assets.PREFIX + "/{digest}/{name:path}", assets.served),
+    ("GET", SIGN_IN, signing_in.page),
+    ("POST", SIGN_IN, signing_in.signed_in),
+)
 
 
 def routes(pages: Sequence[PageRoute] = PAGES) -> list[BaseRoute]:

@@ -1,6 +1,6 @@
 """Who looks at a page, and which workspace of theirs they look at.
 
-How one gets in is left to the sign-in page, what a role permits to `service/auth.py`.
+How one gets in is left to `signing_in.py`, what a role permits to `service/auth.py`.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service import auth
+from service.answers import AUDIENCE
 from service.auth import CALLER
+from service.dashboard import cookies
+from service.limits.addresses import household
 from service.services import services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.access.clients import WORKSPACE
-from subscriptions.ground.errors import Issue, Refused
+from subscriptions.access.people import Person
+from subscriptions.access.sessions import DashboardSession
+from subscriptions.ground.audience import STAYS
+from subscriptions.ground.database import asked_by
+from subscriptions.ground.errors import Issue, Refused, Unauthorized
 
 #: Where a request keeps who looks.
 VISITOR = "hooklake.visitor"
@@ -28,6 +35,12 @@ class Visitor:
 
     #: As a token would give it: `service.auth` decides by it.
     caller: Caller
+    session: DashboardSession
+
+    @property
+    def person(self) -> Person:
+        """Whose session it is."""
+        return self.session.person
 
     def workspace(self, request: Request) -> str | None:
         """The workspace that is shown, None for all: an operator's choice, or the visitor's own. Raises Refused for none."""
@@ -44,12 +57,36 @@ class Visitor:
 
 async def entered(request: Request) -> Visitor:
     """Who looks; raises Unauthorized where nobody is known."""
-    client = request.scope.get("client")
-    services = services_of(request)
-    known = await services.access.verify(auth.bearer(request), services.clock(), client[0] if client else "")
+    token = cookies.token(request)
+    found = await session_of(request, token) if token else None
+    if found is None:
+        raise Unauthorized("sign in to see this page", named=bool(token))
+    person, services = found.person, services_of(request)
+    known = Caller(
+        issuer=person.issuer or services.settings.issuer,
+        client_id=str(person.id),
+        name=person.name,
+        workspace_id=person.workspace_id,
+        roles=person.roles,
+        any_workspace=False,
+    )
     request.scope[CALLER] = known
-    request.scope[VISITOR] = found = Visitor(caller=known)
-    return found
+    request.scope[VISITOR] = visitor = Visitor(caller=known, session=found)
+    return visitor
+
+
+async def session_of(request: Request, token: str) -> DashboardSession | None:
+    """The session that a token names, as long as it lasts."""
+    services = services_of(request)
+    # Nobody knows yet who asks: those of an address take the database's connections by turns.
+    with asked_by(household(address(request)), request.scope.get(AUDIENCE, STAYS)):
+        return await services.people.session(token, now=services.clock())
+
+
+def address(request: Request) -> str:
+    """Where the request comes from; of a trusted proxy, where that says."""
+    client = request.scope.get("client")
+    return client[0] if client else ""
 
 
 def visitor(request: Request) -> Visitor:

@@ -6,7 +6,7 @@ What a password is worth is left to `passwords.py`, who is signed in to `session
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import RowMapping, and_, exc, insert, select, text, true, tuple_, update
@@ -160,6 +160,14 @@ async def named(connection: AsyncConnection, name: str) -> tuple[Person, str | N
     if row is None:
         raise Absent("Person", name)
     return person_of(row), row["password"]
+
+
+async def password(connection: AsyncConnection, person_id: UUID) -> str | None:
+    """The kept password of one person, if there is one; raises Absent."""
+    row = (await connection.execute(select(people.c.password).where(people.c.id == person_id))).one_or_none()
+    if row is None:
+        raise Absent("Person", str(person_id))
+    return cast(str | None, row.password)
 
 
 async def change(connection: AsyncConnection, person_id: UUID, values: Mapping[str, object]) -> Person:

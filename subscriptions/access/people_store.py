@@ -67,6 +67,14 @@ class PeopleStore:
         kept = await self._passwords.hashed(password)
         return await self._change(person_id, {"password": kept}, but=but, ends=True)
 
+    async def change_password(self, person_id: UUID, current: str, password: str, *, but: UUID | None = None) -> Person:
+        """The same of who knows the current one, if there is one; raises Unauthorized where it is wrong."""
+        async with self._database.transaction() as connection:
+            kept = await people.password(connection, person_id)
+        if kept is not None and not await self._passwords.right(kept, current):
+            raise Unauthorized("the password is wrong")
+        return await self.set_password(person_id, password, but=but)
+
     async def set_roles(self, person_id: UUID, roles: frozenset[Role]) -> Person:
         """Other roles, from the next request on; raises Absent, and Refused for none."""
         return await self._change(person_id, people.roles(roles))

@@ -3,18 +3,22 @@
 What a browser makes of them is left to `browser.py`.
 """
 
-from collections.abc import Awaitable, Callable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from service.dashboard import cookies
 from service.dashboard.routes import PAGES, PageRoute, routes
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.access.people import PersonDraft
+from subscriptions.access.sessions import Browser
 from tests import canaries
 from tests.service import conftest as stage
-from tests.service.callers import WORKSPACE, Callers
+from tests.service.callers import WORKSPACE
 
 #: What pages stand on is what the API stands on.
 announced = stage.announced
@@ -27,7 +31,12 @@ lookup = stage.lookup
 services = stage.services
 transport = stage.transport
 
+#: What a browser says of a form of ours.
+BROWSER = {"Sec-Fetch-Site": "same-origin", "User-Agent": "A browser"}
+
 Visit = Callable[..., Awaitable[httpx.AsyncClient]]
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -37,16 +46,26 @@ def pages() -> tuple[PageRoute, ...]:
 
 
 @pytest.fixture
-async def visit(services: Services, callers: Callers, pages: tuple[PageRoute, ...]) -> Visit:
-    """A client by role: `await visit(Role.VIEWER)`; without one, a stranger."""
+async def visit(services: Services, pages: tuple[PageRoute, ...]) -> Visit:
+    """A browser of somebody who is signed in, by role: `await visit(Role.VIEWER)`; without one, a stranger's."""
     app = Starlette(routes=routes(pages))
     app.state.services = services
 
-    async def client(*roles: Role, workspace: str = WORKSPACE) -> httpx.AsyncClient:
-        headers = await callers.headers(*roles, workspace=workspace, name="Ada") if roles else {}
+    async def client(*roles: Role, workspace: str = WORKSPACE, name: str = "Ada") -> httpx.AsyncClient:
         way = httpx.ASGITransport(app, raise_app_exceptions=False)
-        made = httpx.AsyncClient(transport=way, base_url="http://hooklake", headers=headers)
+        made = httpx.AsyncClient(transport=way, base_url="http://hooklake", headers=BROWSER)
         made.event_hooks = {"response": [canaries.in_answer]}
+        if roles:
+            made.cookies.set(cookies.PLAIN, await signed_in(services, name, workspace, roles), "hooklake.local")
         return made
 
     return client
+
+
+async def signed_in(services: Services, name: str, workspace: str, roles: Iterable[Role]) -> str:
+    """The token of a session of a new person; people have names of their own, so theirs is the name with a number."""
+    draft = PersonDraft(name=f"{name} {next(_numbers)}", workspace_id=workspace, roles=frozenset(roles))
+    now = services.clock()
+    person = await services.people.create(draft, None, now=now)
+    link = await services.people.link(person.id, now=now)
+    return await services.people.sign_in_by_link(link, Browser(address="192.0.2.1", agent="A browser"), now=now)

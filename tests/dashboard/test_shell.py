@@ -151,8 +151,10 @@ async def test_the_theme_is_drawn_by_the_server(visit: Visit) -> None:
     """What was chosen is there with the first byte; anything else is no theme."""
     viewer = await visit(Role.VIEWER)
 
-    dark = await viewer.get("/dashboard/gallery", headers={"Cookie": f"{rendering.THEME}=dark"})
-    odd = await viewer.get("/dashboard/gallery", headers={"Cookie": f'{rendering.THEME}="><script>'})
+    viewer.cookies.set(rendering.THEME, "dark", "hooklake.local")
+    dark = await viewer.get("/dashboard/gallery")
+    viewer.cookies.set(rendering.THEME, '"><script>', "hooklake.local")
+    odd = await viewer.get("/dashboard/gallery")
 
     assert '<html lang="en" data-theme="dark">' in dark.text
     assert '<html lang="en">' in odd.text

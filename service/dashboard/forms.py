@@ -1,0 +1,54 @@
+"""What a form sends: its fields by name, read strictly.
+
+What they mean is left to the pages.
+"""
+
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+
+from service.api import reading
+from subscriptions.ground.errors import Issue, Malformed
+
+MEDIA_TYPE = "application/x-www-form-urlencoded"
+#: Fields of one form: a box for each row that a page can show, and some.
+FIELDS = 2000
+
+
+class FormFields:
+    """The fields of one form."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self._fields = fields
+
+    def text(self, name: str) -> str:
+        """A field as it was typed; empty where it is absent."""
+        return self._fields.get(name, [""])[0]
+
+    def line(self, name: str) -> str:
+        """A field without the spaces around it."""
+        return self.text(name).strip()
+
+    def every(self, name: str) -> list[str]:
+        """All values of a field that may be there several times: boxes that were ticked."""
+        return self._fields.get(name, [])
+
+    def ticked(self, name: str) -> bool:
+        """Whether a box was."""
+        return name in self._fields
+
+
+async def read(request: Request, limit: int = reading.BODY_BYTES) -> FormFields:
+    """The form in the body; raises Malformed where it is none, TooLarge."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise Malformed(Issue(subject="Content-Type", description=f"has to be {MEDIA_TYPE}", source="header"))
+    raw = await reading.body(request, limit)
+    try:
+        text = raw.decode("ascii")
+        fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
+    except ValueError:
+        raise Malformed(Issue(subject="body", description="is not a readable form")) from None
+    if any("\0" in value for values in fields.values() for value in values):
+        raise Malformed(Issue(subject="body", description="has a field with a NUL character, which is not taken"))
+    # A text area's lines end as in a mail.
+    return FormFields({name: [each.replace("\r\n", "\n") for each in values] for name, values in fields.items()})
