@@ -23,6 +23,7 @@ from subscriptions.ground import partitions, tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
 from tests import canaries
+from tests.builders import Builder
 from tests.clock import Clock
 
 #: A vault key for tests alone.
@@ -137,6 +138,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def builder(database: Database, clock: Clock) -> Builder:
+    """Makes rows."""
+    return Builder(database, clock)
 
 
 async def make_tables(url: str) -> None:

@@ -1,5 +1,7 @@
 """The doors that most flow tests of delivery begin with."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from subscriptions.ground.database import Database
@@ -8,5 +10,6 @@ from tests.delivery.craft import Craft
 
 
 @pytest.fixture
-def craft(database: Database, clock: Clock) -> Craft:
-    return Craft(database, clock)
+async def craft(database: Database, clock: Clock) -> AsyncIterator[Craft]:
+    async with Craft(database, clock) as craft:
+        yield craft

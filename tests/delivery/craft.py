@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import msgspec
@@ -106,6 +106,13 @@ class Craft:
         self.assembly = Assembly(base)
         self.intake, self.rounds, self.jobs = self.assembly.intake, self.assembly.rounds, self.assembly.jobs
         self.webhook_lifecycle, self.upkeep = self.assembly.webhook_lifecycle, self.assembly.upkeep
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Ends what runs; the database is who opened it's to close."""
+        await self.assembly.end()
 
     # What is there before the test acts.
 

@@ -1,6 +1,7 @@
 """How batches end, and their members with them, whatever ends them (protocol.md 7.3)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,9 +24,10 @@ NOTICE_TYPE = Naming().prefix + NOTICE
 
 
 @pytest.fixture
-def craft(database: Database, clock: Clock) -> Craft:
+async def craft(database: Database, clock: Clock) -> AsyncIterator[Craft]:
     """With one wait, so that the second failure is the last."""
-    return Craft(database, clock, retry_delays=(3.0,))
+    async with Craft(database, clock, retry_delays=(3.0,)) as craft:
+        yield craft
 
 
 @pytest.fixture

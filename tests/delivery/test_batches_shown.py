@@ -1,6 +1,7 @@
 """What is shown of batches and of the events in them, and their retry by hand (greenlake.md 1.5, D.14)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -19,9 +20,10 @@ from tests.delivery.destinations import reply
 
 
 @pytest.fixture
-def craft(database: Database, clock: Clock) -> Craft:
+async def craft(database: Database, clock: Clock) -> AsyncIterator[Craft]:
     """With one wait, so that the second failure is the last."""
-    return Craft(database, clock, retry_delays=(3.0,))
+    async with Craft(database, clock, retry_delays=(3.0,)) as craft:
+        yield craft
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is kept of answers: whole ones as a rule, and of a workspace no more long ones than it has room for."""
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -117,8 +118,9 @@ async def test_challenges_too(craft_of_budget: Craft) -> None:
 
 
 @pytest.fixture
-def craft_of_budget(database: Database, clock: Clock) -> Craft:
-    return Craft(database, clock, answer_bytes_per_hour=BUDGET)
+async def craft_of_budget(database: Database, clock: Clock) -> AsyncIterator[Craft]:
+    async with Craft(database, clock, answer_bytes_per_hour=BUDGET) as craft:
+        yield craft
 
 
 async def sizes(craft: Craft, webhooks: list[UUID]) -> list[int]:

@@ -1,5 +1,6 @@
 """What is asked of destinations before they are sent anything, where the deployment wants a proof (HOOKLAKE_REQUIRE_PROOF)."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,9 +21,10 @@ REASON = "The answer to OPTIONS (200) has to allow https://common.cloud.hpe.com 
 
 
 @pytest.fixture
-def craft(database: Database, clock: Clock) -> Craft:
+async def craft(database: Database, clock: Clock) -> AsyncIterator[Craft]:
     """A deployment that wants an OPTIONS answer."""
-    return Craft(database, clock, require_proof="origin")
+    async with Craft(database, clock, require_proof="origin") as craft:
+        yield craft
 
 
 async def registered(craft: Craft, allowing: Reply) -> UUID:

@@ -11,8 +11,7 @@ from delivery.reports.recent_deliveries import COVERED, History, RecentDelivery
 from delivery.tickets import Nudge, Ticket
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
-from tests import builders
-from tests.builders import WORKSPACE, Result
+from tests.builders import WORKSPACE, Builder, Result
 from tests.clock import Clock
 
 AGAIN = Result(state=State.OWED, status=503, reason="503 Service Unavailable")
@@ -31,8 +30,8 @@ def history(database: Database, clock: Clock, announced: list[Nudge]) -> History
 
 
 @pytest.fixture
-async def hook(database: Database, clock: Clock) -> UUID:
-    return (await builders.webhook(database, clock)).id
+async def hook(builder: Builder) -> UUID:
+    return (await builder.webhook()).id
 
 
 async def recent(history: History, hook: UUID, *, limit: int = 200, offset: int = 0) -> list[RecentDelivery]:
@@ -40,10 +39,10 @@ async def recent(history: History, hook: UUID, *, limit: int = 200, offset: int 
 
 
 async def test_an_item_shows_the_last_attempt_whole(
-    database: Database, clock: Clock, history: History, hook: UUID
+    builder: Builder, clock: Clock, history: History, hook: UUID
 ) -> None:
     """What was sent and answered is there as it was recorded; the item counts its attempts."""
-    event = builders.event(clock, id="x-1")
+    event = builder.event(id="x-1")
     last = Result(
         status=200,
         request_headers=b'[["Content-Type","application/json"]]',
@@ -52,7 +51,7 @@ async def test_an_item_shows_the_last_attempt_whole(
     )
     accepted = clock()
     clock.advance(2)
-    await builders.tried(database, clock, event, hook, AGAIN, last)
+    await builder.tried(event, hook, AGAIN, last)
 
     [item] = await recent(history, hook)
 
@@ -90,39 +89,38 @@ async def test_an_item_shows_the_last_attempt_whole(
     ],
 )
 async def test_whether_it_arrived_and_whether_it_is_tried_again(
-    database: Database,
-    clock: Clock,
+    builder: Builder,
     history: History,
     hook: UUID,
     results: tuple[Result, ...],
     expected: tuple[bool, bool, bool],
 ) -> None:
     """An item says whether its last attempt succeeded, whether another is to come, and whether a retry makes sense."""
-    await builders.tried(database, clock, builders.event(clock), hook, *results)
+    await builder.tried(builder.event(), hook, *results)
 
     [item] = await recent(history, hook)
 
     assert (item.success, item.retrying, item.undelivered) == expected
 
 
-async def test_only_what_was_tried_is_listed(database: Database, clock: Clock, history: History, hook: UUID) -> None:
+async def test_only_what_was_tried_is_listed(builder: Builder, history: History, hook: UUID) -> None:
     """A delivery that waits for its first attempt is no recent delivery."""
-    await builders.owe(database, clock, builders.event(clock), hook)
+    await builder.owe(builder.event(), hook)
 
     assert await history.recent(WORKSPACE, hook, limit=200, offset=0) == ([], 0)
 
 
 async def test_pages_run_from_the_latest_event_back(
-    database: Database, clock: Clock, history: History, hook: UUID
+    builder: Builder, clock: Clock, history: History, hook: UUID
 ) -> None:
     """Latest event first; pages neither overlap nor leave anything out, and another webhook's are not among them."""
-    other = (await builders.webhook(database, clock)).id
+    other = (await builder.webhook()).id
     made = []
     for _ in range(5):
         clock.advance(1)
-        made.append(builders.event(clock))
-        await builders.tried(database, clock, made[-1], hook, AGAIN, DELIVERED)
-    await builders.tried(database, clock, builders.event(clock), other, DELIVERED)
+        made.append(builder.event())
+        await builder.tried(made[-1], hook, AGAIN, DELIVERED)
+    await builder.tried(builder.event(), other, DELIVERED)
 
     pages = [await history.recent(WORKSPACE, hook, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
 
@@ -131,13 +129,13 @@ async def test_pages_run_from_the_latest_event_back(
 
 
 async def test_the_list_covers_the_last_thousand(
-    database: Database, clock: Clock, history: History, hook: UUID
+    database: Database, clock: Clock, history: History, hook: UUID, builder: Builder
 ) -> None:
     """Of 1,003 deliveries the list and its total cover the newest 1,000 (greenlake.md D.14)."""
     async with database.raw() as connection:
         for _ in range(COVERED + 3):
             clock.advance(0.001)
-            event = builders.event(clock)
+            event = builder.event()
             await connection.execute(
                 "INSERT INTO events (key, id, source, type, workspace_id, body) VALUES ($1, '', '', '', $2, '{}')",
                 event.key,
@@ -161,29 +159,29 @@ async def test_the_list_covers_the_last_thousand(
 
 
 async def test_a_success_is_shown_whatever_came_after_it(
-    database: Database, clock: Clock, history: History, hook: UUID
+    database: Database, builder: Builder, history: History, hook: UUID
 ) -> None:
     """A late success followed by the failure of a newer claim stays a success."""
-    event = builders.event(clock)
-    await builders.owe(database, clock, event, hook)
-    first = await builders.claim(database, clock, Ticket(event.key, hook, 0, 0))
+    event = builder.event()
+    await builder.owe(event, hook)
+    first = await builder.claim(Ticket(event.key, hook, 0, 0))
     async with database.raw() as connection:
         await connection.execute("UPDATE deliveries SET leased_until = NULL")
-    second = await builders.claim(database, clock, Ticket(event.key, hook, 0, first))
+    second = await builder.claim(Ticket(event.key, hook, 0, first))
 
-    await builders.end(database, clock, Ticket(event.key, hook, 0, first), DELIVERED)
-    await builders.end(database, clock, Ticket(event.key, hook, 0, second), FAILED)
+    await builder.end(Ticket(event.key, hook, 0, first), DELIVERED)
+    await builder.end(Ticket(event.key, hook, 0, second), FAILED)
 
     [item] = await recent(history, hook)
     assert (item.success, item.status, item.attempt_count, item.undelivered) == (True, 200, 2, False)
 
 
 async def test_a_workspace_sees_its_own_webhooks_alone(
-    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
+    builder: Builder, history: History, hook: UUID, announced: list[Nudge]
 ) -> None:
     """A stranger is told that the webhook does not exist, whether he lists or retries; an operator sees it."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
 
     with pytest.raises(Absent):
         await history.recent("f" * 32, hook, limit=1, offset=0)
@@ -195,12 +193,12 @@ async def test_a_workspace_sees_its_own_webhooks_alone(
 
 
 async def test_attempts_of_a_deleted_webhook_stay_readable_to_operators(
-    database: Database, clock: Clock, history: History, hook: UUID
+    database: Database, clock: Clock, history: History, hook: UUID, builder: Builder
 ) -> None:
     """After a deletion the workspace gets nothing, an operator the attempts; there is nothing
     left to retry (greenlake.md D.14)."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
     async with database.raw() as connection:
         await connection.execute("UPDATE webhooks SET deleted_at = $2 WHERE id = $1", hook, clock())
 

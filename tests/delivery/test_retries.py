@@ -13,8 +13,7 @@ from delivery.reports.recent_deliveries import History, Retried
 from delivery.tickets import Nudge, Ticket
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Refused
-from tests import builders
-from tests.builders import WORKSPACE, Result
+from tests.builders import WORKSPACE, Builder, Result
 from tests.clock import Clock
 from tests.delivery.craft import Craft
 from tests.delivery.destinations import reply
@@ -35,8 +34,8 @@ def history(database: Database, clock: Clock, announced: list[Nudge]) -> History
 
 
 @pytest.fixture
-async def hook(database: Database, clock: Clock) -> UUID:
-    return (await builders.webhook(database, clock)).id
+async def hook(builder: Builder) -> UUID:
+    return (await builder.webhook()).id
 
 
 async def row(database: Database, key: UUID, hook: UUID, number: int = 0) -> dict[str, Any] | None:
@@ -57,13 +56,13 @@ async def set_status(database: Database, hook: UUID, status: str) -> None:
 
 
 async def test_a_waiting_retry_is_made_now(
-    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
+    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge], builder: Builder
 ) -> None:
     """A row with a retry scheduled is due now, under a new fence, its attempts kept: the ticket
     claims it once (protocol.md 8.2)."""
-    event = builders.event(clock)
+    event = builder.event()
     later = clock() + timedelta(hours=1)
-    await builders.tried(database, clock, event, hook, replace(AGAIN, due_at=later))
+    await builder.tried(event, hook, replace(AGAIN, due_at=later))
     before = await row(database, event.key, hook)
 
     item, retried = await history.retry(WORKSPACE, hook, event.key)
@@ -74,16 +73,16 @@ async def test_a_waiting_retry_is_made_now(
     assert (item.key, item.status, item.retrying) == (event.key, 503, True)
     assert await row(database, event.key, hook) == before | {"due_at": clock(), "fence": before["fence"] + 1}
     assert announced == [Ticket(event.key, hook, 0, before["fence"] + 1)]
-    assert await builders.claim(database, clock, Ticket(event.key, hook, 0, before["fence"] + 1)) == before["fence"] + 2
+    assert await builder.claim(Ticket(event.key, hook, 0, before["fence"] + 1)) == before["fence"] + 2
 
 
 async def test_a_try_under_way_is_left_alone(
-    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
+    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge], builder: Builder
 ) -> None:
     """With a live lease nothing changes, and the caller is told so; once it has lapsed, the retry is made (protocol.md 8.1)."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, AGAIN)
-    await builders.claim(database, clock, Ticket(event.key, hook, 0, await builders.fence(database, event.key, hook)))
+    event = builder.event()
+    await builder.tried(event, hook, AGAIN)
+    await builder.claim(Ticket(event.key, hook, 0, await builder.fence(event.key, hook)))
     before = await row(database, event.key, hook)
 
     _, live = await history.retry(WORKSPACE, hook, event.key)
@@ -123,11 +122,11 @@ async def _fail(craft: Craft, event: UUID, hook: UUID) -> None:
 
 
 async def test_a_failed_delivery_is_owed_again_as_the_next_round(
-    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
+    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge], builder: Builder
 ) -> None:
     """A retry of what was given up is a new round, due now; the old one stays as it ended."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
     before = await row(database, event.key, hook)
 
     item, retried = await history.retry(WORKSPACE, hook, event.key)
@@ -145,11 +144,11 @@ async def test_a_failed_delivery_is_owed_again_as_the_next_round(
 
 
 async def test_many_retries_at_once_make_one_round(
-    database: Database, clock: Clock, history: History, hook: UUID
+    database: Database, builder: Builder, history: History, hook: UUID
 ) -> None:
     """Eight clicks on Retry at the same moment owe the event once more, not eight times (protocol.md 8.3)."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
 
     results = await asyncio.gather(*(history.retry(WORKSPACE, hook, event.key) for _ in range(8)))
 
@@ -158,15 +157,13 @@ async def test_many_retries_at_once_make_one_round(
     assert await row(database, event.key, hook, 2) is None
 
 
-async def test_rounds_are_items_and_the_newest_decides(
-    database: Database, clock: Clock, history: History, hook: UUID
-) -> None:
+async def test_rounds_are_items_and_the_newest_decides(builder: Builder, history: History, hook: UUID) -> None:
     """After a retry that arrived, both rounds are listed, the newest first, and neither asks for another retry."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
     await history.retry(WORKSPACE, hook, event.key)
-    claimed = await builders.claim(database, clock, Ticket(event.key, hook, 1, 0))
-    await builders.end(database, clock, Ticket(event.key, hook, 1, claimed), DELIVERED)
+    claimed = await builder.claim(Ticket(event.key, hook, 1, 0))
+    await builder.end(Ticket(event.key, hook, 1, claimed), DELIVERED)
 
     items, _ = await history.recent(WORKSPACE, hook, limit=10, offset=0)
 
@@ -177,11 +174,11 @@ async def test_rounds_are_items_and_the_newest_decides(
 
 
 async def test_what_arrived_is_not_sent_again(
-    database: Database, clock: Clock, history: History, hook: UUID, announced: list[Nudge]
+    database: Database, builder: Builder, history: History, hook: UUID, announced: list[Nudge]
 ) -> None:
     """A retry of what was delivered meanwhile is refused, and changes nothing (protocol.md 8.3)."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, AGAIN, DELIVERED)
+    event = builder.event()
+    await builder.tried(event, hook, AGAIN, DELIVERED)
 
     with pytest.raises(Refused, match="was delivered meanwhile"):
         await history.retry(WORKSPACE, hook, event.key)
@@ -191,11 +188,11 @@ async def test_what_arrived_is_not_sent_again(
 
 
 async def test_what_was_erased_cannot_be_sent_again(
-    database: Database, clock: Clock, history: History, hook: UUID
+    database: Database, builder: Builder, history: History, hook: UUID
 ) -> None:
     """Without a payload a retry is refused; the attempt is listed without it."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, FAILED)
+    event = builder.event()
+    await builder.tried(event, hook, FAILED)
     async with database.raw() as connection:
         await connection.execute("UPDATE events SET body = NULL")
 
@@ -217,7 +214,7 @@ async def test_what_was_erased_cannot_be_sent_again(
 )
 async def test_a_retry_waits_for_a_webhook_that_may_not_be_sent_to(
     database: Database,
-    clock: Clock,
+    builder: Builder,
     history: History,
     hook: UUID,
     announced: list[Nudge],
@@ -226,8 +223,8 @@ async def test_a_retry_waits_for_a_webhook_that_may_not_be_sent_to(
     state: str,
 ) -> None:
     """While the webhook is DISABLED the retry is kept, not announced, and the caller is told that it waits."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook, result)
+    event = builder.event()
+    await builder.tried(event, hook, result)
     await set_status(database, hook, "DISABLED")
 
     _, retried = await history.retry(WORKSPACE, hook, event.key)
@@ -239,12 +236,10 @@ async def test_a_retry_waits_for_a_webhook_that_may_not_be_sent_to(
     assert announced == []
 
 
-async def test_what_was_never_tried_is_no_failure(
-    database: Database, clock: Clock, history: History, hook: UUID
-) -> None:
+async def test_what_was_never_tried_is_no_failure(builder: Builder, history: History, hook: UUID) -> None:
     """An unknown id, and one that still waits for its first attempt, are not there."""
-    event = builders.event(clock)
-    await builders.owe(database, clock, event, hook)
+    event = builder.event()
+    await builder.owe(event, hook)
 
     for key in (uuid4(), event.key):
         with pytest.raises(Absent):

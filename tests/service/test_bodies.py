@@ -17,9 +17,7 @@ from service.server.connection_limits import ConnectionLimits
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
-from subscriptions.ground.database import Database
-from tests import builders
-from tests.builders import Result
+from tests.builders import WORKSPACE, Builder, Result
 from tests.clock import Clock
 from tests.service.callers import Callers
 from tests.service.sockets import Door, Opened, said, until
@@ -134,10 +132,10 @@ def test_the_books() -> None:
 
 @pytest.fixture
 async def recent(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock
 ) -> tuple[httpx.AsyncClient, str]:
     """A webhook with forty deliveries whose bodies and answers have some 120 KB each, and a client that may see them."""
-    hook = await builders.webhook(database, clock)
+    hook = await builder.webhook()
     result = Result(
         state=State.FAILED,
         status=500,
@@ -145,10 +143,10 @@ async def recent(
         response_body=b"r" * 60_000,
     )
     for number in range(40):
-        event = builders.event(clock, id=f"x-{number}", text="d" * 50_000)
-        await builders.tried(database, clock, event, hook.id, result)
+        event = builder.event(id=f"x-{number}", text="d" * 50_000)
+        await builder.tried(event, hook.id, result)
         clock.now += timedelta(seconds=1)
-    api.headers.update(await callers.headers(Role.SUBSCRIBER, workspace=builders.WORKSPACE))
+    api.headers.update(await callers.headers(Role.SUBSCRIBER, workspace=WORKSPACE))
     return api, f"/events/v1beta1/webhooks/{hook.id}/recent-deliveries"
 
 

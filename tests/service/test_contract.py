@@ -11,9 +11,7 @@ from delivery.lifecycle import State
 from service.api import openapi
 from subscriptions.access.clients import Role
 from subscriptions.events import catalogue, directory
-from subscriptions.ground.database import Database
-from tests import builders
-from tests.builders import Result
+from tests.builders import Builder, Result
 from tests.clock import Clock
 from tests.service.callers import Callers
 from tests.service.rows import AUDIT, EVENTS, MANAGER, NOBODY, ROWS, Row
@@ -34,7 +32,7 @@ REFUSALS = [(name, status) for name, row in ROWS.items() for status in row.refus
 
 
 @pytest.fixture
-async def world(api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock) -> World:
+async def world(api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock) -> World:
     """A webhook and a system webhook, each with a subscription; a delivery that failed and one that arrived."""
     operator = await callers.headers(Role.OPERATOR)
     found: World = {"manager": MANAGER, "group": str(directory.group_id(catalogue.SERVICE_MANAGER, "audit-log"))}
@@ -50,9 +48,9 @@ async def world(api: httpx.AsyncClient, callers: Callers, database: Database, cl
         found |= {hook: made["id"], order: ordered["id"]}
     for name, result in (("failure", FAILED), ("arrived", Result())):
         clock.advance(1)
-        event = builders.event(clock)
+        event = builder.event()
         found[name] = str(event.key)
-        await builders.tried(database, clock, event, UUID(found["webhook"]), result)
+        await builder.tried(event, UUID(found["webhook"]), result)
     return found
 
 

@@ -17,8 +17,7 @@ from subscriptions.access.clients import Role
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Webhook
-from tests import builders
-from tests.builders import WORKSPACE, Result
+from tests.builders import WORKSPACE, Builder, Result
 from tests.clock import Clock
 from tests.service.callers import Callers
 
@@ -39,8 +38,8 @@ ANSWERED = Result(
 
 
 @pytest.fixture
-async def hook(database: Database, clock: Clock) -> Webhook:
-    return await builders.webhook(database, clock)
+async def hook(builder: Builder) -> Webhook:
+    return await builder.webhook()
 
 
 @pytest.fixture
@@ -54,12 +53,10 @@ def path(hook: Webhook) -> str:
     return f"/events/v1beta1/webhooks/{hook.id}"
 
 
-async def test_a_delivered_event(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
-) -> None:
+async def test_a_delivered_event(subscriber: httpx.AsyncClient, builder: Builder, clock: Clock, hook: Webhook) -> None:
     """Every field of a success: headers as lists whatever their case, the event as JSON, the answer as text."""
-    event = builders.event(clock, id="x-1")
-    await builders.tried(database, clock, event, hook.id, ANSWERED)
+    event = builder.event(id="x-1")
+    await builder.tried(event, hook.id, ANSWERED)
 
     response = await subscriber.get(path(hook) + "/recent-deliveries")
 
@@ -110,17 +107,17 @@ async def test_a_delivered_event(
 
 
 async def test_an_answer_that_was_cut(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Where less is kept of an answer than came the delivery says `truncated`, and shows all else; who may only look does not see
     the beginning of a digest that the cut went through."""
-    event = builders.event(clock)
+    event = builder.event()
     answers = KeptAnswers(per_hour=1, between=4096)
     digests = b" " * (BRIEF_BODY - 40) + b"0123456789abcdef" * 1000
     long = Reply(status=200, headers=(("Server", "x"), ("X-Long", "y" * 300)), body=digests, truncated=False)
     headers, body = answers.keep(WORKSPACE, long, clock())
     answered = replace(ANSWERED, response_headers=headers, response_body=body)
-    await builders.tried(database, clock, event, hook.id, answered)
+    await builder.tried(event, hook.id, answered)
 
     told = []
     for role in (Role.SUBSCRIBER, Role.VIEWER):
@@ -133,11 +130,11 @@ async def test_an_answer_that_was_cut(
     assert told == [(True, shown, "0123456789abcdef" * 2 + "01234567", False), (True, shown, "", False)]
 
 
-async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, builder: Builder, hook: Webhook) -> None:
     """A batch is one item: its own id twice, how many events it had, and the array that was sent."""
-    event = builders.event(clock)
+    event = builder.event()
     batch = structs.replace(event, type="", body=b"[%b,%b]" % (event.body, event.body))
-    await builders.tried(database, clock, batch, hook.id, REFUSED)
+    await builder.tried(batch, hook.id, REFUSED)
     async with database.raw() as connection:
         statement = "INSERT INTO parcels (id, webhook, members) VALUES ($1, $2, ARRAY[$1, $1]::uuid[])"
         await connection.execute(statement, batch.key, hook.id)
@@ -149,12 +146,10 @@ async def test_a_batch(subscriber: httpx.AsyncClient, database: Database, clock:
     assert [each["id"] for each in item["requestBody"]] == [event.id, event.id]
 
 
-async def test_a_failure_without_an_answer(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
-) -> None:
+async def test_a_failure_without_an_answer(subscriber: httpx.AsyncClient, builder: Builder, hook: Webhook) -> None:
     """Where no answer came the code is 0 and the reason says why; the failureId is there to be retried."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, REFUSED)
+    event = builder.event()
+    await builder.tried(event, hook.id, REFUSED)
 
     [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
 
@@ -170,11 +165,11 @@ async def test_a_failure_without_an_answer(
 
 
 async def test_an_erased_failure(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook, builder: Builder
 ) -> None:
     """Of what is not sent again because it was erased the reason says so."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, REFUSED)
+    event = builder.event()
+    await builder.tried(event, hook.id, REFUSED)
     await Erasure(database, clock, lambda _nudges: None).event(event.key)
 
     [item] = (await subscriber.get(path(hook) + "/recent-deliveries")).json()["items"]
@@ -212,12 +207,12 @@ async def test_a_challenge(subscriber: httpx.AsyncClient, database: Database, cl
 
 
 async def test_deliveries_are_paged_latest_first(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+    subscriber: httpx.AsyncClient, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Latest first, in pages; a limit beyond 200 is clamped; one that is no number is a 400."""
     for number in range(3):
         clock.advance(1)
-        await builders.tried(database, clock, builders.event(clock, id=f"x-{number}"), hook.id, ANSWERED)
+        await builder.tried(builder.event(id=f"x-{number}"), hook.id, ANSWERED)
 
     pages = [
         (await subscriber.get(path(hook) + "/recent-deliveries", params=query)).json()
@@ -230,12 +225,10 @@ async def test_deliveries_are_paged_latest_first(
     assert bad.status_code == 400
 
 
-async def test_a_retry(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook, announced: list[Nudge]
-) -> None:
+async def test_a_retry(subscriber: httpx.AsyncClient, builder: Builder, hook: Webhook, announced: list[Nudge]) -> None:
     """200 with the last attempt and every required field; the event is owed again and announced."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, REFUSED)
+    event = builder.event()
+    await builder.tried(event, hook.id, REFUSED)
 
     response = await subscriber.post(f"{path(hook)}/delivery-failures/{event.key}/retry")
 
@@ -249,11 +242,11 @@ async def test_a_retry(
 
 
 async def test_a_retry_of_what_arrived_or_never_was(
-    subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook
+    subscriber: httpx.AsyncClient, builder: Builder, hook: Webhook
 ) -> None:
     """What was delivered is a 400 that says so; an unknown id, or one that is no UUID, is a 404."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, ANSWERED)
+    event = builder.event()
+    await builder.tried(event, hook.id, ANSWERED)
 
     answers = [
         await subscriber.post(f"{path(hook)}/delivery-failures/{failure}/retry")
@@ -269,10 +262,12 @@ async def test_a_retry_of_what_arrived_or_never_was(
     assert {each.json()["message"] for each in answers[1:]} == {said}
 
 
-async def test_a_retry_too_many(subscriber: httpx.AsyncClient, database: Database, clock: Clock, hook: Webhook) -> None:
+async def test_a_retry_too_many(
+    subscriber: httpx.AsyncClient, database: Database, builder: Builder, hook: Webhook
+) -> None:
     """What was sent again by hand as often as can be counted is a 400 that says so, and changes nothing."""
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, REFUSED)
+    event = builder.event()
+    await builder.tried(event, hook.id, REFUSED)
     async with database.raw() as connection:
         await connection.execute("UPDATE deliveries SET round = 32767 WHERE event = $1", event.key)
 

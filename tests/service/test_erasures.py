@@ -9,8 +9,7 @@ from delivery.lifecycle import State
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database
-from tests import builders
-from tests.builders import Result
+from tests.builders import Builder, Result
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
@@ -105,11 +104,11 @@ async def test_which_workspace(api: httpx.AsyncClient, callers: Callers, query: 
     assert answer.json()["errorDetails"][0]["issues"][0]["subject"] == "workspaceId"
 
 
-async def test_recent_deliveries(api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock) -> None:
+async def test_recent_deliveries(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> None:
     """A recent delivery says that its payload was erased; its retry is refused, and says why."""
-    hook = await builders.webhook(database, clock)
-    event = builders.event(clock)
-    await builders.tried(database, clock, event, hook.id, FAILED)
+    hook = await builder.webhook()
+    event = builder.event()
+    await builder.tried(event, hook.id, FAILED)
     operator = await callers.headers(Role.OPERATOR)
     path = f"/events/v1beta1/webhooks/{hook.id}"
 

@@ -7,8 +7,7 @@ import pytest
 
 from service.services import Services
 from subscriptions.access.clients import Role
-from tests import builders
-from tests.clock import Clock
+from tests.builders import Builder
 from tests.service.callers import WORKSPACE, Callers
 
 EVENTS = "/events/v1beta1"
@@ -127,9 +126,9 @@ async def test_what_would_be_read(api: httpx.AsyncClient, callers: Callers) -> N
     )
 
 
-async def test_a_condition(api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock) -> None:
+async def test_a_condition(api: httpx.AsyncClient, callers: Callers, services: Services, builder: Builder) -> None:
     """A change under a condition that cannot hold is not made: nothing has an entity tag, and `*` is whatever is there."""
-    hook = await builders.webhook(services.database, clock)
+    hook = await builder.webhook()
     path, headers = f"{EVENTS}/webhooks/{hook.id}", await callers.headers(Role.OPERATOR)
 
     refused = [

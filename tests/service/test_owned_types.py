@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from service.app import Configuration
 from service.services import Services
@@ -13,8 +14,7 @@ from subscriptions.access.clients import Role
 from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Webhook
-from tests import builders
-from tests.builders import Result
+from tests.builders import Builder, Result
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
@@ -35,7 +35,7 @@ OCCURRENCE = {
 
 @pytest.fixture
 def configuration(configuration: Configuration) -> Configuration:
-    return replace(configuration, ground=builders.but(configuration.ground, max_event_types_per_workspace=3))
+    return replace(configuration, ground=structs.replace(configuration.ground, max_event_types_per_workspace=3))
 
 
 async def test_an_operator_takes_a_squatted_type_over(api: httpx.AsyncClient, callers: Callers) -> None:
@@ -234,8 +234,8 @@ async def test_white_space_around_a_type(api: httpx.AsyncClient, callers: Caller
 
 
 @pytest.fixture
-async def hook(database: Database, clock: Clock) -> Webhook:
-    return await builders.webhook(database, clock)
+async def hook(builder: Builder) -> Webhook:
+    return await builder.webhook()
 
 
 ANSWER = "ab" * 32
@@ -261,7 +261,7 @@ async def recent(api: httpx.AsyncClient, hook: Webhook, headers: dict[str, str])
     ],
 )
 async def test_a_viewer_cannot_sign(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook, body: str
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, hook: Webhook, body: str
 ) -> None:
     """Who may only look sees neither signatures nor proofs of the secret nor credentials; who may change the webhook does."""
     result = Result(
@@ -271,7 +271,7 @@ async def test_a_viewer_cannot_sign(
         ).encode(),
         response_body=body.encode(),
     )
-    await builders.tried(database, clock, builders.event(clock), hook.id, result)
+    await builder.tried(builder.event(), hook.id, result)
 
     viewed = await recent(api, hook, await callers.headers(Role.VIEWER))
     owned = await recent(api, hook, await callers.headers(Role.SUBSCRIBER))

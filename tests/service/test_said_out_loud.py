@@ -10,8 +10,7 @@ import pytest
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
-from tests import builders
-from tests.clock import Clock
+from tests.builders import Builder
 from tests.service.callers import OTHER_WORKSPACE, Callers
 from tests.service.rows import AUDIT
 
@@ -111,12 +110,12 @@ class TestWithAnotherIssuer:
 
 
 async def test_how_many_webhooks_matched(
-    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock
+    api: httpx.AsyncClient, callers: Callers, services: Services, builder: Builder
 ) -> None:
     """A receipt says how many webhooks will get the event, after their filters; that of a duplicate says the same."""
     headers = await callers.headers(Role.PUBLISHER, Role.SUBSCRIBER)
     for event_filter in ("", "id eq '1'", "id eq '2'"):
-        hook = await builders.webhook(services.database, clock)
+        hook = await builder.webhook()
         order = {
             "eventType": AUDIT,
             "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"},
@@ -149,11 +148,11 @@ async def test_how_many_webhooks_matched(
     ],
 )
 async def test_the_type_that_was_meant(
-    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock, wanted: str, meant: str | None
+    api: httpx.AsyncClient, callers: Callers, services: Services, builder: Builder, wanted: str, meant: str | None
 ) -> None:
     """A subscriber is told the nearest type, and finds all of them in the list, which its role reads."""
     subscriber = await callers.headers(Role.SUBSCRIBER)
-    hook = await builders.webhook(services.database, clock)
+    hook = await builder.webhook()
     order = {"eventType": wanted, "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"}}
 
     refused = await api.post(EVENTS + "/subscriptions", json=[order], headers=subscriber)

@@ -8,7 +8,7 @@ import pytest
 
 from service.services import Services
 from subscriptions.access.clients import Role
-from tests import builders
+from tests.builders import Builder
 from tests.clock import Clock
 from tests.service.callers import Callers
 
@@ -84,12 +84,12 @@ async def test_a_value_of_another_type(
 
 
 async def test_limits_name_their_setting(
-    api: httpx.AsyncClient, callers: Callers, services: Services, clock: Clock
+    api: httpx.AsyncClient, callers: Callers, services: Services, builder: Builder
 ) -> None:
     """Whoever comes to a limit of the deployment is told which setting it is."""
     headers = await callers.headers(Role.SUBSCRIBER)
     for _ in range(5):
-        hook = await builders.webhook(services.database, clock)
+        hook = await builder.webhook()
     types = (await api.get(EVENTS + "/event-types", headers=headers)).json()["items"]
     wanted = [
         {"eventType": each["eventType"], "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook.id}"}}

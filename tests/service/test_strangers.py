@@ -11,10 +11,7 @@ from delivery.lifecycle import State
 from service.api.routes import EVENT_TYPE, EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
 from service.auth import PERMISSIONS
 from subscriptions.access.clients import Role
-from subscriptions.ground.database import Database
-from tests import builders
-from tests.builders import Result
-from tests.clock import Clock
+from tests.builders import Builder, Result
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 from tests.service.rows import AUDIT, NOBODY
 
@@ -101,7 +98,7 @@ def test_open_routes() -> None:
 
 
 @pytest.fixture
-async def things(api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock) -> dict[str, str]:
+async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> dict[str, str]:
     """A webhook, its subscription, and an event whose delivery failed."""
     owner = await callers.headers(Role.SUBSCRIBER)
     asked = {
@@ -113,8 +110,8 @@ async def things(api: httpx.AsyncClient, callers: Callers, database: Database, c
     made = (await api.post(f"{EVENTS}/webhooks", json=asked, headers=owner)).json()
     wanted = {"eventType": AUDIT, "webhook": {"resourceUri": made["resourceUri"]}}
     [ordered] = (await api.post(SUBSCRIPTIONS, json=[wanted], headers=owner)).json()
-    event = builders.event(clock, workspace_id=WORKSPACE)
-    await builders.tried(database, clock, event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503"))
+    event = builder.event(workspace_id=WORKSPACE)
+    await builder.tried(event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503"))
     return {"webhook": made["id"], "subscription": ordered["id"], "event": str(event.key)}
 
 

@@ -17,8 +17,7 @@ from subscriptions.access.clients import Role
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Owner, Webhook
-from tests import builders
-from tests.builders import Result
+from tests.builders import Builder, Result
 from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
@@ -29,23 +28,23 @@ STRANGER = Owner(workspace_id=OTHER_WORKSPACE, principal="user:2", created_by="a
 
 
 @pytest.fixture
-async def hook(database: Database, clock: Clock) -> Webhook:
-    return await builders.webhook(database, clock)
+async def hook(builder: Builder) -> Webhook:
+    return await builder.webhook()
 
 
 def at(clock: Clock, seconds: float = 0) -> str:
     return (clock() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
-async def failing(database: Database, clock: Clock, hook: Webhook) -> Any:
+async def failing(builder: Builder, clock: Clock, hook: Webhook) -> Any:
     """An event whose delivery was tried twice, ten seconds apart, and is due again in twenty."""
-    made = builders.event(clock)
-    await builders.tried(database, clock, made, hook.id, AWAY)
+    made = builder.event()
+    await builder.tried(made, hook.id, AWAY)
     clock.advance(10)
-    ticket = Ticket(made.key, hook.id, 0, await builders.fence(database, made.key, hook.id))
-    fence = await builders.claim(database, clock, ticket)
+    ticket = Ticket(made.key, hook.id, 0, await builder.fence(made.key, hook.id))
+    fence = await builder.claim(ticket)
     due = replace(BUSY, due_at=clock() + timedelta(seconds=20))
-    await builders.end(database, clock, ticket._replace(fence=fence), due)
+    await builder.end(ticket._replace(fence=fence), due)
     return made
 
 
@@ -53,11 +52,11 @@ ATTEMPTS = ["number", "milliseconds", "status", "httpResponseCode", "reason", "f
 
 
 async def test_every_attempt(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Recent deliveries and the event tell each attempt: which, when, how long, what came, and what follows when."""
     began = at(clock)
-    event = await failing(database, clock, hook)
+    event = await failing(builder, clock, hook)
     headers = await callers.headers(Role.SUBSCRIBER, Role.PUBLISHER)
 
     [item] = (await api.get(f"{EVENTS}/webhooks/{hook.id}/recent-deliveries", headers=headers)).json()["items"]
@@ -73,13 +72,13 @@ async def test_every_attempt(
 
 
 async def test_what_follows_the_last(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Nothing where it arrived or was given up; a wait where the webhook may not be sent to."""
     results = (Result(), Result(state=State.FAILED, status=400), Result(state=State.PARKED, status=503))
     for result in results:
         clock.advance(1)
-        await builders.tried(database, clock, builders.event(clock), hook.id, result)
+        await builder.tried(builder.event(), hook.id, result)
 
     path = f"{EVENTS}/webhooks/{hook.id}/recent-deliveries"
     items = (await api.get(path, headers=await callers.headers(Role.VIEWER))).json()["items"]
@@ -89,10 +88,10 @@ async def test_what_follows_the_last(
 
 
 async def test_attempts_are_the_workspaces_own(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Who publishes for other workspaces sees how many webhooks an event has there, not which; operators see all."""
-    event = await failing(database, clock, hook)
+    event = await failing(builder, clock, hook)
     publisher = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE, any_workspace=True)
 
     theirs = (await api.get(f"{EVENTS}/events/{event.key}", headers=publisher)).json()
@@ -103,14 +102,14 @@ async def test_attempts_are_the_workspaces_own(
 
 
 async def test_what_is_kept_for_a_paused_webhook(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient, callers: Callers, builder: Builder, clock: Clock, hook: Webhook
 ) -> None:
     """Its owner sees how much is kept, and since when."""
-    oldest = builders.event(clock)
-    await builders.owe(database, clock, oldest, hook.id, sendable=False)
+    oldest = builder.event()
+    await builder.owe(oldest, hook.id, sendable=False)
     for sendable in (False, True):
         clock.advance(60)
-        await builders.owe(database, clock, builders.event(clock), hook.id, sendable=sendable)
+        await builder.owe(builder.event(), hook.id, sendable=sendable)
 
     shown = (await api.get(f"{EVENTS}/webhooks/{hook.id}", headers=await callers.headers(Role.VIEWER))).json()
 
@@ -118,10 +117,10 @@ async def test_what_is_kept_for_a_paused_webhook(
     assert shown["backlog"] == {"owed": 1, "parked": 2, "collecting": 0, "more": False, "keptSince": since}
 
 
-async def test_a_backlog_is_counted_no_further(database: Database, clock: Clock, hook: Webhook) -> None:
+async def test_a_backlog_is_counted_no_further(database: Database, builder: Builder, hook: Webhook) -> None:
     """However much waits, so many index entries are read: beyond that the answer says that there are more."""
     for _ in range(5):
-        await builders.owe(database, clock, builders.event(clock), hook.id)
+        await builder.owe(builder.event(), hook.id)
 
     found = (await Backlogs(database).of([hook.id], most=3))[hook.id]
 
@@ -130,7 +129,7 @@ async def test_a_backlog_is_counted_no_further(database: Database, clock: Clock,
         await connection.execute(
             "INSERT INTO deliveries (event, webhook, round, state, due_at, fence, attempts, lost)"
             " SELECT $1, gen_random_uuid(), 0, 'owed', now(), 0, 0, 0 FROM generate_series(1, 20000)",
-            builders.event(clock).key,
+            builder.event().key,
         )
         await connection.execute("ANALYZE deliveries")
         asked = backlogs.BACKLOGS.replace("$1", f"'{{{hook.id}}}'").replace("$2", "3")
@@ -165,11 +164,17 @@ async def test_when_an_error_is_probed(
 
 
 async def test_operators_lists(
-    api: httpx.AsyncClient, callers: Callers, services: Services, database: Database, clock: Clock, hook: Webhook
+    api: httpx.AsyncClient,
+    callers: Callers,
+    services: Services,
+    database: Database,
+    clock: Clock,
+    hook: Webhook,
+    builder: Builder,
 ) -> None:
     """Operators see whose each webhook is, how it fares and what waits for it, of one status or one workspace."""
-    other = await builders.webhook(database, clock, owner=STRANGER)
-    await builders.owe(database, clock, builders.event(clock), other.id)
+    other = await builder.webhook(owner=STRANGER)
+    await builder.owe(builder.event(), other.id)
     async with database.raw() as connection:
         await connection.execute(
             "UPDATE webhooks SET status = 'ERROR', failures = 21, last_failure_at = $2 WHERE id = $1", other.id, clock()
@@ -211,12 +216,10 @@ async def test_what_no_list_covers(
     assert detail["issues"][0]["source"] == "query.parameter"
 
 
-async def test_the_other_lists(
-    api: httpx.AsyncClient, callers: Callers, database: Database, clock: Clock, hook: Webhook
-) -> None:
+async def test_the_other_lists(api: httpx.AsyncClient, callers: Callers, builder: Builder, hook: Webhook) -> None:
     """Subscriptions and clients are listed by workspace too."""
     operator = await callers.headers(Role.OPERATOR)
-    other = await builders.webhook(database, clock, owner=STRANGER)
+    other = await builder.webhook(owner=STRANGER)
     for each in (hook, other):
         order = {
             "eventType": "com.hpe.greenlake.audit-log.v1.logs.created",

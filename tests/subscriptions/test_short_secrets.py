@@ -8,19 +8,19 @@ from subscriptions.ground.settings import GroundSettings, read
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Change, Registration
 from subscriptions.webhooks.webhook_store import WebhookStore
-from tests import builders
+from tests.builders import OWNER, Builder
 from tests.clock import Clock
 
 
-async def test_short_secrets(database: Database, clock: Clock) -> None:
+async def test_short_secrets(database: Database, clock: Clock, builder: Builder) -> None:
     """A deployment may ask for more characters than GreenLake does: of new secrets, not of those that stand."""
     strict, long = WebhookStore(Vault([("test", b"0" * 32)]), least_secret=16), "0123456789abcdef"
-    webhook = await builders.webhook(database, clock)
+    webhook = await builder.webhook()
 
     async with database.transaction() as connection:
         asked = Registration(name="short", destination="https://example.com/", secret="s3cr3t")
         with pytest.raises(Refused, match="secret: must have at least 16 characters in this deployment, and has 6"):
-            await strict.insert(connection, asked, builders.OWNER, now=clock())
+            await strict.insert(connection, asked, OWNER, now=clock())
         with pytest.raises(Refused, match="secondarySecret: must have at least 16"):
             await strict.update(connection, webhook.id, Change(secret=long, secondary_secret="short"), now=clock())
         renamed = await strict.update(connection, webhook.id, Change(name="renamed", secondary_secret=""), now=clock())

@@ -12,8 +12,9 @@ from workers.engine import Engine
 
 
 @pytest.fixture
-def craft(database: Database, clock: Clock) -> Craft:
-    return Craft(database, clock)
+async def craft(database: Database, clock: Clock) -> AsyncIterator[Craft]:
+    async with Craft(database, clock) as craft:
+        yield craft
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ class Gate:
 async def craft(database_url: str, database: Database, clock: Clock) -> AsyncIterator[Craft]:
     """Over a door whose statements wait for a lock for a tenth of a second."""
     door = Database(GroundSettings(database_url=database_url, vault_keys=VAULT_KEYS, database_wait=0.4))
-    yield Craft(door, clock)
+    async with Craft(door, clock) as craft:
+        yield craft
     await door.close()
 
 
