@@ -5,10 +5,12 @@ What the processes do is left to their roots; several of them together are `depl
 
 import argparse
 import asyncio
+import logging
 import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from importlib import metadata
@@ -19,6 +21,8 @@ import msgspec
 import uvicorn
 from alembic import command
 from alembic.config import Config
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from delivery import assembly
 from delivery.assembly import StoreAssembly
@@ -26,12 +30,15 @@ from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import PARTITIONED
 from service.api import reading
 from service.commands import clients, erasure, people, vault
+from service.server import listeners
 from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
 from service.server.connections import ServerConnection
 from service.settings import ServiceSettings
 from subscriptions.ground import logs, partitions, process, schema
 from subscriptions.ground.errors import HooklakeError, Misconfigured
 from subscriptions.ground.settings import GroundSettings, names, read, unknown
+
+log = logging.getLogger("hooklake.service")
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "deploy" / "migrations"
 #: The `database_wait` of a migration; a statement may take four times as long, for tables may be large by then.
@@ -100,9 +107,9 @@ def api(_arguments: Any, environ: Environ) -> None:
 
     asyncio.run(assembly.check_wire(read(DeliverySettings, environ)))
     asyncio.run(vault.check(read(GroundSettings, environ)))
-    _vacant(settings.host, settings.port)
+    sockets = listeners.bound(settings.host, settings.port)
     process.room(settings.connections + OWN_FILES)
-    uvicorn.run(
+    config = uvicorn.Config(
         "service.asgi:app",
         host=settings.host,
         port=settings.port,
@@ -120,6 +127,20 @@ def api(_arguments: Any, environ: Environ) -> None:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
+    log.info("api.starting host=%s port=%d processes=%d", settings.host, settings.port, settings.api_processes)
+    _serve(config, sockets)
+
+
+def _serve(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    """As `uvicorn.run`, which takes no sockets."""
+    with suppress(KeyboardInterrupt):
+        if config.workers > 1:
+            Multiprocess(config, sockets).run()
+            return
+        server = uvicorn.Server(config)
+        server.run(sockets)
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def _connections(settings: ServiceSettings) -> Any:
@@ -134,16 +155,6 @@ def _connections(settings: ServiceSettings) -> Any:
         proxies=settings.trusted_proxies,
     )
     return partial(ServerConnection, limits)
-
-
-def _vacant(host: str, port: int) -> None:
-    """Raises Misconfigured where nobody could listen; the server would tell it in several lines."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        why = (error.strerror or "").partition(" (")[0]
-        raise Misconfigured(f"HOOKLAKE_PORT: {host} port {port} cannot be listened on: {why}") from None
 
 
 def worker(_arguments: Any, _environ: Environ) -> None:

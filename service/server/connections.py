@@ -18,14 +18,13 @@ from service.limits.addresses import household
 from service.server import heads, refusals
 from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
 from service.server.cycles import EXTENSIONS, Cycle
+from service.server.listeners import hung_up
 from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep
 from service.server.turnstile import forwarded
 from subscriptions.ground.audience import Audience
 
-#: What is answered to whoever there is no place for.
-HEALTH = b"/health/"
 #: Header lines that say where a body ends.
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -65,7 +64,9 @@ class ServerConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Takes the connection; where there is no place for it, until it has said what it wants."""
         super().connection_made(transport)
-        if self._places.enter(self, self._address()):
+        if hung_up(transport):
+            transport.abort()
+        elif self._places.enter(self, self._address()):
             self._places.rests(self)
         self._sweep.begin()
 
@@ -135,8 +136,8 @@ class ServerConnection(HttpToolsProtocol):
             return
         self._head = False
         self._vet()
-        placed = self.household is not None or self._places.enter(self, self._address()) or self._asked_for_health()
-        if not placed:
+        placed = self.household is not None or self._places.enter(self, self._address())
+        if not (placed or heads.for_health(self.url, self.parser.get_method())):
             self._sweep.refused += 1
             raise Over(refusals.BUSY)
         super().on_headers_complete()
@@ -164,10 +165,6 @@ class ServerConnection(HttpToolsProtocol):
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
-    def _asked_for_health(self) -> bool:
-        """Whoever looks after us is answered though the house is full: he would restart it."""
-        return self.url.startswith(HEALTH) and self.parser.get_method() in (b"GET", b"HEAD")
-
     def _ask_first(self) -> None:
         """Ends the connection with the answer, unless the body is there by then: whoever is refused may leave it out, and
         what comes next would be read as the body."""
@@ -177,12 +174,15 @@ class ServerConnection(HttpToolsProtocol):
             self.cycle.waiting_for_100_continue = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._at_work = cycle
+        first, self._at_work = self._at_work is None, cycle
         # uvicorn makes them of a class that it names itself.
         cycle.__class__ = Cycle
         cycle.scope["extensions"] = EXTENSIONS
         cycle.scope[AUDIENCE] = self._audience  # type: ignore[literal-required]  # ours
-        if self._turnstile.passes():
+        if first and hung_up(self.transport):
+            self._forget()
+            self.transport.abort()
+        elif self._turnstile.passes():
             super()._start_asgi_task(cycle, app)
         else:
             self._turnstile.wait(self._whose(cycle), partial(self._begin, cycle, app))
