@@ -24,6 +24,8 @@ from subscriptions.ground.errors import Absent, Issue, Refused
 log = logging.getLogger("hooklake.service")
 
 PAGE = 200
+#: Characters of what is searched for.
+LONGEST_SEARCH = 200
 #: Why a type is nobody's.
 ITSELF = "this service sends itself: nobody registers or publishes it"
 
@@ -103,9 +105,10 @@ async def retire(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """GET /events/v1beta1/event-types: the catalogue in alphabetical order."""
+    """GET /events/v1beta1/event-types?search=: the catalogue in alphabetical order."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    entries, total = await services_of(request).types.page(limit=limit, offset=offset)
+    search = reading.words(request, "search", most=LONGEST_SEARCH)
+    entries, total = await services_of(request).types.page(limit=limit, offset=offset, search=search)
     by = auth.scope(auth.caller(request))
     return await writing.page(request, (_entry(entry, by) for entry in entries), offset=offset, total=total)
 

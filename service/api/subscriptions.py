@@ -17,9 +17,11 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading, webhooks, workspaces, writing
 from service.services import services_of
+from subscriptions.events import attributes
 from subscriptions.ground.errors import Issue, Refused, TooLarge
 from subscriptions.webhooks.filters import grammar, lexer
-from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest
 
 log = logging.getLogger("hooklake.service")
 
@@ -64,11 +66,18 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """`GET /events/v1beta1/subscriptions?filter=`, newest first; without a filter, those of the whole workspace"""
+    """`GET /events/v1beta1/subscriptions?filter=&eventType=`, newest first; without either, those of the whole workspace"""
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
     services, within = services_of(request), await workspaces.within(request)
-    found, total = await services.subscription_store.listed(within, webhook=webhook, limit=limit, offset=offset)
+    query = SubscriptionQuery(
+        workspace_id=within,
+        webhook=webhook,
+        event_type=reading.words(request, "eventType", most=attributes.MAX_TYPE),
+        limit=limit,
+        offset=offset,
+    )
+    found, total = await services.subscription_store.listed(query)
     every = auth.scope(auth.caller(request)) is None
     items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
     return await writing.page(request, items, offset=offset, total=total)

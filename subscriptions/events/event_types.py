@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.catalogue import EventType
@@ -154,11 +154,15 @@ class EventTypeStore:
             await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
         self._known.discard(event_type)
 
-    async def page(self, *, limit: int, offset: int) -> tuple[list[CatalogueEntry], int]:
-        """One page of the catalogue in alphabetical order, and how many types there are."""
+    async def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[CatalogueEntry], int]:
+        """One page of the catalogue in alphabetical order, and how many types there are; of those with the text in their type,
+        friendly name or description, in any case, where one is given."""
+        columns = (event_types.c.type, event_types.c.friendly_name, event_types.c.description)
+        found = or_(*(func.strpos(func.lower(column), search.lower()) > 0 for column in columns)) if search else true()
+        wanted = and_(_LIVE, found)
         async with self._database.transaction() as connection:
-            total = (await connection.execute(select(func.count()).select_from(event_types).where(_LIVE))).scalar_one()
-            listed = select(event_types).where(_LIVE).order_by(event_types.c.type).limit(limit).offset(offset)
+            total = (await connection.execute(select(func.count()).select_from(event_types).where(wanted))).scalar_one()
+            listed = select(event_types).where(wanted).order_by(event_types.c.type).limit(limit).offset(offset)
             rows = (await connection.execute(listed)).mappings().all()
         return [CatalogueEntry(**row) for row in rows], total
 

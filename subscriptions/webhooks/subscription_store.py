@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true, update
+from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
-from subscriptions.webhooks import system_webhooks
+from subscriptions.webhooks import subscription_list, system_webhooks
+from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, of
 from subscriptions.webhooks.webhook import Owner
 
 #: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
@@ -52,37 +53,6 @@ class Replacement:
     subscription: UUID
     #: Its webhook is the subscription's: another one is refused.
     order: SubscriptionRequest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subscription:
-    """A subscription as it is kept, with what the catalogue says of its type."""
-
-    id: UUID
-    workspace_id: str
-    webhook: UUID
-    #: One of the catalogue's.
-    event_type: str
-    #: Empty: every event of the type.
-    event_filter: str
-    # Of the event type.
-    service_manager: str
-    api_group: str
-    friendly_name: str
-    description: str
-    generation: int
-    hpe_principal: str
-    created_by: str
-    created_at: datetime
-    updated_by: str
-    updated_at: datetime
-
-
-_OF_TYPE = ("service_manager", "api_group", "friendly_name", "description")
-_shown: Select[Any] = select(
-    *(_table.c[name] for name in Subscription.__dataclass_fields__ if name not in _OF_TYPE),
-    *(_types.c[name] for name in _OF_TYPE),
-).join_from(_table, _types, _types.c.type == _table.c.event_type)
 
 
 class SubscriptionStore:
@@ -172,16 +142,15 @@ class SubscriptionStore:
             await _forget_exhausted(connection, set(workspaces))
             return await _kept(connection, ids)
 
-    async def listed(
-        self, within: str | None, *, webhook: UUID | None, limit: int, offset: int
-    ) -> tuple[list[Subscription], int]:
-        """A page of the workspace's subscriptions (of all for None), of one webhook where named; newest first, and how many."""
-        mine = (_within(within), true() if webhook is None else _table.c.webhook == webhook)
-        ordered = _shown.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
+    async def listed(self, query: SubscriptionQuery) -> tuple[list[Subscription], int]:
+        """A page of subscriptions, newest first, and how many there are."""
         async with self._database.transaction() as connection:
-            total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
-            rows = await connection.execute(ordered.limit(limit).offset(offset))
-            return [Subscription(**row._mapping) for row in rows], total or 0
+            return await subscription_list.listed(connection, query)
+
+    async def subscribers(self, within: str | None, event_types: Sequence[str]) -> Mapping[str, int]:
+        """How many webhooks of the workspace (of all for None) have subscribed to each of these; absent where none has."""
+        async with self._database.transaction() as connection:
+            return await subscription_list.subscribers(connection, within, event_types)
 
     async def remove(self, within: str | None, ids: Sequence[UUID], *, system: bool = False) -> None:
         """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
@@ -206,14 +175,14 @@ async def _check_system(connection: AsyncConnection, requests: Sequence[Subscrip
 
 async def _kept(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Subscription]:
     """The subscriptions as they stand, in the order of the ids."""
-    kept = await connection.execute(_shown.where(_table.c.id.in_(ids)))
+    kept = await connection.execute(SHOWN.where(_table.c.id.in_(ids)))
     by_id = {row.id: Subscription(**row._mapping) for row in kept}
     return [by_id[each] for each in ids]
 
 
 async def _standing(connection: AsyncConnection, ids: Sequence[UUID], within: str | None) -> dict[UUID, dict[str, Any]]:
     """The rows by their ids, nobody else's to change; raises Absent for the first that the workspace does not have."""
-    mine = (_table.c.id.in_(ids), _within(within))
+    mine = (_table.c.id.in_(ids), of(within))
     # The lock is the webhook's, as everywhere: one on a row would miss the row that a replacement puts in its place.
     await _lock(connection, set(await connection.scalars(select(_table.c.webhook).where(*mine))), within)
     standing = {row.id: dict(row._mapping) for row in await connection.execute(select(_table).where(*mine))}
@@ -294,7 +263,3 @@ async def _forget_exhausted(connection: AsyncConnection, webhooks: set[UUID]) ->
     """The filter that it said so of may be gone: if not, the next event says it again."""
     of_filters = _hooks.c.state_reason.startswith(EXHAUSTED.partition("{")[0])
     await connection.execute(update(_hooks).where(_hooks.c.id.in_(webhooks), of_filters).values(state_reason=""))
-
-
-def _within(workspace_id: str | None) -> ColumnElement[bool]:
-    return true() if workspace_id is None else _table.c.workspace_id == workspace_id

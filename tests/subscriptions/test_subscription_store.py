@@ -12,7 +12,8 @@ from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.subscription_store import Replacement, Subscription, SubscriptionRequest, SubscriptionStore
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest, SubscriptionStore
 from subscriptions.webhooks.webhook import Owner, Registration
 from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
@@ -51,7 +52,9 @@ async def add(
 async def listed(
     database: Database, within: str | None, webhook: UUID | None = None, *, limit: int = 10, offset: int = 0
 ) -> tuple[list[Subscription], int]:
-    return await SubscriptionStore(database).listed(within, webhook=webhook, limit=limit, offset=offset)
+    return await SubscriptionStore(database).listed(
+        SubscriptionQuery(workspace_id=within, webhook=webhook, limit=limit, offset=offset)
+    )
 
 
 async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
@@ -210,7 +213,7 @@ async def replace(
 ) -> list[Subscription]:
     """Each subscription with another type, and all with this filter."""
     store = SubscriptionStore(database)
-    found = {each.id: each.webhook for each in (await store.listed(None, webhook=None, limit=10, offset=0))[0]}
+    found = {each.id: each.webhook for each in (await store.listed(SubscriptionQuery(workspace_id=None, limit=10)))[0]}
     replacements = [
         Replacement(
             subscription=key,

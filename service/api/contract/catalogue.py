@@ -3,7 +3,7 @@
 What is done with them is left to `service/api/catalogue.py`.
 """
 
-from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging
+from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
 from service.api.contract.shapes import MOMENT, Json, given, literal, moment, page, ref, taken, text, uuid, whole
 from service.api.contract.subscriptions import EXPIRING
 from service.auth import Permission
@@ -115,6 +115,9 @@ SCHEMAS: dict[str, Json] = {
     "EventTypeList": page("EventType"),
 }
 
+_SEARCH = parameter(
+    "search", text("", maxLength=200), "Only those with this in their type, friendly name or description, in any case."
+)
 
 OPERATIONS = (
     Operation(
@@ -154,7 +157,7 @@ OPERATIONS = (
         id="listEventTypes",
         permission=Permission.READ_EVENT_TYPES,
         summary="List all event types, in alphabetical order",
-        query=paging(200, 200),
+        query=(_SEARCH, *paging(200, 200)),
         answer=ref("EventTypeList"),
         errors=(400,),
     ),

@@ -121,6 +121,7 @@ FILTERED = parameter(
     ),
     "`webhookId eq '<uuid>'`; without it, those of all webhooks.",
 )
+_TYPED = parameter("eventType", text("", examples=[EXPIRING]), "Only those to this event type.")
 IDS = parameter(
     "id", array(text("", format="uuid"), minItems=1), "Each id once.", required=True, style="form", explode=True
 )
@@ -150,7 +151,7 @@ OPERATIONS = (
         tag=TAG,
         permission=Permission.READ_SUBSCRIPTIONS,
         summary="List subscriptions, newest first",
-        query=(FILTERED, WITHIN, *paging(10, 100)),
+        query=(FILTERED, _TYPED, WITHIN, *paging(10, 100)),
         answer=ref("SubscriptionList"),
         errors=(400,),
     ),

@@ -1,0 +1,89 @@
+"""Subscriptions as rows are read, and as they are listed: of a webhook, of an event type, a page at a time.
+
+Keeping them is left to `subscription_store.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.ground import tables
+
+_table = tables.subscriptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription as it is kept, with what the catalogue says of its type."""
+
+    id: UUID
+    workspace_id: str
+    webhook: UUID
+    #: One of the catalogue's.
+    event_type: str
+    #: Empty: every event of the type.
+    event_filter: str
+    # Of the event type.
+    service_manager: str
+    api_group: str
+    friendly_name: str
+    description: str
+    generation: int
+    hpe_principal: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+
+
+#: What the catalogue says.
+_OF_TYPE = ("service_manager", "api_group", "friendly_name", "description")
+#: What a subscription is read from.
+SHOWN: Select[Any] = select(
+    *(_table.c[name] for name in Subscription.__dataclass_fields__ if name not in _OF_TYPE),
+    *(tables.event_types.c[name] for name in _OF_TYPE),
+).join_from(_table, tables.event_types, tables.event_types.c.type == _table.c.event_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionQuery:
+    """Which subscriptions are wanted, and which page of them."""
+
+    #: None: of all workspaces.
+    workspace_id: str | None
+    #: None: of all webhooks.
+    webhook: UUID | None = None
+    #: Empty: of all types.
+    event_type: str = ""
+    limit: int
+    offset: int = 0
+
+
+async def listed(connection: AsyncConnection, query: SubscriptionQuery) -> tuple[list[Subscription], int]:
+    """A page, newest first, and how many there are."""
+    mine = (
+        of(query.workspace_id),
+        true() if query.webhook is None else _table.c.webhook == query.webhook,
+        _table.c.event_type == query.event_type if query.event_type else true(),
+    )
+    total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
+    ordered = SHOWN.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
+    rows = await connection.execute(ordered.limit(query.limit).offset(query.offset))
+    return [Subscription(**row._mapping) for row in rows], total or 0
+
+
+async def subscribers(connection: AsyncConnection, within: str | None, event_types: Sequence[str]) -> Mapping[str, int]:
+    """How many webhooks have subscribed to each of these types; absent where none has."""
+    wanted = (of(within), _table.c.event_type.in_(event_types))
+    counted = select(_table.c.event_type, func.count()).where(*wanted).group_by(_table.c.event_type)
+    return {row[0]: row[1] for row in await connection.execute(counted)}
+
+
+def of(workspace_id: str | None) -> ColumnElement[bool]:
+    """Of this workspace, or of any for None."""
+    return true() if workspace_id is None else _table.c.workspace_id == workspace_id
