@@ -153,7 +153,8 @@
     const url = new URL(document.body.dataset.palette, location.href);
     url.searchParams.set("text", text.value.trim());
     try {
-      const answer = await fetch(url, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": "div#palette-found" } });
+      if (answer.status === 401) location.reload();
       const body = answer.ok ? await answer.text() : "<p>Nothing could be looked for just now.</p>";
       if (turn !== asked) return;
       found.innerHTML = body;
