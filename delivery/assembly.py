@@ -21,6 +21,7 @@ from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.by_hand import ByHand
+from delivery.upkeep.counting import Counting
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.sweeping import Upkeep
@@ -112,6 +113,11 @@ class StoreAssembly:
     def upkeep(self) -> Upkeep:
         """The clock's work."""
         return Upkeep(self.database, self.clock, self.settings, self.base.announce)
+
+    @cached_property
+    def counting(self) -> Counting:
+        """The clock's numbers."""
+        return Counting(self.database, self.clock, self.settings)
 
     @cached_property
     def erasure(self) -> Erasure:
