@@ -21,9 +21,9 @@ from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.by_hand import ByHand
-from delivery.upkeep.counting import Counting
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.jobs import FailurePublisher, Jobs
+from delivery.upkeep.replays import Replays
 from delivery.upkeep.sweeping import Upkeep
 from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
@@ -105,7 +105,7 @@ class StoreAssembly:
 
     @cached_property
     def jobs(self) -> Jobs:
-        """Spreads, wakes, cancellations, erasures and notices."""
+        """Spreads, replays, wakes, cancellations, erasures and notices."""
         notify = FailurePublisher(naming=self.base.naming, events=PythonEvents(self.intake.publish, self.clock))
         return Jobs(self.database, self.clock, self.settings, self.base.announce, notify)
 
@@ -113,11 +113,6 @@ class StoreAssembly:
     def upkeep(self) -> Upkeep:
         """The clock's work."""
         return Upkeep(self.database, self.clock, self.settings, self.base.announce)
-
-    @cached_property
-    def counting(self) -> Counting:
-        """The clock's numbers."""
-        return Counting(self.database, self.clock, self.settings)
 
     @cached_property
     def erasure(self) -> Erasure:
@@ -128,6 +123,11 @@ class StoreAssembly:
     def by_hand(self) -> ByHand:
         """Moves one delivery."""
         return ByHand(self.database, self.clock, self.base.announce)
+
+    @cached_property
+    def replays(self) -> Replays:
+        """Deliveries sent again many at a time."""
+        return Replays(self.database, self.clock, self.settings, self.base.announce)
 
     @cached_property
     def history(self) -> History:

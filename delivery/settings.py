@@ -84,17 +84,18 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
 
     #: Deliveries that have not ended, of all webhooks of a workspace: with more, its publications are refused; 0: any number.
     owed_per_workspace: int = 1_000_000
+    #: Replays of a workspace that may be open at a time, and deliveries that one of them may have.
+    replays_per_workspace: int = 5
+    replay_rows: int = 1_000_000
+    #: Deliveries of a replay that may become due in a second, at most.
+    replay_rate: int = 500
+
     #: How long deliveries wait for a webhook that may not be sent to, before they expire.
     keep_undelivered: float = 3 * DAY
     #: How long events, deliveries and attempts can be read.
     keep_records: float = 30 * DAY
     #: How long their payloads can be: bodies of events, headers and answers of attempts. 0: as long as the rest.
     keep_payloads: float = 0.0
-
-    #: How long the numbers of each minute, of each hour and of each day are kept: a minute's of a webhook take 300 bytes or so.
-    keep_minute_rollups: float = 6 * HOUR
-    keep_hour_rollups: float = 15 * DAY
-    keep_day_rollups: float = 400 * DAY
 
     #: Networks, addresses and host names that may be dialled although they are not public.
     allow_destinations: tuple[str, ...] = ()
@@ -141,7 +142,8 @@ POSITIVE = (
     "acknowledge_timeout",
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
     *("failure_window", "batch_wait", "heartbeat_interval", "keep_undelivered", "keep_records", "spread_chunk"),
-    *("filter_steps", "keep_minute_rollups", "keep_hour_rollups", "keep_day_rollups"),
+    "filter_steps",
+    *("replays_per_workspace", "replay_rows", "replay_rate"),
 )
 NOT_NEGATIVE = (
     *("rate_limited_floor", "first_due", "answer_body_bytes", "halt_failures", "halt_after", "spread_threshold"),

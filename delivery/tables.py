@@ -4,21 +4,7 @@ The states and their moves stand in `lifecycle.py`; protocol.md 1 says why each 
 are not foreign keys here: a check per delivery would lock the event's row for every webhook, and hold partitions back.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Double,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from subscriptions.ground.tables import Moment, metadata
@@ -144,6 +130,59 @@ jobs = Table(
     Index("jobs_due", "due_at"),
 )
 
+#: Deliveries of a workspace that are sent again many at a time, and how far that is; claimed and leased as jobs are.
+replays = Table(
+    "replays",
+    metadata,
+    #: A uuid7: in order of their making.
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    #: `running`, `paused`, `cancelled` or `finished`.
+    Column("state", Text, nullable=False),
+    #: Of what was never owed, though its webhook is subscribed now.
+    Column("missing", Boolean, nullable=False),
+    #: A `DeliveryFilter` as JSON.
+    Column("wanted", Text, nullable=False),
+    Column("per_second", Double, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    #: The last delivery that was looked at, as `<event>.<webhook>.<round>`.
+    Column("cursor", Text),
+    Column("found_all", Boolean, nullable=False),
+    #: It has found as many as a replay may have, and left off there.
+    Column("full_up", Boolean, nullable=False),
+    #: When the next delivery may become due.
+    Column("next_at", Moment, nullable=False),
+    #: Counts, as JSON.
+    Column("progress", Text, nullable=False),
+    #: Null where there is nothing to do until somebody acts.
+    Column("due_at", Moment),
+    Column("leased_until", Moment),
+    Column("fence", Integer, nullable=False),
+    Index("replays_due", "due_at"),
+    Index("replays_of_workspace", "workspace_id", "id"),
+)
+
+#: What a replay has found and not settled: written by the chunk that finds it, gone with the one that sees how it ended.
+replay_items = Table(
+    "replay_items",
+    metadata,
+    Column("replay", Uuid, primary_key=True),
+    Column("webhook", Uuid, primary_key=True),
+    Column("event", Uuid, primary_key=True),
+    #: That it was opened in; null while it waits.
+    Column("round", SmallInteger),
+    #: 0: waits to be opened, 1: opened, and not tried so far, 2: tried, or parked.
+    Column("stage", SmallInteger, nullable=False),
+    #: When to look what has become of it; null while it waits.
+    Column("look_at", Moment),
+    Index("replay_items_waiting", "replay", "webhook", "event", postgresql_where=text("stage = 0")),
+    Index("replay_items_open", "replay", "webhook", postgresql_where=text("stage = 1")),
+    Index("replay_items_look", "replay", "look_at", postgresql_where=text("stage > 0")),
+)
+
 #: One row per live worker process: how many tries it could still hold.
 workers = Table(
     "workers",
@@ -160,87 +199,4 @@ workers = Table(
     Column("swept_at", Moment),
     #: Tickets it took that named no delivery of this database.
     Column("foreign_tickets", Integer, nullable=False, server_default=text("0")),
-)
-
-#: What attempts came to, as it was recorded and in the same transaction: at most sixty of them a row, nothing is ever changed,
-#: and no index has to be kept. Folding takes the rows away (`ledger/counts`).
-outcome_counts = Table(
-    "outcome_counts",
-    metadata,
-    Column("recorded_at", Moment, nullable=False),
-    # Of each attempt: whose it was; the status of its answer, 0 where there was none;
-    Column("webhooks", ARRAY(Uuid), nullable=False),
-    Column("statuses", ARRAY(SmallInteger), nullable=False),
-    # 1 where it succeeded, 2 where its delivery is delivered by it, 4 where it is given up, all of them added;
-    Column("came_to", ARRAY(SmallInteger), nullable=False),
-    # its milliseconds, and those from the publication to its answer, -1 where it was not the first round's that arrived.
-    Column("took", ARRAY(Integer), nullable=False),
-    Column("arrived", ARRAY(Integer), nullable=False),
-)
-
-#: How many events were accepted, of each publication's transaction a row per workspace; folded as `outcome_counts` are.
-accepted_counts = Table(
-    "accepted_counts",
-    metadata,
-    Column("accepted_at", Moment, nullable=False),
-    Column("workspace_id", Text, nullable=False),
-    Column("events", Integer, nullable=False),
-)
-
-#: What came of deliveries in a minute, an hour or a day: of one webhook, of a workspace (the webhook is all zeros then), and of
-#: all (and the workspace is empty). Moments are those at which it was recorded.
-rollups = Table(
-    "rollups",
-    metadata,
-    Column("webhook", Uuid, primary_key=True),
-    #: Empty for one webhook, and for all workspaces.
-    Column("workspace_id", Text, primary_key=True),
-    #: Minutes: 1, 60 or 1440.
-    Column("grain", SmallInteger, primary_key=True),
-    Column("start", Moment, primary_key=True),
-    Column("accepted", BigInteger, nullable=False, server_default=text("0")),
-    Column("attempts", BigInteger, nullable=False, server_default=text("0")),
-    Column("succeeded", BigInteger, nullable=False, server_default=text("0")),
-    Column("delivered", BigInteger, nullable=False, server_default=text("0")),
-    Column("given_up", BigInteger, nullable=False, server_default=text("0")),
-    # Answers by the class of their status, and attempts without one.
-    Column("status_2xx", BigInteger, nullable=False, server_default=text("0")),
-    Column("status_3xx", BigInteger, nullable=False, server_default=text("0")),
-    Column("status_4xx", BigInteger, nullable=False, server_default=text("0")),
-    Column("status_5xx", BigInteger, nullable=False, server_default=text("0")),
-    Column("unanswered", BigInteger, nullable=False, server_default=text("0")),
-    # Milliseconds of answered attempts, and from publications to the answers that delivered them: of each bucket
-    # (`ledger/counts/histograms.py`) its number shifted by 40 bits, and how many.
-    Column("took", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
-    Column("arrived", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
-    #: The most deliveries that waited, and the greatest age of one of them in seconds, at any of the samples.
-    Column("waiting", BigInteger, nullable=False, server_default=text("0")),
-    Column("oldest", BigInteger, nullable=False, server_default=text("0")),
-    Index("rollups_age", "grain", "start"),
-)
-
-#: The newest sample of what waits: a row per webhook for which anything does.
-backlogs = Table(
-    "backlogs",
-    metadata,
-    Column("webhook", Uuid, primary_key=True),
-    Column("workspace_id", Text, nullable=False),
-    #: Counted as far as the sample goes; `more`: there are more.
-    Column("waiting", Integer, nullable=False),
-    Column("more", Boolean, nullable=False),
-    #: When the oldest of those that were counted was accepted.
-    Column("oldest", Moment, nullable=False),
-    Column("sampled_at", Moment, nullable=False),
-    Index("backlogs_of_workspace", "workspace_id"),
-)
-
-#: Each status that a webhook had, the newest few hundred of them.
-webhook_states = Table(
-    "webhook_states",
-    metadata,
-    Column("webhook", Uuid, primary_key=True),
-    Column("place", BigInteger, Identity(), primary_key=True),
-    Column("since", Moment, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("reason", Text, nullable=False),
 )

@@ -25,6 +25,8 @@ class JobKind(StrEnum):
     SPREAD = "spread"
     CHALLENGE = "challenge"
     JOB = "job"
+    #: Of many deliveries at a time (`ledger/replays`).
+    REPLAY = "replay"
     #: Not a row, but a webhook whose collected events may fill a parcel.
     BATCH = "batch"
 

@@ -25,7 +25,6 @@ SWEEP = "hooklake.sweep"
 MEND = "hooklake.mend"
 PARTITION = "hooklake.partition"
 PRUNE = "hooklake.prune"
-COUNT = "hooklake.count"
 
 ROUTES = {
     DELIVER: {"queue": TICKETS},
@@ -35,7 +34,6 @@ ROUTES = {
     MEND: {"queue": CLOCK},
     PARTITION: {"queue": CLOCK},
     PRUNE: {"queue": CLOCK},
-    COUNT: {"queue": CLOCK},
 }
 
 
@@ -46,6 +44,5 @@ def beats(settings: WorkerSettings) -> dict[str, dict[str, Any]]:
         MEND: settings.mend_interval,
         PARTITION: HOUR,
         PRUNE: HOUR / 4,
-        COUNT: settings.count_interval,
     }
     return {task: {"task": task, "schedule": seconds} for task, seconds in every.items()}

@@ -1,4 +1,4 @@
-"""The door for work in chunks: spreads, wakes, cancellations, erasures and notices, each resumed by the next claim after a crash.
+"""The door for work in chunks: spreads, replays, wakes, cancellations, erasures and notices, resumed after a crash.
 
 How a row is claimed is left to `ledger/jobs/job_rows.py`; when, to the workers.
 """
@@ -23,6 +23,7 @@ from delivery.publishing import choosing
 from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
+from delivery.upkeep.replaying import Replaying
 from subscriptions.events.catalogue import NOTICE
 from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
@@ -61,6 +62,7 @@ class Jobs:
         self._settings = settings
         self._announce = announce
         self._notify = notify
+        self._replaying = Replaying(database, clock, settings, announce)
         self._exhausted = ExhaustedFilters(database, clock, steps=settings.filter_steps)
 
     async def owners(self, of: Sequence[Job]) -> Mapping[tuple[JobKind, UUID], str]:
@@ -69,14 +71,18 @@ class Jobs:
             return await job_rows.owners(connection, of)
 
     async def run(self, job: Job) -> None:
-        """Carries out a spread or a job, unless somebody else has it; raises Unavailable, and its lease brings it back."""
+        """Carries out what is claimed, unless somebody else has it; raises Unavailable, and its lease brings it back."""
         if job.kind is JobKind.BATCH:
             await self._close_batches(job.key)
             return
         async with self._database.raw() as connection:
             carried = await job_rows.claim(connection, job, now=self._clock(), lease=LEASE)
-        if carried is not None:
-            await self._carry(carried)
+        if carried is None:
+            return
+        if carried.kind is JobKind.REPLAY:
+            await self._replaying.carry(carried)
+            return
+        await self._carry(carried)
 
     @repeating
     async def _carry(self, carried: ClaimedJob) -> None:

@@ -15,6 +15,7 @@ from delivery.judgement.breaker import Status
 from delivery.ledger.jobs import job_rows
 from delivery.ledger.owing import deliveries, ripe_batches
 from delivery.ledger.records import batch_members, health_counts
+from delivery.ledger.replays import replay_rows
 from delivery.ledger.upkeep import retention, sweeps
 from delivery.ledger.webhooks import status
 from delivery.settings import DeliverySettings
@@ -168,6 +169,8 @@ class Upkeep:
         floor = event_keys.floor(kept_from)
         await self._in_chunks(lambda c: sweeps.expire_parked(c, before=floor, now=now, chunk=CHUNK))
         await self._in_chunks(lambda c: ripe_batches.expire(c, before=kept_from, now=now, chunk=CHUNK))
+        over = now - timedelta(seconds=self._settings.keep_records)
+        await self._in_chunks(lambda c: replay_rows.prune(c, over, CHUNK))
         await self._strip(now)
         await self._let_go(now)
         async with self._database.raw() as connection:

@@ -1,4 +1,4 @@
-"""Jobs: spreads, challenges and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
+"""Jobs: spreads, challenges, replays and jobs are rows with a fence and a lease, claimed one by one (protocol.md 3.6).
 
 What carrying one out means is left to `upkeep/jobs.py` and `verification/webhook_lifecycle.py`.
 """
@@ -23,6 +23,7 @@ ROWS = {
     JobKind.SPREAD: ("spreads", "event", "workspace_id, type, cursor"),
     JobKind.CHALLENGE: ("challenges", "webhook", "epoch, purpose, tries"),
     JobKind.JOB: ("jobs", "id", "kind, webhook, workspace_id, event, round"),
+    JobKind.REPLAY: ("replays", "id", "workspace_id"),
 }
 
 #: kind -> whose a row `r` of its table is; null where it is none's, as the erasure of an event once more.
@@ -30,6 +31,7 @@ OWNER = {
     JobKind.SPREAD: "r.workspace_id",
     JobKind.CHALLENGE: "(SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook)",
     JobKind.JOB: "coalesce(r.workspace_id, (SELECT w.workspace_id FROM webhooks w WHERE w.id = r.webhook))",
+    JobKind.REPLAY: "r.workspace_id",
 }
 
 #: Jobs of a kind that are due among which workspaces take turns; those behind them come as these are claimed.
@@ -54,6 +56,7 @@ SELECT kind, key, owner FROM (
     SELECT a.kind, a.key, CASE a.kind
         WHEN '{JobKind.SPREAD}' THEN (SELECT {OWNER[JobKind.SPREAD]} FROM spreads r WHERE r.event = a.key)
         WHEN '{JobKind.JOB}' THEN (SELECT {OWNER[JobKind.JOB]} FROM jobs r WHERE r.id = a.key)
+        WHEN '{JobKind.REPLAY}' THEN (SELECT {OWNER[JobKind.REPLAY]} FROM replays r WHERE r.id = a.key)
         ELSE (SELECT w.workspace_id FROM webhooks w WHERE w.id = a.key)
     END AS owner
     FROM unnest($1::text[], $2::uuid[]) AS a (kind, key)
@@ -155,6 +158,14 @@ async def renew(connection: Raw, carried: ClaimedJob, *, now: datetime, lease: f
         now + timedelta(seconds=lease),
     )
     return done.endswith(" 1")
+
+
+async def let_go(connection: Raw, carried: ClaimedJob) -> None:
+    """Ends the lease before its time; what is due of it is due."""
+    table, key, _ = ROWS[carried.kind]
+    await connection.execute(
+        f"UPDATE {table} SET leased_until = NULL WHERE {key} = $1 AND fence = $2", carried.key, carried.fence
+    )
 
 
 # Locked, so that a claim that takes it over waits for the chunk that is being written, and then sees its lease.

@@ -37,7 +37,7 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: list[int]
 
 
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
+class MembersRound(msgspec.Struct, frozen=True, kw_only=True):
     """What `replay.sql` is given."""
 
     parcel: UUID
@@ -45,7 +45,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FOLLOW = day_statement(__package__, "follow", Follow)
-REPLAY = statement(__package__, "replay", Replay)
+REPLAY = statement(__package__, "replay", MembersRound)
 
 SETTLED = """
 UPDATE {parcels} AS p SET settled = true WHERE p.id = ANY($1::uuid[]) AND NOT p.settled AND NOT EXISTS (
@@ -97,4 +97,4 @@ async def unsettled(connection: Raw, *, at_most: int) -> list[UUID]:
 
 async def replay(connection: Raw, parcel: UUID, delivery_round: int) -> None:
     """The members of a parcel that is owed again are under way again, in the same round as the parcel."""
-    await REPLAY.execute(connection, Replay(parcel=parcel, round=delivery_round))
+    await REPLAY.execute(connection, MembersRound(parcel=parcel, round=delivery_round))

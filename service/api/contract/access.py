@@ -46,10 +46,7 @@ SCHEMAS: dict[str, Json] = {
                 {
                     "live": whole("Worker processes that spoke within 5 s."),
                     "slots": whole("Tries that they could have in flight."),
-                    "forNextSweep": whole(
-                        "Those of them that the next sweep may send work to: none of a worker that drains, for it takes what it "
-                        "can on by itself, nor of one that waits for its database or for file descriptors."
-                    ),
+                    "free": whole("Those of them that a sweep can count on now."),
                 }
             ),
             "beat": given({"live": whole("Processes of the clock that spoke within 10 s.")}),
@@ -58,8 +55,7 @@ SCHEMAS: dict[str, Json] = {
                     "answers": flag("Whether this process reaches it."),
                     "server": {
                         "type": ["string", "null"],
-                        "description": "What it says it is, such as `redis 8.2.1`; null while it does not answer, and for "
-                        "whoever asks without a good token.",
+                        "description": "What it says it is, such as `redis 8.2.1`; null while it does not answer.",
                     },
                     "warnings": array(
                         text(), "What about its settings or its memory endangers messages, as sentences."

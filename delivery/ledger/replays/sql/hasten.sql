@@ -1,0 +1,4 @@
+-- Makes deliveries that wait to be tried again due at their slots; a lapsed lease stays, for the claim that finds it counts it.
+UPDATE deliveries d SET due_at = t.slot, fence = d.fence + 1
+FROM unnest($events::uuid[], $webhooks::uuid[], $rounds::smallint[], $slots::timestamptz[]) AS t (event, webhook, round, slot)
+WHERE d.event = t.event AND d.webhook = t.webhook AND d.round = t.round AND d.state = 'owed' AND {unleased}
