@@ -16,13 +16,12 @@ from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
 from delivery.reports.backlogs import Backlogs
-from delivery.reports.delivery_search import Deliveries
-from delivery.reports.event_search import Events
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.by_hand import ByHand
+from delivery.upkeep.counting import Counting
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.replays import Replays
@@ -117,6 +116,11 @@ class StoreAssembly:
         return Upkeep(self.database, self.clock, self.settings, self.base.announce)
 
     @cached_property
+    def counting(self) -> Counting:
+        """The clock's numbers."""
+        return Counting(self.database, self.clock, self.settings)
+
+    @cached_property
     def erasure(self) -> Erasure:
         """Erases payloads on request."""
         return Erasure(self.database, self.clock, self.base.announce)
@@ -130,16 +134,6 @@ class StoreAssembly:
     def replays(self) -> Replays:
         """Deliveries sent again many at a time."""
         return Replays(self.database, self.clock, self.settings, self.base.announce)
-
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """Finds deliveries."""
-        return Deliveries(self.database)
-
-    @cached_property
-    def events(self) -> Events:
-        """Finds events."""
-        return Events(self.database)
 
     @cached_property
     def history(self) -> History:

@@ -4,12 +4,24 @@ The states and their moves stand in `lifecycle.py`; protocol.md 1 says why each 
 are not foreign keys here: a check per delivery would lock the event's row for every webhook, and hold partitions back.
 """
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from subscriptions.ground.tables import Moment, metadata
-
-UNMET = "state IN ('failed', 'cancelled', 'expired')"
 
 #: Partitioned by day on `event`.
 deliveries = Table(
@@ -38,9 +50,6 @@ deliveries = Table(
     #: First attempts (0) apart from retries (1), so that neither is sought behind thousands of the others.
     Index("deliveries_lanes", "webhook", text("least(attempts, 1)"), "due_at", postgresql_where=text("state = 'owed'")),
     Index("deliveries_gathered", "webhook", "due_at", postgresql_where=text("state IN ('collecting', 'bundled')")),
-    # Of what ended undelivered: for who looks for it, over all webhooks and of one. The good way touches neither.
-    Index("deliveries_unmet", "event", "webhook", "round", postgresql_where=text(UNMET)),
-    Index("deliveries_unmet_of", "webhook", "event", "round", postgresql_where=text(UNMET)),
     Index("deliveries_parked", "webhook", "event", postgresql_where=text("state = 'parked'")),
     postgresql_partition_by="RANGE (event)",
 )
@@ -204,4 +213,87 @@ workers = Table(
     Column("swept_at", Moment),
     #: Tickets it took that named no delivery of this database.
     Column("foreign_tickets", Integer, nullable=False, server_default=text("0")),
+)
+
+#: What attempts came to, as it was recorded and in the same transaction: at most sixty of them a row, nothing is ever changed,
+#: and no index has to be kept. Folding takes the rows away (`ledger/counts`).
+outcome_counts = Table(
+    "outcome_counts",
+    metadata,
+    Column("recorded_at", Moment, nullable=False),
+    # Of each attempt: whose it was; the status of its answer, 0 where there was none;
+    Column("webhooks", ARRAY(Uuid), nullable=False),
+    Column("statuses", ARRAY(SmallInteger), nullable=False),
+    # 1 where it succeeded, 2 where its delivery is delivered by it, 4 where it is given up, all of them added;
+    Column("came_to", ARRAY(SmallInteger), nullable=False),
+    # its milliseconds, and those from the publication to its answer, -1 where it was not the first round's that arrived.
+    Column("took", ARRAY(Integer), nullable=False),
+    Column("arrived", ARRAY(Integer), nullable=False),
+)
+
+#: How many events were accepted, of each publication's transaction a row per workspace; folded as `outcome_counts` are.
+accepted_counts = Table(
+    "accepted_counts",
+    metadata,
+    Column("accepted_at", Moment, nullable=False),
+    Column("workspace_id", Text, nullable=False),
+    Column("events", Integer, nullable=False),
+)
+
+#: What came of deliveries in a minute, an hour or a day: of one webhook, of a workspace (the webhook is all zeros then), and of
+#: all (and the workspace is empty). Moments are those at which it was recorded.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("webhook", Uuid, primary_key=True),
+    #: Empty for one webhook, and for all workspaces.
+    Column("workspace_id", Text, primary_key=True),
+    #: Minutes: 1, 60 or 1440.
+    Column("grain", SmallInteger, primary_key=True),
+    Column("start", Moment, primary_key=True),
+    Column("accepted", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempts", BigInteger, nullable=False, server_default=text("0")),
+    Column("succeeded", BigInteger, nullable=False, server_default=text("0")),
+    Column("delivered", BigInteger, nullable=False, server_default=text("0")),
+    Column("given_up", BigInteger, nullable=False, server_default=text("0")),
+    # Answers by the class of their status, and attempts without one.
+    Column("status_2xx", BigInteger, nullable=False, server_default=text("0")),
+    Column("status_3xx", BigInteger, nullable=False, server_default=text("0")),
+    Column("status_4xx", BigInteger, nullable=False, server_default=text("0")),
+    Column("status_5xx", BigInteger, nullable=False, server_default=text("0")),
+    Column("unanswered", BigInteger, nullable=False, server_default=text("0")),
+    # Milliseconds of answered attempts, and from publications to the answers that delivered them: of each bucket
+    # (`ledger/counts/histograms.py`) its number shifted by 40 bits, and how many.
+    Column("took", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    Column("arrived", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    #: The most deliveries that waited, and the greatest age of one of them in seconds, at any of the samples.
+    Column("waiting", BigInteger, nullable=False, server_default=text("0")),
+    Column("oldest", BigInteger, nullable=False, server_default=text("0")),
+    Index("rollups_age", "grain", "start"),
+)
+
+#: The newest sample of what waits: a row per webhook for which anything does.
+backlogs = Table(
+    "backlogs",
+    metadata,
+    Column("webhook", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    #: Counted as far as the sample goes; `more`: there are more.
+    Column("waiting", Integer, nullable=False),
+    Column("more", Boolean, nullable=False),
+    #: When the oldest of those that were counted was accepted.
+    Column("oldest", Moment, nullable=False),
+    Column("sampled_at", Moment, nullable=False),
+    Index("backlogs_of_workspace", "workspace_id"),
+)
+
+#: Each status that a webhook had, the newest few hundred of them.
+webhook_states = Table(
+    "webhook_states",
+    metadata,
+    Column("webhook", Uuid, primary_key=True),
+    Column("place", BigInteger, Identity(), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
 )

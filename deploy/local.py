@@ -46,11 +46,11 @@ def hooklake(environ: Mapping[str, str]) -> StackProcess:
     async def answers() -> bool:
         return await http_ok(environ["HOOKLAKE_HOST"], int(environ["HOOKLAKE_PORT"]), "/health/ready")
 
-    file = str(credentials(environ))
+    first = ("--file", str(credentials(environ)), "--sign-in", str(sign_in(environ)))
     return StackProcess(
         chores=(
             part("migrate", "migrate"),
-            part("clients", "clients", "first", "--file", file, "--base-url", environ["HOOKLAKE_BASE_URL"]),
+            part("clients", "clients", "first", *first, "--base-url", environ["HOOKLAKE_BASE_URL"]),
         ),
         groups=(
             (part("api", "api", ready=answers),),
@@ -63,6 +63,11 @@ def hooklake(environ: Mapping[str, str]) -> StackProcess:
 def credentials(environ: Mapping[str, str]) -> Path:
     """Where the first credentials of a stack are."""
     return Path(environ["HOOKLAKE_DATA_DIR"]) / "credentials.json"
+
+
+def sign_in(environ: Mapping[str, str]) -> Path:
+    """Where a link is that signs the operator in, until it is printed."""
+    return Path(environ["HOOKLAKE_DATA_DIR"]) / "sign-in"
 
 
 class Stack:
@@ -82,6 +87,8 @@ class Stack:
         self.stores = stores.Stores(self.data_dir, environ=environ, say=say)
         #: True where this start made the first credentials.
         self.first = False
+        #: A link that signs the operator in to the dashboard once; empty: there is no such person any more.
+        self.link = ""
         #: What its processes are given; complete after `start`.
         self.environ = self._addresses(port, environ)
         self._drawn = [name for name in (DATABASE, BROKER, BASE) if not environ.get(name)]
@@ -120,6 +127,7 @@ class Stack:
         for chore in program.chores:
             await self.stores.supervisor.run(chore)
         self.first = self.credentials.exists() and not had_credentials
+        self.link = welcome.taken(sign_in(self.environ))
         home.write_private(self.data_dir / "env", welcome.shell(self.environ, self.stores.tools, self._drawn))
         welcome.move(self.credentials, self.base_url)
         self._groups = tuple(tuple(part.name for part in group) for group in program.groups)
@@ -242,7 +250,7 @@ async def _live(stack: Stack) -> str:
         await stack.start()
     except CannotStart as error:
         return str(error)
-    say(welcome.text(stack.credentials, base_url=stack.base_url, first=stack.first))
+    say(welcome.text(stack.credentials, base_url=stack.base_url, first=stack.first, link=stack.link))
     return await stack.broken()
 
 

@@ -14,6 +14,8 @@ from subscriptions.ground.settings import PREFIX
 
 #: Begins the line of a shell's file that names what the start has drawn.
 DRAWN = "# Drawn by it: "
+#: What is said of the dashboard's link.
+LINK = "               (this link signs you in as operator, once and within an hour)"
 
 
 def move(file: Path, base_url: str) -> None:
@@ -25,14 +27,26 @@ def move(file: Path, base_url: str) -> None:
         home.write_private(file, json.dumps({**kept, "baseUrl": base_url}, indent=2) + "\n")
 
 
-def text(file: Path, *, base_url: str, first: bool) -> str:
-    """Where everything is and what to type next; secrets only on the start that made them."""
+def taken(file: Path) -> str:
+    """What the file holds, which is gone then; empty where there is none."""
+    try:
+        content = file.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    file.unlink()
+    return content
+
+
+def text(file: Path, *, base_url: str, first: bool, link: str = "") -> str:
+    """Where everything is and what to type next; secrets only on the start that made them, and a `link` that works once."""
     kept = _read(file) if file.exists() else {}
     lines = [
         "",
         "Hooklake runs.",
         "",
         f"  API          {base_url}",
+        f"  Dashboard    {link or f'{base_url}/dashboard'}",
+        *([LINK] if link else []),
         f"  Reference    {base_url}/docs",
         f"  Data         {file.parent}",
         f"  Logs         {file.parent / 'logs'}",

@@ -187,7 +187,7 @@ def assemble(
 
 def _access(configuration: Configuration, doors: Assembly, outside: OpenID | None) -> Access:
     # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
-    brake = Throttle(forgotten=TOKEN_FORGOTTEN)
+    brake = Throttle(forgotten=TOKEN_FORGOTTEN, own=False)
     issuer = configuration.service.issuer
     return Access(doors.database, doors.base.vault, issuer=issuer, outside=outside, brake=brake)
 

@@ -29,7 +29,7 @@ from delivery.assembly import StoreAssembly
 from delivery.settings import DeliverySettings
 from delivery.upkeep.sweeping import PARTITIONED
 from service.api import reading
-from service.commands import clients, erasure, people, vault
+from service.commands import clients, erasure, people, running, vault
 from service.server import listeners
 from service.server.connection_limits import KEEP_ALIVE, ConnectionLimits
 from service.server.connections import ServerConnection
@@ -88,10 +88,10 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="hooklake", description="Settings are HOOKLAKE_* environment variables.")
     root.add_argument("--version", action="version", version=f"hooklake {metadata.version('hooklake')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    clients.command(commands, "api", api, "serve the HTTP API")
-    clients.command(commands, "worker", worker, "carry deliveries")
-    clients.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
-    clients.command(commands, "migrate", migrate, "bring the database to the newest revision")
+    running.command(commands, "api", api, "serve the HTTP API")
+    running.command(commands, "worker", worker, "carry deliveries")
+    running.command(commands, "beat", beat, "start what is due by the clock; one in a deployment")
+    running.command(commands, "migrate", migrate, "bring the database to the newest revision")
     clients.declare(commands)
     people.declare(commands)
     vault.declare(commands)
@@ -186,7 +186,7 @@ def migrate(_arguments: Any, environ: Environ) -> None:
         async with stores.database.raw() as connection:
             await partitions.ahead(connection, PARTITIONED, now)
 
-    clients.with_database(environ, ahead)
+    running.with_database(environ, ahead)
     print(
         "nothing was to be done" if before else "migrated", f"the database is at revision {schema.REVISION}", sep=": "
     )

@@ -25,6 +25,7 @@ SWEEP = "hooklake.sweep"
 MEND = "hooklake.mend"
 PARTITION = "hooklake.partition"
 PRUNE = "hooklake.prune"
+COUNT = "hooklake.count"
 
 ROUTES = {
     DELIVER: {"queue": TICKETS},
@@ -34,6 +35,7 @@ ROUTES = {
     MEND: {"queue": CLOCK},
     PARTITION: {"queue": CLOCK},
     PRUNE: {"queue": CLOCK},
+    COUNT: {"queue": CLOCK},
 }
 
 
@@ -44,5 +46,6 @@ def beats(settings: WorkerSettings) -> dict[str, dict[str, Any]]:
         MEND: settings.mend_interval,
         PARTITION: HOUR,
         PRUNE: HOUR / 4,
+        COUNT: settings.count_interval,
     }
     return {task: {"task": task, "schedule": seconds} for task, seconds in every.items()}

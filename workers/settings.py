@@ -35,3 +35,5 @@ class WorkerSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     sweep_interval: float = 0.5
     #: Between two slow sweeps for what races left behind.
     mend_interval: float = 60.0
+    #: Between two foldings of what was counted into minutes, hours and days, each with a sample of what waits.
+    count_interval: float = 10.0

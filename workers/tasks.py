@@ -51,7 +51,8 @@ def register(app: Any, process: Process) -> None:
         schedule.SWEEP: lambda: sweep(process, app),
         schedule.MEND: lambda: call(upkeep.mend()),
         schedule.PARTITION: lambda: call(upkeep.make_partitions()),
-        schedule.PRUNE: lambda: call(upkeep.prune(remembered=process.assembly.base.remembered)),
+        schedule.PRUNE: lambda: call(prune(process)),
+        schedule.COUNT: lambda: call(process.assembly.counting.count()),
     }
     away = broker.errors(app)
     for name, work in works.items():
@@ -89,6 +90,12 @@ def sweep(process: Process, app: Any) -> None:
     app.outage.worked()
     if swept.jobs:
         process.announcer.announce(swept.jobs)
+
+
+async def prune(process: Process) -> None:
+    """Takes away what is kept no longer."""
+    await process.assembly.upkeep.prune(remembered=process.assembly.base.remembered)
+    await process.assembly.counting.forget()
 
 
 def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:

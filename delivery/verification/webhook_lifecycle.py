@@ -12,7 +12,7 @@ from uuid import UUID
 from delivery.foundation import WiredFoundation
 from delivery.judgement.breaker import Status
 from delivery.judgement.pace import UNASKED
-from delivery.ledger.webhooks import brakes, rate_limits, status
+from delivery.ledger.webhooks import brakes, rate_limits, state_history, status
 from delivery.tickets import Job, JobKind, Nudge
 from delivery.verification import status_moves
 from delivery.verification.challenges import ChallengeResult, DestinationResponse
@@ -60,6 +60,7 @@ class WebhookLifecycle:
         async with self._base.database.transaction() as connection:
             webhook = await self._base.webhook_store.insert(connection, registration, owner, now=now, pending=pending)
             raw = await database.raw_of(connection)
+            await state_history.begin(raw, webhook.id, Status(webhook.status), now=now)
             purpose = status.PURPOSES.get(Status(webhook.status), status.HEARTBEAT)
             nudge = await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
             await also(connection, webhook.id)

@@ -1,1 +1,1 @@
-"""What `hooklake` does beside starting processes. Reading order: clients, people, vault, erasure."""
+"""What `hooklake` does beside starting processes. Reading order: running, clients, people, vault, erasure."""

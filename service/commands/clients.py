@@ -3,26 +3,19 @@
 How they are told apart from the other commands, and what becomes of errors, is left to `cli.py`.
 """
 
-import argparse
-import asyncio
 import json
-import os
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from delivery import assembly
 from delivery.assembly import StoreAssembly
+from service.commands import people
+from service.commands.running import Environ, command, uuid, with_database, write_private
 from subscriptions.access.client_store import Made
 from subscriptions.access.clients import Client, Draft, Role
 from subscriptions.access.keyring import Keyring
-from subscriptions.ground import schema
-from subscriptions.ground.errors import Misconfigured
-from subscriptions.ground.settings import GroundSettings, read
 
-Environ = Mapping[str, str]
 KEPT = "the one before it verifies for an hour more"
 
 
@@ -32,13 +25,6 @@ def declare(commands: Any) -> None:
     rotate = command(keys, "rotate", rotate_keys, "sign with a new key from now on")
     rotate.add_argument("--now", action="store_true", help="a key was stolen: nothing that the old ones signed is good")
     _clients(commands.add_parser("clients", help="programs that may call").add_subparsers(required=True))
-
-
-def command(commands: Any, name: str, run: Callable[[Any, Environ], None], words: str) -> argparse.ArgumentParser:
-    """Adds one command and what runs it."""
-    made: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
-    made.set_defaults(run=run)
-    return made
 
 
 def _clients(commands: Any) -> None:
@@ -58,14 +44,8 @@ def _clients(commands: Any) -> None:
     first = command(commands, "first", first_clients, "make one client per role, if there is no client at all")
     first.add_argument("--file", type=Path, required=True, help="written with mode 0600")
     first.add_argument("--base-url", required=True, help="noted in the file")
-
-
-def uuid(text: str) -> UUID:
-    """An id on the command line, of which argparse says what it is not."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a UUID") from None
+    words = "where a link is written that signs an operator of the dashboard in, who is made if there is nobody"
+    first.add_argument("--sign-in", type=Path, help=words)
 
 
 def rotate_keys(arguments: Any, environ: Environ) -> None:
@@ -144,40 +124,11 @@ def first_clients(arguments: Any, environ: Environ) -> None:
 
     async def first(stores: StoreAssembly, now: datetime) -> None:
         await stores.clients.first(drafts, now=now, keep=keep)
+        if arguments.sign_in is not None:
+            await people.first(stores, arguments, now)
 
     with_database(environ, first)
 
 
 def _credentials(client: Client, secret: str) -> dict[str, str]:
     return {"clientId": str(client.id), "clientSecret": secret}
-
-
-def write_private(path: Path, content: str) -> None:
-    """Writes a file that its owner alone may read, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def with_database(
-    environ: Environ, work: Callable[[StoreAssembly, datetime], Awaitable[None]], *, sealing: bool = False
-) -> None:
-    """Runs the work on a migrated database, with the database's time; work that is `sealing` needs the vault."""
-
-    async def run() -> None:
-        stores = assembly.stores(read(GroundSettings, environ))
-        try:
-            if sealing:
-                _ = stores.base.vault  # a key that cannot be read is told as what it is, before the database is asked
-            look = await schema.look(stores.database)
-            if not look.serves:
-                raise Misconfigured("the database is not migrated yet: run `hooklake migrate`")
-            await work(stores, look.now)
-        finally:
-            await stores.close()
-
-    asyncio.run(run())

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from delivery.assembly import StoreAssembly
-from service.commands.clients import command, uuid, with_database
+from service.commands.running import command, uuid, with_database
 
 
 def declare(commands: Any) -> None:

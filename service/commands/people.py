@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.assembly import StoreAssembly
-from service.commands import clients
-from service.commands.clients import Environ, command
+from service.commands.running import Environ, command, with_database, write_private
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft
@@ -48,9 +47,6 @@ def declare(commands: Any) -> None:
     roles = command(people, "roles", set_roles, "other roles, from the next request on")
     roles.add_argument("name")
     _roles(roles)
-    first = command(people, "first", first_person, "make an operator, if there is nobody, and a link for them")
-    first.add_argument("--credentials", type=Path, required=True, help="the file of `clients first`: whose workspace")
-    first.add_argument("--file", type=Path, required=True, help="where the link is written, with mode 0600")
 
 
 def _roles(parser: Any) -> None:
@@ -68,7 +64,7 @@ def add_person(arguments: Any, environ: Environ) -> None:
         person = await stores.people.create(draft, password, now=now)
         print(f"{person.name} may sign in as {', '.join(sorted(person.roles))}")
 
-    clients.with_database(environ, add)
+    with_database(environ, add)
 
 
 def list_people(_arguments: Any, environ: Environ) -> None:
@@ -87,7 +83,7 @@ def list_people(_arguments: Any, environ: Environ) -> None:
                 print(each.id, each.workspace_id, roles, since, last, state, each.name, sep="  ")
             after = found[-1].created_at, found[-1].id
 
-    clients.with_database(environ, every)
+    with_database(environ, every)
 
 
 def set_password(arguments: Any, environ: Environ) -> None:
@@ -98,7 +94,7 @@ def set_password(arguments: Any, environ: Environ) -> None:
         person = await stores.people.named(arguments.name)
         await stores.people.set_password(person.id, password)
 
-    clients.with_database(environ, change)
+    with_database(environ, change)
 
 
 def set_roles(arguments: Any, environ: Environ) -> None:
@@ -108,7 +104,7 @@ def set_roles(arguments: Any, environ: Environ) -> None:
         person = await stores.people.named(arguments.name)
         await stores.people.set_roles(person.id, frozenset(Role(role) for role in arguments.role))
 
-    clients.with_database(environ, change)
+    with_database(environ, change)
 
 
 def remove_person(arguments: Any, environ: Environ) -> None:
@@ -118,7 +114,7 @@ def remove_person(arguments: Any, environ: Environ) -> None:
         person = await stores.people.named(arguments.name)
         await stores.people.remove(person.id, now=now)
 
-    clients.with_database(environ, remove)
+    with_database(environ, remove)
 
 
 def make_link(arguments: Any, environ: Environ) -> None:
@@ -129,25 +125,22 @@ def make_link(arguments: Any, environ: Environ) -> None:
         person = await stores.people.named(arguments.name)
         print(linked(url, await stores.people.link(person.id, now=now)))
 
-    clients.with_database(environ, link)
+    with_database(environ, link)
 
 
-def first_person(arguments: Any, environ: Environ) -> None:
-    """Makes an operator where there is nobody; while that operator may sign in, each call writes a new link."""
-    url = read(ServiceSettings, environ).url
-    workspace = _workspace(arguments.credentials)
-    if workspace is None:
-        return
-    draft = PersonDraft(name=FIRST, workspace_id=workspace, roles=frozenset({Role.OPERATOR}))
+async def first(stores: StoreAssembly, arguments: Any, now: datetime) -> None:
+    """Makes an operator where there is nobody, in the first clients' workspace; while they may sign in, writes a new link.
 
-    async def first(stores: StoreAssembly, now: datetime) -> None:
+    `arguments` are those of `clients first`: `file`, `sign_in` and `base_url`.
+    """
+    workspace = _workspace(arguments.file)
+    if workspace is not None:
+        draft = PersonDraft(name=FIRST, workspace_id=workspace, roles=frozenset({Role.OPERATOR}))
         await stores.people.first(draft, now=now)
-        with suppress(Absent):
-            person = await stores.people.named(FIRST)
-            link = linked(url, await stores.people.link(person.id, now=now))
-            clients.write_private(arguments.file, link + "\n")
-
-    clients.with_database(environ, first)
+    with suppress(Absent):
+        person = await stores.people.named(FIRST)
+        link = linked(arguments.base_url, await stores.people.link(person.id, now=now))
+        write_private(arguments.sign_in, link + "\n")
 
 
 def linked(url: str, token: str) -> str:

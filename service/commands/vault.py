@@ -9,7 +9,7 @@ from typing import Any
 
 from delivery import assembly
 from delivery.assembly import StoreAssembly
-from service.commands.clients import command, with_database
+from service.commands.running import command, with_database
 from subscriptions import key_rotation
 from subscriptions.ground import schema
 from subscriptions.ground.errors import Misconfigured, Sealed, Unavailable

@@ -6,12 +6,14 @@ How they are drawn is left to `templates/plots.html`, where the numbers come fro
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from service.dashboard import wording
 
 #: Points of which each has a place of its own to be asked for its value.
 MOST = 400
+#: How the ends of an axis are told.
+FORMS = {"clock": "%H:%M", "day": "%b %d %H:%M"}
 
 Value = float | None
 
@@ -50,6 +52,9 @@ class Plotted:
     rules: tuple[tuple[float, str], ...]
     #: Whether there is nothing to draw.
     empty: bool
+    #: (moment, label) of the first and the last, and how such moments are told: `clock` within a day, else `day`.
+    ends: tuple[tuple[datetime, str], ...]
+    scale: str
 
 
 def plotted(series: Sequence[Series], moments: Sequence[datetime], kind: str = "lines", unit: str = "") -> Plotted:
@@ -71,6 +76,7 @@ def plotted(series: Sequence[Series], moments: Sequence[datetime], kind: str = "
     draw = shape.bars if kind == "bars" else shape.line
     step = 100 / max(len(moments), 1)
     rows = list(zip(*columns, strict=True))
+    scale = "clock" if moments and moments[-1] - moments[0] < timedelta(hours=20) else "day"
     return Plotted(
         points=tuple(
             _Point(at, n * step, step, rows[n], _title(at, series, rows[n], unit)) for n, at in enumerate(moments)
@@ -79,6 +85,8 @@ def plotted(series: Sequence[Series], moments: Sequence[datetime], kind: str = "
         areas=tuple(shape.area(column, base) for column, base in zip(tops, bases, strict=True)),
         rules=tuple((100 - n * 50, said(most * n / 2, unit, axis=True)) for n in range(3)),
         empty=not known,
+        ends=tuple((at, f"{at.astimezone(UTC):{FORMS[scale]}} UTC") for at in (*moments[:1], *moments[-1:])),
+        scale=scale,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Route
 
 from service.auth import Handler, Permission
-from service.dashboard import assets, people, refusals, sessions, signing_in
+from service.dashboard import assets, finding, people, refusals, sessions, signing_in
 from service.dashboard.endpoints import Open, PageEndpoint
 from service.dashboard.visitors import SIGN_IN
 
@@ -27,6 +27,7 @@ class PageRoute:
 
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
+    PageRoute("GET", finding.PATH, finding.found, None),
     PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),
     PageRoute("GET", sessions.PATH, sessions.listed, None),
     PageRoute("POST", sessions.PATH + "/others/end", sessions.others_ended, None),

@@ -28,11 +28,13 @@ class Throttle:
     is what makes an address that many share (a proxy, a gateway) bearable.
     """
 
-    def __init__(self, most: int = MOST, forgotten: float = FORGOTTEN) -> None:
+    def __init__(self, most: int = MOST, forgotten: float = FORGOTTEN, *, own: bool = True) -> None:
+        """`own`: whether it is held there to what failed in its own name, which of a token anybody may have forged."""
         self._pairs = _Failures(OF_A_CLIENT, most, forgotten)
         self._addresses = _Failures(OF_AN_ADDRESS, most, forgotten)
         self._welcome: OrderedDict[Hashable, None] = OrderedDict()
         self._most = most
+        self._own = own
 
     def __len__(self) -> int:
         """How many clients and addresses are in memory."""
@@ -43,7 +45,9 @@ class Throttle:
         home = household(address)
         pair = (client, home)
         seconds = self._pairs.wait(pair, now)
-        return seconds if pair in self._welcome else max(seconds, self._addresses.wait(home, now))
+        if pair in self._welcome:
+            return seconds if self._own else 0
+        return max(seconds, self._addresses.wait(home, now))
 
     def failed(self, client: str, address: str, now: datetime) -> None:
         """The secret was wrong, or there is no such client; or the token's signature was."""

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+
+from service.dashboard import cookies
 
 #: Under these names it is looked for.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,7 +28,6 @@ WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error("stopped by the policy: " + event.violatedDirective + " " + event.blockedURI + " " + event.sourceFile));
 """
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def program() -> str | None:
@@ -90,20 +90,24 @@ class Chrome:
         size: Literal["desktop", "phone"] = "desktop",
         scheme: Literal["light", "dark"] = "light",
         script: bool = True,
-        headers: Mapping[str, str] = NOTHING,
+        session: str = "",
     ) -> AsyncIterator[Tab]:
-        """A tab with cookies of its own; raises AssertionError at the end for whatever it complained of."""
+        """A tab with cookies of its own, signed in with the token of a session.
+
+        Raises AssertionError at the end for whatever it complained of.
+        """
         width, height = SIZES[size]
         context = await self._browser.new_context(
             base_url=url,
             viewport={"width": width, "height": height},
             color_scheme=scheme,
             java_script_enabled=script,
-            extra_http_headers=dict(headers),
             has_touch=size == "phone",
             reduced_motion="reduce",
         )
         try:
+            if session:
+                await context.add_cookies([{"name": cookies.PLAIN, "value": session, "url": url}])
             if script:
                 await context.add_init_script(WATCH)
             tab = Tab(await context.new_page(), size, scheme)

@@ -4,7 +4,7 @@ What a browser makes of them is left to `browser.py`.
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import httpx
 import pytest
@@ -12,13 +12,17 @@ from starlette.applications import Starlette
 
 from service.dashboard import cookies
 from service.dashboard.routes import PAGES, PageRoute, routes
+from service.server.connection_limits import ConnectionLimits
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft
 from subscriptions.access.sessions import Browser
 from tests import canaries
+from tests.dashboard import browser
+from tests.dashboard.browser import Chrome
 from tests.service import conftest as stage
 from tests.service.callers import WORKSPACE
+from tests.service.sockets import Door
 
 #: What pages stand on is what the API stands on.
 announced = stage.announced
@@ -69,3 +73,21 @@ async def signed_in(services: Services, name: str, workspace: str, roles: Iterab
     person = await services.people.create(draft, None, now=now)
     link = await services.people.link(person.id, now=now)
     return await services.people.sign_in_by_link(link, Browser(address="192.0.2.1", agent="A browser"), now=now)
+
+
+@pytest.fixture
+async def url(services: Services, pages: tuple[PageRoute, ...]) -> AsyncIterator[str]:
+    """Where the pages are served to browsers, by the connections of the product."""
+    app = Starlette(routes=routes(pages))
+    app.state.services = services
+    door = Door(ConnectionLimits(connections=100, share=1.0, timeout=30.0, message_bytes=1 << 20), app)
+    await door.open()
+    yield "http://{}:{}".format(*door.address)
+    await door.close()
+
+
+@pytest.fixture
+async def chrome() -> AsyncIterator[Chrome]:
+    """A browser of the test's own."""
+    async with browser.chrome() as opened:
+        yield opened

@@ -106,6 +106,7 @@ class Craft:
         self.assembly = Assembly(base)
         self.intake, self.rounds, self.jobs = self.assembly.intake, self.assembly.rounds, self.assembly.jobs
         self.webhook_lifecycle, self.upkeep = self.assembly.webhook_lifecycle, self.assembly.upkeep
+        self.counting = self.assembly.counting
 
     async def __aenter__(self) -> Self:
         return self

@@ -126,7 +126,7 @@ UNTIL = NOW + timedelta(seconds=20)
 OF_KEYS: tuple[Any, ...] = ([HOOK] * 200, [0] * 200, [1] * 200)
 OUTCOMES: tuple[Any, ...] = (
     *(KEYS, *OF_KEYS, ["owed"] * 200, [NOW] * 200, [1] * 200, [False] * 200, [NOW] * 200, [5] * 200, [503] * 200),
-    *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, NOW),
+    *(["503"] * 200, [b"[]"] * 200, [None] * 200, [None] * 200, [None] * 200, [-1] * 200, NOW),
 )
 ROOM: tuple[Any, ...] = (NOW, UNTIL, HOOK, drains.QUEUES, 200, 64, f'{{"{HOOK}": [3, 1]}}', 40, 0.5)
 

@@ -27,6 +27,8 @@ if not os.path.exists(sys.argv[1]):
     client = {"role": "publisher", "clientId": "someone", "clientSecret": "something"}
     kept = {"baseUrl": os.environ["HOOKLAKE_BASE_URL"], "workspaceId": "f" * 32, "clients": [client]}
     json.dump(kept, open(sys.argv[1], "w"))
+with open(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    file.write(os.environ["HOOKLAKE_BASE_URL"] + "/dashboard/sign-in?link=once\\n")
 """
 
 
@@ -41,7 +43,7 @@ def program(environ: Mapping[str, str]) -> local.StackProcess:
 
     api = Part(name="api", argv=(sys.executable, "-c", API), environ=environ, ready=answers)
     return local.StackProcess(
-        chores=(part("clients", CLIENTS, str(local.credentials(environ))),),
+        chores=(part("clients", CLIENTS, str(local.credentials(environ)), str(local.sign_in(environ))),),
         groups=((api,), (part("beat", SLEEPER),), (part("worker-1", SLEEPER), part("worker-2", SLEEPER))),
     )
 

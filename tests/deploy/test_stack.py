@@ -106,6 +106,9 @@ async def test_a_life(data: Path) -> None:
     assert await waiting.gone(*pids)
     assert "client_secret=something" in first.output
     assert "client_secret=SECRET" in second.output
+    # A link for each start, and none left lying about.
+    assert [each.output.count("/dashboard/sign-in?link=once") for each in (first, second)] == [1, 1]
+    assert not (data / "sign-in").exists()
     assert second.output.split("API ")[1].split()[0] == json.loads(kept.read_text())["baseUrl"]
 
 

@@ -149,13 +149,12 @@ async def test_people(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert absent == (1, "", "hooklake: Person by-link does not exist.\n")
 
 
-async def test_first_person(empty: str, tmp_path: Path) -> None:
+async def test_the_first_person(empty: str, tmp_path: Path) -> None:
     """A first start makes an operator of its workspace and a link; the next one a new link, until there is no operator."""
     await hooklake(empty, "migrate")
     credentials, file = tmp_path / "credentials.json", tmp_path / "sign-in"
-    first = ("people", "first", "--credentials", str(credentials), "--file", str(file))
-    early = await hooklake(empty, *first), file.exists()
-    await hooklake(empty, "clients", "first", "--file", str(credentials), "--base-url", "http://127.0.0.1:8080")
+    url = "https://hooks.example"
+    first = ("clients", "first", "--file", str(credentials), "--base-url", url, "--sign-in", str(file))
     links = []
     for _ in range(2):
         assert await hooklake(empty, *first) == (0, "", "")
@@ -166,8 +165,8 @@ async def test_first_person(empty: str, tmp_path: Path) -> None:
     await hooklake(empty, "people", "remove", "operator")
     await hooklake(empty, *first)
 
-    assert early == ((0, "", ""), False)
     assert (mode, len(set(links)), len(listed)) == (0o600, 2, 2)
+    assert re.fullmatch(r"https://hooks\.example/dashboard/sign-in\?link=[\w-]{43}\n", links[0])
     assert json.loads(credentials.read_text())["workspaceId"] == listed[1].split()[1]
     assert not file.exists()
 

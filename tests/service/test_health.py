@@ -18,11 +18,14 @@ from service.app import build
 from service.health.carriers import Carriers
 from service.health.readiness import Readiness
 from service.services import Services
+from subscriptions.access.clients import Role
 from subscriptions.ground import schema
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.settings import GroundSettings
+from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
+from tests.service.callers import Callers
 from tests.service.conftest import ask_broker
 from workers import app as broker
 from workers.announcer import Announcer
@@ -141,14 +144,34 @@ async def test_health_tells_who_carries_deliveries(api: httpx.AsyncClient, servi
     assert len(nobody.json()["missing"]) == 3
     assert nobody.json()["missing"][2] == "nobody has looked for what is due yet"
     assert (body["status"], body["missing"]) == ("working", [])
-    assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 500}, {"live": 1})
+    assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "forNextSweep": 500}, {"live": 1})
     waits = {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
-    said = {"server": "redis 8.2.1", "warnings": ["it is nearly full"], "waiting": waits}
+    said = {"server": None, "warnings": ["it is nearly full"], "waiting": waits}
     assert body["broker"] == {"answers": True, "foreignTickets": 7} | said
     assert 0 <= body["lastSweepSecondsAgo"] < 30
     assert [each["process"] for each in body["clocks"]] == ["beat"]
     assert 3590 < body["clocks"][0]["aheadSeconds"] < 3610
     assert "a host" not in response.text
+
+
+async def test_the_brokers_version_is_for_callers(
+    api: httpx.AsyncClient, services: Services, callers: Callers, clock: Clock
+) -> None:
+    """What the broker is and of which version is told to whoever comes with a good token, of any role, and not to anybody."""
+    carriers = Carriers(
+        Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None), ask_broker
+    )
+    good = await callers.headers(Role.VIEWER)
+
+    told = [
+        (await _asked(api, services, carriers, given)).json()["broker"]["server"]
+        for given in ({}, good, {"Authorization": "Bearer made.up.one"}, {"Authorization": "Basic eDp5"})
+    ]
+    clock.advance(3600)
+    late = await _asked(api, services, carriers, good)
+
+    assert told == [None, "redis 8.2.1", None, None]
+    assert late.json()["broker"]["server"] is None
 
 
 async def test_broker_away(api: httpx.AsyncClient, services: Services) -> None:
@@ -174,12 +197,14 @@ async def test_broker_away(api: httpx.AsyncClient, services: Services) -> None:
     assert "127.0.0.1" not in response.text
 
 
-async def _asked(api: httpx.AsyncClient, services: Services, carriers: Carriers) -> httpx.Response:
+async def _asked(
+    api: httpx.AsyncClient, services: Services, carriers: Carriers, headers: dict[str, str] | None = None
+) -> httpx.Response:
     changed = replace(services, carriers=carriers)
     app = build(lambda: nullcontext(changed))
     app.state.services = changed
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=api.base_url) as client:
-        return await client.get("/health/workers")
+        return await client.get("/health/workers", headers=headers)
 
 
 def _ahead(services: Services) -> DatabaseClock:

@@ -205,6 +205,33 @@ async def test_forged_tokens(services: Services, known: tuple[Client, str], cloc
     assert again == [401, 429]
 
 
+async def test_tokens_forged_in_a_clients_name(services: Services, known: tuple[Client, str]) -> None:
+    """Whoever forges tokens in a client's name at an address that they share does not keep its next ones from being believed,
+    those it gets there and those it gets elsewhere; a client that was never believed there waits."""
+    app = build(lambda: pytest.fail("an ASGI transport runs no lifespan"))
+    app.state.services = services
+    client, secret = known
+
+    async def given(address: str) -> str:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as caller:
+            return str((await caller.post(TOKEN, data=form(str(client.id), secret))).json()["access_token"])
+
+    async def asked(token: str, address: str) -> int:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://hooklake") as caller:
+            return (await caller.get(TYPES, headers={"Authorization": f"Bearer {token}"})).status_code
+
+    first = await given(HERE)
+    for address in (HERE, "192.0.2.3"):
+        for n in range(OF_AN_ADDRESS + 10):
+            await asked(forged(first, str(client.id), n if address == HERE else -n), address)
+
+    assert await asked(await given(HERE), HERE) == 200
+    assert await asked(await given(THERE), HERE) == 200
+    assert await asked(await given(THERE), "192.0.2.3") == 429
+
+
 async def test_a_forged_token_again(
     api: httpx.AsyncClient, services: Services, known: tuple[Client, str], clock: Clock
 ) -> None:

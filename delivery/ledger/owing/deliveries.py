@@ -129,6 +129,7 @@ class Accept(Owe, frozen=True, kw_only=True):
     types: list[str]
     workspace_ids: list[str]
     bodies: list[bytes]
+    now: datetime
 
 
 #: How what is sent to a webhook `w` begins, as a part of greater statements.
@@ -188,6 +189,7 @@ async def accept(
         spread_types=[event_type for _, (_, event_type) in spread],
         spread_due=times.first_due,
         **journal.columns(events),
+        now=times.now,
     )
     await ACCEPT.execute(connection, given)
     nudges = _nudges(pairs) + [Job(kind=JobKind.SPREAD, key=event, fence=0) for event, _ in spread]

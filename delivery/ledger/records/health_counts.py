@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.judgement.breaker import Health, Rules, Status, sendable
-from delivery.ledger.webhooks import status
+from delivery.ledger.webhooks import state_history, status
 from delivery.ledger.webhooks.status import StatusMove
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
@@ -31,7 +31,7 @@ class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-TALLY = statement(__package__, "tally", HealthChange)
+TALLY = statement(__package__, "tally", HealthChange, state_history.PARTS)
 
 # Of deliveries, not of challenges (`challenge_attempts.py`).
 # Asked only when the count would halt the webhook; the newest attempts come first in its index.

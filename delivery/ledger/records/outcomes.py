@@ -5,7 +5,7 @@ What an outcome means, and what follows when a shared statement fails, is left t
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -14,9 +14,12 @@ from msgspec.structs import replace
 
 from delivery.ledger.days import by_day, day_statement, on_day
 from delivery.lifecycle import State
+from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 from subscriptions.ground.partitions import name_of
 from subscriptions.ground.statements import Row
+
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +80,15 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     response_headers: list[bytes | None]
     response_body: list[bytes | None]
     wire: list[bytes | None]
+    #: Milliseconds from the publication to the answer, where it is a first round's that arrived; -1 elsewhere.
+    arrived: list[int]
     now: datetime
 
 
-WRITE = day_statement(__package__, "write", Write)
+#: Attempts that are counted in one row, which stays below the size from which the server would keep parts of it elsewhere.
+COUNTED_TOGETHER = 60
+
+WRITE = day_statement(__package__, "write", Write, {"counted_together": COUNTED_TOGETHER})
 
 
 async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> WrittenOutcomes:
@@ -114,9 +122,17 @@ async def _write(connection: Raw, day: date, records: Sequence[Record], now: dat
         response_headers=[r.response_headers for r in records],
         response_body=[r.response_body for r in records],
         wire=[r.wire for r in records],
+        arrived=[_arrived(r) for r in records],
         now=now,
     )
     return await WRITE.on(day).fetch(connection, given)
+
+
+def _arrived(record: Record) -> int:
+    if record.round or record.state is not State.DELIVERED:
+        return -1
+    since = record.started_at - event_keys.time_of(record.event)
+    return max(0, since // MILLISECOND + record.milliseconds)
 
 
 def bare(record: Record, why: str) -> Record:

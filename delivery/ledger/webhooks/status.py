@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from delivery.judgement.breaker import Health, Status, sendable
+from delivery.ledger.webhooks import state_history
 from delivery.tickets import Job, JobKind
 from subscriptions.ground.database import Raw
 from subscriptions.ground.statements import statement
@@ -57,7 +58,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     generations: int
 
 
-MOVE = statement(__package__, "move", Move)
+MOVE = statement(__package__, "move", Move, state_history.PARTS)
 
 # The fence rises when a row is replaced, so that a challenge under way can no longer write to it.
 CHALLENGE = """

@@ -46,7 +46,10 @@ SCHEMAS: dict[str, Json] = {
                 {
                     "live": whole("Worker processes that spoke within 5 s."),
                     "slots": whole("Tries that they could have in flight."),
-                    "free": whole("Those of them that a sweep can count on now."),
+                    "forNextSweep": whole(
+                        "Those of them that the next sweep may send work to: none of a worker that drains, for it takes what it "
+                        "can on by itself, nor of one that waits for its database or for file descriptors."
+                    ),
                 }
             ),
             "beat": given({"live": whole("Processes of the clock that spoke within 10 s.")}),
@@ -55,7 +58,8 @@ SCHEMAS: dict[str, Json] = {
                     "answers": flag("Whether this process reaches it."),
                     "server": {
                         "type": ["string", "null"],
-                        "description": "What it says it is, such as `redis 8.2.1`; null while it does not answer.",
+                        "description": "What it says it is, such as `redis 8.2.1`; null while it does not answer, and for "
+                        "whoever asks without a good token.",
                     },
                     "warnings": array(
                         text(), "What about its settings or its memory endangers messages, as sentences."

@@ -9,6 +9,7 @@
   const two = (n) => String(n).padStart(2, "0");
   const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
   const local = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(at)}`;
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const ago = (seconds) => {
     const far = Math.abs(seconds);
@@ -27,7 +28,9 @@
       if (Number.isNaN(at.valueOf())) continue;
       if (!each.dataset.utc) each.dataset.utc = each.title || each.textContent;
       each.title = each.hasAttribute("data-ago") ? `${local(at)}\n${each.dataset.utc}` : each.dataset.utc;
-      each.textContent = each.hasAttribute("data-ago") ? ago((now() - at) / 1000) : local(at);
+      const form = each.dataset.when;
+      if (form) each.textContent = (form === "day" ? `${MONTHS[at.getMonth()]} ${two(at.getDate())} ` : "") + clock(at).slice(0, 5);
+      else each.textContent = each.hasAttribute("data-ago") ? ago((now() - at) / 1000) : local(at);
     }
   };
   const asOf = (moment) => {
@@ -150,7 +153,8 @@
     const url = new URL(document.body.dataset.palette, location.href);
     url.searchParams.set("text", text.value.trim());
     try {
-      const answer = await fetch(url, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": "div#palette-found" } });
+      if (answer.status === 401) location.reload();
       const body = answer.ok ? await answer.text() : "<p>Nothing could be looked for just now.</p>";
       if (turn !== asked) return;
       found.innerHTML = body;
