@@ -31,7 +31,6 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 #: The sentence that a redirect carries to the next page, and for how many seconds.
@@ -54,6 +53,9 @@ def render(request: Request, name: str | Template, status: int = 200, **values: 
     block = _block(request, template)
     text = template.render(values) if block is None else "".join(template.blocks[block](template.new_context(values)))
     headers = {**HEADERS, "Vary": "Accept-Encoding, HX-Request, HX-Target, Cookie"}
+    if request.url.scheme == "https":
+        # Without it browsers pass it over, and say so on the console.
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
     body = text.encode()
     if len(body) > SMALL and takes_gzip(request.headers.get("accept-encoding", "")):
         body = gzip.compress(body, 5, mtime=0)

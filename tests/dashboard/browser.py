@@ -21,6 +21,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 #: Width and height of what one looks through.
 SIZES: Mapping[str, tuple[int, int]] = {"desktop": (1280, 800), "phone": (390, 844)}
+#: A name of this machine that browsers do not trust as they trust 127.0.0.1.
+INSECURE = "hooklake.test"
 #: Findings of axe that nobody gets away with.
 GRAVE = ("serious", "critical")
 #: Says each thing that the page's policy stopped, as an error of its console.
@@ -55,10 +57,10 @@ class Tab:
         if message.type in ("error", "warning") and "Failed to load resource: the server responded" not in message.text:
             self.complaints.append(f"{self.page.url}: {message.text}")
 
-    async def picture(self, name: str) -> None:
-        """Writes what the whole page looks like."""
+    async def picture(self, name: str, *, whole: bool = True) -> None:
+        """Writes what the page looks like; not `whole`: what one sees of it at once."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{name}-{self._look}.png", full_page=True)
+        await self.page.screenshot(path=PICTURES / f"{name}-{self._look}.png", full_page=whole)
 
     async def barriers(self) -> list[str]:
         """What axe finds that keeps somebody from using the page, one line each."""
@@ -91,6 +93,7 @@ class Chrome:
         scheme: Literal["light", "dark"] = "light",
         script: bool = True,
         session: str = "",
+        zone: str = "UTC",
     ) -> AsyncIterator[Tab]:
         """A tab with cookies of its own, signed in with the token of a session.
 
@@ -101,6 +104,7 @@ class Chrome:
             base_url=url,
             viewport={"width": width, "height": height},
             color_scheme=scheme,
+            timezone_id=zone,
             java_script_enabled=script,
             has_touch=size == "phone",
             reduced_motion="reduce",
@@ -121,9 +125,8 @@ class Chrome:
 @asynccontextmanager
 async def chrome() -> AsyncIterator[Chrome]:
     """Chromium, until the end of the block."""
-    options: dict[str, Any] = {"executable_path": program()}
-    if os.geteuid() == 0:
-        options["args"] = ["--no-sandbox"]
+    flags = [f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    options: dict[str, Any] = {"executable_path": program(), "args": flags}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**options)
         try:
