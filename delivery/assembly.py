@@ -16,6 +16,8 @@ from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
 from delivery.reports.backlogs import Backlogs
+from delivery.reports.delivery_search import Deliveries
+from delivery.reports.event_search import Events
 from delivery.reports.recent_deliveries import History
 from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
@@ -134,6 +136,16 @@ class StoreAssembly:
     def replays(self) -> Replays:
         """Deliveries sent again many at a time."""
         return Replays(self.database, self.clock, self.settings, self.base.announce)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Finds deliveries."""
+        return Deliveries(self.database)
+
+    @cached_property
+    def events(self) -> Events:
+        """Finds events."""
+        return Events(self.database)
 
     @cached_property
     def history(self) -> History:

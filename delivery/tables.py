@@ -23,6 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from subscriptions.ground.tables import Moment, metadata
 
+UNMET = "state IN ('failed', 'cancelled', 'expired')"
+
 #: Partitioned by day on `event`.
 deliveries = Table(
     "deliveries",
@@ -50,6 +52,9 @@ deliveries = Table(
     #: First attempts (0) apart from retries (1), so that neither is sought behind thousands of the others.
     Index("deliveries_lanes", "webhook", text("least(attempts, 1)"), "due_at", postgresql_where=text("state = 'owed'")),
     Index("deliveries_gathered", "webhook", "due_at", postgresql_where=text("state IN ('collecting', 'bundled')")),
+    # Of what ended undelivered: for who looks for it, over all webhooks and of one. The good way touches neither.
+    Index("deliveries_unmet", "event", "webhook", "round", postgresql_where=text(UNMET)),
+    Index("deliveries_unmet_of", "webhook", "event", "round", postgresql_where=text(UNMET)),
     Index("deliveries_parked", "webhook", "event", postgresql_where=text("state = 'parked'")),
     postgresql_partition_by="RANGE (event)",
 )

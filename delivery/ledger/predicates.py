@@ -15,6 +15,9 @@ def unleased(row: str, now: str) -> str:
 #: The delivery waits for its batch to close, or ends with it.
 GATHERED = "d.state IN ('collecting', 'bundled')"
 
+#: The delivery has ended, and nobody has it: the condition of two indexes.
+UNMET = "d.state IN ('failed', 'cancelled', 'expired')"
+
 #: Nothing is sent to the webhook, not even a probe, until somebody acts.
 HALTED = "w.status IN ('PENDING', 'DISABLED')"
 
@@ -28,4 +31,6 @@ PREDICATES = {
     "halted": HALTED,
     "unleased": unleased("d", "$now"),
     "gathered": GATHERED,
+    #: The delivery has ended, and nobody has it.
+    "unmet": UNMET,
 }

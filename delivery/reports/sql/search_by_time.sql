@@ -1,0 +1,5 @@
+-- All deliveries, newest first: the primary key from a place on; a source of search_deliveries.
+SELECT d.event, d.webhook, d.round FROM deliveries d
+WHERE d.event <= $event AND d.event >= $floor
+    AND (d.event, d.webhook, d.round) < ($event::uuid, $webhook::uuid, $round::smallint)
+ORDER BY d.event DESC, d.webhook DESC, d.round DESC LIMIT $chunk
