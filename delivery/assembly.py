@@ -108,7 +108,7 @@ class StoreAssembly:
 
     @cached_property
     def jobs(self) -> Jobs:
-        """Spreads, replays, wakes, cancellations, erasures and notices."""
+        """Spreads, replays, wakes, cancellations, erasures and delivery-failed events."""
         notify = FailurePublisher(naming=self.base.naming, events=PythonEvents(self.intake.publish, self.clock))
         return Jobs(self.database, self.clock, self.settings, self.base.announce, notify)
 
@@ -246,7 +246,7 @@ async def check_wire(settings: DeliverySettings) -> None:
     await transport.aclose()
 
 
-async def documents(settings: DeliverySettings) -> Documents:
+async def open_documents(settings: DeliverySettings) -> Documents:
     """A reader of what settings name, on the running loop, with connections of its own; to be closed with `aclose`.
 
     Raises Misconfigured where the authorities cannot be read.
@@ -264,7 +264,7 @@ async def database_identity(ground: GroundSettings) -> str:
         await asked.close()
 
 
-async def opened(
+async def open_assembly(
     ground: GroundSettings,
     settings: DeliverySettings,
     announce: Announce,

@@ -16,7 +16,7 @@ def destination(hook: Hook) -> Destination:
         url=hook.destination,
         secrets=hook.secrets,
         authorization=hook.authorization,
-        grant=hook.grant,
+        oauth_client=hook.oauth_client,
         trust=hook.trust,
         request_origin=hook.request_origin,
     )
@@ -24,4 +24,4 @@ def destination(hook: Hook) -> Destination:
 
 def bare(to: Destination) -> Destination:
     """The same place without the credentials: for one that has not proved itself yet."""
-    return replace(to, authorization=None, grant=None)
+    return replace(to, authorization=None, oauth_client=None)

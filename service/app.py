@@ -14,8 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delivery import assembly
-from delivery.assembly import Assembly
+from delivery.assembly import Assembly, open_assembly, open_documents
 from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
 from service import problems
@@ -85,7 +84,7 @@ class _Application(Starlette):
 
 
 def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starlette:
-    """The ASGI application; it opens its doors when it starts and leaves them when it stops."""
+    """The ASGI application; it opens its services when it starts and closes them when it stops."""
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -104,11 +103,13 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starle
 
 @asynccontextmanager
 async def opened(configuration: Configuration, announcer: Announcing) -> AsyncIterator[Services]:
-    """The doors of one API process; whatever they hold is given back at the end, the last opened first."""
+    """The services of one API process; whatever they hold is given back at the end, the last opened first."""
     async with _outside(configuration) as outside:
         ground = configuration.ground
-        doors = await assembly.opened(ground, configuration.delivery, announcer.announce, patience=ground.database_wait)
-        services = assemble(configuration, doors, partial(asyncio.to_thread, announcer.report), outside)
+        assembly = await open_assembly(
+            ground, configuration.delivery, announcer.announce, patience=ground.database_wait
+        )
+        services = assemble(configuration, assembly, partial(asyncio.to_thread, announcer.report), outside)
         announcer.start()
         await services.readiness.start()
         if services.publish_quota is not None:
@@ -128,7 +129,7 @@ async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]
     if not settings.oidc_issuer:
         yield None
         return
-    documents = await assembly.documents(configuration.delivery)
+    documents = await open_documents(configuration.delivery)
     trust = TrustedIssuer(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
@@ -144,52 +145,52 @@ async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]
 
 
 def assemble(
-    configuration: Configuration, doors: Assembly, ask_broker: AskBroker, outside: OpenID | None = None
+    configuration: Configuration, assembly: Assembly, ask_broker: AskBroker, outside: OpenID | None = None
 ) -> Services:
-    """All that requests can reach, over the doors of one process; nothing is opened or asked yet.
+    """All that requests can reach, over the assembly of one process; nothing is opened or asked yet.
 
     `ask_broker` asks what the broker says of itself; `outside` is whose tokens are taken beside our own.
     """
-    database, clock, settings = doors.database, doors.clock, configuration.service
+    database, clock, settings = assembly.database, assembly.clock, configuration.service
     share, per_minute = settings.requests_per_process, settings.publish_per_minute
     return Services(
         settings=settings,
         ground=configuration.ground,
-        assembly=doors,
+        assembly=assembly,
         clock=clock,
         database=database,
-        access=_access(configuration, doors, outside),
-        clients=doors.clients,
-        people=doors.people,
-        directory=doors.directory,
-        types=doors.types,
+        access=_access(configuration, assembly, outside),
+        clients=assembly.clients,
+        people=assembly.people,
+        directory=assembly.directory,
+        types=assembly.types,
         workspaces=Workspaces(database, elsewhere=bool(settings.oidc_issuer)),
-        intake=doors.intake,
-        event_tester=doors.event_tester,
-        traces=doors.traces,
-        erasure=doors.erasure,
-        subscription_store=doors.subscription_store,
-        webhook_lifecycle=doors.webhook_lifecycle,
-        system_webhooks=doors.system_webhooks,
-        history=doors.history,
-        backlogs=doors.backlogs,
-        readiness=Readiness(database, clock, doors.upkeep, Memory(configuration.ground.memory_slack)),
-        carriers=Carriers(doors.upkeep, ask_broker),
+        intake=assembly.intake,
+        event_tester=assembly.event_tester,
+        traces=assembly.traces,
+        erasure=assembly.erasure,
+        subscription_store=assembly.subscription_store,
+        webhook_lifecycle=assembly.webhook_lifecycle,
+        system_webhooks=assembly.system_webhooks,
+        history=assembly.history,
+        backlogs=assembly.backlogs,
+        readiness=Readiness(database, clock, assembly.upkeep, Memory(configuration.ground.memory_slack)),
+        carriers=Carriers(assembly.upkeep, ask_broker),
         quota=RequestQuota(share) if share else None,
         bodies=_bodies(settings),
         long_work=LongWork(),
         throttle=Throttle(),
         sign_ins=Throttle(),
         publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
-        debts=doors.debts,
+        debts=assembly.debts,
     )
 
 
-def _access(configuration: Configuration, doors: Assembly, outside: OpenID | None) -> Access:
+def _access(configuration: Configuration, assembly: Assembly, outside: OpenID | None) -> Access:
     # Not the throttle of secrets: who forges tokens keeps nobody from getting one.
     brake = Throttle(forgotten=TOKEN_FORGOTTEN, own=False)
     issuer = configuration.service.issuer
-    return Access(doors.database, doors.base.vault, issuer=issuer, outside=outside, brake=brake)
+    return Access(assembly.database, assembly.base.vault, issuer=issuer, outside=outside, brake=brake)
 
 
 def _bodies(settings: ServiceSettings) -> Bodies:

@@ -99,7 +99,7 @@ class Builder:
             state=result.state,
             due_at=result.due_at,
             counts=1,
-            notice=False,
+            delivery_failed=False,
             started_at=self._clock(),
             milliseconds=250,
             status=result.status,

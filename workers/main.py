@@ -17,8 +17,7 @@ from celery import signals
 from celery.bin.celery import celery as command
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
-from delivery import assembly
-from delivery.assembly import Assembly
+from delivery.assembly import Assembly, database_identity, open_assembly, stores
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind
 from delivery.wire import names
@@ -64,22 +63,24 @@ def application(environ: Mapping[str, str]) -> Any:
 
     Raises Misconfigured: all settings are read here, for Celery would log what is wrong with one, and go on.
     """
-    settings, ground, craft = (
+    settings, ground, delivery = (
         read(WorkerSettings, environ),
         read(GroundSettings, environ),
         read(DeliverySettings, environ),
     )
     database_url.parse(ground.database_url)
     app = broker.make(settings)
-    app.ask = lambda: asyncio.run(assembly.database_identity(ground))
-    signals.worker_init.connect(lambda **_: _or_end("worker", lambda: _start(app, settings, ground, craft)), weak=False)
+    app.ask = lambda: asyncio.run(database_identity(ground))
+    signals.worker_init.connect(
+        lambda **_: _or_end("worker", lambda: _start(app, settings, ground, delivery)), weak=False
+    )
     signals.beat_init.connect(lambda **_: _or_end("beat", lambda: _accompany(ground)), weak=False)
     return app
 
 
 def _accompany(ground: GroundSettings) -> None:
     """Beat's own look at the database."""
-    Presence(assembly.stores(ground, connections=1, logged=True).upkeep, NAME).start()
+    Presence(stores(ground, connections=1, logged=True).upkeep, NAME).start()
 
 
 def run(argv: Sequence[str]) -> int:
@@ -99,20 +100,20 @@ def _or_end(name: str, start: Callable[[], None]) -> None:
         sys.exit(1)
 
 
-def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, craft: DeliverySettings) -> None:
+def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, delivery: DeliverySettings) -> None:
     settings, connections = _within(settings)
     announcer = Announcer(app, settings)
     loop = Loop()
     try:
-        doors = loop.call(assembly.opened(ground, craft, announcer.announce, connections=connections))
+        assembly = loop.call(open_assembly(ground, delivery, announcer.announce, connections=connections))
     except BaseException:
         # Its thread would run on while the interpreter ends.
         loop.end()
         raise
-    engine = loop.call(_engine(doors, settings))
+    engine = loop.call(_engine(assembly, settings))
     process = Process(
         loop=loop,
-        assembly=doors,
+        assembly=assembly,
         engine=engine,
         announcer=announcer,
         broker_connection=BrokerConnection(app),
@@ -121,7 +122,7 @@ def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, craft: De
     _know(app)
     announcer.start()
     python.collect_rarely()
-    reporting = loop.hand_over(_report(doors, engine, Memory(ground.memory_slack)))
+    reporting = loop.hand_over(_report(assembly, engine, Memory(ground.memory_slack)))
     log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
 
     def stop(**_: Any) -> None:
@@ -161,14 +162,14 @@ def _know(app: Any) -> None:
     waiting(app.named, schedule.CLOCK)
 
 
-async def _engine(doors: Assembly, settings: WorkerSettings) -> Engine:
+async def _engine(assembly: Assembly, settings: WorkerSettings) -> Engine:
     async def carry(job: Job) -> None:
         if job.kind is JobKind.CHALLENGE:
-            await doors.webhook_lifecycle.greetings.carry(job, engine.probe)
+            await assembly.webhook_lifecycle.challenge_jobs.carry(job, engine.probe)
         else:
-            await doors.jobs.run(job)
+            await assembly.jobs.run(job)
 
-    engine = Engine(doors.rounds, settings, JobRunner(carry, doors.jobs.owners))
+    engine = Engine(assembly.rounds, settings, JobRunner(carry, assembly.jobs.owners))
     engine.barred = UNASKED
     return engine
 
@@ -182,7 +183,7 @@ async def _stop(process: Process, grace: float) -> None:
     await process.assembly.close()
 
 
-async def _report(doors: Assembly, engine: Engine, memory: Memory) -> None:
+async def _report(assembly: Assembly, engine: Engine, memory: Memory) -> None:
     """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start, and
     gives back memory."""
     made = False
@@ -191,13 +192,13 @@ async def _report(doors: Assembly, engine: Engine, memory: Memory) -> None:
         try:
             await memory.look()
             # First of what asks the database, for it asks what time it is.
-            foreign = doors.rounds.claims.foreign.count
-            await doors.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
+            foreign = assembly.rounds.claims.foreign.count
+            await assembly.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
             if not made:
-                await doors.upkeep.make_partitions()
+                await assembly.upkeep.make_partitions()
                 made = True
             if time.monotonic() >= look:
-                await _bar(doors, engine)
+                await _bar(assembly, engine)
                 look = time.monotonic() + (LOOK_BARRED if engine.barred else LOOK)
         except Unavailable:
             pass  # its door has told it
@@ -206,9 +207,9 @@ async def _report(doors: Assembly, engine: Engine, memory: Memory) -> None:
         await asyncio.sleep(REPORT)
 
 
-async def _bar(doors: Assembly, engine: Engine) -> None:
+async def _bar(assembly: Assembly, engine: Engine) -> None:
     """Bars claiming while a vault key is missing: every attempt would fail, and say nothing of its destination."""
-    missing = await doors.missing_keys(key_rotation.WEBHOOKS)
+    missing = await assembly.missing_keys(key_rotation.WEBHOOKS)
     barred = (
         f"secrets of webhooks are sealed with keys that HOOKLAKE_VAULT_KEYS lacks, or has others of: {', '.join(missing)}"
         if missing

@@ -21,7 +21,7 @@ from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
 from delivery.wire.parcels import Reply
 from delivery.wire.sender import Attempt
-from subscriptions.events.catalogue import NOTICE
+from subscriptions.events.catalogue import DELIVERY_FAILED
 from subscriptions.ground import logs
 from subscriptions.webhooks.webhook_store import Hook
 
@@ -81,7 +81,7 @@ def record_of(
         state=state,
         due_at=step.when if isinstance(step, RetryAt) and state is State.OWED else None,
         counts=0 if held.probe and state is State.PARKED else 1,
-        notice=state is State.FAILED and not claimed.type.endswith(NOTICE),
+        delivery_failed=state is State.FAILED and not claimed.type.endswith(DELIVERY_FAILED),
         started_at=attempt.started_at,
         milliseconds=attempt.milliseconds,
         status=came_to.status,

@@ -53,20 +53,22 @@ class OutcomeWriter:
         self._untold: dict[tuple[UUID, int], list[Result]] = defaultdict(list)
 
     async def record(self, ended: Sequence[EndedAttempt]) -> list[Job]:
-        """Writes outcomes of different deliveries together, then tells the webhooks' health; answers notices to announce.
+        """Writes outcomes of different deliveries together, then changes the webhooks' health; answers the jobs to announce.
+
+        They are those of delivery-failed events.
 
         Raises Unavailable, with nothing written that may not be written again, and RowsLocked where others lock some of the rows.
         """
         now = self._clock()
         async with self._database.raw() as connection:
             batches = {each.record.event for each in ended if each.batch and lifecycle.final(each.record.state)}
-            notices, left = await self._write(connection, [each.record for each in ended], batches, now)
+            failed, left = await self._write(connection, [each.record for each in ended], batches, now)
             held_up = [each for each in ended if _key(each.record) in left] if left else []
             written = [each for each in ended if _key(each.record) not in left] if left else ended
             parked = {each.record.webhook for each in written if each.record.state is State.PARKED}
             await parking.look_again(connection, parked, now=now)
             await self._tell(connection, by_webhook(written), now)
-        jobs = [Job(kind=JobKind.JOB, key=key, fence=0) for key in notices]
+        jobs = [Job(kind=JobKind.JOB, key=key, fence=0) for key in failed]
         if held_up or self._untold:
             raise RowsLocked(jobs, held_up)
         return jobs
@@ -111,7 +113,7 @@ class OutcomeWriter:
         self, connection: Raw, of: tuple[UUID, int], results: Sequence[Result], now: datetime, *, patient: bool
     ) -> None:
         judge = partial(self._after, results, now)
-        moved = await health_counts.tally(
+        moved = await health_counts.change(
             connection, of, judge, health_counts.HealthRules(now=now, rules=self._rules, patient=patient)
         )
         if moved is not None and moved[0].status is not moved[1].status:
@@ -125,8 +127,10 @@ class OutcomeWriter:
     async def _write(
         self, connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime
     ) -> tuple[list[UUID], Set[Key]]:
-        """The notices, and what others lock. Together; where that fails on data, one by one; what still fails, without its
-        answer (protocol.md 5.1)."""
+        """The jobs of delivery-failed events, and what others lock (protocol.md 5.1).
+
+        Together; where that fails on data, one by one; what still fails, without its answer.
+        """
         left: Set[Key] = frozenset()
         try:
             result = await _put(connection, written, batches, now)
@@ -143,7 +147,7 @@ class OutcomeWriter:
             result = await _put(connection, [outcomes.bare(written[0], type(error).__name__)], batches, now)
         if result.database_now is not None:
             self._clock.follow(result.database_now)
-        return result.notices, left
+        return result.jobs, left
 
 
 async def _put(connection: Raw, written: Sequence[Record], batches: Set[UUID], now: datetime) -> WrittenOutcomes:

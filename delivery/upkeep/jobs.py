@@ -1,4 +1,6 @@
-"""The door for work in chunks: spreads, replays, wakes, cancellations, erasures and notices, resumed after a crash.
+"""The door for work in chunks: spreads, replays, wakes, cancellations, erasures, delivery-failed events.
+
+Each is resumed after a crash.
 
 How a row is claimed is left to `ledger/jobs/job_rows.py`; when, to the workers.
 """
@@ -24,7 +26,7 @@ from delivery.publishing.python_events import PythonEvents
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
 from delivery.upkeep.replaying import Replaying
-from subscriptions.events.catalogue import NOTICE
+from subscriptions.events.catalogue import DELIVERY_FAILED
 from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
 from subscriptions.ground import partitions
@@ -181,16 +183,16 @@ class Jobs:
         log.info("erasure.walked workspace=%s events=%d", workspace, erased)
 
     async def _notice(self, carried: ClaimedJob) -> None:
-        """The event's id is made of the delivery's key, so that a notice that is told twice is one event."""
+        """The event's id is made of the delivery's key, so that one that is told twice is one event."""
         row = carried.row
         async with self._database.raw() as connection:
             given_up = await delivery_failed.given_up(connection, row["event"], row["webhook"], row["round"])
         if given_up is None:
             return
         log.info("delivery.given_up event=%s webhook=%s reason=%r", given_up.event, given_up.webhook, given_up.reason)
-        if any(not events.type.endswith(NOTICE) for events in given_up.events):
-            notice = _event(given_up, self._notify.naming)
-            await self._notify.events.publish([notice], workspace_id=given_up.workspace_id, id_alone=True)
+        if any(not events.type.endswith(DELIVERY_FAILED) for events in given_up.events):
+            failed = _event(given_up, self._notify.naming)
+            await self._notify.events.publish([failed], workspace_id=given_up.workspace_id, id_alone=True)
 
 
 def _event(given_up: FailedDelivery, naming: Naming) -> SdkEvent:
@@ -211,7 +213,7 @@ def _event(given_up: FailedDelivery, naming: Naming) -> SdkEvent:
     attributes = {
         "id": f"{given_up.event}.{given_up.webhook}.{given_up.round}",
         "source": f"//global.{naming.host}/events",
-        "type": naming.prefix + NOTICE,
+        "type": naming.prefix + DELIVERY_FAILED,
         "subject": given_up.workspace_id,
         "datacontenttype": "application/json",
         "time": ended_at.replace(microsecond=ended_at.microsecond // 1000 * 1000),

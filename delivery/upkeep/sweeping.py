@@ -130,8 +130,8 @@ class Upkeep:
             now = self._clock()
             for webhook, deleted in await sweeps.left_parked(connection):
                 nudges.append(await status.put_job(connection, "cancel" if deleted else "wake", webhook, now=now))
-            for left in await sweeps.left_ungreeted(connection):
-                nudges.append(await self._greet(connection, left))
+            for left in await sweeps.left_unchallenged(connection):
+                nudges.append(await self._challenge(connection, left))
             await sweeps.put_heartbeats(connection, now=now, interval=self._settings.heartbeat_interval)
             for webhook, deleted in await ripe_batches.left(connection):
                 cancel = await status.put_job(connection, "cancel", webhook, now=now) if deleted else None
@@ -142,7 +142,7 @@ class Upkeep:
         if nudges:
             self._announce(nudges)
 
-    async def _greet(self, connection: Raw, left: sweeps.UnchallengedWebhook) -> Job:
+    async def _challenge(self, connection: Raw, left: sweeps.UnchallengedWebhook) -> Job:
         purpose = status.PURPOSES[Status(left.status)]
         return await status.put_challenge(connection, left.webhook, left.epoch, purpose=purpose, due_at=self._clock())
 
@@ -154,7 +154,7 @@ class Upkeep:
         )
         for of in await sweeps.left_calm(connection, before=before, since_well=since_well):
             judge = lambda standing: breaker.calm(standing, rules=self._rules, now=now)  # noqa: E731
-            await health_counts.tally(connection, of, judge, health_counts.HealthRules(now=now, rules=self._rules))
+            await health_counts.change(connection, of, judge, health_counts.HealthRules(now=now, rules=self._rules))
 
     async def make_partitions(self) -> None:
         """Partitions from yesterday's to those of a week ahead; every process also does this at its start."""

@@ -1,4 +1,4 @@
 """Webhooks from registration to removal, and how destinations prove themselves.
 
-Reading order: webhook_lifecycle, greetings, challenges, settling, probes, system_webhooks.
+Reading order: webhook_lifecycle, challenge_jobs, challenges, verdicts, probes, system_webhooks.
 """

@@ -1,4 +1,4 @@
-"""The door for webhooks: register, change, remove, verify. Challenges, probes and heartbeats that follow: `greetings.py`.
+"""The door for webhooks: register, change, remove, verify. Challenges, probes and heartbeats that follow: `challenge_jobs.py`.
 
 Rows of webhooks are the registry's, what a status move brings with it the ledger's, asking destinations `challenges.py`'s.
 """
@@ -15,9 +15,9 @@ from delivery.judgement.pace import UNASKED
 from delivery.ledger.webhooks import brakes, rate_limits, state_history, status
 from delivery.tickets import Job, JobKind, Nudge
 from delivery.verification import status_moves
+from delivery.verification.challenge_jobs import MARGIN, ChallengeJobs
 from delivery.verification.challenges import ChallengeResult, DestinationResponse
-from delivery.verification.greetings import MARGIN, Greetings
-from delivery.verification.settling import Settling
+from delivery.verification.verdicts import Verdicts
 from subscriptions.ground import database
 from subscriptions.ground.database import Connection, Raw, repeating
 from subscriptions.ground.errors import Issue, Refused
@@ -44,9 +44,9 @@ class WebhookLifecycle:
 
     def __init__(self, base: WiredFoundation) -> None:
         self._base = base
-        self._settling = Settling(base.clock, base.settings)
+        self._verdicts = Verdicts(base.clock, base.settings)
         #: What is due at a webhook.
-        self.greetings = Greetings(base, self._settling)
+        self.challenge_jobs = ChallengeJobs(base, self._verdicts)
         self._proof = base.settings.require_proof
 
     async def register(self, registration: Registration, owner: Owner, *, also: Beside = _nothing) -> Webhook:
@@ -103,7 +103,7 @@ class WebhookLifecycle:
             raw = await database.raw_of(connection)
             nudges: list[Nudge] = []
             if change.destination not in (None, before.destination):
-                nudges.extend(await rate_limits.grant(raw, (webhook_id, before.epoch), UNASKED, now=now))
+                nudges.extend(await rate_limits.allow(raw, (webhook_id, before.epoch), UNASKED, now=now))
             move = status_moves.move_of(before, change, by or before.hpe_principal, now=now, proof=self._proof)
             if move is not None and move.challenge_at is not None:
                 await self._introduce(raw, before.workspace_id, now)
@@ -167,7 +167,7 @@ class WebhookLifecycle:
             fence = await brakes.begin_verification(raw, webhook_id, now=now, lasts=lasts)
             await self._introduce(raw, asked.workspace_id, now, verifying=True)
             hook = (await self._base.webhook_store.hooks(raw, [webhook_id]))[webhook_id]
-        result = await self.greetings.shake(hook)
+        result = await self.challenge_jobs.shake(hook)
         webhook = await self._verified(asked, result, fence)
         response = result.response
         log.info("webhook.verified webhook=%s status=%s answer=%d", webhook_id, webhook.status, response.status_code)
@@ -179,9 +179,9 @@ class WebhookLifecycle:
         async with self._base.database.transaction() as connection:
             raw = await database.raw_of(connection)
             standing = await status.lock(raw, asked.id)
-            nudges.extend(await rate_limits.grant(raw, (asked.id, asked.epoch), result.terms, now=self._base.clock()))
+            nudges.extend(await rate_limits.allow(raw, (asked.id, asked.epoch), result.terms, now=self._base.clock()))
             if standing is not None and standing.epoch == asked.epoch and status_moves.may_tell(standing, self._proof):
-                nudges.extend(await self._settling.verified(raw, asked.id, standing, result.proof))
+                nudges.extend(await self._verdicts.verified(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
             webhook = await self._base.webhook_store.find(connection, asked.workspace_id, asked.id)
         self._base.announce(nudges)

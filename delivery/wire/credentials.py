@@ -28,7 +28,7 @@ class Exchange(Protocol):
 
 
 class Authorised(Sender):
-    """A sender that first gets the token which a destination's grant asks for; destinations without one go as they are."""
+    """A sender that first gets the token which a destination's OAuth client asks for; destinations without one go as they are."""
 
     def __init__(self, transport: Transport, clock: Callable[[], datetime], *, agent: str | None = None) -> None:
         super().__init__(transport, clock, agent=agent)
@@ -36,7 +36,7 @@ class Authorised(Sender):
 
     async def send(self, parcel: Parcel, destination: Destination, *, deadline: float) -> Attempt:
         """As a Sender does; token, try and a repeat after a 401 share the deadline (protocol.md 4.3)."""
-        if destination.grant is None:
+        if destination.oauth_client is None:
             return await super().send(parcel, destination, deadline=deadline)
         return await self.authorised(destination, functools.partial(super().send, parcel), deadline=deadline)
 
@@ -50,9 +50,9 @@ class Authorised(Sender):
         The attempt that comes back is the last exchange, and lasted from the beginning of all. Where no token is to be had
         it is a Failure, so that a 401 to a token that could not be renewed in time is no verdict of the destination's.
         """
-        if destination.grant is None:
+        if destination.oauth_client is None:
             return await exchange(destination, deadline=deadline)
-        key = (destination.webhook, destination.grant)
+        key = (destination.webhook, destination.oauth_client)
         started_at, began, least = self._clock(), time.monotonic(), deadline * LEAST
 
         def left() -> float:
@@ -82,7 +82,7 @@ class Authorised(Sender):
 
 
 def _bearing(destination: Destination, token: BearerToken) -> Destination:
-    return replace(destination, authorization=f"Bearer {token.value}", grant=None)
+    return replace(destination, authorization=f"Bearer {token.value}", oauth_client=None)
 
 
 def _after_401(failure: Failure) -> Failure:

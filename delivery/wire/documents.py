@@ -25,7 +25,7 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Documents:
-    """Reads documents over a transport of its own; made by `delivery/assembly.py`."""
+    """Reads documents over a transport of its own; made by `open_documents` in `delivery/assembly.py`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

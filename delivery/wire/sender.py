@@ -49,7 +49,7 @@ class Destination(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: The value of the Authorization header; None or empty for none.
     authorization: str | None = None
     #: How a token for that header is asked for; a plain Sender does not.
-    grant: OAuthClient | None = None
+    oauth_client: OAuthClient | None = None
     #: The origin it allowed, which every post repeats (cloudevents.md W8); empty before a handshake.
     request_origin: str = ""
     #: What TLS connections to it need beside what all have.

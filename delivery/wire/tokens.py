@@ -59,7 +59,7 @@ class BearerToken:
     basic: bool
 
 
-#: Whose token it is: a change of the grant makes it another. Webhooks do not share tokens (greenlake.md 4.2).
+#: Whose token it is: a change of the client makes it another. Webhooks do not share tokens (greenlake.md 4.2).
 Key = tuple[UUID, OAuthClient]
 
 
@@ -123,14 +123,14 @@ class Tokens:
 
     async def _renew(self, key: Key, dial: Dial) -> BearerToken | Failure:
         now, began, deadline = self._clock(), time.monotonic(), self._transport.limits.deadline
-        kept, grant = self._kept.get(key), key[1]
+        kept, client = self._kept.get(key), key[1]
         basic = kept is not None and kept.basic
         answer = await self._ask(key, dial, basic=basic, deadline=deadline)
-        found = token_of(answer, now=now, basic=basic, secret=grant.client_secret)
+        found = token_of(answer, now=now, basic=basic, secret=client.client_secret)
         left = deadline - (time.monotonic() - began)
         if _knows_no_client(answer) and left > 0:
             second = await self._ask(key, dial, basic=not basic, deadline=left)
-            other = token_of(second, now=now, basic=not basic, secret=grant.client_secret)
+            other = token_of(second, now=now, basic=not basic, secret=client.client_secret)
             # Where neither way does, the first answer is about the client, the second perhaps about the way.
             found = other if isinstance(other, BearerToken) else found
         if isinstance(found, BearerToken):
@@ -146,25 +146,25 @@ class Tokens:
             self._bytes -= _size(*self._kept.popitem(last=False))
 
     async def _ask(self, key: Key, dial: Dial, *, basic: bool, deadline: float) -> Reply | Failure:
-        webhook, grant = key
+        webhook, client = key
         form = {"grant_type": "client_credentials"}
         headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         if basic:
             # RFC 6749 2.3.1: both halves are form-encoded before they are joined.
-            pair = f"{quote_plus(grant.client_id)}:{quote_plus(grant.client_secret)}"
+            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         else:
-            form |= {"client_id": grant.client_id, "client_secret": grant.client_secret}
+            form |= {"client_id": client.client_id, "client_secret": client.client_secret}
         extensions = {
-            "destination": grant.issuer_url,
-            "trust": grant.trust,
+            "destination": client.issuer_url,
+            "trust": client.trust,
             "owner": webhook.int,
             "deadline": deadline,
             "dial": dial,
             "body_bytes": ANSWER_BYTES,
         }
         try:
-            request = httpx.Request("POST", grant.issuer_url, data=form, headers=headers, extensions=extensions)
+            request = httpx.Request("POST", client.issuer_url, data=form, headers=headers, extensions=extensions)
             return await _reply(await self._transport.handle_async_request(request))
         except Exception as error:
             return self._failure(error, dial, deadline)
@@ -228,9 +228,9 @@ def token_of(answer: Reply | Failure, *, now: datetime, basic: bool, secret: str
 
 
 def _size(key: Key, token: BearerToken) -> int:
-    """Bytes that it takes, with the grant that it is kept under."""
-    grant = key[1]
-    return 2048 + len(token.value) + 4 * (len(grant.issuer_url) + len(grant.client_id) + len(grant.client_secret))
+    """Bytes that it takes, with the client that it is kept under."""
+    client = key[1]
+    return 2048 + len(token.value) + 4 * (len(client.issuer_url) + len(client.client_id) + len(client.client_secret))
 
 
 def _unusable(what: str) -> Failure:

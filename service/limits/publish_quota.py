@@ -62,7 +62,7 @@ class PublishQuota:
         self._drawing: asyncio.Task[None] | None = None
         #: Whether its statement is on the way, so that nobody can join it any more.
         self._asking = False
-        self._settling: asyncio.Task[None] | None = None
+        self._verdicts: asyncio.Task[None] | None = None
         self._forgot = 0
 
     def __len__(self) -> int:
@@ -71,14 +71,14 @@ class PublishQuota:
 
     def start(self) -> None:
         """Begins to give back what is not used."""
-        self._settling = asyncio.create_task(self._settle())
+        self._verdicts = asyncio.create_task(self._settle())
 
     async def close(self) -> None:
         """Gives back all that is left."""
-        if self._settling is not None:
-            self._settling.cancel()
+        if self._verdicts is not None:
+            self._verdicts.cancel()
             with suppress(asyncio.CancelledError):
-                await self._settling
+                await self._verdicts
         if self._drawing is not None:
             # Whoever waited for it may have hung up; its error, if it has one, was theirs.
             await asyncio.gather(self._drawing, return_exceptions=True)

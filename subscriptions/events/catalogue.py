@@ -23,7 +23,7 @@ OURS = "events"
 #: How the type of a challenge ends under every prefix: handlers sign what an event of such a type asks them to.
 CHALLENGE = ".webhooks.verification"
 #: How the type ends that tells of a delivery which was given up: giving one of those up is told to nobody.
-NOTICE = ".events.v1beta1.webhooks.delivery-failed"
+DELIVERY_FAILED = ".events.v1beta1.webhooks.delivery-failed"
 
 _TOKEN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _VERSION = r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?"

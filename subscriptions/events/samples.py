@@ -48,7 +48,7 @@ _CAPTURED: dict[str, dict[str, object]] = {
         "platformcustomerid": "22e7e552184511ef88e9cacb36fa7032",
         "devices": [],
     },
-    catalogue.NOTICE[1:]: {
+    catalogue.DELIVERY_FAILED[1:]: {
         "id": "1b1e0f0a-3c1d-4a5c-9a4e-5f4d7c2b9e10",
         "type": "events/webhook",
         "resourceUri": "/events/v1beta1/webhooks/1b1e0f0a-3c1d-4a5c-9a4e-5f4d7c2b9e10",
@@ -90,7 +90,9 @@ def made(of: SampleType, *, key: UUID, now: datetime, data: bytes | None = None)
     that are no JSON; TooLarge.
     """
     prefix = of.naming.prefix
-    if catalogue.reserved(of.type, prefix=prefix) and not (of.type == prefix + catalogue.NOTICE and data is None):
+    if catalogue.reserved(of.type, prefix=prefix) and not (
+        of.type == prefix + catalogue.DELIVERY_FAILED and data is None
+    ):
         raise Refused(Issue(subject="eventType", description=f"{of.type[:200]} {_ITSELF}"))
     text = sample(of.type, now, naming=of.naming) if data is None else json_text.compact(data, root="data")
     parts = catalogue.parse(of.type, prefix=prefix)

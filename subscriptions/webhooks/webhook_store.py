@@ -47,7 +47,7 @@ class Hook:
     #: The value of the Authorization header, where it is known beforehand (APIKey).
     authorization: str | None = field(repr=False)
     #: How the token for that header is asked for (Oauth).
-    grant: OAuthClient | None
+    oauth_client: OAuthClient | None
     #: What TLS connections to the destination need beside what all have; None where that is nothing.
     trust: TlsOptions | None
     content_mode: str
@@ -180,7 +180,7 @@ class WebhookStore:
 
     def _hook(self, row: Row) -> Hook:
         secrets: tuple[str, ...] = ()
-        authorization = grant = trust = reason = None
+        authorization = oauth_client = trust = reason = None
         try:
             live = (column for column in ("secret", "secondary_secret") if row[column] is not None)
             secrets = tuple(self._unsealed(row, column) for column in live)
@@ -188,7 +188,7 @@ class WebhookStore:
                 authorization = self._unsealed(row, "api_key")
             trust = self._trust(row)
             if row["auth_type"] == "Oauth":
-                grant = OAuthClient(
+                oauth_client = OAuthClient(
                     issuer_url=row["issuer_url"],
                     client_id=row["client_id"],
                     client_secret=self._unsealed(row, "client_secret"),
@@ -204,7 +204,7 @@ class WebhookStore:
             destination=row["destination"],
             secrets=secrets,
             authorization=authorization,
-            grant=grant,
+            oauth_client=oauth_client,
             trust=trust,
             content_mode=row["content_mode"],
             challenge_request_enabled=row["challenge_request_enabled"],

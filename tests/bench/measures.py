@@ -95,7 +95,7 @@ def _record(claimed: ClaimedRow, now: datetime) -> Record:
         state=State.DELIVERED,
         due_at=None,
         counts=1,
-        notice=False,
+        delivery_failed=False,
         started_at=now,
         milliseconds=5,
         status=200,

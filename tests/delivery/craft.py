@@ -252,10 +252,10 @@ class Craft:
             if queued_job.kind is not JobKind.CHALLENGE:
                 await self.jobs.run(queued_job)
 
-    async def greet(self, webhook: UUID, probe: Callable[[UUID], Awaitable[bool | None]] | None = None) -> None:
+    async def challenge(self, webhook: UUID, probe: Callable[[UUID], Awaitable[bool | None]] | None = None) -> None:
         """Carries out the webhook's challenge, whatever its due time."""
         fence = await self.value("SELECT fence FROM challenges WHERE webhook = $1", webhook)
-        await self.webhook_lifecycle.greetings.carry(
+        await self.webhook_lifecycle.challenge_jobs.carry(
             Job(kind=JobKind.CHALLENGE, key=webhook, fence=fence), probe or self.probe
         )
 

@@ -11,7 +11,7 @@ import pytest
 from delivery.reports.traces import Traces
 from delivery.upkeep.sweeping import PARTITIONED
 from subscriptions.events import sdk
-from subscriptions.events.catalogue import NOTICE
+from subscriptions.events.catalogue import DELIVERY_FAILED
 from subscriptions.events.event import Naming
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Database
@@ -20,7 +20,7 @@ from tests.delivery.batching import closed, counted, given_up, members, sent, sw
 from tests.delivery.craft import REMEMBERED, TYPE, WORKSPACE, Craft
 from tests.delivery.destinations import reply
 
-NOTICE_TYPE = Naming().prefix + NOTICE
+FAILED_TYPE = Naming().prefix + DELIVERY_FAILED
 
 
 @pytest.fixture
@@ -56,14 +56,14 @@ async def test_members_are_delivered_with_their_batch(craft: Craft, traces: Trac
 
 async def test_given_up(craft: Craft, traces: Traces) -> None:
     """The members fail with their batch, and one notice names the batch and its events."""
-    told = await craft.hook(subscribed=NOTICE_TYPE)
+    told = await craft.hook(subscribed=FAILED_TYPE)
     ticket = await given_up(craft)
     ids = [str(event) for event in await members(craft, ticket.event)]
 
     await craft.run_jobs()
     await craft.run_jobs()
 
-    [notice] = await craft.fetch("SELECT body FROM events WHERE type = $1", NOTICE_TYPE)
+    [notice] = await craft.fetch("SELECT body FROM events WHERE type = $1", FAILED_TYPE)
     data: Any = sdk.to_sdk(notice["body"]).get_data()
     assert await counted(traces, craft, ticket.event) == {(("failed", 1),)}
     assert (data["failureId"], data["batchId"], data["attempts"]) == (str(ticket.event), str(ticket.event), 2)
@@ -74,9 +74,9 @@ async def test_given_up(craft: Craft, traces: Traces) -> None:
 
 async def test_notices_given_up(craft: Craft) -> None:
     """A batch of nothing but notices that is given up is told to nobody."""
-    await craft.know(NOTICE_TYPE)
-    await craft.sql("UPDATE subscriptions SET event_type = $1", NOTICE_TYPE)
-    await craft.intake.publish([craft.event(n, kind=NOTICE_TYPE) for n in range(2)])
+    await craft.know(FAILED_TYPE)
+    await craft.sql("UPDATE subscriptions SET event_type = $1", FAILED_TYPE)
+    await craft.intake.publish([craft.event(n, kind=FAILED_TYPE) for n in range(2)])
     craft.clock.advance(60)
     [ticket] = await swept(craft)
     await sent(craft, ticket, reply(503))
@@ -87,7 +87,7 @@ async def test_notices_given_up(craft: Craft) -> None:
     await craft.run_jobs()
 
     assert await craft.states() == {"failed": 3}
-    assert await craft.value("SELECT count(*) FROM events WHERE type = $1", NOTICE_TYPE) == 2
+    assert await craft.value("SELECT count(*) FROM events WHERE type = $1", FAILED_TYPE) == 2
     assert await craft.value("SELECT count(*) FROM jobs") == 0
 
 

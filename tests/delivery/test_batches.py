@@ -186,13 +186,13 @@ async def test_in_error_it_closes(craft: Craft, clock: Clock) -> None:
     webhook = await craft.hook(status="ERROR", batching=True, challenge_request_enabled=False)
     await craft.publish(3)
     await craft.upkeep.mend()
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     collecting = await craft.status(webhook)
     clock.advance(60)
     tickets = await swept(craft)
     parked = await craft.states(webhook)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (collecting, tickets, parked) == ("ERROR", [], {"bundled": 3, "parked": 1})
     assert (await craft.status(webhook), await craft.states(webhook)) == ("ACTIVE", {"delivered": 4})

@@ -49,7 +49,7 @@ async def beat(craft: Craft, answer: Reply | Failure) -> None:
     craft.wire.allowing = answer
     for queued_job in await craft.queued_jobs():
         if queued_job.kind is JobKind.CHALLENGE:
-            await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
+            await craft.webhook_lifecycle.challenge_jobs.carry(queued_job, craft.probe)
 
 
 async def test_registration_asks(craft: Craft) -> None:
@@ -57,7 +57,7 @@ async def test_registration_asks(craft: Craft) -> None:
     craft.wire.allowing = allows("120", ORIGIN)
     webhook = await registered(craft)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.subscribe([webhook], TYPE)
     await craft.publish()
     [held] = await craft.drain()
@@ -79,7 +79,7 @@ async def test_registration_without_challenge_asks_too(craft: Craft) -> None:
 
     [queued_job] = craft.announced
     assert isinstance(queued_job, Job)
-    await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
+    await craft.webhook_lifecycle.challenge_jobs.carry(queued_job, craft.probe)
 
     assert (status, craft.wire.sent) == ("ACTIVE", [])
     assert (await terms(craft, webhook))[:2] == (60, ORIGIN)
@@ -92,7 +92,7 @@ async def test_options_decide_nothing(craft: Craft, answer: Reply | Failure) -> 
     craft.wire.allowing = answer
     webhook = await registered(craft)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert await craft.status(webhook) == "ACTIVE"
     assert (await terms(craft, webhook))[0] is None
@@ -104,7 +104,7 @@ async def test_a_failed_challenge_still_tells_the_rate(craft: Craft) -> None:
     craft.wire.answers.append(reply(200, b"{}"))
     webhook = await registered(craft)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert await craft.status(webhook) == "PENDING"
     assert (await terms(craft, webhook))[0] == 30
@@ -125,7 +125,7 @@ async def test_verify_tells_the_rate(craft: Craft) -> None:
 async def test_generation_counts_changes_alone(craft: Craft) -> None:
     """An answer that says what held already changes nothing; one that differs counts once."""
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     counted = []
     for answer in (allows("60"), allows("60"), allows("-5"), allows("61"), allows("61", "https://other.example")):
         await beat(craft, answer)
@@ -144,7 +144,7 @@ async def test_generation_counts_changes_alone(craft: Craft) -> None:
 async def test_heartbeats_go_on(craft: Craft) -> None:
     """An active webhook is asked within each interval, whatever it answers, and sent no challenge."""
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     due = [await next_beat(craft, webhook)]
     for answer in (allows("60"), TIMED_OUT, reply(503), reply(405)):
         await beat(craft, answer)
@@ -174,7 +174,7 @@ async def test_heartbeat_of_a_failing_webhook(craft: Craft) -> None:
     await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     halted = (await craft.status(webhook), (await next_beat(craft, webhook))[0])
     craft.clock.advance(60)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (warned, halted) == (60, ("ERROR", "probe"))
     assert (await craft.status(webhook), (await next_beat(craft, webhook))[0]) == ("ACTIVE", "heartbeat")
@@ -184,7 +184,7 @@ async def test_heartbeat_of_a_failing_webhook(craft: Craft) -> None:
 async def test_paused_and_deleted_webhooks_are_not_asked(craft: Craft) -> None:
     """Neither has a heartbeat, and one under way is of no effect; once enabled again it is asked anew."""
     webhook = await registered(craft, challenge_request_enabled=False)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     while_paused = await craft.value("SELECT count(*) FROM challenges")
     await craft.upkeep.mend()
@@ -201,7 +201,7 @@ async def test_a_new_destination_is_asked_anew(craft: Craft) -> None:
     """What the old one allowed ends with the edit; what it answers late says nothing of the new one."""
     craft.wire.allowing = allows("1", ORIGIN)
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     granted = await terms(craft, webhook)
     gate = Gate()
     craft.wire.answering = gate
@@ -214,7 +214,7 @@ async def test_a_new_destination_is_asked_anew(craft: Craft) -> None:
     await verifying
     after_the_late_answer = await terms(craft, webhook)
     craft.wire.allowing = allows("600", "https://other.example")
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert granted[:2] == (1, ORIGIN)
     assert edited[:2] == after_the_late_answer[:2] == (None, "")
@@ -226,12 +226,12 @@ async def test_new_credentials_ask_anew(craft: Craft, change: dict[str, Any]) ->
     """At once, with the new ones, with a challenge or without; the rate holds until the answer."""
     craft.wire.allowing = allows("60")
     webhook = await registered(craft, challenge_request_enabled=False)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(**change))
     between = await terms(craft, webhook)
     craft.wire.allowing = allows("90")
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert between[0] == 60
     assert (await terms(craft, webhook))[0] == 90
@@ -263,11 +263,11 @@ async def test_killed_while_it_asks(craft: Craft, database: Database, clock: Clo
             "UPDATE challenges SET fence = fence + 1, leased_until = $1", clock() + timedelta(seconds=25)
         )
     craft.wire.allowing = allows("60")
-    await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
+    await craft.webhook_lifecycle.challenge_jobs.carry(queued_job, craft.probe)
     early = await craft.queued_jobs()
     clock.advance(26)
     for found in await craft.queued_jobs():
-        await craft.webhook_lifecycle.greetings.carry(found, craft.probe)
+        await craft.webhook_lifecycle.challenge_jobs.carry(found, craft.probe)
 
     assert early == []
     assert (await terms(craft, webhook))[0] == 60
@@ -304,7 +304,7 @@ async def test_refused_for_want_of_a_token(craft: Craft) -> None:
     """Without a token nothing was asked: the rate stays."""
     webhook = await registered(craft)
     craft.wire.allowing = allows("60")
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     await beat(craft, Failure(kind=FailureKind.token, cause="token endpoint answered 401 invalid_client"))
 

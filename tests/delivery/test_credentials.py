@@ -25,7 +25,7 @@ async def subscribed(craft: Craft, **fields: Any) -> UUID:
     """A webhook that was registered, challenged and subscribed."""
     registration = Registration(name="hook", destination="https://127.0.0.1:9/hook", secret=SECRET, **fields)
     webhook = (await craft.webhook_lifecycle.register(registration, OWNER)).id
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.subscribe([webhook], TYPE)
     return webhook
 
@@ -40,14 +40,14 @@ NONE = (None, None)
 
 def carried(craft: Craft) -> list[tuple[str | None, OAuthClient | None]]:
     """The credentials that each post had with it."""
-    return [(to.authorization, to.grant) for _, to in craft.wire.sent]
+    return [(to.authorization, to.oauth_client) for _, to in craft.wire.sent]
 
 
 def asking(status: int) -> Answering:
     """A destination that lets nobody in without credentials."""
 
     async def answer(parcel: Parcel, to: Destination) -> Reply | Failure:
-        return await obliging(parcel, to) if (to.authorization, to.grant) != NONE else reply(status)
+        return await obliging(parcel, to) if (to.authorization, to.oauth_client) != NONE else reply(status)
 
     return answer
 
@@ -66,7 +66,7 @@ async def test_a_challenge_goes_without_them(
         await craft.attempt(held)
 
     assert carried(craft) == [NONE, (authorization, grant)]
-    assert [(to.authorization, to.grant) for _, to in craft.wire.asked] == [NONE]
+    assert [(to.authorization, to.oauth_client) for _, to in craft.wire.asked] == [NONE]
 
 
 @CREDENTIALS
@@ -82,7 +82,7 @@ async def test_a_destination_that_asks_for_them(
 
     assert await craft.status(webhook) == "ACTIVE"
     assert carried(craft) == [NONE, (authorization, grant)]
-    assert [(to.authorization, to.grant) for _, to in craft.wire.asked] == [NONE, (authorization, grant)]
+    assert [(to.authorization, to.oauth_client) for _, to in craft.wire.asked] == [NONE, (authorization, grant)]
 
 
 async def test_one_that_has_proved_itself_is_verified_with_them(craft: Craft) -> None:
@@ -90,9 +90,9 @@ async def test_one_that_has_proved_itself_is_verified_with_them(craft: Craft) ->
     webhook = await subscribed(craft, auth_type="APIKey", api_key="Token abc")
     await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     craft.clock.advance(3600)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination="https://127.0.0.1:9/other"))
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert [to.authorization for _, to in craft.wire.sent] == [None, "Token abc", None]
     assert [to.authorization for _, to in craft.wire.asked] == [None, "Token abc", "Token abc", None]

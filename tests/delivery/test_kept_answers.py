@@ -109,7 +109,7 @@ async def test_challenges_too(craft_of_budget: Craft) -> None:
     webhook = (await craft.webhook_lifecycle.register(registration, OWNER)).id
     for _ in range(30):
         craft.wire.answers.append(GREAT)
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
 
     taken = await sizes(craft, [webhook])
 

@@ -50,7 +50,7 @@ async def test_a_host_that_is_nothing_but_an_sdk(craft: Craft, mode: str, status
     webhook = (await craft.webhook_lifecycle.register(asked, OWNER)).id
     await craft.subscribe([webhook], TYPE)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     [(challenge, _)] = craft.wire.sent
     assert await craft.status(webhook) == status
@@ -64,7 +64,7 @@ async def test_the_captured_form_is_the_default(craft: Craft) -> None:
         await craft.webhook_lifecycle.register(Registration(name="hook", destination=OLD, secret=SECRET), OWNER)
     ).id
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     [(challenge, _)] = craft.wire.sent
     assert challenge.headers == (("Content-Type", "application/json"),)

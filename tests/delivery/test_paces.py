@@ -42,7 +42,7 @@ async def allow(craft: Craft, webhook: UUID, rate: int | None) -> None:
     """The destination says so now."""
     epoch = await craft.value("SELECT epoch FROM webhooks WHERE id = $1", webhook)
     async with craft.database.raw() as connection, connection.transaction():
-        await rate_limits.grant(connection, (webhook, epoch), RateTerms(rate=rate, origin=KEEP), now=craft.clock())
+        await rate_limits.allow(connection, (webhook, epoch), RateTerms(rate=rate, origin=KEEP), now=craft.clock())
 
 
 async def due_in(craft: Craft, webhook: UUID) -> list[float]:
@@ -384,7 +384,7 @@ async def test_terms_of_an_epoch_that_is_over(craft: Craft) -> None:
     webhook = await craft.hook(endpoint_rate_limit=60, epoch=2)
     async with craft.database.raw() as connection, connection.transaction():
         told = [
-            await rate_limits.grant(connection, (webhook, epoch), terms, now=craft.clock())
+            await rate_limits.allow(connection, (webhook, epoch), terms, now=craft.clock())
             for epoch, terms in ((1, UNASKED), (2, SILENCE))
         ]
 

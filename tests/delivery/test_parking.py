@@ -62,7 +62,7 @@ async def test_published_while_its_webhook_is_activated(
     await craft.upkeep.mend()
 
     async def activate() -> None:
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         await craft.run_jobs()
 
     publisher = Craft(Overtaken(database, before=deliveries.ACCEPT.text, meanwhile=activate), clock)

@@ -23,7 +23,7 @@ async def test_probe_without_challenges(craft: Craft, clock: Clock) -> None:
     waits = []
     for _ in range(3):
         craft.wire.answers.append(reply(503))
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         waits.append((await craft.value("SELECT due_at FROM challenges") - clock()).total_seconds())
         assert await craft.status(webhook) == "ERROR"
 
@@ -42,7 +42,7 @@ async def test_probe_that_succeeds(craft: Craft, clock: Clock) -> None:
     await craft.upkeep.mend()
     clock.advance(3600)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.run_jobs()
 
     assert await craft.status(webhook) == "ACTIVE"
@@ -59,7 +59,7 @@ async def test_challenges_of_probes_are_in_recent_deliveries(craft: Craft, clock
     await craft.upkeep.mend()
     craft.wire.answers.append(reply(502, b"upstream is down"))
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     items, _ = await History(craft.database, clock, craft.announced.extend).recent(
         WORKSPACE, webhook, limit=9, offset=0
@@ -75,10 +75,10 @@ async def test_one_probe_at_a_time(craft: Craft, database: Database, clock: Cloc
     [queued_job] = await craft.queued_jobs()
     gate, other = Gate(), Craft(database, clock)
     craft.wire.answering = gate
-    probing = asyncio.create_task(craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe))
+    probing = asyncio.create_task(craft.webhook_lifecycle.challenge_jobs.carry(queued_job, craft.probe))
     await gate.asked.wait()
 
-    await other.webhook_lifecycle.greetings.carry(queued_job, other.probe)
+    await other.webhook_lifecycle.challenge_jobs.carry(queued_job, other.probe)
     found, drained = await other.queued_jobs(), await other.drain()
     gate.open.set()
     await probing
@@ -100,8 +100,8 @@ async def test_probe_with_nothing_owed(craft: Craft, clock: Clock) -> None:
     webhook = await craft.hook(status="ERROR", challenge_request_enabled=False)
     await craft.upkeep.mend()
 
-    await craft.greet(webhook)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
+    await craft.challenge(webhook)
 
     [row] = await craft.fetch("SELECT tries, due_at FROM challenges")
     assert (row["tries"], row["due_at"]) == (0, clock() + timedelta(seconds=60))
@@ -143,7 +143,7 @@ async def test_answers_challenges_and_refuses_every_event(craft: Craft, clock: C
     waits, sent = [], []
     for _ in range(4):
         before = len(craft.wire.sent)
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         waits.append((await craft.value("SELECT due_at FROM challenges") - clock()).total_seconds())
         sent.append(len(craft.wire.sent) - before)
 
@@ -159,7 +159,7 @@ async def test_takes_the_probing_delivery(craft: Craft) -> None:
     webhook = await halted(craft)
     await craft.owe(webhook, 20, state="parked")
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     await craft.run_jobs()
 
     assert (await craft.status(webhook), await reason(craft)) == ("ACTIVE", "")
@@ -172,7 +172,7 @@ async def test_halted_and_its_challenge_fails_too(craft: Craft) -> None:
     await craft.owe(webhook, state="parked")
     craft.wire.answers.append(reply(500))
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (len(craft.wire.sent), await craft.states()) == (1, {"parked": 1})
     assert (await reason(craft)).startswith("Failure in Event Deliveries. The last challenge failed too: ")
@@ -183,13 +183,13 @@ async def test_nothing_to_try(craft: Craft, clock: Clock, challenged: bool) -> N
     """Where nothing waits, the next event is the probe, at once and not after an hour; what it comes to decides."""
     webhook = await halted(craft, challenge_request_enabled=challenged)
     await craft.sql("UPDATE challenges SET tries = 6")
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     status, told = await craft.status(webhook), await reason(craft)
 
     await craft.publish(2)
     queued_jobs = await craft.queued_jobs()
     announced = craft.announced[-1:]
-    await craft.webhook_lifecycle.greetings.carry(queued_jobs[0], craft.probe)
+    await craft.webhook_lifecycle.challenge_jobs.carry(queued_jobs[0], craft.probe)
 
     assert (status, told.endswith("the next event is sent at once, as a probe")) == ("ERROR", challenged)
     assert announced == queued_jobs == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=queued_jobs[0].fence)]
@@ -204,7 +204,7 @@ async def test_no_slot_for_a_probe(craft: Craft, clock: Clock) -> None:
     async def no_slot(_: UUID) -> bool | None:
         return None
 
-    await craft.greet(webhook, no_slot)
+    await craft.challenge(webhook, no_slot)
 
     [row] = await craft.fetch("SELECT purpose, tries, due_at FROM challenges")
     assert tuple(row) == ("probe", 0, clock() + timedelta(seconds=60))
@@ -229,6 +229,6 @@ async def test_challenge_that_failed_at_registration(craft: Craft) -> None:
     await craft.owe(webhook, 2, state="parked")
     await craft.upkeep.mend()
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (await craft.status(webhook), len(craft.wire.sent)) == ("ACTIVE", 1)

@@ -33,7 +33,7 @@ async def registered(craft: Craft, allowing: Reply) -> UUID:
     webhook = (await craft.webhook_lifecycle.register(UNASKED, OWNER)).id
     await craft.subscribe([webhook], TYPE)
     assert await craft.status(webhook) == "PENDING"
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     return webhook
 
 
@@ -62,10 +62,10 @@ async def test_a_destination_that_never_agreed(craft: Craft) -> None:
     webhook = await registered(craft, reply(200))
     await craft.publish(5)
     for _ in range(3):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
     reason = await craft.value("SELECT state_reason FROM webhooks")
     for _ in range(2):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
     sent = await delivered(craft)
     verified, said = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
 
@@ -79,12 +79,12 @@ async def test_proofs_are_in_recent_deliveries(craft: Craft, clock: Clock) -> No
     webhook = await registered(craft, reply(405, b"no"))
     for _ in range(4):
         clock.advance(1)
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
     craft.wire.allowing = ALLOWS
     clock.advance(1)
     await craft.webhook_lifecycle.verify(WORKSPACE, webhook)
     clock.advance(3600)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     history = History(craft.database, clock, craft.announced.extend)
 
     items, total = await history.recent(WORKSPACE, webhook, limit=10, offset=0)
@@ -105,11 +105,11 @@ async def test_one_that_agrees_later(craft: Craft) -> None:
     """The next probe finds it, and what was kept goes out."""
     webhook = await registered(craft, reply(200))
     for _ in range(3):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
     await craft.publish(2)
     craft.wire.allowing = ALLOWS
     craft.clock.advance(60)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert await craft.status(webhook) == "ACTIVE"
     assert len(await delivered(craft)) == 2
@@ -125,7 +125,7 @@ async def test_one_that_agreed_is_probed_with_its_deliveries(craft: Craft, clock
     [held] = await craft.drain()
     await craft.rounds.outcomes.record([await craft.attempt(held, reply(503))])
     halted = await craft.status(webhook)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (halted, await craft.status(webhook), len(craft.wire.asked)) == ("ERROR", "ACTIVE", 1)
 
@@ -136,7 +136,7 @@ async def test_another_destination_is_another_proof(craft: Craft) -> None:
 
     moved = await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
     craft.wire.allowing = reply(405)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert (moved.status, await craft.status(webhook)) == ("PENDING", "PENDING")
 
@@ -150,6 +150,6 @@ async def test_a_deployment_that_wants_challenges(database: Database, clock: Clo
     webhook = (await craft.webhook_lifecycle.register(asked, OWNER)).id
     with pytest.raises(Refused, match="challengeRequestEnabled: has to be true"):
         await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(challenge_request_enabled=False))
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert await craft.status(webhook) == "ACTIVE"

@@ -75,7 +75,7 @@ async def test_a_challenge_that_breaks_counts(craft: Craft) -> None:
     ).id
 
     for _ in range(4):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
 
     assert await craft.status(webhook) == "ERROR"
     assert await craft.value("SELECT state_reason FROM webhooks") == f"Webhook URL unreachable. error: {CAUSE}"
@@ -98,7 +98,7 @@ async def test_options_that_break_decide_nothing(craft: Craft) -> None:
     await craft.upkeep.mend()
 
     for _ in range(2):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
 
     [row] = await craft.fetch("SELECT status, endpoint_rate_limit FROM webhooks")
     assert tuple(row) == ("ACTIVE", 60)

@@ -31,7 +31,7 @@ async def test_a_registration_makes_a_webhook_and_its_challenge(craft: Craft) ->
     webhook = await registered(craft)
     status, announced = await craft.status(webhook), list(craft.announced)
 
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert status == "PENDING"
     assert announced == [Job(kind=JobKind.CHALLENGE, key=webhook, fence=0)]
@@ -46,7 +46,7 @@ async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | 
     webhook = await registered(craft)
     gate = Gate(late)
     craft.wire.answering = gate
-    hanging = asyncio.create_task(craft.greet(webhook))
+    hanging = asyncio.create_task(craft.challenge(webhook))
     await gate.asked.wait()
 
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(destination=NEW))
@@ -54,7 +54,7 @@ async def test_edit_while_the_old_challenge_hangs(craft: Craft, late: Failure | 
     await hanging
     after_the_late_answer = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
     status = await craft.status(webhook)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert status == "PENDING"
     assert [tuple(row) for row in after_the_late_answer] == [("greet", 0, 2)]
@@ -78,7 +78,7 @@ async def test_change_while_a_verification_hangs(
 ) -> None:
     """Its late answer is of what was before: it neither verifies nor disables what is there now, nor ends its challenge."""
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     gate = Gate(late)
     craft.wire.answering = gate
     hanging = asyncio.create_task(craft.webhook_lifecycle.verify(WORKSPACE, webhook))
@@ -90,7 +90,7 @@ async def test_change_while_a_verification_hangs(
     verified, _ = await hanging
     challenges = await craft.fetch("SELECT purpose, tries, epoch FROM challenges")
     craft.wire.answering = obliging
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     assert verified.status == "PENDING"
     assert [tuple(row) for row in challenges] == [("greet", 0, 1 + len(changes))]
@@ -134,7 +134,7 @@ async def test_challenge_that_fails(craft: Craft, clock: Clock) -> None:
     waits = []
     for _ in range(4):
         craft.wire.answers.append(REFUSED)
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         [row] = await craft.fetch("SELECT purpose, due_at FROM challenges")
         waits.append((row["purpose"], (row["due_at"] - clock()).total_seconds()))
 
@@ -149,10 +149,10 @@ async def test_pending_says_how_it_stands(craft: Craft, clock: Clock) -> None:
     said = []
     for answer in (REFUSED, reply(302), reply(200)):
         craft.wire.answers.append(answer)
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         said += [row["state_reason"] for row in await craft.fetch("SELECT state_reason FROM webhooks")]
     generation = await craft.value("SELECT generation FROM webhooks")
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
 
     expected = '{"verification": "<HMAC of challengeRequest, in hex>"}'
     at = [f"{clock() + timedelta(seconds=wait):%H:%M:%S}" for wait in (2, 3, 5)]
@@ -171,7 +171,7 @@ async def test_challenges_are_in_recent_deliveries(craft: Craft, clock: Clock) -
     webhook = await registered(craft)
     craft.wire.answers += [reply(500, b"sorry"), REFUSED]
     for _ in range(3):
-        await craft.greet(webhook)
+        await craft.challenge(webhook)
         clock.advance(1)
     history = History(craft.database, clock, craft.announced.extend)
 
@@ -194,7 +194,7 @@ async def test_challenges_are_in_recent_deliveries(craft: Craft, clock: Clock) -
 async def test_an_answered_challenge_is_no_delivery_that_arrived(craft: Craft, clock: Clock) -> None:
     """A webhook that answers challenges and refuses every event is halted all the same."""
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     long_ago = clock() - timedelta(minutes=20)
     await craft.sql("UPDATE webhooks SET failures = 20, first_failure_at = $1, last_failure_at = $1", long_ago)
     await craft.owe(webhook)
@@ -211,7 +211,7 @@ async def test_killed_while_it_challenges(craft: Craft, database: Database, cloc
     gate = Gate()
     victim = Craft(database, clock)
     victim.wire.answering = gate
-    killed = asyncio.create_task(victim.greet(webhook))
+    killed = asyncio.create_task(victim.challenge(webhook))
     await gate.asked.wait()
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
@@ -219,7 +219,7 @@ async def test_killed_while_it_challenges(craft: Craft, database: Database, cloc
     clock.advance(26)
 
     for queued_job in await craft.queued_jobs():
-        await craft.webhook_lifecycle.greetings.carry(queued_job, craft.probe)
+        await craft.webhook_lifecycle.challenge_jobs.carry(queued_job, craft.probe)
 
     assert early == []
     assert await craft.status(webhook) == "ACTIVE"
@@ -387,7 +387,7 @@ async def test_killed_while_it_verifies(craft: Craft, clock: Clock) -> None:
 async def test_a_blip_during_a_verification(craft: Craft, clock: Clock) -> None:
     """It halts no webhook that is sent to: it counts as one failure, is told, and the next good one clears it."""
     webhook = await registered(craft)
-    await craft.greet(webhook)
+    await craft.challenge(webhook)
     craft.wire.answers.append(REFUSED)
 
     blip, said = await craft.webhook_lifecycle.verify(WORKSPACE, webhook)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.flows.workspaces import NOTICE, NOTICE_SOURCE, SECRET, Hook, Json, Workspace
+from tests.flows.workspaces import DELIVERY_FAILED, FAILED_SOURCE, SECRET, Hook, Json, Workspace
 from tests.receiver import Answer, Receiver, Request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -54,14 +54,14 @@ async def test_retried_as_it_was(workspace: Workspace, receiver: Receiver) -> No
 
 async def test_given_up_and_sent_again(workspace: Workspace, receiver: Receiver) -> None:
     """A batch that is given up is told of by its id; a retry by hand delivers it and all of its events."""
-    hook, told = await workspace.hook(batching=True), await workspace.hook(NOTICE)
+    hook, told = await workspace.hook(batching=True), await workspace.hook(DELIVERY_FAILED)
     receiver.plan(hook.path, Answer(status=308))
 
     receipts = await workspace.publish_many(10)
     await workspace.settled(*receipts, failed=1)
     item = await workspace.tried(hook)
     await receiver.wait_for(1, path=told.path)
-    await workspace.settled({"id": f"{item['id']}.{hook.id}.0"}, source=NOTICE_SOURCE, delivered=1)
+    await workspace.settled({"id": f"{item['id']}.{hook.id}.0"}, source=FAILED_SOURCE, delivered=1)
     answer = await _retry(workspace, hook, item["failureId"])
     await workspace.settled(*receipts, delivered=1)
 

@@ -8,7 +8,7 @@ import pytest
 from deploy import stores
 from tests.flows.conftest import DEADLINE, DELAYS, FLOOR, JITTER, SHARE
 from tests.flows.stage import Stage
-from tests.flows.workspaces import NOTICE, NOTICE_SOURCE, Hook, Workspace
+from tests.flows.workspaces import DELIVERY_FAILED, FAILED_SOURCE, Hook, Workspace
 from tests.receiver import Answer, Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -42,13 +42,13 @@ async def test_two_failures_then_success(workspace: Workspace, receiver: Receive
 
 async def test_failing_for_ever(workspace: Workspace, stage: Stage, receiver: Receiver) -> None:
     """Always 503: exactly the maximum of attempts, final state failed, one notice."""
-    hook, told = await workspace.hook(), await workspace.hook(NOTICE)
+    hook, told = await workspace.hook(), await workspace.hook(DELIVERY_FAILED)
     receiver.plan(hook.path, *[UNAVAILABLE] * 100)
 
     receipt = await workspace.publish()
     await workspace.settled(receipt, failed=1)
     await receiver.wait_for(1, path=told.path)
-    await workspace.settled({"id": f"{receipt['id']}.{hook.id}.0"}, source=NOTICE_SOURCE, delivered=1)
+    await workspace.settled({"id": f"{receipt['id']}.{hook.id}.0"}, source=FAILED_SOURCE, delivered=1)
 
     [notice] = receiver.deliveries(told.path)
     item = await workspace.tried(hook)
@@ -56,7 +56,7 @@ async def test_failing_for_ever(workspace: Workspace, stage: Stage, receiver: Re
     assert (item["status"], item["retryStatus"], item["failureId"]) == ("FAILURE", "NORETRY", receipt["id"])
     assert len(stage.logged(f"delivery.given_up event={receipt['id']}")) == 1
     assert f'"failureId":"{receipt["id"]}"'.encode() in notice.body
-    assert f'"type":"{NOTICE}"'.encode() in notice.body
+    assert f'"type":"{DELIVERY_FAILED}"'.encode() in notice.body
 
 
 async def test_too_many_requests(workspace: Workspace, receiver: Receiver) -> None:

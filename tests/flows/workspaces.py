@@ -23,8 +23,8 @@ PREFIX = "com.hpe.greenlake"
 REBOOTED = f"{PREFIX}.compute-ops.v1.servers.rebooted"
 SOURCE = "//global.api.greenlake.hpe.com/compute-ops"
 #: What the giving up of a delivery is told by (greenlake.md D.14).
-NOTICE = f"{PREFIX}.events.v1beta1.webhooks.delivery-failed"
-NOTICE_SOURCE = "//global.api.greenlake.hpe.com/events"
+DELIVERY_FAILED = f"{PREFIX}.events.v1beta1.webhooks.delivery-failed"
+FAILED_SOURCE = "//global.api.greenlake.hpe.com/events"
 SECRET = canaries.planted("secret")
 
 

@@ -199,7 +199,7 @@ def test_nobody_asks_for_a_challenge_to_be_signed(clock: Clock) -> None:
     for event_type, data in (
         (CHALLENGE, None),
         ("org.acme.webhooks.verification", None),
-        (Naming().prefix + catalogue.NOTICE, b"{}"),
+        (Naming().prefix + catalogue.DELIVERY_FAILED, b"{}"),
     ):
         of = SampleType(type=event_type, workspace_id=WORKSPACE, naming=Naming())
         with pytest.raises(HooklakeError):

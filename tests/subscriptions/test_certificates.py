@@ -181,8 +181,8 @@ async def test_a_worker_gets_it_unsealed(database: Database, clock: Clock, host:
     expected = TlsOptions(
         ca_bundle=asked.ca_bundle, client_certificate=asked.client_certificate, client_key=asked.client_key
     )
-    assert hook.grant is not None
-    assert (hook.trust, hook.grant.trust) == (expected, expected if shared else None)
+    assert hook.oauth_client is not None
+    assert (hook.trust, hook.oauth_client.trust) == (expected, expected if shared else None)
     assert b"PRIVATE KEY" not in sealed
     assert (made.ca_bundle, made.client_certificate) == (asked.ca_bundle, asked.client_certificate)
 

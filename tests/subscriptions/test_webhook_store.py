@@ -227,7 +227,7 @@ async def test_hooks_carry_the_grant(database: Database, webhook_store: WebhookS
         hook = (await webhook_store.hooks(connection, [made.id]))[made.id]
         kept = await connection.fetchval("SELECT w::text FROM webhooks w")
 
-    assert (hook.grant, hook.authorization) == (OAuthClient(**oauth), None)
+    assert (hook.oauth_client, hook.authorization) == (OAuthClient(**oauth), None)
     assert "hush!" not in kept + repr(hook)
     assert b"hush!".hex() not in kept
 
@@ -322,6 +322,6 @@ async def test_a_credential_under_another_origin_does_not_unseal(
         await connection.execute(f"UPDATE webhooks SET {column} = 'https://example.org/hook'")
         other = (await webhook_store.hooks(connection, [made.id]))[made.id]
 
-    assert same.grant is not None
-    assert (other.grant, other.secrets) == (None, ())
+    assert same.oauth_client is not None
+    assert (other.oauth_client, other.secrets) == (None, ())
     assert "kept elsewhere" in (other.sealed or "")

@@ -27,7 +27,7 @@ def hook_of(url: str, webhook: UUID | None = None, *, challenged: bool = False) 
         destination=url,
         secrets=(),
         authorization=None,
-        grant=None,
+        oauth_client=None,
         trust=None,
         content_mode="json",
         challenge_request_enabled=challenged,

@@ -46,7 +46,7 @@ class ClaimedRow(msgspec.Struct, frozen=True, kw_only=True):
     leased_until: datetime
     #: The event's structured JSON; None once erased.
     body: bytes | None
-    #: The event's type, for the log and the notice.
+    #: The event's type, for the log and the delivery-failed event.
     type: str
 
 

@@ -53,7 +53,7 @@ class FailedDelivery:
 
 
 async def given_up(connection: Raw, event: UUID, webhook: UUID, delivery_round: int) -> FailedDelivery | None:
-    """None where a late success made the notice untrue, or the records are gone."""
+    """None where a late success made it untrue, or the records are gone."""
     row = await connection.fetchrow(GIVEN_UP, event, webhook, delivery_round)
     if row is None:
         return None

@@ -19,7 +19,7 @@ from subscriptions.ground.statements import statement
 
 
 class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What `tally.sql` is given."""
+    """What `change.sql` is given."""
 
     webhook: UUID
     failures: int
@@ -31,7 +31,7 @@ class HealthChange(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-TALLY = statement(__package__, "tally", HealthChange, state_history.PARTS)
+CHANGE = statement(__package__, "change", HealthChange, state_history.PARTS)
 
 # Of deliveries, not of challenges (`challenge_attempts.py`).
 # Asked only when the count would halt the webhook; the newest attempts come first in its index.
@@ -59,14 +59,14 @@ class HealthRules:
     patient: bool = True
 
 
-async def tally(
+async def change(
     connection: Raw, of: tuple[UUID, int], judge: Callable[[Health], Health], terms: HealthRules
 ) -> tuple[Health, Health] | None:
     """Judges what the attempts `of` a (webhook, epoch) came to, and writes what changed.
 
     Answers its health before and after, or None where the epoch is over (or the webhook not sendable) and the attempts say
     nothing any more. An ERROR gets its first probe an interval later; a DISABLED one gets a new epoch, as a pause by
-    hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8). Raises Locked for the
+    hand does. No webhook that answered well within the failure window is halted (greenlake.md D.8). Raises WebhookLocked for the
     impatient.
     """
     (webhook, epoch), now, rules = of, terms.now, terms.rules
@@ -90,11 +90,11 @@ async def tally(
             )
         elif after != before:
             # WARNING and ACTIVE send alike: nothing was parked, nothing needs waking.
-            await TALLY.execute(connection, _tally(webhook, before, after, now))
+            await CHANGE.execute(connection, _change(webhook, before, after, now))
         return before, after
 
 
-def _tally(webhook: UUID, before: Health, after: Health, now: datetime) -> HealthChange:
+def _change(webhook: UUID, before: Health, after: Health, now: datetime) -> HealthChange:
     return HealthChange(
         webhook=webhook,
         failures=after.failures,

@@ -36,8 +36,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     #: 1, or 0 for a probe, which is not one of the row's attempts.
     counts: int
-    #: The notice of a delivery given up is owed (not for the notices themselves).
-    notice: bool
+    #: A delivery-failed event is owed; of one that was given up none is.
+    delivery_failed: bool
     started_at: datetime
     milliseconds: int
     #: HTTP status, None where there was no answer.
@@ -56,8 +56,8 @@ class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
 
     #: (event, webhook, round, fence) of the records that applied to their row.
     applied: set[tuple[UUID, UUID, int, int]]
-    #: The notices it wrote down, as job ids.
-    notices: list[UUID]
+    #: Those of the delivery-failed events that it wrote down.
+    jobs: list[UUID]
     database_now: datetime | None
 
 
@@ -71,7 +71,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     state: list[State]
     due_at: list[datetime | None]
     counts: list[int]
-    notice: list[bool]
+    delivery_failed: list[bool]
     started_at: list[datetime]
     milliseconds: list[int]
     status: list[int | None]
@@ -98,8 +98,8 @@ async def write(connection: Raw, records: Sequence[Record], *, now: datetime) ->
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
             rows += await _write(connection, day, of_day, now)
     return WrittenOutcomes(
-        applied={_key(row) for row in rows if row["notice"] is None},
-        notices=[row["notice"] for row in rows if row["notice"] is not None],
+        applied={_key(row) for row in rows if row["job"] is None},
+        jobs=[row["job"] for row in rows if row["job"] is not None],
         database_now=rows[0]["told"] if rows else None,
     )
 
@@ -113,7 +113,7 @@ async def _write(connection: Raw, day: date, records: Sequence[Record], now: dat
         state=[r.state for r in records],
         due_at=[r.due_at for r in records],
         counts=[r.counts for r in records],
-        notice=[r.notice for r in records],
+        delivery_failed=[r.delivery_failed for r in records],
         started_at=[r.started_at for r in records],
         milliseconds=[r.milliseconds for r in records],
         status=[r.status for r in records],

@@ -24,7 +24,7 @@ SELECT kind, slots, free, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - s
 
 TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE kind = 'worker' AND seen_at > $1"
 
-LEFT_UNGREETED = """
+LEFT_UNCHALLENGED = """
 SELECT w.id, w.epoch, w.status FROM webhooks w LEFT JOIN challenges c ON c.webhook = w.id
 WHERE w.status IN ('PENDING', 'ERROR') AND w.deleted_at IS NULL AND coalesce(c.purpose, 'heartbeat') = 'heartbeat'
 """
@@ -195,9 +195,9 @@ class UnchallengedWebhook:
     status: str
 
 
-async def left_ungreeted(connection: Raw) -> list[UnchallengedWebhook]:
+async def left_unchallenged(connection: Raw) -> list[UnchallengedWebhook]:
     """PENDING and ERROR webhooks without a challenge row."""
-    rows = await connection.fetch(LEFT_UNGREETED)
+    rows = await connection.fetch(LEFT_UNCHALLENGED)
     return [UnchallengedWebhook(webhook=row["id"], epoch=row["epoch"], status=row["status"]) for row in rows]
 
 

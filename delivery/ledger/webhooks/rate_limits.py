@@ -1,4 +1,4 @@
-"""Grants: what a destination allows is written to its webhook, and what waits for a slower pace is brought forward.
+"""Rate limits: what a destination allows is written to its webhook, and what waits for a slower pace is brought forward.
 
 What an answer allows is judged by `judgement/pace.py`; the slots of a rate are given by `ledger/claims/paces.py`.
 """
@@ -21,8 +21,8 @@ WHERE id = $1 AND epoch = $2 AND deleted_at IS NULL FOR UPDATE
 """
 
 
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What `grant.sql` is given."""
+class Allow(msgspec.Struct, frozen=True, kw_only=True):
+    """What `allow.sql` is given."""
 
     webhook: UUID
     rate: int | None
@@ -32,7 +32,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     ahead: float = AHEAD
 
 
-GRANT = statement(__package__, "grant", Grant)
+ALLOW = statement(__package__, "allow", Allow)
 
 # Squeezed to an instant after `$2`, so that their order stays. The walk goes from the latest to the earliest, and not back:
 # drains give new slots to what it has moved, and both would never end. A row that was tried waits for its retry as well as
@@ -51,7 +51,7 @@ SELECT min(due_at) FROM next
 """
 
 
-async def grant(connection: Raw, of: tuple[UUID, int], terms: RateTerms, *, now: datetime) -> list[Job]:
+async def allow(connection: Raw, of: tuple[UUID, int], terms: RateTerms, *, now: datetime) -> list[Job]:
     """Writes what changed to the (webhook, epoch), in the caller's transaction; answers what to announce after it.
 
     Terms of an epoch that is over are those of another destination, and dropped. Where a pace becomes faster, or ends,
@@ -67,7 +67,7 @@ async def grant(connection: Raw, of: tuple[UUID, int], terms: RateTerms, *, now:
     origin = before["origin"] if terms.origin is KEEP else terms.origin
     if (rate, origin) == (before["rate"], before["origin"]):
         return []
-    await GRANT.execute(connection, Grant(webhook=webhook, rate=rate, origin=origin, now=now))
+    await ALLOW.execute(connection, Allow(webhook=webhook, rate=rate, origin=origin, now=now))
     return [await status.put_job(connection, "hasten", webhook, now=now)] if _faster(before["rate"], rate) else []
 
 

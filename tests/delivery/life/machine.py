@@ -298,7 +298,7 @@ async def delete(life: Life, draw: Random) -> None:
 @rule()
 async def verify(life: Life, draw: Random) -> None:
     process, actor, hook = life.process(draw), Actor(), draw.choice(life.hooks)
-    process.greetings.append(actor)
+    process.challenge_jobs.append(actor)
     life.world.verifying.add(actor)
     life.world.epochs[actor] = life.watch.picture.webhooks[hook]["epoch"]
     work = process.craft.webhook_lifecycle.verify(WORKSPACE, hook)

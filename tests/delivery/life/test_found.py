@@ -114,11 +114,11 @@ async def test_challenge_of_before_a_pause(craft: Craft) -> None:
     await craft.upkeep.mend()
     answers = [asyncio.Event(), asyncio.Event()]
     craft.wire.answering = _one_after_the_other(answers)
-    first = asyncio.create_task(craft.greet(webhook))
+    first = asyncio.create_task(craft.challenge(webhook))
     await _asked(craft, 1)
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=True))
     await craft.webhook_lifecycle.change(WORKSPACE, webhook, Change(paused=False))
-    second = asyncio.create_task(craft.greet(webhook))
+    second = asyncio.create_task(craft.challenge(webhook))
     await _asked(craft, 2)
 
     answers[0].set()

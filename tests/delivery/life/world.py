@@ -100,7 +100,7 @@ class Process:
         self.erasure = Erasure(self.gate, world.clock, world.announce)
         self.by_hand = ByHand(self.gate, world.clock, world.announce)
         self.tries: list[Try] = []
-        self.greetings: list[Actor] = []
+        self.challenge_jobs: list[Actor] = []
 
 
 class World:
@@ -228,11 +228,11 @@ class World:
             return await self._probe(process, actor, webhook)
 
         work = (
-            craft.webhook_lifecycle.greetings.carry(queued_job, probe)
+            craft.webhook_lifecycle.challenge_jobs.carry(queued_job, probe)
             if queued_job.kind is JobKind.CHALLENGE
             else craft.jobs.run(queued_job)
         )
-        process.greetings.append(actor)
+        process.challenge_jobs.append(actor)
         self.stage.begin(actor, work)
         return actor
 
@@ -255,7 +255,7 @@ class World:
 
     async def die(self, process: Process) -> None:
         """All that it held in memory is gone; another one starts in its place."""
-        await self.stage.kill([*(each.actor for each in process.tries), *process.greetings])
+        await self.stage.kill([*(each.actor for each in process.tries), *process.challenge_jobs])
         place = self.processes.index(process)
         self.processes[place] = Process(self, chance=process.craft.chance)
 

@@ -45,7 +45,7 @@ class Scene:
     def __init__(self, sender: Authorised, receiver: Receiver) -> None:
         self.sender, self.receiver = sender, receiver
         grant = OAuthClient(issuer_url=receiver.url("/token"), client_id="a client", client_secret=SECRET)
-        self.destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), grant=grant)
+        self.destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), oauth_client=grant)
 
     async def send(self, destination: Destination | None = None, deadline: float = 10.0) -> Attempt:
         parcel = parcels.single(event=EVENT, body=BODY, content_mode="json")
@@ -128,8 +128,10 @@ async def test_many_at_once_ask_once(receiver: Receiver, clock: Clock) -> None:
         await asyncio.gather(*(here.send() for _ in range(20)))
         shared = len(here.asked)
         await here.send(structs.replace(here.destination, webhook=uuid4()))
-        assert here.destination.grant is not None
-        await here.send(structs.replace(here.destination, grant=replace(here.destination.grant, client_id="another")))
+        assert here.destination.oauth_client is not None
+        await here.send(
+            structs.replace(here.destination, oauth_client=replace(here.destination.oauth_client, client_id="another"))
+        )
 
     assert (shared, len(here.asked)) == (1, 3)
     assert here.carried == ["Bearer t-0"] * 20 + ["Bearer t-1", "Bearer t-2"]
@@ -279,7 +281,7 @@ async def test_nobody_listens_there(receiver: Receiver, clock: Clock) -> None:
         pass
     async with scene(receiver, clock) as here:
         grant = OAuthClient(issuer_url=gone.url("/token"), client_id="a", client_secret="b")
-        result = await here.send(structs.replace(here.destination, grant=grant))
+        result = await here.send(structs.replace(here.destination, oauth_client=grant))
 
     assert failed(result).cause == f"token endpoint: connection refused by 127.0.0.1:{gone.port}"
 
@@ -383,4 +385,4 @@ async def test_tokens_are_not_told(receiver: Receiver, clock: Clock, caplog: pyt
 
     assert here.carried == ["Bearer canary"]
     assert "canary" not in repr(result) + caplog.text
-    assert SECRET not in repr(here.destination.grant)
+    assert SECRET not in repr(here.destination.oauth_client)

@@ -79,11 +79,11 @@ async def test_a_name_that_leads_inside_is_never_dialled(clock: Clock, what: str
         for host in INSIDE:
             url = receiver.url(host=host)
             grant = OAuthClient(issuer_url=url, client_id="one", client_secret="two") if what == "token" else None
-            destination = Destination(webhook=WEBHOOK, url=url, secrets=("first",), grant=grant)
+            destination = Destination(webhook=WEBHOOK, url=url, secrets=("first",), oauth_client=grant)
             if what == "OPTIONS":
                 result = await sender.options(destination, origin="https://here.example", deadline=5)
             else:
-                result = await attempt(sender, url, grant=grant)
+                result = await attempt(sender, url, oauth_client=grant)
             causes[host] = failed(result).cause.removeprefix("token endpoint: ")
         await transport.aclose()
 

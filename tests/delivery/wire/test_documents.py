@@ -13,7 +13,7 @@ from tests.receiver import Answer, Receiver
 
 async def read(receiver: Receiver, *answers: Answer) -> bytes:
     receiver.plan("/keys", *answers)
-    documents = await assembly.documents(DeliverySettings(ca_bundle=receiver.ca))
+    documents = await assembly.open_documents(DeliverySettings(ca_bundle=receiver.ca))
     try:
         return await documents.read(receiver.url("/keys"))
     finally:
@@ -66,7 +66,7 @@ async def test_none_to_be_had(answer: Answer, cause: str) -> None:
 )
 async def test_where_nothing_is_read(url: str, cause: str) -> None:
     """An issuer cannot send us to the addresses where clouds keep credentials, nor off TLS."""
-    documents = await assembly.documents(DeliverySettings())
+    documents = await assembly.open_documents(DeliverySettings())
 
     with pytest.raises(Unavailable, match=cause):
         await documents.read(url)

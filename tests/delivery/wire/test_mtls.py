@@ -132,8 +132,8 @@ async def test_token_endpoints_get_the_trust_of_their_grant(gate: Gate, clock: C
     trust = CLIENT.trust(pem_of(gate))
     grant = OAuthClient(issuer_url=gate.url("/token"), client_id="one", client_secret="two", trust=trust)
     async with authorised(clock) as sender:
-        shown = await attempt(sender, gate.url(), trust=trust, grant=grant)
-        withheld = await attempt(sender, gate.url(), trust=trust, grant=replace(grant, trust=None))
+        shown = await attempt(sender, gate.url(), trust=trust, oauth_client=grant)
+        withheld = await attempt(sender, gate.url(), trust=trust, oauth_client=replace(grant, trust=None))
 
     assert replied(shown).status == 200
     assert failed(withheld).kind == FailureKind.token

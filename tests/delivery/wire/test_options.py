@@ -55,7 +55,7 @@ async def test_it_is_authorised_by_a_token(receiver: Receiver) -> None:
         receiver.plan("/token", Answer(body=json.dumps({"access_token": f"t-{number}"}).encode()))
     receiver.allowing["/hook"] = Answer(status=401)
     grant = OAuthClient(issuer_url=receiver.url("/token"), client_id="a client", client_secret="hush")
-    destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), grant=grant)
+    destination = Destination(webhook=WEBHOOK, url=receiver.url(), secrets=("first",), oauth_client=grant)
     transport = await open_transport(Guard(LOCAL, allow_http=True), ca_bundle=receiver.ca)
     try:
         result = await Authorised(transport, lambda: datetime.now(UTC)).options(destination, origin=ORIGIN, deadline=5)

@@ -1,13 +1,13 @@
--- Writes what attempts came to, many at once: rows move, attempts are kept, notices of what was given up are owed.
+-- Writes what attempts came to, many at once: rows move, attempts are kept, delivery-failed events are owed.
 -- A record applies to an owed row under its own fence; a success also to one whose fence has moved on, or that was parked or
 -- given up meanwhile. Every attempt is kept as an attempt, whether it applied or not, and counted once, with what it did.
 WITH o AS (
     SELECT * FROM unnest($event::uuid[], $webhook::uuid[], $round::smallint[], $fence::int[], $state::text[],
-        $due_at::timestamptz[], $counts::smallint[], $notice::bool[], $started_at::timestamptz[], $milliseconds::int[],
+        $due_at::timestamptz[], $counts::smallint[], $delivery_failed::bool[], $started_at::timestamptz[], $milliseconds::int[],
         $status::smallint[], $reason::text[], $request_headers::bytea[], $response_headers::bytea[], $response_body::bytea[],
         $wire::bytea[], $arrived::int[]) WITH ORDINALITY
     AS o (event, webhook, round, fence, state,
-        due_at, counts, notice, started_at, milliseconds,
+        due_at, counts, delivery_failed, started_at, milliseconds,
         status, reason, request_headers, response_headers, response_body, wire, arrived, place)
 ), applied AS (
     UPDATE {deliveries} AS d SET state = o.state, due_at = o.due_at, leased_until = NULL,
@@ -17,10 +17,10 @@ WITH o AS (
     FROM o
     WHERE d.event = o.event AND d.webhook = o.webhook AND d.round = o.round
         AND ((d.fence = o.fence AND d.state = 'owed') OR (o.state = 'delivered' AND d.state IN ('owed', 'parked', 'failed')))
-    RETURNING d.event, d.webhook, d.round, o.fence, o.notice
+    RETURNING d.event, d.webhook, d.round, o.fence, o.delivery_failed
 ), noticed AS (
     INSERT INTO jobs (id, kind, webhook, event, round, due_at, fence)
-    SELECT gen_random_uuid(), 'notice', webhook, event, round, $now, 0 FROM applied WHERE notice
+    SELECT gen_random_uuid(), 'notice', webhook, event, round, $now, 0 FROM applied WHERE delivery_failed
     RETURNING id
 ), kept AS (
     INSERT INTO {attempts} (webhook, event, round, fence, started_at, milliseconds, success, status, reason,
@@ -35,7 +35,7 @@ WITH o AS (
 ), told AS (
     SELECT place, webhook, state, status, milliseconds, arrived, true AS applies FROM o WHERE (SELECT usual FROM alike)
     UNION ALL
-    SELECT o.place, webhook, o.state, o.status, o.milliseconds, o.arrived, a.notice IS NOT NULL
+    SELECT o.place, webhook, o.state, o.status, o.milliseconds, o.arrived, a.delivery_failed IS NOT NULL
     FROM kept JOIN o USING (event, webhook, round, fence) LEFT JOIN applied a USING (event, webhook, round, fence)
     WHERE NOT (SELECT usual FROM alike)
 ), counted AS (
@@ -46,5 +46,5 @@ WITH o AS (
         )::smallint), array_agg(milliseconds), array_agg(CASE WHEN applies THEN arrived ELSE -1 END)
     FROM told GROUP BY place / {counted_together}
 )
-SELECT event, webhook, round, fence, NULL::uuid AS notice, clock_timestamp() AS told FROM applied
+SELECT event, webhook, round, fence, NULL::uuid AS job, clock_timestamp() AS told FROM applied
 UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed

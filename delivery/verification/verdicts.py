@@ -20,7 +20,7 @@ from delivery.wire.challenge import Unverified, Verified
 from subscriptions.ground.database import Clock, Raw
 
 
-class Settling:
+class Verdicts:
     """Moves statuses by what destinations answered."""
 
     def __init__(self, clock: Clock, settings: DeliverySettings) -> None:
@@ -33,19 +33,19 @@ class Settling:
     ) -> Sequence[Nudge]:
         """What a verification makes of the status: one bad answer halts nothing that is sent to."""
         if isinstance(proof, Verified) or not sendable(standing.health.status):
-            return await self.settle(connection, webhook_id, standing, proof)
+            return await self.apply(connection, webhook_id, standing, proof)
         now = self._clock()
         failed = Result(ok=False, at=now, disables=False, reason=proof.reason)
 
         def judge(of: Health) -> Health:
             return replace(breaker.after(of, [failed], rules=self._rules, now=now), state_reason=proof.reason)
 
-        await health_counts.tally(
+        await health_counts.change(
             connection, (webhook_id, standing.epoch), judge, health_counts.HealthRules(now=now, rules=self._rules)
         )
         return ()
 
-    async def settle(
+    async def apply(
         self, connection: Raw, webhook_id: UUID, standing: LockedWebhook, proof: Verified | Unverified
     ) -> Sequence[Nudge]:
         """ACTIVE after a good answer, ERROR with its reason and a probe to come after a bad one."""

@@ -1,6 +1,6 @@
 """What is due at a webhook: its challenge, its probe or its heartbeat, a job each time (protocol.md 6.3, 6.6).
 
-Asking is left to `challenges.py`, what an answer makes of the status to `settling.py`; when a row is written, to
+Asking is left to `challenges.py`, what an answer makes of the status to `verdicts.py`; when a row is written, to
 `webhook_lifecycle.py`.
 """
 
@@ -19,7 +19,7 @@ from delivery.tickets import Job, Nudge
 from delivery.verification import probes, status_moves
 from delivery.verification.challenges import Challenger, ChallengeResult
 from delivery.verification.probes import Deliver, ProbeResult
-from delivery.verification.settling import Settling
+from delivery.verification.verdicts import Verdicts
 from delivery.wire.challenge import Unverified, Verified
 from subscriptions.ground.database import repeating
 from subscriptions.webhooks.webhook_store import Hook
@@ -30,13 +30,13 @@ log = logging.getLogger("hooklake.delivery")
 MARGIN = 5.0
 
 
-class Greetings:
+class ChallengeJobs:
     """Carries out what is due."""
 
-    def __init__(self, base: WiredFoundation, settling: Settling) -> None:
+    def __init__(self, base: WiredFoundation, verdicts: Verdicts) -> None:
         self._base = base
         self._challenger = Challenger(base.sender, base.clock, base.settings, base.naming)
-        self._settling = settling
+        self._verdicts = verdicts
         self._rules = breaker.rules(base.settings)
 
     async def carry(self, job: Job, probe: Deliver) -> None:
@@ -72,8 +72,8 @@ class Greetings:
         """What a heartbeat came to: the terms hold from now on, and the next one is due."""
         now = self._base.clock()
         async with self._base.database.raw() as connection, connection.transaction():
-            nudges = await rate_limits.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now)
-            await job_rows.again(connection, carried, due_at=self._settling.next_beat(carried.key, now), tries=0)
+            nudges = await rate_limits.allow(connection, (carried.key, carried.row["epoch"]), terms, now=now)
+            await job_rows.again(connection, carried, due_at=self._verdicts.next_beat(carried.key, now), tries=0)
         self._base.announce(nudges)
         log.info("webhook.asked webhook=%s rate=%s", carried.key, "kept" if terms.rate is KEEP else terms.rate)
 
@@ -91,12 +91,12 @@ class Greetings:
             async with connection.transaction():
                 standing = await status.lock(connection, carried.key)
                 epoch = carried.row["epoch"]
-                granted = await rate_limits.grant(connection, (carried.key, epoch), probed.terms, now=now)
+                granted = await rate_limits.allow(connection, (carried.key, epoch), probed.terms, now=now)
                 nudges: list[Nudge] = [*granted]
                 if standing is None or standing.epoch != epoch or not status_moves.waits(standing.health):
                     await job_rows.end(connection, carried)
                 elif probed.worked:
-                    nudges.extend(await self._settling.settle(connection, carried.key, standing, Verified()))
+                    nudges.extend(await self._verdicts.apply(connection, carried.key, standing, Verified()))
                 else:
                     await probes.again(connection, carried, probed, rules=self._rules, now=now)
             if probed.worked is None and await status.waiting(connection, carried.key):
@@ -113,7 +113,7 @@ class Greetings:
         nudges: list[Nudge] = []
         async with self._base.database.raw() as connection, connection.transaction():
             standing = await status.lock(connection, carried.key)
-            nudges.extend(await rate_limits.grant(connection, (carried.key, carried.row["epoch"]), terms, now=now))
+            nudges.extend(await rate_limits.allow(connection, (carried.key, carried.row["epoch"]), terms, now=now))
             if standing is None or standing.epoch != carried.row["epoch"] or not status_moves.waits(standing.health):
                 await job_rows.end(connection, carried)
             elif isinstance(proof, Unverified) and tries <= len(delays):
@@ -122,6 +122,6 @@ class Greetings:
                 said = status_moves.trying(proof.reason, tries, of=len(delays) + 1, next_at=due_at)
                 await status.say(connection, carried.key, said)
             else:
-                nudges.extend(await self._settling.settle(connection, carried.key, standing, proof))
+                nudges.extend(await self._verdicts.apply(connection, carried.key, standing, proof))
                 log.info("webhook.greeted webhook=%s result=%s", carried.key, type(proof).__name__.lower())
         self._base.announce(nudges)
