@@ -6,7 +6,7 @@ Where settings and the announcer come from is left to the process root, `asgi.py
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -20,6 +20,7 @@ from delivery.tickets import BrokerReport, Nudge
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
+from service.dashboard import openid_pages
 from service.dashboard import routes as dashboard
 from service.health.carriers import AskBroker, Carriers
 from service.health.readiness import Readiness
@@ -32,6 +33,7 @@ from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.openid import OpenID, TrustedIssuer
+from subscriptions.access.openid_sign_in import DashboardClient, OpenIDSignIn
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.memory import Memory
@@ -104,12 +106,13 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starle
 @asynccontextmanager
 async def opened(configuration: Configuration, announcer: Announcing) -> AsyncIterator[Services]:
     """The services of one API process; whatever they hold is given back at the end, the last opened first."""
-    async with _outside(configuration) as outside:
+    async with _outside(configuration) as (outside, sign_in):
         ground = configuration.ground
         assembly = await open_assembly(
             ground, configuration.delivery, announcer.announce, patience=ground.database_wait
         )
-        services = assemble(configuration, assembly, partial(asyncio.to_thread, announcer.report), outside)
+        made = assemble(configuration, assembly, partial(asyncio.to_thread, announcer.report), outside)
+        services = replace(made, openid_sign_in=sign_in)
         announcer.start()
         await services.readiness.start()
         if services.publish_quota is not None:
@@ -123,11 +126,11 @@ async def opened(configuration: Configuration, announcer: Announcing) -> AsyncIt
 
 
 @asynccontextmanager
-async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]:
-    """The other issuer, if there is one; nothing of it is read before a token of its comes."""
+async def _outside(configuration: Configuration) -> AsyncIterator[tuple[OpenID | None, OpenIDSignIn | None]]:
+    """The other issuer, if there is one, and whether it signs people in; nothing of it is read before somebody comes."""
     settings = configuration.service
     if not settings.oidc_issuer:
-        yield None
+        yield None, None
         return
     documents = await open_documents(configuration.delivery)
     trust = TrustedIssuer(
@@ -137,8 +140,14 @@ async def _outside(configuration: Configuration) -> AsyncIterator[OpenID | None]
         roles_claim=settings.oidc_roles_claim,
     )
     outside = OpenID(trust, documents.read)
+    registration = DashboardClient(
+        client_id=settings.oidc_client_id,
+        secret=settings.oidc_client_secret,
+        scopes=settings.oidc_scopes,
+        redirect=settings.url + openid_pages.ANSWERED,
+    )
     try:
-        yield outside
+        yield outside, OpenIDSignIn(outside, registration, documents.post) if settings.oidc_client_id else None
     finally:
         await outside.close()
         await documents.aclose()

@@ -29,6 +29,7 @@ from service.server.pieces import LongWork
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
 from subscriptions.access.client_store import ClientStore
+from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.events.directory import TypeDirectory
@@ -100,6 +101,8 @@ class Services:
     publish_quota: PublishQuota | None
     #: Counts what workspaces are owed; None: they may be owed any number.
     debts: Debts | None
+    #: Signs people in with another issuer; None: there is none that does.
+    openid_sign_in: OpenIDSignIn | None = None
 
     @cached_property
     def naming(self) -> Naming:

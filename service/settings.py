@@ -5,10 +5,11 @@ Reading them is left to process roots (`subscriptions.ground.settings.read`), wh
 
 import msgspec
 
+from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Misconfigured
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     """How the API is reached; what cannot work raises Misconfigured."""
 
     #: The address to listen on; 0.0.0.0 or :: for all.
@@ -26,6 +27,12 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     oidc_workspace_claim: str = "workspace_id"
     #: Its claim that lists the caller's roles (publisher, subscriber, viewer, operator).
     oidc_roles_claim: str = "roles"
+    #: By which it knows the dashboard, whose people it signs in then; empty: it signs in nobody.
+    oidc_client_id: str = ""
+    #: Empty: a public client, which proves nothing but that it began the sign-in (PKCE).
+    oidc_client_secret: str = ""
+    #: What it is asked for beside who somebody is; its two claims have to come of it.
+    oidc_scopes: str = "openid profile email"
     #: Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's are.
     trusted_proxies: tuple[str, ...] = ()
     #: Connections that one process keeps open; for one more the one that has rested longest goes.
@@ -74,6 +81,10 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
         whole = self.base_url.startswith(("http://", "https://")) and not self.base_url.endswith("/")
         _require(whole or not self.base_url, "base_url", "is of the form https://host, without a slash at its end")
+        _require(
+            bool(self.oidc_issuer) or not self.oidc_client_id, "oidc_issuer", "is needed with HOOKLAKE_OIDC_CLIENT_ID"
+        )
+        _require(not self.oidc_client_id or "openid" in self.oidc_scopes.split(), "oidc_scopes", "has to name openid")
         if self.oidc_issuer:
             _require(self.oidc_issuer.startswith(("http://", "https://")), "oidc_issuer", "is of the form https://host")
             _require(self.oidc_issuer != self.issuer, "oidc_issuer", "may not be the issuer of our own tokens")

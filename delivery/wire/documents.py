@@ -1,9 +1,10 @@
-"""Small documents that the operator's own settings name, read over the wire: an OpenID issuer's configuration and keys.
+"""Small documents that the operator's own settings name, read over the wire: an OpenID issuer's configuration, keys and tokens.
 
 What they say, and how long they are believed, is left to those who ask.
 """
 
 import codecs
+from collections.abc import Mapping
 
 import httpx
 
@@ -16,6 +17,8 @@ from subscriptions.ground.errors import Unavailable
 #: Bytes of one document, and seconds for it.
 DOCUMENT_BYTES = 262_144
 DEADLINE = 5.0
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+NOTHING: Mapping[str, str] = {}
 DOCUMENT_LIMITS = TransportLimits(
     connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES
 )
@@ -32,21 +35,31 @@ class Documents:
 
     async def read(self, url: str) -> bytes:
         """The document's bytes, within 5 s (`DEADLINE`); raises Unavailable unless it was answered with 200 and whole."""
-        dial = Dial(repeatable=True)
+        return await self._answered("GET", url)
+
+    async def post(self, url: str, form: Mapping[str, str], authorization: str = "") -> bytes:
+        """What a form is answered with, likewise; it is sent once, and `authorization` is its header."""
+        return await self._answered("POST", url, form, {"Authorization": authorization} if authorization else {})
+
+    async def _answered(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] = NOTHING
+    ) -> bytes:
+        dial = Dial(repeatable=method == "GET")
         try:
             request = httpx.Request(
-                "GET",
+                method,
                 url,
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+                headers={**HEADERS, **headers},
+                data=form,
                 extensions={"destination": url, "dial": dial},
             )
             response = await self._transport.handle_async_request(request)
         except Exception as error:
             connect = self._transport.limits.connect_timeout
             raise Unavailable(url, explain(error, dial, connect=connect, deadline=DEADLINE).cause) from error
+        assert isinstance(response.stream, httpx.ByteStream)
         if response.status_code != 200:
             raise Unavailable(url, f"it answered {response.status_code}")
-        assert isinstance(response.stream, httpx.ByteStream)
         body = b"".join([part async for part in response.stream])
         body, longer = inflated(body, response.headers.get("content-encoding", ""), DOCUMENT_BYTES)
         if longer or response.extensions["truncated"]:

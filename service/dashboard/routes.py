@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Route
 
 from service.auth import Handler, Permission
-from service.dashboard import assets, finding, people, refusals, sessions, signing_in
+from service.dashboard import assets, finding, openid_pages, people, refusals, sessions, signing_in
 from service.dashboard.endpoints import Open, PageEndpoint
 from service.dashboard.visitors import SIGN_IN
 
@@ -46,6 +46,8 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
     ("GET", assets.PREFIX + "/{digest}/{name:path}", assets.served),
     ("GET", SIGN_IN, signing_in.page),
     ("POST", SIGN_IN, signing_in.signed_in),
+    ("GET", openid_pages.PATH, openid_pages.begun),
+    ("GET", openid_pages.ANSWERED, openid_pages.answered),
 )
 
 

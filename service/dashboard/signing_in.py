@@ -6,6 +6,7 @@ Signing in with another issuer is left to `openid_pages.py`; what a session is t
 import hashlib
 import logging
 from math import ceil
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,7 +27,7 @@ log = logging.getLogger("hooklake.access")
 
 HOME = "/dashboard"
 SIGN_OUT = "/dashboard/sign-out"
-TEMPLATE = "access/sign_in.html"
+TEMPLATE, LINK = "access/sign_in.html", "access/link.html"
 #: Bytes of the form.
 FORM_BYTES = 16384
 LONGEST_NEXT = 2000
@@ -40,7 +41,7 @@ async def page(request: Request) -> Response:
     wanted = following(request.query_params.get("next", ""))
     if cookies.token(request) and await visitors.session_of(request, cookies.token(request)):
         return redirect(wanted)
-    return render(request, TEMPLATE, typed="", wanted=wanted, error="", link="", person=None)
+    return drawn(request, wanted=wanted)
 
 
 async def signed_in(request: Request) -> Response:
@@ -93,6 +94,13 @@ async def entered(request: Request, token: str, wanted: str, *, by: str) -> Resp
     return response
 
 
+def drawn(request: Request, status: int = 200, *, typed: str = "", wanted: str = HOME, error: str = "") -> Response:
+    """The page, with what was typed as name, where to go then, and what went wrong."""
+    other = services_of(request).openid_sign_in
+    issuer = urlsplit(other.issuer).netloc if other else ""
+    return render(request, TEMPLATE, status, typed=typed, wanted=wanted, error=error, issuer=issuer)
+
+
 def browser(request: Request) -> Browser:
     """Where a request comes from."""
     return Browser(address=visitors.address(request), agent=request.headers.get("user-agent", ""))
@@ -112,8 +120,8 @@ async def _offered(request: Request, token: str) -> Response:
         person = await services.people.linked(token, now=services.clock())
     if person is None:
         error = "The link was used, or is too old. Make another one with `hooklake people link NAME`."
-        return render(request, TEMPLATE, 410, typed="", wanted=HOME, error=error, link="", person=None)
-    return render(request, TEMPLATE, typed="", wanted=HOME, error="", link=token, person=person)
+        return drawn(request, 410, error=error)
+    return render(request, LINK, token=token, person=person)
 
 
 async def _by_link(request: Request, link: str) -> Response:
@@ -128,7 +136,7 @@ async def _by_link(request: Request, link: str) -> Response:
 
 def _refused(request: Request, name: str, wanted: str, error: str, seconds: int = 0) -> Response:
     status = 429 if seconds else 400
-    response = render(request, TEMPLATE, status, typed=name, wanted=wanted, error=error, link="", person=None)
+    response = drawn(request, status, typed=name, wanted=wanted, error=error)
     if seconds:
         response.headers["Retry-After"] = str(seconds)
     return response

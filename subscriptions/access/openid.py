@@ -65,6 +65,22 @@ class _Key:
 class _Configuration(msgspec.Struct):
     issuer: str
     jwks_uri: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    #: OpenID Connect Discovery 1.0, 3: this where it is left out.
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoints:
+    """Where an issuer signs people in."""
+
+    #: Where a browser is sent; empty where it signs nobody in.
+    authorization: str
+    #: Where a code becomes a token.
+    token: str
+    #: Whether a client names itself there by HTTP Basic; else in the form.
+    basic: bool
 
 
 class _Keys(msgspec.Struct):
@@ -78,6 +94,7 @@ class OpenID:
         self._trust = trust
         self._fetch = fetch
         self._keys: list[_Key] = []
+        self._configuration: _Configuration | None = None
         self._read_at: datetime | None = None
         self._tried_at: datetime | None = None
         #: Why the last read came to nothing.
@@ -95,6 +112,14 @@ class OpenID:
         Raises Unauthorized, Forbidden where the token names no workspace or no role of ours, and Unavailable where the keys
         are not to be had.
         """
+        claims, expires = await self.claims(token, now, audience=self._trust.audience)
+        return self.caller(claims), min(expires, now.timestamp() + BELIEVED)
+
+    async def claims(self, token: str, now: datetime, *, audience: str) -> tuple[Mapping[str, Any], float]:
+        """What a good token of the issuer's says, and until when it is good (seconds since the epoch).
+
+        Raises Unauthorized, and Unavailable where the keys are not to be had.
+        """
         if len(token) > LONGEST_TOKEN:
             raise invalid("it is too long")
         try:
@@ -105,7 +130,7 @@ class OpenID:
                 token,
                 key.public,
                 algorithms=sorted(key.algorithms),
-                audience=self._trust.audience,
+                audience=audience,
                 issuer=self._trust.issuer,
                 # The library would read a clock of its own.
                 options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
@@ -117,7 +142,20 @@ class OpenID:
             raise Hopeless(EXPIRED)
         if "nbf" in claims and now.timestamp() < _instant(claims, "nbf") - LEEWAY:
             raise invalid("it is not good yet")
-        return self._caller(claims), min(expires, now.timestamp() + BELIEVED)
+        return claims, expires
+
+    async def endpoints(self, now: datetime) -> Endpoints:
+        """Where the issuer signs people in; raises Unavailable where its configuration is not to be had."""
+        if self._configuration is None or self._read_at is None or now - self._read_at >= STALE:
+            await self._reading_done(self._begin(now), needed=self._configuration is None)
+        known = self._configuration
+        if known is None:
+            raise Unavailable("The OpenID issuer", self._away or "its configuration was not read yet")
+        return Endpoints(
+            authorization=known.authorization_endpoint,
+            token=known.token_endpoint,
+            basic="client_secret_basic" in known.token_endpoint_auth_methods_supported,
+        )
 
     async def close(self) -> None:
         """Ends what it is reading."""
@@ -128,12 +166,8 @@ class OpenID:
     async def _key(self, kid: object, algorithm: object, now: datetime) -> _Key:
         key = self._named(kid, algorithm)
         if key is None or self._read_at is None or now - self._read_at >= STALE:
-            reading = self._begin(now)
-            if key is None and reading is not None:
-                _, late = await asyncio.wait({reading}, timeout=WAIT)
-                if late:
-                    raise Unavailable("The OpenID issuer", f"no answer within {WAIT:g} s")
-                key = self._named(kid, algorithm)
+            await self._reading_done(self._begin(now), needed=key is None)
+            key = key or self._named(kid, algorithm)
         if key is None and (self._away or self._read_at is None):
             raise Unavailable("The OpenID issuer", self._away or "its keys were not read yet")
         if key is None:
@@ -144,6 +178,12 @@ class OpenID:
         """The key that a token's header means; without `kid`, the only one that fits."""
         fitting = [key for key in self._keys if algorithm in key.algorithms and kid in (None, key.kid)]
         return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
+
+    async def _reading_done(self, reading: asyncio.Task[None] | None, *, needed: bool) -> None:
+        if needed and reading is not None:
+            _, late = await asyncio.wait({reading}, timeout=WAIT)
+            if late:
+                raise Unavailable("The OpenID issuer", f"no answer within {WAIT:g} s")
 
     def _begin(self, now: datetime) -> asyncio.Task[None] | None:
         """The read under way, or a new one; None so soon after the last."""
@@ -172,6 +212,7 @@ class OpenID:
             self._fail(f"internal error: {type(error).__name__}")
         else:
             self._keys, self._read_at, self._away = keys, now, ""
+            self._configuration = configuration
             log.info("issuer.read issuer=%s keys=%d", self._trust.issuer, len(keys))
 
     def _fail(self, cause: str) -> None:
@@ -179,7 +220,8 @@ class OpenID:
             log.warning("issuer.away issuer=%s cause=%r", self._trust.issuer, cause)
         self._away = cause
 
-    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+    def caller(self, claims: Mapping[str, Any]) -> Caller:
+        """Whom the claims of a good token name; raises Forbidden where they name no workspace or no role of ours."""
         workspace = _claim(claims, self._trust.workspace_claim)
         workspace_id = workspace.replace("-", "").lower() if isinstance(workspace, str) else ""
         if not WORKSPACE.match(workspace_id):
