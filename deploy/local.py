@@ -85,6 +85,7 @@ class Stack:
         """`port` 0 takes a free one; what `environ` has of HOOKLAKE_* wins over what would be set here."""
         self.data_dir = data_dir.absolute()
         self.stores = stores.Stores(self.data_dir, environ=environ, say=say)
+        self._say = say
         #: True where this start made the first credentials.
         self.first = False
         #: A link that signs the operator in to the dashboard once; empty: there is no such person any more.
@@ -120,17 +121,21 @@ class Stack:
         # Of a stack that runs here already its directory tells more than its port.
         vet_address(*address)
         self._secrets()
+        # A start takes seconds, of an old database minutes: what it waits for is said before it is waited for.
+        self._waits("PostgreSQL and Redis, those that are embedded")
         await self.stores.start()
         self.environ |= {DATABASE: self.stores.database_url, BROKER: self.stores.broker_url}
         program = self._program(self.environ)
         had_credentials = self.credentials.exists()
         for chore in program.chores:
+            self._waits(chore.name)
             await self.stores.supervisor.run(chore)
         self.first = self.credentials.exists() and not had_credentials
         self.link = welcome.taken(sign_in(self.environ))
         home.write_private(self.data_dir / "env", welcome.shell(self.environ, self.stores.tools, self._drawn))
         welcome.move(self.credentials, self.base_url)
         self._groups = tuple(tuple(part.name for part in group) for group in program.groups)
+        self._waits(", ".join(name for group in self._groups for name in group))
         await self.stores.supervisor.start(*(part for group in program.groups for part in group))
 
     async def stop(self) -> None:
@@ -138,6 +143,9 @@ class Stack:
         for group in self._groups:
             await self.stores.supervisor.stop(*group)
         await self.stores.stop()
+
+    def _waits(self, what: str) -> None:
+        self._say(f"Waiting for {what}; logs are in {self.data_dir / 'logs'}.")
 
     async def broken(self) -> str:
         """Waits until a part died too often, and says so in a sentence."""

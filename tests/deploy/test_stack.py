@@ -104,6 +104,9 @@ async def test_a_life(data: Path) -> None:
     written, open_to_others = modes(data)
     assert (written >= {".log", ".aof"}, open_to_others) == (True, [])
     assert await waiting.gone(*pids)
+    waited = [line.split(";")[0] for line in first.output.splitlines() if line.startswith("Waiting for ")]
+    stores = "Waiting for PostgreSQL and Redis, those that are embedded"
+    assert waited == [stores, "Waiting for clients", "Waiting for api, beat, worker-1, worker-2"]
     assert "client_secret=something" in first.output
     assert "client_secret=SECRET" in second.output
     # A link for each start, and none left lying about.

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -164,6 +165,41 @@ def test_a_refusal_is_told_in_the_words_of_the_api(answer: str, status: int, out
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+
+
+async def test_a_port_that_is_taken_is_one_sentence(home: Path) -> None:
+    """Whoever starts the subscriber twice, or beside something else on its port, is told so and not shown a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        (home / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", port))
+        done = await asyncio.create_subprocess_exec(
+            sys.executable, "subscriber.py", cwd=home, stderr=asyncio.subprocess.PIPE
+        )
+        err = (await asyncio.wait_for(done.communicate(), 20))[1].decode()
+
+    assert (done.returncode, err.count("\n")) == (1, 1)
+    assert err.startswith(f"Port {port} cannot be listened on (Address already in use): ")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_data_directory_may_be_elsewhere(home: Path, there: bool) -> None:
+    """The session finds the credentials where HOOKLAKE_DATA_DIR has the stack keep them, and says where it looked in vain."""
+    kept = home / "elsewhere" / "credentials.json"
+    kept.parent.mkdir()
+    clients = [{"role": "viewer", "clientId": "someone", "clientSecret": "something"}]
+    if there:
+        kept.write_text(json.dumps({"baseUrl": "http://there", "workspaceId": "f" * 32, "clients": clients}))
+    read = LANGUAGES["sh"][0].partition("field()")[0]
+
+    done = subprocess.run(
+        ["bash", "-c", f'{read}\necho "${{BASE:-}} ${{VIEWER_ID:-}}"'],
+        cwd=home, env={**os.environ, "HOOKLAKE_DATA_DIR": str(kept.parent)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.stdout == ("http://there someone\n" if there else " \n")
+    assert done.stderr == (
+        "" if there else f"{kept} is not there: start the stack with make run, and go to where you did\n"
+    )
 
 
 def test_the_handler_may_be_saved_in_the_checkout() -> None:
