@@ -1,1 +1,1 @@
-"""The carriers: Celery on Redis or RabbitMQ. Reading order: main, tasks, engine, announcer, schedule."""
+"""The carriers: Celery on Redis or RabbitMQ. Reading order: main, tasks, engine, attempts_in_flight, announcer, schedule."""

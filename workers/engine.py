@@ -1,6 +1,7 @@
 """The engine: one event loop per worker process, on which claimed deliveries are tried side by side.
 
-What a round does is left to `delivery/attempts`; who hands in tickets and drains, to `tasks.py`.
+Here is decided what is begun; the attempts themselves are left to `attempts_in_flight.py`, who hands in tickets and drains, to
+`tasks.py`.
 """
 
 import asyncio
@@ -15,11 +16,9 @@ from delivery.attempts.endings import ClaimedDelivery
 from delivery.attempts.rounds import Rounds
 from delivery.tickets import Job, JobKind, Ticket
 from subscriptions.ground.errors import Unavailable
+from workers.attempts_in_flight import AttemptsInFlight
 from workers.jobs import JobRunner
-from workers.recorder import Recorder
 from workers.settings import WorkerSettings
-from workers.slots import InFlightSlots
-from workers.unproven_hosts import UnprovenHosts
 from workers.webhook_slots import WebhookSlots
 
 log = logging.getLogger("hooklake.workers")
@@ -37,29 +36,34 @@ GATHER = 0.01
 #: Messages whose tickets may wait for slots at once, of the eight that threads hold: with all of them waiting for webhooks that
 #: are slow, the ticket of a quick one would wait in the broker until the sweep finds its row.
 PATIENT = 6
-#: Seconds that a closing engine waits for the outcomes it has to be written.
-LAST_WRITE = 5.0
 
 
 class Engine:
     """Admits tickets and drains under this process's limits, attempts, and records."""
 
     def __init__(self, rounds: Rounds, settings: WorkerSettings, jobs: JobRunner) -> None:
-        self._claims, self._attempts, outcomes = rounds.claims, rounds.attempts, rounds.outcomes
+        self._claims = rounds.claims
         self._settings = settings
-        self.slots = InFlightSlots(slots=settings.in_flight, share=settings.in_flight_per_webhook)
-        self.strangers = UnprovenHosts(settings.crawl_interval)
-        self.recorder = Recorder(outcomes.record, self.job, window=settings.record_window, judge=outcomes.judge)
-        self._freed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._trying: dict[asyncio.Task[bool | None], ClaimedDelivery] = {}
+        self._attempts = AttemptsInFlight(rounds, settings, self.job)
+        self.slots, self.strangers = self._attempts.slots, self._attempts.strangers
+        self.recorder = self._attempts.recorder
+        self._freed, self._room = self._attempts.freed, self._attempts.room
         self._jobs = jobs
         self._draining = False
         #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
         self._asking = self._patient = 0
-        self.closing = False
         #: Why this process claims nothing at the moment; None while it may (protocol.md 5.4).
         self.barred: str | None = None
+
+    @property
+    def closing(self) -> bool:
+        """Whether it begins nothing more."""
+        return self._attempts.closing
+
+    @closing.setter
+    def closing(self, closing: bool) -> None:
+        """Before `close`, where the process learns that it is to end."""
+        self._attempts.closing = closing
 
     async def deliver(self, tickets: Sequence[Ticket]) -> None:
         """Claims and begins what the tickets name, as slots come free; returns when each is begun, old or dropped.
@@ -127,25 +131,14 @@ class Engine:
                 self.slots.give_back(1)
         if held is None:
             return None
-        return await self._try(held, self.slots.hold(webhook, held.claimed.epoch, time.monotonic()))
+        return await self._attempts.make(held, self.slots.hold(webhook, held.claimed.epoch, time.monotonic()))
 
     async def close(self, grace: float) -> None:
         """Begins nothing more, waits up to `grace` seconds for attempts in flight, and gives the rest back to the rows."""
         self.closing = True
         self._freed.set()
         await self._jobs.close()
-        held: list[ClaimedDelivery] = []
-        if self._trying:
-            log.info("engine.closing in_flight=%d grace=%.0f", len(self._trying), grace)
-            _, left = await asyncio.wait(self._trying, timeout=grace)
-            held = [self._trying[task] for task in left]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-        # An outcome that is lost is a delivery repeated: those of attempts that ended are written before the rest is given back.
-        await self.recorder.close(LAST_WRITE)
-        if held:
-            await self._give_back(held)
+        await self._attempts.close(grace)
 
     def _admit(self, tickets: list[Ticket]) -> tuple[list[tuple[Ticket, WebhookSlots]], list[Ticket]]:
         """Tickets that have a slot now, with their in-flight slots, and those worth waiting with."""
@@ -180,7 +173,7 @@ class Engine:
         now = time.monotonic()
         for held in begun:
             webhook, epoch = held.claimed.webhook, held.claimed.epoch
-            self._begin(held, self.slots.claimed(webhook, slots[held.key[:3]], epoch, now))
+            self._attempts.begin(held, self.slots.claimed(webhook, slots[held.key[:3]], epoch, now))
 
     async def _drain_days(self, days: deque[date], until: float) -> bool:
         """Whether more may be due when the time is over.
@@ -231,56 +224,8 @@ class Engine:
             slots.short = len(begun) == reserved
         now = time.monotonic()
         for held in begun:
-            self._begin(held, slots.hold(held.claimed.webhook, held.claimed.epoch, now))
+            self._attempts.begin(held, slots.hold(held.claimed.webhook, held.claimed.epoch, now))
         return len(begun)
-
-    def _begin(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> None:
-        task = asyncio.create_task(self._try(held, webhook_slots))
-        self._trying[task] = held
-        self.slots.retrying += held.claimed.attempts > 0
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[bool | None]") -> None:
-        held = self._trying.pop(task)
-        self.slots.retrying -= held.claimed.attempts > 0
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("try.failed", exc_info=error)
-
-    async def _try(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool | None:
-        """Whether it succeeded; None where it was given back untried."""
-        webhook_slots.workspace = held.hook.workspace_id
-        if await self._turn(held) and self.strangers.begin(held.hook, time.monotonic()):
-            return await self._attempt(held, webhook_slots)
-        self.slots.unclaimed(held.claimed.webhook, webhook_slots)
-        self._freed.set()
-        await self._give_back([held])
-        return None
-
-    async def _turn(self, held: ClaimedDelivery) -> bool:
-        try:
-            return await self._claims.turn(held)
-        except Unavailable:
-            return False
-
-    async def _attempt(self, held: ClaimedDelivery, webhook_slots: WebhookSlots) -> bool:
-        """One attempt, recorded; its slot of the process is held until then."""
-        webhook, answered, size = held.claimed.webhook, True, 0
-        try:
-            try:
-                ended = await self._attempts.make(held)
-                answered, size = ended.answered, ended.size
-                if ended.result.ok and ended.record.status and self.strangers.answered(held.hook.destination):
-                    self._room.set()
-            finally:
-                if self.slots.ended(webhook, webhook_slots, time.monotonic(), answered=answered, size=size):
-                    self._room.set()
-                self._freed.set()
-            await self.recorder.record(ended)
-            return ended.result.ok
-        finally:
-            if self.slots.recorded(webhook, webhook_slots, size):
-                self._room.set()
-            self._freed.set()
 
     async def _woken(self, event: asyncio.Event, wait: float) -> None:
         try:
@@ -289,12 +234,3 @@ class Engine:
         except TimeoutError:
             return
         await asyncio.sleep(GATHER)
-
-    async def _give_back(self, held: list[ClaimedDelivery]) -> None:
-        # At the end one line for all; before it each would have one after every standstill.
-        given, left = (logging.INFO, logging.WARNING) if self.closing else (logging.DEBUG, logging.DEBUG)
-        try:
-            await self._claims.give_back(held)
-            log.log(given, "engine.gave_back deliveries=%d", len(held))
-        except Unavailable as error:
-            log.log(left, "engine.left_leased deliveries=%d cause=%s", len(held), error)
