@@ -15,11 +15,8 @@ from delivery.publishing.debts import Debts
 from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
-from delivery.reports.backlogs import Backlogs
-from delivery.reports.delivery_search import Deliveries
-from delivery.reports.event_search import Events
+from delivery.reports.read_models import ReadModels
 from delivery.reports.recent_deliveries import History
-from delivery.reports.traces import Traces
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.upkeep.by_hand import ByHand
@@ -56,12 +53,12 @@ def unheard(_nudges: Sequence[Nudge]) -> None:
     """Tells nobody: the next sweep finds what there is to do."""
 
 
-class StoreAssembly:
+class StoreAssembly(ReadModels):
     """What needs no wire, each made when it is first asked for, once; `close` ends all that was."""
 
     def __init__(self, base: Foundation) -> None:
-        self.base = base
-        self.database, self.clock, self.settings = base.database, base.clock, base.settings
+        super().__init__(base.database, base.clock)
+        self.base, self.settings = base, base.settings
 
     @cached_property
     def clients(self) -> ClientStore:
@@ -138,29 +135,9 @@ class StoreAssembly:
         return Replays(self.database, self.clock, self.settings, self.base.announce)
 
     @cached_property
-    def deliveries(self) -> Deliveries:
-        """Finds deliveries."""
-        return Deliveries(self.database)
-
-    @cached_property
-    def events(self) -> Events:
-        """Finds events."""
-        return Events(self.database)
-
-    @cached_property
     def history(self) -> History:
         """Recent deliveries and their retries."""
         return History(self.database, self.clock, self.base.announce)
-
-    @cached_property
-    def traces(self) -> Traces:
-        """What became of an event."""
-        return Traces(self.database)
-
-    @cached_property
-    def backlogs(self) -> Backlogs:
-        """What waits for webhooks."""
-        return Backlogs(self.database)
 
     async def missing_keys(self, *shelves: key_rotation.SealedTable) -> list[str]:
         """The ids of vault keys that are used on these shelves and not here; raises Unavailable."""

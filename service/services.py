@@ -14,7 +14,9 @@ from delivery.publishing.debts import Debts
 from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
+from delivery.reports.figures import FigureReport
 from delivery.reports.recent_deliveries import History
+from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
 from delivery.upkeep.erasure import Erasure
 from delivery.verification.system_webhooks import SystemWebhooks
@@ -103,6 +105,16 @@ class Services:
     debts: Debts | None
     #: Signs people in with another issuer; None: there is none that does.
     openid_sign_in: OpenIDSignIn | None = None
+
+    @property
+    def figures(self) -> FigureReport:
+        """What came of deliveries over time."""
+        return self.assembly.figures
+
+    @property
+    def standing(self) -> StandingReport:
+        """How things stand at this moment."""
+        return self.assembly.standing
 
     @cached_property
     def naming(self) -> Naming:
