@@ -55,7 +55,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """The regular slots of a deployment; all in seconds."""
+    """The regular waits of a deployment; all in seconds."""
 
     #: The waits before attempts 2, 3, ...; one attempt more than waits.
     delays: tuple[float, ...]
@@ -70,11 +70,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         shortest, longest = 1 - self.jitter, 1 + self.jitter
-        slots: list[wait_base] = [WaitDrawn(delay * shortest, delay * longest) for delay in self.delays]
+        waits: list[wait_base] = [WaitDrawn(delay * shortest, delay * longest) for delay in self.delays]
         policy = Retrying(
             retry=RetryWorthwhile(),
             wait=WaitLongest(
-                wait_chain(*slots or [wait_none()]),
+                wait_chain(*waits or [wait_none()]),
                 WaitFloor(self.floor, self.floor * longest),
                 WaitAsked(self.window, self.jitter),
             ),
@@ -168,7 +168,7 @@ class WaitLongest(wait_base):
 def step(outcome: Outcome, progress: Progress, schedule: Schedule, *, now: datetime, chance: float) -> Step:
     """What follows from `outcome`, decided at `now` (aware) with `chance` drawn from [0, 1).
 
-    The regular slot, a floor after a 429 included, decides whether there is another attempt. A wait that the answer asked for
+    The regular wait, a floor after a 429 included, decides whether there is another attempt. A wait that the answer asked for
     then puts the attempt off, as far as the end of the window.
     """
     if outcome.kind is OutcomeKind.SUCCESS:

@@ -1,7 +1,7 @@
 """What a client may ask of a connection: heads of a bounded size, whole requests within a time, and answers that are read.
 
-What a request says is left to the application; how many bytes a body may have, to `api/reading.py`; what is answered to
-whoever asks for more, to `refusals.py`.
+Which heads are refused is left to `vetting.py`, what is answered then to `refusals.py`, what a request says to the application;
+how many bytes a body may have, to `api/reading.py`.
 """
 
 import asyncio
@@ -16,13 +16,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.answers import AUDIENCE
 from service.limits.addresses import household
 from service.server import heads, refusals
-from service.server.connection_limits import AHEAD, HEAD_BYTES, HEADERS, URL_BYTES, ConnectionLimits
+from service.server.connection_limits import AHEAD, HEAD_BYTES, ConnectionLimits
 from service.server.cycles import EXTENSIONS, Cycle
 from service.server.listeners import hung_up
 from service.server.places import Household
 from service.server.refusals import Over
 from service.server.sweep import Sweep
 from service.server.turnstile import forwarded
+from service.server.vetting import vet
 from subscriptions.ground.audience import Audience
 
 #: Header lines that say where a body ends.
@@ -135,7 +136,7 @@ class ServerConnection(HttpToolsProtocol):
         if self._again:
             return
         self._head = False
-        self._vet()
+        self._offering = vet(self.parser, self.url, self.headers, at_most=self.taken + self._chunk)
         placed = self.household is not None or self._places.enter(self, self._address())
         if not (placed or heads.for_health(self.url, self.parser.get_method())):
             self._sweep.refused += 1
@@ -145,22 +146,6 @@ class ServerConnection(HttpToolsProtocol):
             self.cycle.keep_alive = False
         if self.expect_100_continue:
             self._ask_first()
-
-    def _vet(self) -> None:
-        if len(self.url) > URL_BYTES:
-            raise Over(refusals.LONG_URL)
-        if len(self.headers) > HEADERS or (
-            self.taken + self._chunk > HEAD_BYTES and heads.size(self.headers) > HEAD_BYTES
-        ):
-            raise Over(refusals.LONG_HEAD)
-        version = self.parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise Over(refusals.NO_VERSION if version == "0.9" else refusals.VERSION)
-        if not heads.hosted(self.headers, version):
-            raise Over(refusals.HOST)
-        self._offering = self.parser.should_upgrade()
-        if self._offering and self.parser.get_method() == b"CONNECT":
-            raise Over(refusals.TUNNEL)
 
     def _address(self) -> str:
         return self.client[0] if self.client else ""
