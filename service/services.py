@@ -19,6 +19,7 @@ from delivery.reports.recent_deliveries import History
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
 from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.replays import Replays
 from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from service.health.carriers import Carriers
@@ -120,6 +121,11 @@ class Services:
     def naming(self) -> Naming:
         """What this deployment calls itself in the events it makes."""
         return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
+
+    @cached_property
+    def replays(self) -> Replays:
+        """Deliveries sent again many at a time."""
+        return self.assembly.replays
 
     async def close(self) -> None:
         """Ends whatever runs for these services, the last begun first, and closes what they stand on."""

@@ -14,7 +14,7 @@ import msgspec
 from delivery import delivery_filter
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.ledger.replays import finding, never_owed, replay_rows
-from delivery.ledger.replays.finding import Sought
+from delivery.ledger.replays.finding import STATES, Sought
 from delivery.ledger.replays.replay_rows import NewReplay, Ordered, Replay, ReplayProgress, ReplayState, SkipReason
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
@@ -23,7 +23,18 @@ from subscriptions.ground import event_keys
 from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Conflicting, Issue, LimitReached, Refused
 
-__all__ = ["DryRun", "Replay", "ReplayProgress", "ReplayRequest", "ReplayState", "Replays", "SkipReason"]
+__all__ = [
+    "COUNTED",
+    "PER_SECOND",
+    "STATES",
+    "DryRun",
+    "Replay",
+    "ReplayProgress",
+    "ReplayRequest",
+    "ReplayState",
+    "Replays",
+    "SkipReason",
+]
 
 #: The rate where none is asked for.
 PER_SECOND = 50.0
@@ -181,8 +192,8 @@ class Replays:
         if not 0 < self.rate(asked) <= self.fastest:
             said = f"must be more than 0 and at most {self.fastest} (HOOKLAKE_REPLAY_RATE)"
             issues.append(Issue(subject="ratePerSecond", description=said))
-        if any(state not in finding.STATES for state in wanted.states):
-            said = f"may be {', '.join(finding.STATES)}: others wait for their webhook or batch, which sends them"
+        if any(state not in STATES for state in wanted.states):
+            said = f"may be {', '.join(STATES)}: others wait for their webhook or batch, which sends them"
             issues.append(Issue(subject="filter.states", description=said))
         narrows = (wanted.states, wanted.status_classes, wanted.ended_since, wanted.reason, wanted.ids)
         if asked.missing and any(narrows):

@@ -20,6 +20,7 @@ from service.api.contract import (
     prose,
     publishing,
     received,
+    replays,
     subscriptions,
     system,
     testing,
@@ -31,7 +32,7 @@ from service.api.documents import Document
 from service.services import services_of
 
 #: In the order of the page.
-AREAS = (webhooks, subscriptions, catalogue, publishing, testing, metrics, erasures, system, access, clients)
+AREAS = (webhooks, subscriptions, catalogue, publishing, testing, replays, metrics, erasures, system, access, clients)
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}
 

@@ -39,6 +39,9 @@ UNION ALL
 SELECT 'job', id::text, format('%s due %s leased until %s', kind, due_at, leased_until),
     greatest(due_at, leased_until) < since FROM jobs, patience
 UNION ALL
+SELECT 'replay', id::text, format('%s due %s leased until %s: %s', state, due_at, leased_until, progress),
+    greatest(due_at, leased_until) < since FROM replays, patience WHERE due_at IS NOT NULL
+UNION ALL
 SELECT 'webhook', w.name, 'PENDING without a challenge', true FROM webhooks w
 WHERE w.status = 'PENDING' AND w.deleted_at IS NULL AND NOT EXISTS (SELECT FROM challenges c WHERE c.webhook = w.id)
 """
@@ -62,7 +65,7 @@ WHERE a.status IS NULL AND a.reason LIKE 'time-out:%'
 class Row:
     """A row that has not ended."""
 
-    #: `delivery`, `parcel`, `spread`, `challenge`, `job` or `webhook`.
+    #: `delivery`, `parcel`, `spread`, `challenge`, `job`, `replay` or `webhook`.
     kind: str
     key: str
     #: Where it stands, in words.

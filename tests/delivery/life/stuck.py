@@ -34,6 +34,9 @@ UNION ALL
 SELECT 'job', j.id::text, j.kind || ' due ' || j.due_at FROM late, jobs j
 WHERE j.due_at <= late.moment AND coalesce(j.leased_until <= late.moment, true)
 UNION ALL
+SELECT 'replay', r.id::text, r.state || ' due ' || r.due_at FROM late, replays r
+WHERE r.due_at <= late.moment AND coalesce(r.leased_until <= late.moment, true)
+UNION ALL
 SELECT 'challenge', c.webhook::text, c.purpose || ' due ' || c.due_at FROM late, challenges c
 WHERE c.due_at <= late.moment AND coalesce(c.leased_until <= late.moment, true)
 UNION ALL
