@@ -106,6 +106,8 @@ class DeliveryStep(msgspec.Struct, frozen=True, kw_only=True):
     statuses: list[int]
     reason: str
     ended_since: datetime | None
+    #: What was tried and did not fail: of states that have indexes, none of that has to be read.
+    tried: bool
     #: What a batch carries, too.
     members: bool
     #: Looks into payloads.
@@ -133,11 +135,13 @@ BY_TIME, UNMET, NAMED = _source("search_by_time"), _source("search_unmet"), _sou
 OF_WEBHOOKS, OF_WAITING = _source("search_of_webhooks"), _source("search_waiting")
 
 
-class Nothing(msgspec.Struct, frozen=True):
-    """Of a statement that is given nothing."""
+class States(msgspec.Struct, frozen=True):
+    """What `waiting_many.sql` is given."""
+
+    states: list[str]
 
 
-MANY_WAIT = statement(__package__, "waiting_many", Nothing, {**PREDICATES, "most": WAITING})
+MANY_WAIT = statement(__package__, "waiting_many", States, {**PREDICATES, "most": WAITING})
 
 
 class Deliveries:
@@ -187,6 +191,7 @@ async def _given(connection: Raw, asked: DeliverySearch) -> DeliveryStep:
         statuses=list(asked.statuses),
         reason=wanted.reason,
         ended_since=wanted.ended_since,
+        tried=not wanted.states or bool({State.DELIVERED, State.OWED} & {*wanted.states}),
         members=bool(wanted.ids or asked.event_id) or State.BUNDLED in wanted.states,
         opens=bool(asked.text or asked.tags),
         types=list(wanted.types),
@@ -207,7 +212,7 @@ async def _chosen(connection: Raw, asked: DeliverySearch, given: DeliveryStep) -
         return OF_WEBHOOKS
     if states and states <= _UNMET:
         return UNMET
-    if states and not states & FINAL and not await MANY_WAIT.fetchval(connection, Nothing()):
+    if states and not states & FINAL and not await MANY_WAIT.fetchval(connection, States(given.states)):
         return OF_WAITING
     return BY_TIME
 

@@ -17,6 +17,7 @@ WITH place AS MATERIALIZED (
         AND (cardinality($statuses::int[]) = 0 OR d.status = ANY($statuses))
         AND ($reason::text = '' OR position(lower($reason) IN lower(d.reason)) > 0)
         AND ($ended_since::timestamptz IS NULL OR d.ended_at >= $ended_since)
+        AND ($tried::bool OR d.state NOT IN ('delivered', 'owed'))
         AND ($members::bool OR d.first_try_at IS NOT NULL OR d.state NOT IN ('bundled', 'delivered', 'failed'))
 ), wanted AS (
     SELECT m.*, e.id, e.source, e.type, e.erased,

@@ -4,7 +4,7 @@
 SELECT DISTINCT x.event, w.id AS webhook, x.round FROM unnest($webhooks::uuid[]) AS w (id) CROSS JOIN LATERAL (
     (
         SELECT DISTINCT event, round FROM attempts
-        WHERE webhook = w.id AND round >= 0 AND event >= $floor AND event <= $event
+        WHERE $tried::bool AND webhook = w.id AND round >= 0 AND event >= $floor AND event <= $event
             AND (event, w.id, round) < ($event::uuid, $webhook::uuid, $round::smallint)
         ORDER BY event DESC, round DESC LIMIT $chunk
     ) UNION ALL (
