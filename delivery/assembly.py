@@ -15,6 +15,7 @@ from delivery.publishing.debts import Debts
 from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.publishing.python_events import PythonEvents
+from delivery.reports.inspection import Inspection
 from delivery.reports.read_models import ReadModels
 from delivery.reports.recent_deliveries import History
 from delivery.settings import DeliverySettings
@@ -133,6 +134,11 @@ class StoreAssembly(ReadModels):
     def replays(self) -> Replays:
         """Deliveries sent again many at a time."""
         return Replays(self.database, self.clock, self.settings, self.base.announce)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """Deliveries and events as people look at them."""
+        return Inspection(self.base)
 
     @cached_property
     def history(self) -> History:

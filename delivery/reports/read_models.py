@@ -5,8 +5,6 @@ What else a process has is built by `delivery/assembly.py`."""
 from functools import cached_property
 
 from delivery.reports.backlogs import Backlogs
-from delivery.reports.delivery_search import Deliveries
-from delivery.reports.event_search import Events
 from delivery.reports.figures import FigureReport
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
@@ -19,16 +17,6 @@ class ReadModels:
 
     def __init__(self, database: Database, clock: DatabaseClock) -> None:
         self.database, self.clock = database, clock
-
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """Finds deliveries."""
-        return Deliveries(self.database)
-
-    @cached_property
-    def events(self) -> Events:
-        """Finds events."""
-        return Events(self.database)
 
     @cached_property
     def traces(self) -> Traces:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from delivery.wire import signing
+from delivery.wire.notes import WireNotes
 from delivery.wire.parcels import Failure, FailureKind, Parcel, Reply
 from delivery.wire.sender import Attempt, Destination, Sender
 from tests import canaries
@@ -42,6 +43,9 @@ class Wire(Sender):
         #: An exception is raised.
         self.allowing: Reply | Failure | Exception = reply(405)
         self._now = clock
+        #: What is recorded as sent, and of the way there.
+        self.headers: tuple[tuple[str, str], ...] = (("Host", "there"),)
+        self.notes: WireNotes | None = None
 
     @property
     def short(self) -> bool:
@@ -51,7 +55,9 @@ class Wire(Sender):
         started_at = self._now()
         self.sent.append((parcel, destination))
         answer = self.answers.popleft() if self.answers else await self.answering(parcel, destination)
-        return Attempt(started_at=started_at, milliseconds=7, request_headers=(("Host", "there"),), answer=answer)
+        return Attempt(
+            started_at=started_at, milliseconds=7, request_headers=self.headers, answer=answer, notes=self.notes
+        )
 
     async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
         self.asked.append((origin, destination))

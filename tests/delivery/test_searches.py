@@ -38,7 +38,7 @@ class Scene:
     async def found(self, asked: DeliverySearch = EVERY, **filters: Any) -> set[str]:
         """The names of what is found."""
         asked = structs.replace(asked, filter=DeliveryFilter(**filters)) if filters else asked
-        page = await self.craft.assembly.deliveries.search(asked)
+        page = await self.craft.assembly.inspection.deliveries.search(asked)
         names = {id: name for name, id in self.named.items()} | {self.strange: "strange"}
         return {names.get(each.id, str(each.id)) for each in page.items}
 
@@ -98,7 +98,7 @@ async def test_pages_go_on_where_the_one_before_ended(scene: Scene, workspace: s
     asked = DeliverySearch(workspace_id=workspace, limit=3)
     pages: list[SearchPage[DeliveryId, Any]] = []
     while not pages or pages[-1].next is not None:
-        page = await scene.craft.assembly.deliveries.search(asked)
+        page = await scene.craft.assembly.inspection.deliveries.search(asked)
         pages.append(page)
         asked = structs.replace(asked, after=page.next)
         scene.craft.clock.advance(1)
@@ -118,9 +118,9 @@ async def test_what_a_batch_carries_is_found_with_its_batch(craft: Craft) -> Non
     [member, *_] = await batching.members(craft, ticket.event)
 
     for asked in (EVERY, structs.replace(EVERY, filter=DeliveryFilter(webhooks=(webhook,)))):
-        page = await craft.assembly.deliveries.search(asked)
+        page = await craft.assembly.inspection.deliveries.search(asked)
         assert [(each.id.event, each.members, each.type) for each in page.items] == [(ticket.event, 3, "")]
-    named = await craft.assembly.deliveries.search(structs.replace(EVERY, event_id=str(member)))
+    named = await craft.assembly.inspection.deliveries.search(structs.replace(EVERY, event_id=str(member)))
     assert [each.id.event for each in named.items] == [member]
 
 
@@ -137,11 +137,13 @@ async def test_text_and_tags_are_sought_where_they_stand(craft: Craft) -> None:
         both = [
             {
                 each.id.event
-                for each in (await craft.assembly.deliveries.search(structs.replace(EVERY, text=said))).items
+                for each in (await craft.assembly.inspection.deliveries.search(structs.replace(EVERY, text=said))).items
             },
             {
                 each.key
-                for each in (await craft.assembly.events.search(EventSearch(workspace_id=None, text=said))).items
+                for each in (
+                    await craft.assembly.inspection.events.search(EventSearch(workspace_id=None, text=said))
+                ).items
             },
         ]
         assert both[0] == both[1]
@@ -151,11 +153,15 @@ async def test_text_and_tags_are_sought_where_they_stand(craft: Craft) -> None:
         both = [
             {
                 each.id.event
-                for each in (await craft.assembly.deliveries.search(structs.replace(EVERY, tags=asked))).items
+                for each in (
+                    await craft.assembly.inspection.deliveries.search(structs.replace(EVERY, tags=asked))
+                ).items
             },
             {
                 each.key
-                for each in (await craft.assembly.events.search(EventSearch(workspace_id=None, tags=asked))).items
+                for each in (
+                    await craft.assembly.inspection.events.search(EventSearch(workspace_id=None, tags=asked))
+                ).items
             },
         ]
         assert both[0] == both[1]
@@ -186,7 +192,7 @@ async def test_events_are_found(craft: Craft) -> None:
     [late] = await craft.publish()
 
     async def found(**asked: Any) -> list[UUID]:
-        page = await craft.assembly.events.search(EventSearch(**{"workspace_id": WORKSPACE, **asked}))
+        page = await craft.assembly.inspection.events.search(EventSearch(**{"workspace_id": WORKSPACE, **asked}))
         return [each.key for each in page.items]
 
     assert await found() == [late.key, given.key]
@@ -195,7 +201,7 @@ async def test_events_are_found(craft: Craft) -> None:
     assert await found(id="order 8") == await found(source="//there") == await found(workspace_id=OTHER) == []
     assert await found(types=(TYPE,), since=craft.clock()) == [late.key]
     assert await found(until=craft.clock()) == [given.key]
-    [first] = (await craft.assembly.events.search(EventSearch(workspace_id=None, limit=1))).items
+    [first] = (await craft.assembly.inspection.events.search(EventSearch(workspace_id=None, limit=1))).items
     assert (first.key, first.webhooks, first.accepted_at) == (late.key, 2, craft.clock())
 
 
@@ -220,5 +226,5 @@ async def test_a_page_reads_so_far_and_says_where_it_stopped(craft: Craft) -> No
     assert (page.read, page.next, page.full) == (search_steps.ROWS, search_steps.ROWS, False)
     assert max(steps) == search_steps.LARGEST
     assert (short.read, short.next) == (search_steps.FIRST, search_steps.ROWS + search_steps.FIRST)
-    found = await craft.assembly.deliveries.search(structs.replace(EVERY, statuses=(418,)))
+    found = await craft.assembly.inspection.deliveries.search(structs.replace(EVERY, statuses=(418,)))
     assert [each.id.event for each in found.items] == [oldest]
