@@ -4,7 +4,6 @@ Which of them a process uses is its own matter, and so is what only the entrance
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import cached_property
 
 import msgspec
@@ -69,9 +68,8 @@ class StoreAssembly(ReadModels):
     @cached_property
     def people(self) -> PeopleStore:
         """People who sign in, and their sessions."""
-        ground = self.base.ground
-        idle, lifetime = timedelta(seconds=ground.session_idle), timedelta(seconds=ground.session_lifetime)
-        return PeopleStore(self.database, Passwords(), SessionLimits(idle=idle, lifetime=lifetime))
+        limits = SessionLimits.of_seconds(self.base.ground.session_idle, self.base.ground.session_lifetime)
+        return PeopleStore(self.database, Passwords(), limits)
 
     @cached_property
     def types(self) -> EventTypeStore:

@@ -4,7 +4,8 @@ How tokens are made and checked is left to `subscriptions/access/access_tokens.p
 `limits/request_quota.py`; what a route asks for, to `api/routes.py`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,7 +17,9 @@ from service.limits.request_quota import TooMany
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.access.clients import Role
+from subscriptions.ground import audit
 from subscriptions.ground.audience import STAYS
+from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.database import asked_by
 from subscriptions.ground.errors import Forbidden, Issue, Refused, Unauthorized
 
@@ -119,14 +122,35 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             _unspent(services, known, now)
             response = await handler(request)
         else:
-            audience, reads = request.scope.get(AUDIENCE, STAYS), request.scope["method"] in READING
-            with asked_by((known.issuer, known.client_id), audience, reads=reads):
+            with serving(request, known, ActorKind.CLIENT):
                 response = await handler(request)
         if headers is not None:
             response.headers.update(headers)
         return response
 
     return entrance
+
+
+@contextmanager
+def serving(request: Request, known: Caller, kind: ActorKind) -> Iterator[None]:
+    """Within the block the database is asked in turns with other callers, and what a request changes is the caller's change."""
+    reads = request.scope["method"] in READING
+    with asked_by((known.issuer, known.client_id), request.scope.get(AUDIENCE, STAYS), reads=reads):
+        if reads:
+            yield
+            return
+        client = request.scope.get("client")
+        actor = Actor(
+            kind=kind,
+            id=known.client_id,
+            name=known.name,
+            workspace_id=known.workspace_id,
+            roles=tuple(sorted(known.roles)),
+            address=client[0] if client else "",
+            at=services_of(request).clock(),
+        )
+        with audit.acting(actor):
+            yield
 
 
 def _unspent(services: Services, known: Caller, now: datetime) -> None:

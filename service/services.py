@@ -31,6 +31,7 @@ from service.server.bodies import Bodies
 from service.server.pieces import LongWork
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
+from subscriptions.access.audit_log import AuditLog
 from subscriptions.access.client_store import ClientStore
 from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
@@ -116,6 +117,11 @@ class Services:
     def standing(self) -> StandingReport:
         """How things stand at this moment."""
         return self.assembly.standing
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """Who changed what."""
+        return AuditLog(self.database)
 
     @cached_property
     def naming(self) -> Naming:

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from subscriptions.access import keyring
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Sealed
 from subscriptions.ground.statements import Row
@@ -98,6 +100,8 @@ async def reseal(database: Database, vault: Vault, *, chunk: int = CHUNK) -> Rot
                     shut.append(f"{shelf.table} {text.key} {text.column}: {error}")
         again = resealed > before
     async with database.raw() as connection:
+        if resealed:
+            await audit.note(connection, _entry("vault.resealed", vault.sealing, resealed))
         return Rotation(resealed=resealed, in_use=await in_use(connection), shut=tuple(shut))
 
 
@@ -155,7 +159,13 @@ async def forget(database: Database, key_id: str) -> int:
             forgotten += len(rows)
         lost = f"SELECT key FROM {_marked(SIGNING)} WHERE mark = $1"
         forgotten += len(await connection.fetch(f"DELETE FROM signing_keys WHERE kid IN ({lost}) RETURNING kid", mark))
+        if forgotten:
+            await audit.note(connection, _entry("vault.key-forgotten", key_id, forgotten))
     return forgotten
+
+
+def _entry(action: str, key_id: str, texts: int) -> AuditChange:
+    return AuditChange(action=action, subject=key_id, name=key_id, workspace_id=None, after={"texts": texts})
 
 
 async def texts(database: Database, shelf: SealedTable, *, chunk: int = CHUNK) -> AsyncIterator[Text]:

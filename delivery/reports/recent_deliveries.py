@@ -19,7 +19,8 @@ from delivery.ledger.records.replays import NewestRound
 from delivery.lifecycle import State, final
 from delivery.reports.attempt_history import AttemptSummary, of
 from delivery.tickets import Nudge
-from subscriptions.ground import event_keys
+from subscriptions.ground import audit, event_keys
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Issue, Refused
 from subscriptions.ground.statements import Row, statement
@@ -144,12 +145,24 @@ class History:
                 _check(newest)
                 retried, ticket = await replays.retry(connection, failure, webhook, newest, now=now)
                 [item] = await _items(connection, webhook, owner, [(failure, attempts_of)])
+                await audit.note(connection, _retried(item, newest, retried))
             waiting = [webhook] if retried is Retried.WAITING else []
             nudges: list[Nudge] = [*await parking.look_again(connection, waiting, now=now)]
         nudges += [] if ticket is None else [ticket]
         if nudges:
             self._announce(nudges)
         return item, retried
+
+
+def _retried(item: RecentDelivery, newest: NewestRound, result: Retried) -> AuditChange:
+    return AuditChange(
+        action="delivery.retried",
+        subject=f"{item.key}.{item.webhook}.{newest.round}",
+        name=item.id,
+        workspace_id=item.workspace_id,
+        before={"state": newest.state},
+        after={"state": result.name},
+    )
 
 
 def _check(newest: NewestRound) -> None:

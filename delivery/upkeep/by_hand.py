@@ -15,6 +15,8 @@ from delivery.ledger.records.cancellations import Cancel
 from delivery.ledger.records.replays import NewestRound, RetryResult
 from delivery.lifecycle import State
 from delivery.tickets import Nudge
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Clock, Database, Raw
 from subscriptions.ground.errors import Absent, Issue, Refused
 
@@ -71,6 +73,7 @@ class ByHand:
             given = Cancel(event=id.event, webhook=id.webhook, round=id.round, now=now)
             if newest.leased or not await cancellations.cancel(connection, given):
                 return Moved(result=HandResult.UNDERWAY, id=id)
+            await self._note(connection, "delivery.cancelled", id, newest, HandResult.CANCELLED)
         return Moved(result=HandResult.CANCELLED, id=id)
 
     async def _again(self, workspace_id: str | None, id: DeliveryId, *, again: bool) -> Moved:
@@ -84,6 +87,8 @@ class ByHand:
                     if batch is not None:
                         raise await self._carried(connection, id, "send")
                 retried, ticket = await replays.retry(connection, id.event, id.webhook, newest, now=now)
+                action = "delivery.resent" if again else "delivery.retried"
+                await self._note(connection, action, id, newest, HandResult[retried.name])
             waiting = [id.webhook] if retried is RetryResult.WAITING else []
             nudges: list[Nudge] = [*await parking.look_again(connection, waiting, now=now)]
         nudges += [] if ticket is None else [ticket]
@@ -92,10 +97,23 @@ class ByHand:
         number = id.round + 1 if lifecycle.final(newest.state) else id.round
         return Moved(result=HandResult[retried.name], id=id._replace(round=number))
 
+    async def _note(
+        self, connection: Raw, action: str, id: DeliveryId, newest: NewestRound, result: HandResult
+    ) -> None:
+        change = AuditChange(
+            action=action,
+            subject=str(id),
+            name=str(id.event),
+            workspace_id=await cancellations.owner(connection, id.webhook, None),
+            before={"state": newest.state},
+            after={"state": result},
+        )
+        await audit.note(connection, change)
+
     async def _newest(self, connection: Raw, workspace_id: str | None, id: DeliveryId) -> NewestRound:
         """The delivery's row, locked; raises Absent, and Refused where a later round is what counts."""
         found = None
-        if await cancellations.owned(connection, id.webhook, workspace_id):
+        if await cancellations.owner(connection, id.webhook, workspace_id) is not None:
             found = await replays.newest(connection, id.event, id.webhook, now=self._clock())
         if found is None or id.round > found.round:
             raise Absent("Delivery", str(id))

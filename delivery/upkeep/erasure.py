@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 from delivery.ledger.jobs import erasures
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.errors import Absent, Issue, Refused
 
@@ -26,10 +28,12 @@ class Erasure:
 
         Of an attempt that was claimed before, the answer is erased a minute after its lease, by a job.
         """
-        async with self._database.raw() as connection:
-            if not await erasures.there(connection, key):
+        async with self._database.raw() as connection, connection.transaction():
+            workspace = await erasures.owner(connection, key)
+            if workspace is None:
                 raise Absent("Event", str(key))
             await erasures.erase(connection, [key], now=self._clock())
+            await audit.note(connection, _erased("event.erased", str(key), workspace))
 
     async def workspace(self, workspace_id: str) -> UUID:
         """Writes down the erasure of all events published up to now, for workers to carry out; answers the job's id.
@@ -40,7 +44,14 @@ class Erasure:
             said = "has to be a workspace: 32 lower-case hexadecimal digits"
             raise Refused(Issue(subject="workspaceId", description=said, source="query.parameter"))
         job = uuid4()
-        async with self._database.raw() as connection:
+        async with self._database.raw() as connection, connection.transaction():
             await erasures.put_workspace(connection, job, workspace_id, now=self._clock())
+            await audit.note(connection, _erased("workspace.erased", workspace_id, workspace_id))
         self._announce([Job(kind=JobKind.JOB, key=job, fence=0)])
         return job
+
+
+def _erased(action: str, subject: str, workspace_id: str) -> AuditChange:
+    return AuditChange(
+        action=action, subject=subject, name=subject, workspace_id=workspace_id, after={"payload": "erased"}
+    )

@@ -19,7 +19,8 @@ from delivery.ledger.replays.replay_rows import NewReplay, Ordered, Replay, Repl
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
-from subscriptions.ground import event_keys
+from subscriptions.ground import audit, event_keys
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Clock, Database, Raw, still_asked
 from subscriptions.ground.errors import Absent, Conflicting, Issue, LimitReached, Refused
 
@@ -137,6 +138,8 @@ class Replays:
             await self._known(connection, asked)
             async with connection.transaction():
                 made = await replay_rows.put(connection, new)
+                if made is not None:
+                    await audit.note(connection, _entry("replay.started", made, before=None))
         if made is None:
             said = (
                 f"{new.most} replays of the workspace are open, which is as many as may be "
@@ -169,8 +172,11 @@ class Replays:
         """
         sources = list(ORDERS[state])
         ordered = Ordered(id=key, workspace_id=workspace_id, state=state, now=self._clock(), sources=sources)
-        async with self._database.raw() as connection:
+        async with self._database.raw() as connection, connection.transaction():
+            before = await replay_rows.read(connection, key, workspace_id)
             found = await replay_rows.order(connection, ordered)
+            if found is not None:
+                await audit.note(connection, _entry(f"replay.{DONE[state]}", found[0], before=before))
         if found is None:
             there = await self.read(workspace_id, key)
             said = f"is {there.state}: it cannot be {DONE[state]} any more"
@@ -207,6 +213,22 @@ class Replays:
         missing = await finding.unknown(connection, asked.workspace_id, asked.wanted.webhooks)
         if missing:
             raise Absent("Webhook", str(missing[0]))
+
+
+def _entry(action: str, replay: Replay, *, before: Replay | None) -> AuditChange:
+    chosen: dict[str, object] = {
+        "filter": msgspec.to_builtins(replay.wanted),
+        "missing": replay.missing,
+        "ratePerSecond": replay.per_second,
+    }
+    return AuditChange(
+        action=action,
+        subject=str(replay.id),
+        name=str(replay.id),
+        workspace_id=replay.workspace_id,
+        before={} if before is None else {"state": before.state},
+        after={"state": replay.state, **(chosen if before is None else {})},
+    )
 
 
 def _time_of(cursor: DeliveryId) -> datetime:

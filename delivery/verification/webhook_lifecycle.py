@@ -18,10 +18,10 @@ from delivery.verification import status_moves
 from delivery.verification.challenge_jobs import MARGIN, ChallengeJobs
 from delivery.verification.challenges import ChallengeResult, DestinationResponse
 from delivery.verification.verdicts import Verdicts
-from subscriptions.ground import database
+from subscriptions.ground import audit, database
 from subscriptions.ground.database import Connection, Raw, repeating
 from subscriptions.ground.errors import Issue, Refused
-from subscriptions.webhooks import webhook_list
+from subscriptions.webhooks import audited, webhook_list
 from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook, check_times
 from subscriptions.webhooks.webhook_list import WebhookPage, WebhookQuery
 
@@ -65,6 +65,7 @@ class WebhookLifecycle:
             nudge = await status.put_challenge(raw, webhook.id, webhook.epoch, purpose=purpose, due_at=now)
             await also(connection, webhook.id)
             await self._introduce(raw, owner.workspace_id, now)
+            await audit.note(raw, audited.registered(webhook, registration))
         self._base.announce([nudge])
         return webhook
 
@@ -110,6 +111,7 @@ class WebhookLifecycle:
             if move is not None:
                 nudges.extend(await status.move(raw, webhook_id, move, now=now))
             after = await self._base.webhook_store.find(connection, workspace_id, webhook_id)
+            await audit.note(raw, audited.changed(before, after, change))
         if before.batching and not after.batching:
             nudges.append(Job(kind=JobKind.BATCH, key=webhook_id, fence=0))
         self._base.announce(nudges)
@@ -143,7 +145,7 @@ class WebhookLifecycle:
         """Deletes it, softly (protocol.md 6.7); raises Absent, and Refused while it has subscriptions (greenlake.md D.12)."""
         now = self._base.clock()
         async with self._base.database.transaction() as connection:
-            await self._base.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
+            standing = await self._base.webhook_store.find(connection, workspace_id, webhook_id, lock=True)
             await also(connection, webhook_id)
             count = await self._base.webhook_store.subscription_count(connection, webhook_id)
             if count and not force:
@@ -152,6 +154,7 @@ class WebhookLifecycle:
             await self._base.webhook_store.soft_delete(connection, webhook_id, now=now)
             raw = await database.raw_of(connection)
             nudge = await status.forget(raw, webhook_id, now=now)
+            await audit.note(raw, audited.removed(standing))
         self._base.announce([nudge])
 
     async def verify(self, workspace_id: str | None, webhook_id: UUID) -> tuple[Webhook, DestinationResponse]:

@@ -5,6 +5,7 @@ What the commands do is left to their modules.
 
 import argparse
 import asyncio
+import getpass
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -14,7 +15,8 @@ from uuid import UUID
 
 from delivery import assembly
 from delivery.assembly import StoreAssembly
-from subscriptions.ground import schema
+from subscriptions.ground import audit, schema
+from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.settings import GroundSettings, read
 
@@ -60,8 +62,20 @@ def with_database(
             look = await schema.look(stores.database)
             if not look.serves:
                 raise Misconfigured("the database is not migrated yet: run `hooklake migrate`")
-            await work(stores, look.now)
+            with audit.acting(_command(look.now)):
+                await work(stores, look.now)
         finally:
             await stores.close()
 
     asyncio.run(run())
+
+
+def _command(now: datetime) -> Actor:
+    """Who runs a command: the user of this machine, as far as it has a name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        name = str(os.getuid())
+    return Actor(
+        kind=ActorKind.COMMAND, id=name, name=f"hooklake, run by {name}", workspace_id="", roles=(), address="", at=now
+    )

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import auth
-from service.answers import AUDIENCE, LONG
+from service.answers import LONG
 from service.api import reading
 from service.api.routes import tell
 from service.auth import CALLER, Handler, Permission
 from service.dashboard import forgery, refusals, visitors
-from subscriptions.ground.audience import STAYS
-from subscriptions.ground.database import asked_by, repeating
+from subscriptions.ground.audit import ActorKind
+from subscriptions.ground.database import repeating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,7 @@ def _guarded(handler: Handler, permission: Permission | None) -> Handler:
         visitor = await visitors.entered(request)
         if permission is not None:
             auth.require(visitor.caller, permission)
-        known, audience = visitor.caller, request.scope.get(AUDIENCE, STAYS)
-        with asked_by((known.issuer, known.client_id), audience, reads=request.method in auth.READING):
+        with auth.serving(request, visitor.caller, ActorKind.PERSON):
             return await handler(request)
 
     return entrance

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import RowMapping, func, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.errors import Absent, Issue, Refused
 from subscriptions.ground.tables import clients
 
@@ -81,7 +83,15 @@ async def create(connection: AsyncConnection, draft: Draft, *, now: datetime) ->
         "created_at": now,
     }
     row = (await connection.execute(insert(clients).values(values).returning(clients))).mappings().one()
-    return _client(row), secret
+    client = _client(row)
+    after = {
+        "name": client.name,
+        "roles": sorted(client.roles),
+        "anyWorkspace": client.any_workspace,
+        "clientSecret": audit.CHANGED,
+    }
+    await _note(connection, "client.created", client, after=after)
+    return client, secret
 
 
 async def every(connection: AsyncConnection) -> list[Client]:
@@ -112,13 +122,15 @@ async def find(connection: AsyncConnection, client_id: UUID) -> Client:
 async def rotate(connection: AsyncConnection, client_id: UUID) -> str:
     """A new secret in place of the old one, which stops working; raises Absent where no live client has the id."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    await _change(connection, client_id, secret_hash=_hash(secret))
+    client = await _change(connection, client_id, secret_hash=_hash(secret))
+    await _note(connection, "client.rotated", client, after={"clientSecret": audit.CHANGED})
     return secret
 
 
 async def revoke(connection: AsyncConnection, client_id: UUID, *, now: datetime) -> None:
     """No more tokens for it; those it has end within 15 minutes. Raises Absent where no live client has the id."""
-    await _change(connection, client_id, revoked_at=now)
+    client = await _change(connection, client_id, revoked_at=now)
+    await _note(connection, "client.revoked", client, after={"revokedAt": now})
 
 
 async def authenticated(connection: AsyncConnection, client_id: UUID, secret: str) -> Client | None:
@@ -137,10 +149,19 @@ async def first(connection: AsyncConnection, drafts: Sequence[Draft], *, now: da
     return [await create(connection, draft, now=now) for draft in drafts]
 
 
-async def _change(connection: AsyncConnection, client_id: UUID, **values: object) -> None:
-    live = update(clients).where(clients.c.id == client_id, clients.c.revoked_at.is_(None))
-    if (await connection.execute(live.values(values))).rowcount == 0:
+async def _change(connection: AsyncConnection, client_id: UUID, **values: object) -> Client:
+    live = update(clients).where(clients.c.id == client_id, clients.c.revoked_at.is_(None)).values(values)
+    row = (await connection.execute(live.returning(clients))).mappings().one_or_none()
+    if row is None:
         raise Absent("Client", str(client_id))
+    return _client(row)
+
+
+async def _note(connection: AsyncConnection, action: str, client: Client, *, after: Mapping[str, object]) -> None:
+    change = AuditChange(
+        action=action, subject=str(client.id), name=client.name, workspace_id=client.workspace_id, after=after
+    )
+    await audit.note(connection, change)
 
 
 def _vet(draft: Draft) -> None:

@@ -20,6 +20,8 @@ from jwt.algorithms import ECAlgorithm
 from sqlalchemy import delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Sealed, Unavailable
 from subscriptions.ground.tables import signing_keys
@@ -119,6 +121,9 @@ class Keyring:
             others = update(signing_keys).where(signing_keys.c.retired_at.is_(None)).values(retired_at=now + OVERLAP)
             await connection.execute(delete(signing_keys) if at_once else others)
             kid = await self._make(connection, now)
+            after = {"otherKeys": "withdrawn at once" if at_once else "verify for an hour more"}
+            change = AuditChange(action="signing-key.rotated", subject=kid, name=kid, workspace_id=None, after=after)
+            await audit.note(connection, change)
         self._loaded_at = None
         return kid
 

@@ -14,6 +14,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.access.clients import LONGEST_NAME, WORKSPACE, Role
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.errors import Absent, Conflicting, Issue, Refused
 from subscriptions.ground.tables import people
 
@@ -93,7 +95,9 @@ async def create(connection: AsyncConnection, draft: PersonDraft, *, password: s
     except exc.IntegrityError:
         said = f"{folded(draft.name)} is taken: people have names of their own"
         raise Conflicting(Issue(subject="name", description=said)) from None
-    return person_of(row)
+    person = person_of(row)
+    await audit.note(connection, entry("person.added", person, after=_shown(person)))
+    return person
 
 
 async def vouched(connection: AsyncConnection, outside: OutsidePerson, *, now: datetime) -> Person:
@@ -119,6 +123,28 @@ async def vouched(connection: AsyncConnection, outside: OutsidePerson, *, now: d
     if row is None:
         raise Absent("Person", outside.draft.name)
     return person_of(row)
+
+
+def entry(
+    action: str,
+    person: Person,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> AuditChange:
+    """What the audit log says of something that happened to a person."""
+    return AuditChange(
+        action=action,
+        subject=str(person.id),
+        name=person.name,
+        workspace_id=person.workspace_id,
+        before=before or {},
+        after=after or {},
+    )
+
+
+def _shown(person: Person) -> dict[str, object]:
+    return {"name": person.name, "workspaceId": person.workspace_id, "roles": sorted(person.roles)}
 
 
 async def page(

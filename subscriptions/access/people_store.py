@@ -3,7 +3,6 @@
 What is checked before a name and a password are looked at, how often and from where, is left to the entrance.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +13,9 @@ from subscriptions.access.clients import Role
 from subscriptions.access.passwords import Passwords
 from subscriptions.access.people import OutsidePerson, Person, PersonDraft, Place
 from subscriptions.access.sessions import Browser, DashboardSession, SessionLimits, Stretch
-from subscriptions.ground.database import Database
+from subscriptions.ground import audit
+from subscriptions.ground.audit import Actor, ActorKind
+from subscriptions.ground.database import Connection, Database
 from subscriptions.ground.errors import Absent, Unauthorized
 
 #: Two first starts at once make one person.
@@ -65,7 +66,11 @@ class PeopleStore:
     async def set_password(self, person_id: UUID, password: str, *, but: UUID | None = None) -> Person:
         """Another password; all the person's sessions end, but the one that is named. Raises Absent, Refused."""
         kept = await self._passwords.hashed(password)
-        return await self._change(person_id, {"password": kept}, but=but, ends=True)
+        async with self._database.transaction() as connection:
+            person = await people.change(connection, person_id, {"password": kept})
+            await sessions.end_all(connection, person_id, but=but)
+            await audit.note(connection, people.entry("person.password-set", person, after={"password": audit.CHANGED}))
+            return person
 
     async def change_password(self, person_id: UUID, current: str, password: str, *, but: UUID | None = None) -> Person:
         """The same of who knows the current one, if there is one; raises Unauthorized where it is wrong."""
@@ -77,11 +82,20 @@ class PeopleStore:
 
     async def set_roles(self, person_id: UUID, roles: frozenset[Role]) -> Person:
         """Other roles, from the next request on; raises Absent, and Refused for none."""
-        return await self._change(person_id, people.roles(roles))
+        async with self._database.transaction() as connection:
+            before = await people.live(connection, person_id)
+            person = await people.change(connection, person_id, people.roles(roles))
+            said = {"before": {"roles": sorted(before.roles)}, "after": {"roles": sorted(person.roles)}}
+            await audit.note(connection, people.entry("person.roles-changed", person, **said))
+            return person
 
     async def remove(self, person_id: UUID, *, now: datetime) -> Person:
         """They may not sign in any more, and their sessions end; raises Absent."""
-        return await self._change(person_id, {"removed_at": now}, ends=True)
+        async with self._database.transaction() as connection:
+            person = await people.change(connection, person_id, {"removed_at": now})
+            await sessions.end_all(connection, person_id)
+            await audit.note(connection, people.entry("person.removed", person, after={"removedAt": now}))
+            return person
 
     async def sign_in(self, name: str, password: str, browser: Browser, *, now: datetime) -> str:
         """The token of a new session; raises Unauthorized, which does not tell what is wrong, and Busy."""
@@ -95,18 +109,19 @@ class PeopleStore:
                 raise Unauthorized(WRONG)
             if anew is not None:
                 await people.change(connection, person.id, {"password": anew})
-            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+            return await self._begin(connection, person, browser, by="password", now=now)
 
     async def vouched(self, outside: OutsidePerson, browser: Browser, *, now: datetime) -> str:
         """The token of a new session of whom an issuer vouches for; raises Refused, Absent for a removed one."""
         async with self._database.transaction() as connection:
             person = await people.vouched(connection, outside, now=now)
-            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+            return await self._begin(connection, person, browser, by=outside.issuer, now=now)
 
     async def link(self, person_id: UUID, *, now: datetime) -> str:
         """The token of a link that signs the person in once, within the hour (`LINK`); raises Absent."""
         async with self._database.transaction() as connection:
             person = await people.live(connection, person_id)
+            await audit.note(connection, people.entry("person.link-made", person, after={"until": now + LINK}))
             return await sessions.link(connection, person, until=now + LINK, now=now)
 
     async def linked(self, token: str, *, now: datetime) -> Person | None:
@@ -120,7 +135,7 @@ class PeopleStore:
             person = await sessions.linked(connection, token, now=now, use=True)
             if person is None:
                 raise Unauthorized("the link was used, or is too old")
-            return await sessions.begin(connection, person, browser, limits=self._limits, now=now)
+            return await self._begin(connection, person, browser, by="link", now=now)
 
     async def session(self, token: str, *, now: datetime) -> DashboardSession | None:
         """The session that a token names, as long as it lasts."""
@@ -135,12 +150,20 @@ class PeopleStore:
     async def end(self, session_id: UUID, *, of: UUID | None) -> None:
         """Ends one session of a person, or of anybody; raises Absent."""
         async with self._database.transaction() as connection:
-            await sessions.end(connection, session_id, of=of)
+            ended = await sessions.end(connection, session_id, of=of)
+            person = await people.find(connection, ended)
+            await audit.note(connection, people.entry("session.ended", person, after={"sessions": 1}))
 
     async def end_all(self, person_id: UUID, *, but: UUID | None = None) -> int:
         """Ends all sessions of a person, but the one that is named; how many there were."""
         async with self._database.transaction() as connection:
-            return await sessions.end_all(connection, person_id, but=but)
+            person, ended = (
+                await people.find(connection, person_id),
+                await sessions.end_all(connection, person_id, but=but),
+            )
+            if ended:
+                await audit.note(connection, people.entry("session.ended", person, after={"sessions": ended}))
+            return ended
 
     def close(self) -> None:
         """Ends the threads that check passwords."""
@@ -153,11 +176,16 @@ class PeopleStore:
         except Absent:
             return None, None
 
-    async def _change(
-        self, person_id: UUID, values: Mapping[str, object], *, ends: bool = False, but: UUID | None = None
-    ) -> Person:
-        async with self._database.transaction() as connection:
-            person = await people.change(connection, person_id, values)
-            if ends:
-                await sessions.end_all(connection, person_id, but=but)
-            return person
+    async def _begin(self, connection: Connection, person: Person, browser: Browser, *, by: str, now: datetime) -> str:
+        actor = Actor(
+            kind=ActorKind.PERSON,
+            id=str(person.id),
+            name=person.name,
+            workspace_id=person.workspace_id,
+            roles=tuple(sorted(person.roles)),
+            address=browser.address,
+            at=now,
+        )
+        with audit.acting(actor):
+            await audit.note(connection, people.entry("person.signed-in", person, after={"by": by}))
+        return await sessions.begin(connection, person, browser, limits=self._limits, now=now)

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, true, tuple_, update
@@ -34,6 +35,11 @@ class SessionLimits:
     idle: timedelta
     #: After so long in any case.
     lifetime: timedelta
+
+    @classmethod
+    def of_seconds(cls, idle: float, lifetime: float) -> Self:
+        """The limits as settings have them."""
+        return cls(idle=timedelta(seconds=idle), lifetime=timedelta(seconds=lifetime))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,11 +127,14 @@ async def page(
     return [_session(row, limits) for row in (await connection.execute(ordered)).mappings()]
 
 
-async def end(connection: AsyncConnection, session_id: UUID, *, of: UUID | None) -> None:
-    """Ends one session of a person, or of anybody; raises Absent."""
+async def end(connection: AsyncConnection, session_id: UUID, *, of: UUID | None) -> UUID:
+    """Ends one session of a person, or of anybody; whose it was. Raises Absent."""
     mine = true() if of is None else sessions.c.person == of
-    if not (await connection.execute(delete(sessions).where(sessions.c.id == session_id, mine))).rowcount:
+    ended = delete(sessions).where(sessions.c.id == session_id, mine).returning(sessions.c.person)
+    person = (await connection.execute(ended)).scalar_one_or_none()
+    if person is None:
         raise Absent("Session", str(session_id))
+    return cast(UUID, person)
 
 
 async def end_all(connection: AsyncConnection, person: UUID, *, but: UUID | None = None) -> int:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.catalogue import EventType
 from subscriptions.events.nearest import nearest, retired, whose
+from subscriptions.ground import audit
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, Issue, LimitReached
 from subscriptions.ground.tables import event_types
@@ -111,12 +113,16 @@ class EventTypeStore:
                 await self._make_room(connection, by)
                 values = {"type": entry.type, **details, "generation": 1, "created_at": now, "updated_at": now}
                 made = insert(event_types).values(**values, workspace_id=by).returning(event_types)
-                return CatalogueEntry(**(await connection.execute(made)).mappings().one()), True
+                entry_made = CatalogueEntry(**(await connection.execute(made)).mappings().one())
+                await _note(connection, "event-type.registered", None, entry_made)
+                return entry_made, True
             if standing.retired_at is not None:
                 if by not in (None, standing.workspace_id):
                     said = f"the type {entry.type} was retired; {whose(standing.workspace_id)} may register it again"
                     raise Conflicting(Issue(subject="eventType", description=said))
-                return await _write(connection, standing, {**details, "retired_at": None}, now), True
+                again = await _write(connection, standing, {**details, "retired_at": None}, now)
+                await _note(connection, "event-type.registered", standing, again)
+                return again, True
         issues = [
             Issue(subject=DETAILS[name], description=f"the type is registered with {getattr(standing, name)!r}")
             for name in chosen
@@ -142,7 +148,11 @@ class EventTypeStore:
             standing = await _theirs(connection, event_type, by)
             if "workspace_id" in values and by is not None:
                 raise Forbidden(Issue(subject="workspaceId", description="operators alone say whose an event type is"))
-            return await _write(connection, standing, values, now) if values else standing
+            if not values:
+                return standing
+            changed = await _write(connection, standing, values, now)
+            await _note(connection, "event-type.changed", standing, changed)
+            return changed
 
     async def retire(self, event_type: str, *, by: str | None, now: datetime) -> None:
         """From now on nothing is published under it, and nobody subscribes to it; raises Absent, Forbidden.
@@ -151,7 +161,8 @@ class EventTypeStore:
         """
         async with self._database.transaction() as connection:
             standing = await _theirs(connection, event_type, by)
-            await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
+            retired_now = await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
+            await _note(connection, "event-type.retired", standing, retired_now)
         self._known.discard(event_type)
 
     async def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[CatalogueEntry], int]:
@@ -208,3 +219,26 @@ async def _write(
     changed = update(event_types).where(event_types.c.type == standing.type).returning(event_types)
     rows = await connection.execute(changed.values(**values, generation=standing.generation + 1, updated_at=now))
     return CatalogueEntry(**rows.mappings().one())
+
+
+async def _note(connection: AsyncConnection, action: str, before: CatalogueEntry | None, after: CatalogueEntry) -> None:
+    change = AuditChange(
+        action=action,
+        subject=after.type,
+        name=after.type,
+        workspace_id=after.workspace_id,
+        before={} if before is None else _audited(before),
+        after=_audited(after),
+    )
+    await audit.note(connection, change)
+
+
+def _audited(entry: CatalogueEntry) -> dict[str, object]:
+    return {
+        "serviceManager": entry.service_manager,
+        "apiGroup": entry.api_group,
+        "friendlyName": entry.friendly_name,
+        "description": entry.description,
+        "workspaceId": entry.workspace_id,
+        "retiredAt": entry.retired_at,
+    }

@@ -110,6 +110,34 @@ sign_in_links = Table(
     Index("sign_in_links_of_person", "person"),
 )
 
+#: Who changed what: written with the change (`audit.py`).
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    #: A uuid7: its order is that of the changes.
+    Column("id", Uuid, primary_key=True),
+    #: Whose the changed thing is; null: nobody's in particular.
+    Column("workspace_id", Text),
+    Column("action", Text, nullable=False),
+    #: The changed thing's id and name.
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("actor_workspace", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("address", Text, nullable=False),
+    #: JSON objects.
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    #: Whether it was published as an event, or nobody had subscribed to it.
+    Column("told", Boolean, nullable=False, server_default="false"),
+    Index("audit_entries_of_workspace", "workspace_id", "id"),
+    Index("audit_entries_of_subject", "subject", "id"),
+    Index("audit_entries_untold", "id", postgresql_where=text("NOT told")),
+)
+
 #: How much of a workspace's minute was drawn by the processes that take publications; `introductions:` with its id: of the
 #: minute's registrations, `verifications:` of its verifications.
 publish_quotas = Table(

@@ -14,10 +14,10 @@ from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events.nearest import nearest, retired
-from subscriptions.ground import tables
+from subscriptions.ground import audit, tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
-from subscriptions.webhooks import subscription_list, system_webhooks
+from subscriptions.webhooks import audited, subscription_list, system_webhooks
 from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, of
 from subscriptions.webhooks.webhook import Owner
 
@@ -87,7 +87,7 @@ class SubscriptionStore:
             await _make_room(connection, requests, self._most)
             made_by = {"hpe_principal": owner.principal, "created_by": owner.created_by, "updated_by": owner.created_by}
             ids = [uuid4() for _ in requests]
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     "id": each,
                     "workspace_id": workspaces[order.webhook],
@@ -101,6 +101,8 @@ class SubscriptionStore:
                 for each, order in zip(ids, requests, strict=True)
             ]
             await connection.execute(insert(_table), rows)
+            made = (audited.subscription("subscription.created", row["id"], row) for row in rows)
+            await audit.note(connection, *made)
             return await _kept(connection, ids)
 
     async def replace(
@@ -139,6 +141,7 @@ class SubscriptionStore:
                 for each in replacements
             ]
             await connection.execute(insert(_table), changed)
+            await audit.note(connection, *audited.replaced(changed, standing))
             await _forget_exhausted(connection, set(workspaces))
             return await _kept(connection, ids)
 
@@ -160,6 +163,8 @@ class SubscriptionStore:
             standing = await _standing(connection, ids, within)
             await _forget_exhausted(connection, {row["webhook"] for row in standing.values()})
             await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
+            ended = (audited.subscription("subscription.removed", id, row, gone=True) for id, row in standing.items())
+            await audit.note(connection, *ended)
 
 
 async def _check_system(connection: AsyncConnection, requests: Sequence[SubscriptionRequest]) -> None:

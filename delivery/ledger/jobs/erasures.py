@@ -102,11 +102,12 @@ class ErasedChunk:
     over: bool
 
 
-async def there(connection: Raw, key: UUID) -> bool:
-    """Whether there is an event of this key; a batch is none."""
-    return bool(
-        await connection.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE key = $1 AND type <> $2)", key, BATCH)
+async def owner(connection: Raw, key: UUID) -> str | None:
+    """The workspace of the event of this key; None where there is none: a batch is no event."""
+    found: str | None = await connection.fetchval(
+        "SELECT workspace_id FROM events WHERE key = $1 AND type <> $2", key, BATCH
     )
+    return found
 
 
 async def erase(connection: Raw, keys: Sequence[UUID], *, now: datetime, since: UUID | None = None) -> None:

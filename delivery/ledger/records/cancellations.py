@@ -14,7 +14,9 @@ from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 from subscriptions.ground.statements import statement
 
-OWNED = "SELECT EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR workspace_id = $2))"
+OWNER = (
+    "SELECT workspace_id FROM webhooks WHERE id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR workspace_id = $2)"
+)
 
 #: A batch closes so long after its events came in, at most: while its webhook is paused it goes on collecting.
 CLOSES = timedelta(days=8)
@@ -36,9 +38,10 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
 CANCEL = statement(__package__, "cancel_one", Cancel, PREDICATES)
 
 
-async def owned(connection: Raw, webhook: UUID, workspace_id: str | None) -> bool:
-    """Whether the webhook is there, and of the workspace; None: of any."""
-    return bool(await connection.fetchval(OWNED, webhook, workspace_id))
+async def owner(connection: Raw, webhook: UUID, workspace_id: str | None) -> str | None:
+    """The webhook's workspace, which has to be this one (None: any); None where there is no such webhook."""
+    found: str | None = await connection.fetchval(OWNER, webhook, workspace_id)
+    return found
 
 
 async def batch_of(connection: Raw, event: UUID, webhook: UUID) -> UUID | None:
