@@ -50,6 +50,13 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
         status=403,
     ),
     ("POST", EVENTS + "/cloudevents"): OWN,
+    ("POST", EVENTS + "/test-events"): Case(
+        path=EVENTS + "/test-events",
+        body={"eventType": AUDIT, "workspaceId": WORKSPACE},
+        role=Role.PUBLISHER,
+        status=403,
+    ),
+    ("GET", EVENTS + "/metrics"): Case(path=EVENTS + "/metrics?webhookId={webhook}"),
     ("GET", EVENTS + "/events/{id:path}"): Case(path=f"{EVENTS}/events/{{event}}", role=Role.PUBLISHER),
     ("DELETE", EVENTS + "/events/{id:path}"): OPERATORS,
     ("DELETE", EVENTS + "/events"): OPERATORS,
@@ -64,6 +71,9 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("PATCH", WEBHOOK): Case(path=HOOK, body={"name": "mine"}),
     ("DELETE", WEBHOOK): Case(path=HOOK + "?force=true"),
     ("POST", WEBHOOK + "/verify"): Case(path=HOOK + "/verify"),
+    ("POST", WEBHOOK + "/promote-secret"): Case(path=HOOK + "/promote-secret"),
+    ("POST", WEBHOOK + "/test"): Case(path=HOOK + "/test", body={"eventType": AUDIT}),
+    ("GET", WEBHOOK + "/states"): Case(path=HOOK + "/states"),
     ("GET", WEBHOOK + "/recent-deliveries"): Case(path=HOOK + "/recent-deliveries"),
     ("POST", WEBHOOK + "/delivery-failures/{failureId}/retry"): Case(
         path=HOOK + "/delivery-failures/{event}/retry",
