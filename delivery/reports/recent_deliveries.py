@@ -66,6 +66,8 @@ class RecentDelivery:
     workspace_id: str
     #: Our own id of the event or the batch; what a retry names.
     key: UUID
+    #: With key and webhook, the delivery.
+    round: int
     #: The CloudEvent's id, or that of the batch.
     id: str
     #: The CloudEvent's type; of a batch nothing to show.
@@ -204,6 +206,7 @@ def _item(row: Row, webhook: UUID, workspace_id: str) -> RecentDelivery:
         webhook=webhook,
         workspace_id=workspace_id,
         key=row["event"],
+        round=row["round"],
         id=row["id"],
         type=row["type"],
         members=row["members"],

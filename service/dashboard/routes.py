@@ -9,7 +9,22 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Route
 
 from service.auth import Handler, Permission
-from service.dashboard import assets, finding, openid_pages, people, refusals, sessions, signing_in
+from service.dashboard import (
+    assets,
+    finding,
+    openid_pages,
+    people,
+    refusals,
+    sessions,
+    signing_in,
+    webhook,
+    webhook_actions,
+    webhook_forms,
+    webhook_handler,
+    webhook_secrets,
+    webhook_subscriptions,
+    webhooks,
+)
 from service.dashboard.endpoints import Open, PageEndpoint
 from service.dashboard.visitors import SIGN_IN
 
@@ -25,6 +40,10 @@ class PageRoute:
     permission: Permission | None
 
 
+WEBHOOK = webhooks.PATH + "/{id}"
+SUBSCRIPTIONS = WEBHOOK + "/subscriptions"
+SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
+
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
     PageRoute("GET", finding.PATH, finding.found, None),
@@ -39,6 +58,27 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", people.PATH + "/{id}/roles", people.roles_set, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/link", people.linked, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/remove", people.removed, Permission.MANAGE_PEOPLE),
+    PageRoute("GET", webhooks.PATH, webhooks.listed, Permission.READ_WEBHOOKS),
+    PageRoute("POST", webhooks.PATH, webhook_forms.registered, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", webhooks.PATH + "/new", webhook_forms.new, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", webhooks.PATH + "/check", webhook_forms.checked, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", WEBHOOK, webhook.shown, Permission.READ_WEBHOOKS),
+    PageRoute("POST", WEBHOOK, webhook_forms.changed, Permission.UPDATE_WEBHOOKS),
+    PageRoute("GET", WEBHOOK + "/edit", webhook_forms.editing, Permission.UPDATE_WEBHOOKS),
+    PageRoute("GET", WEBHOOK + "/handler", webhook_handler.shown, Permission.READ_WEBHOOKS),
+    PageRoute("GET", WEBHOOK + "/secrets", webhook_secrets.shown, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/secrets", webhook_secrets.changed, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/verify", webhook_actions.verified, Permission.READ_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/pause", webhook_actions.paused, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/resume", webhook_actions.resumed, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/unregister", webhook_actions.removed, Permission.DELETE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/test", webhook_actions.tried, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", WEBHOOK + "/failures/{failure}/retry", webhook_actions.retried, Permission.UPDATE_WEBHOOKS),
+    PageRoute("GET", WEBHOOK + "/subscribe", webhook_subscriptions.choosing, Permission.CREATE_SUBSCRIPTIONS),
+    PageRoute("POST", SUBSCRIPTIONS, webhook_subscriptions.added, Permission.CREATE_SUBSCRIPTIONS),
+    PageRoute("GET", SUBSCRIPTION, webhook_subscriptions.shown, Permission.UPDATE_SUBSCRIPTIONS),
+    PageRoute("POST", SUBSCRIPTION, webhook_subscriptions.changed, Permission.UPDATE_SUBSCRIPTIONS),
+    PageRoute("POST", SUBSCRIPTION + "/end", webhook_subscriptions.ended, Permission.DELETE_SUBSCRIPTIONS),
 )
 
 #: For everybody: what pages load, and how one gets in.

@@ -59,6 +59,7 @@ async def test_an_item_shows_the_last_attempt_whole(
     assert replace(item, attempts=()) == RecentDelivery(
         webhook=hook,
         workspace_id=WORKSPACE,
+        round=0,
         key=event.key,
         id="x-1",
         type="com.test.v1.things.changed",

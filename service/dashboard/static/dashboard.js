@@ -128,7 +128,24 @@
   const reveal = (within) => {
     for (const each of all("[data-copy], [data-copy-below], [data-keys], [data-find], [data-theme-switch]", within)) each.hidden = false;
   };
+  // Rows of a choice that hold what is typed; those that are chosen stay.
+  const narrowing = (within) => {
+    for (const each of all("[data-narrow]", within)) {
+      if (each.dataset.made) continue;
+      each.dataset.made = "yes";
+      each.hidden = false;
+      const of = one(each.dataset.narrow);
+      one("input", each).addEventListener("input", (event) => {
+        const wanted = event.target.value.trim().toLowerCase();
+        for (const row of all("[data-words]", of)) row.hidden = !row.dataset.words.includes(wanted) && !one("input:checked:enabled", row);
+        for (const group of all(".group", of)) group.hidden = !one("[data-words]:not([hidden])", group);
+        const none = of.nextElementSibling;
+        if (none) none.hidden = Boolean(one("[data-words]:not([hidden])", of));
+      });
+    }
+  };
   const made = (within = document) => {
+    narrowing(within);
     times(within);
     plots(within);
     reveal(within);

@@ -1,0 +1,263 @@
+"""The pages of webhooks over ASGI: what they show to whom, and what their forms do."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from delivery.lifecycle import State
+from delivery.tickets import Nudge, Ticket
+from service.api.webhooks import owner
+from service.services import Services
+from subscriptions.access.access_tokens import Caller
+from subscriptions.access.clients import Role
+from subscriptions.webhooks.subscription_store import SubscriptionRequest
+from subscriptions.webhooks.webhook import Registration, Webhook
+from tests.builders import Builder, Result
+from tests.clock import Clock
+from tests.dashboard.conftest import Visit
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
+
+PATH = "/dashboard/webhooks"
+AUDIT = "com.hpe.greenlake.audit-log.v1.logs.created"
+REBOOTED = "com.hpe.greenlake.compute-ops.v1.servers.rebooted"
+FAILED = Result(state=State.FAILED, status=503, reason="503 Service Unavailable")
+ADA = Caller(
+    issuer="x",
+    client_id="ada",
+    name="Ada",
+    workspace_id=WORKSPACE,
+    roles=frozenset({Role.SUBSCRIBER}),
+    any_workspace=False,
+)
+
+
+async def hook(services: Services, name: str = "licences", **more: Any) -> Webhook:
+    """A webhook of Ada's workspace, ACTIVE from the start unless it is said otherwise."""
+    asked = {"destination": "https://127.0.0.1:9/hook", "secret": "s3cr3tKey", "challenge_request_enabled": False}
+    return await services.webhook_lifecycle.register(Registration(name=name, **{**asked, **more}), owner(ADA))
+
+
+async def subscribe(services: Services, webhook: Webhook, event_type: str = REBOOTED, event_filter: str = "") -> UUID:
+    order = SubscriptionRequest(event_type=event_type, webhook=webhook.id, event_filter=event_filter)
+    [made] = await services.subscription_store.add([order], owner(ADA), within=WORKSPACE, now=services.clock())
+    return made.id
+
+
+def said(response: httpx.Response) -> str:
+    """The sentence that the next page shows."""
+    assert response.status_code == 303, response.text
+    return unquote(response.cookies["hooklake_said"].strip('"'))
+
+
+async def test_a_list_with_nothing_in_it_says_what_to_do(visit: Visit) -> None:
+    """Nothing yet: who may register is led there, who may only look is told so; no match is another thing."""
+    async with await visit(Role.SUBSCRIBER) as subscriber, await visit(Role.VIEWER) as viewer:
+        first, other = await subscriber.get(PATH), await viewer.get(PATH)
+        nothing = await subscriber.get(PATH, params={"search": "x", "status": "", "sort": "name"})
+
+    assert "No webhooks yet" in first.text
+    assert f'href="{PATH}/new"' in first.text
+    assert f'href="{PATH}/new"' not in other.text
+    assert "No webhook matches" in nothing.text
+
+
+async def test_the_list_shows_how_webhooks_fare(
+    visit: Visit, services: Services, builder: Builder, clock: Clock
+) -> None:
+    """State, what waits, failures; what needs somebody stands first; each sees those of their workspace."""
+    well = await hook(services, "well")
+    paused = await hook(services, "asleep", destination="https://127.0.0.1:9/<b>")
+    async with await visit(Role.SUBSCRIBER) as client:
+        await client.post(f"{PATH}/{paused.id}/pause")
+        await builder.owe(builder.event(), paused.id, sendable=False)
+        clock.advance(60)
+        page = await client.get(PATH)
+        found = await client.get(PATH, params={"search": "WELL"})
+    async with await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE) as other:
+        theirs = await other.get(PATH)
+    async with await visit(Role.OPERATOR, workspace=OTHER_WORKSPACE) as operator:
+        every = await operator.get(PATH)
+        narrowed = await operator.get(PATH, params={"workspace": OTHER_WORKSPACE})
+
+    assert page.text.index("asleep") < page.text.index(">well<")
+    assert "Paused" in page.text
+    assert "1 min ago" in page.text
+    assert "/&lt;b&gt;" in page.text
+    assert "asleep" not in found.text
+    assert str(well.id) in found.text
+    assert "No webhooks yet" in theirs.text
+    assert str(well.id) in every.text
+    assert WORKSPACE[:8] in every.text
+    assert str(well.id) not in narrowed.text
+
+
+async def test_a_webhook_shows_all_of_it(visit: Visit, services: Services, builder: Builder) -> None:
+    """All that GreenLake's page has, and what was sent, with retry; who may only look sees no signature."""
+    webhook = await hook(services, description="For licences", secondary_secret="second-s3cr3t")
+    await subscribe(services, webhook, event_filter="n gt 4")
+    event = builder.event(type=REBOOTED)
+    sent = b'[["HPE-Webhook-Signature","sha256=%b"]]' % (b"ab" * 32)
+    await builder.tried(
+        event, webhook.id, Result(state=State.FAILED, status=503, reason="503 Gone <away>", request_headers=sent)
+    )
+    async with await visit(Role.SUBSCRIBER) as client, await visit(Role.VIEWER) as viewer:
+        page, looked = await client.get(f"{PATH}/{webhook.id}"), await viewer.get(f"{PATH}/{webhook.id}")
+
+    for text in ("licences", "For licences", str(webhook.id), "https://127.0.0.1:9/hook", "Server rebooted", "n gt 4"):
+        assert text in page.text
+        assert text in looked.text
+    assert "Skipped" in page.text
+    assert "both secrets" in page.text
+    assert "503 Gone &lt;away&gt;" in page.text
+    assert f"/failures/{event.key}/retry" in page.text
+    assert "abab" in page.text
+    assert "abab" not in looked.text
+    for form in ("/retry", "/pause", "/unregister", "/test", "/edit", "/subscribe"):
+        assert form in page.text
+        assert form not in looked.text
+    assert "s3cr3t" not in page.text
+
+
+async def test_a_webhook_of_others_is_not_there(visit: Visit, services: Services) -> None:
+    """404 as a page, for every form, too."""
+    webhook = await hook(services)
+    async with await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE) as other:
+        answers = [await other.get(f"{PATH}/{webhook.id}"), await other.get(f"{PATH}/{uuid4()}")]
+        answers += [
+            await other.post(f"{PATH}/{webhook.id}/{each}", data={"type": REBOOTED})
+            for each in ("verify", "pause", "resume", "unregister", "test", "subscriptions")
+        ]
+
+    assert [each.status_code for each in answers] == [404] * len(answers)
+    assert "Nothing here" in answers[0].text
+
+
+async def test_what_needs_somebody_is_said(visit: Visit, services: Services, builder: Builder, clock: Clock) -> None:
+    """PENDING with a handler to copy, ERROR with its reason and what waits, a rotation that was forgotten, no subscription."""
+    pending = await hook(services, challenge_request_enabled=True)
+    ill = await hook(services, "ill", secondary_secret="second-s3cr3t")
+    async with services.database.raw() as connection:
+        await connection.execute(
+            "UPDATE webhooks SET status = 'ERROR', state_reason = '5 deliveries failed' WHERE id = $1", ill.id
+        )
+    await builder.owe(builder.event(), ill.id, sendable=False)
+    clock.advance(timedelta(days=8).total_seconds())
+    async with await visit(Role.SUBSCRIBER) as client:
+        first, second = await client.get(f"{PATH}/{pending.id}"), await client.get(f"{PATH}/{ill.id}")
+
+    assert "has not answered the challenge yet" in first.text
+    assert f'href="{PATH}/{pending.id}/handler"' in first.text
+    assert "5 deliveries failed." in second.text
+    assert "1 delivery waits" in second.text
+    assert "end the rotation" in second.text
+    assert "subscribed to no event type" in second.text
+
+
+async def test_pause_resume_and_unregister(visit: Visit, services: Services, builder: Builder) -> None:
+    """As by the API, with what became of it said; before the end its consequences are named, with numbers."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    await builder.owe(builder.event(), webhook.id)
+    async with await visit(Role.SUBSCRIBER) as client:
+        own = f"{PATH}/{webhook.id}"
+        paused = await client.post(f"{own}/pause")
+        asleep = await client.get(own)
+        resumed = await client.post(f"{own}/resume")
+        before = await client.get(own)
+        gone = await client.post(f"{own}/unregister")
+        after = await client.get(own)
+
+    assert "Paused" in said(paused)
+    assert f"{own}/resume" in asleep.text
+    assert "Resumed" in said(resumed)
+    assert "1 subscription ends" in before.text
+    assert "1 delivery that waits is cancelled" in before.text
+    assert said(gone) == "licences is unregistered."
+    assert after.status_code == 404
+
+
+async def test_verify_tells_what_the_destination_answered(visit: Visit, services: Services) -> None:
+    """Nobody listens there: that is said, and the webhook's state with it."""
+    webhook = await hook(services, challenge_request_enabled=True)
+    async with await visit(Role.VIEWER) as viewer:
+        told = await viewer.post(f"{PATH}/{webhook.id}/verify")
+        page = await viewer.get(told.headers["location"])
+
+    assert "The destination answered nothing" in said(told)
+    assert "The destination answered nothing" in page.text
+
+
+async def test_a_test_event_and_a_retry_from_the_page(
+    visit: Visit, services: Services, builder: Builder, announced: list[Nudge]
+) -> None:
+    """To this webhook alone; a failed delivery is sent again; data that are no JSON are refused as a page."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    event = builder.event()
+    await builder.tried(event, webhook.id, FAILED)
+    announced.clear()
+    async with await visit(Role.SUBSCRIBER) as client:
+        own = f"{PATH}/{webhook.id}"
+        sent = await client.post(f"{own}/test", data={"type": REBOOTED})
+        wrong = await client.post(f"{own}/test", data={"type": REBOOTED, "data": "{"})
+        again = await client.post(f"{own}/failures/{event.key}/retry")
+
+    assert "on its way" in said(sent)
+    assert (wrong.status_code, "No test event was sent: data" in wrong.text) == (400, True)
+    assert said(again) == "It is sent again now."
+    assert [type(each) for each in announced] == [Ticket, Ticket]
+
+
+async def test_subscribing_changing_a_filter_and_ending(visit: Visit, services: Services) -> None:
+    """Types are chosen with filters, a wrong filter is said beside its type and nothing is made; then changed, then ended."""
+    webhook = await hook(services)
+    own = f"{PATH}/{webhook.id}"
+    async with await visit(Role.SUBSCRIBER) as client:
+        offered = await client.get(f"{own}/subscribe")
+        none = await client.post(f"{own}/subscriptions", data={"type": ""})
+        bad = {"type": [AUDIT, REBOOTED], f"filter:{AUDIT}": "category eq"}
+        wrong = await client.post(f"{own}/subscriptions", data=bad)
+        made = await client.post(f"{own}/subscriptions", data={**bad, f"filter:{AUDIT}": "category eq 'x'"})
+        page = await client.get(own)
+        again = await client.post(f"{own}/subscriptions", data={"type": AUDIT})
+        [one] = [each for each in await standing(services, webhook) if each[1] == AUDIT]
+        form = await client.get(f"{own}/subscriptions/{one[0]}")
+        changed = await client.post(f"{own}/subscriptions/{one[0]}", data={"filter": "category eq 'y'"})
+        other = await client.get(f"{own}/subscriptions/{uuid4()}")
+        ended = await client.post(f"{own}/subscriptions/{one[0]}/end")
+
+    assert "Server rebooted" in offered.text
+    assert (none.status_code, "at least one event type" in none.text) == (400, True)
+    assert (wrong.status_code, "the end should" in wrong.text or "stands where" in wrong.text) == (400, True)
+    assert "2 event types are sent" in said(made)
+    assert "category eq &#39;x&#39;" in page.text
+    assert (again.status_code, "subscribed" in again.text) == (400, True)
+    assert "category eq &#39;x&#39;" in form.text
+    assert "holds for what is published" in said(changed)
+    assert other.status_code == 404
+    assert "not sent to it any more" in said(ended)
+    assert [each[1] for each in await standing(services, webhook)] == [REBOOTED]
+
+
+async def standing(services: Services, webhook: Webhook) -> list[tuple[UUID, str, str]]:
+    async with services.database.raw() as connection:
+        rows = await connection.fetch(
+            "SELECT id, event_type, event_filter FROM subscriptions WHERE webhook = $1", webhook.id
+        )
+    return [(row["id"], row["event_type"], row["event_filter"]) for row in rows]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "unregister", "test", "subscriptions", "failures/{other}/retry"])
+async def test_who_may_only_look_changes_nothing(visit: Visit, services: Services, action: str) -> None:
+    """Every form is refused on the server, whatever the page shows."""
+    webhook = await hook(services)
+    async with await visit(Role.VIEWER) as viewer:
+        answer = await viewer.post(f"{PATH}/{webhook.id}/{action.format(other=uuid4())}", data={"type": REBOOTED})
+        page = await viewer.get(f"{PATH}/{webhook.id}")
+
+    assert answer.status_code == 403
+    assert "Active" in page.text
