@@ -133,7 +133,7 @@ def test_every_route_is_known() -> None:
 
 ALLOWED = {
     Role.PUBLISHER: {
-        *("events:publish", "events:read"),
+        *("events:publish", "events:read", "events:test"),
         *("event-types:create", "event-types:read", "event-types:update", "event-types:delete"),
     },
     Role.VIEWER: {"event-types:read", "webhooks:read", "subscriptions:read"},
