@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from delivery.ledger.counts.rollups import NOBODY
 from delivery.tickets import Job
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, TooSoon
@@ -29,7 +30,10 @@ ROUNDS = 300
 STRIDE = 5.0
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-TABLES = ("attempts", "deliveries", "parcels", "spreads", "challenges", "jobs", "workers", "receipts", "events")
+TABLES = (
+    *("attempts", "deliveries", "parcels", "spreads", "challenges", "jobs", "workers", "receipts", "events"),
+    *("outcome_counts", "accepted_counts", "rollups", "backlogs", "webhook_states"),
+)
 # What is due already, and was not carried out, waits for the slow sweep. A probe that has nothing to try is repeated for ever.
 UNFINISHED = """
 SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1) AS left FROM (
@@ -45,6 +49,13 @@ SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1
     UNION ALL SELECT max(d.ended_at) FROM parcels p JOIN deliveries d ON d.event = p.id AND d.webhook = p.webhook
         WHERE NOT p.settled GROUP BY p.id HAVING count(d.ended_at) = count(*)
 ) AS unfinished
+"""
+
+# What was counted, and what there is to be counted.
+COUNTED = """
+SELECT (SELECT coalesce(sum(attempts), 0) FROM rollups WHERE grain = 1440 AND webhook = $1 AND workspace_id = '') AS attempts,
+    (SELECT coalesce(sum(succeeded), 0) FROM rollups WHERE grain = 1440 AND webhook <> $1) AS succeeded,
+    (SELECT count(*) FROM attempts WHERE round >= 0) AS kept, (SELECT count(*) FROM attempts WHERE round >= 0 AND success) AS well
 """
 
 
@@ -90,6 +101,7 @@ async def calm(world: World, watch: Watch, promises: Promises, publishing: Seque
     await _until_quiet(world, watch)
     await _nothing_stuck(world)
     _nothing_lost(world, watch, promises)
+    await _counted_once(world.processes[0].craft)
 
 
 async def _faults_end(world: World, watch: Watch, publishing: Sequence[Actor]) -> None:
@@ -181,6 +193,14 @@ async def _nothing_stuck(world: World) -> None:
     async with world.database.raw() as connection:
         found = await stuck.stuck(connection, now=world.clock())
     assert not found, f"stuck: {found}"
+
+
+async def _counted_once(craft: Craft) -> None:
+    """Whatever fell between, each attempt that is kept is counted, once (protocol.md 5.8)."""
+    await craft.counting.count()
+    [found] = await craft.fetch(COUNTED, NOBODY)
+    counted, kept = (found["attempts"], found["succeeded"]), (found["kept"], found["well"])
+    assert counted == kept, f"{counted} attempts and successes are counted, {kept} are kept"
 
 
 def _nothing_lost(world: World, watch: Watch, promises: Promises) -> None:
