@@ -30,7 +30,7 @@ class Counting:
 
     async def count(self) -> None:
         """Folds all that was counted, and takes a sample of what waits; what another process is at is left to it."""
-        while await self._fold() >= FOLDED:
+        while await self._fold():
             pass
         async with self._database.raw() as connection, sweeps.alone(connection, COUNT) as mine:
             if mine:
@@ -38,9 +38,14 @@ class Counting:
                 ticketed = now + timedelta(seconds=self._settings.first_due)
                 await backlog_samples.take(connection, now=now, ticketed=ticketed)
 
-    async def _fold(self) -> int:
+    async def _fold(self) -> bool:
+        """Whether there is more: of the minute that goes on there is always more."""
         async with self._database.raw() as connection, sweeps.alone(connection, COUNT) as mine:
-            return await rollups.fold(connection, at_most=FOLDED) if mine else 0
+            if not mine:
+                return False
+            folded = await rollups.fold(connection, at_most=FOLDED)
+        over = folded.minute is not None and folded.minute + timedelta(minutes=1) <= self._clock()
+        return over or folded.rows >= FOLDED
 
     async def forget(self) -> None:
         """Deletes rollups that are kept no longer."""

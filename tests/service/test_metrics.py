@@ -35,8 +35,8 @@ async def counted(database: Database, hook: Webhook, at: datetime, statuses: lis
             *(at, [hook.id] * len(statuses), statuses, came_to, [took] * len(statuses)),
             [1000 if bits else -1 for bits in came_to],
         )
-        while await rollups.fold(connection, at_most=1000):
-            pass
+        async with connection.transaction():
+            await rollups.fold(connection, at_most=1000)
 
 
 async def asked(api: httpx.AsyncClient, **query: str) -> Any:

@@ -24,11 +24,16 @@ UNITS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
 PARTS = {
     "items": fragment(__package__, "items"),
     "placed": fragment(__package__, "placed"),
+    "totals": fragment(__package__, "totals"),
     "bucket": histograms.BUCKET,
     "shift": histograms.SHIFT,
     "nobody": NOBODY,
     "grains": ", ".join(f"({grain}, '{unit}')" for grain, unit in UNITS.items()),
 }
+
+
+#: So that what is folded of a thousand webhooks is not sorted on the disk.
+ROOM = "SET LOCAL work_mem = '32MB'"
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +59,21 @@ FOLD = statement(
 FORGET = statement(__package__, "forget", Forget)
 
 
-async def fold(connection: Raw, *, at_most: int) -> int:
-    """Folds up to so many rows of counts; answers how many there were. For one caller at a time."""
-    return int(await FOLD.fetchval(connection, Fold(at_most=at_most)))
+class Folded(msgspec.Struct, frozen=True, kw_only=True):
+    """What one folding found."""
+
+    #: None where nothing was counted.
+    minute: datetime | None
+    #: Rows of counts.
+    rows: int
+
+
+async def fold(connection: Raw, *, at_most: int) -> Folded:
+    """Folds up to so many rows of counts of the oldest minute there is, in the caller's transaction. For one at a time."""
+    await connection.execute(ROOM)
+    row = await FOLD.fetchrow(connection, Fold(at_most=at_most))
+    assert row is not None  # an aggregate
+    return Folded(minute=row["minute"], rows=row["taken"])
 
 
 async def forget(connection: Raw, grain: int, *, now: datetime, kept: float, at_most: int) -> int:

@@ -1,28 +1,35 @@
--- Folds what was counted into minutes, hours and days of each webhook, each workspace and all, and takes the counts away.
--- One transaction with their deletion: whatever is counted is folded once. Nothing of it is joined with anything but webhooks,
--- which have an index: the server cannot guess how many rows are folded.
-WITH taken AS (
-    DELETE FROM outcome_counts WHERE ctid = ANY (ARRAY(SELECT ctid FROM outcome_counts LIMIT $at_most))
-    RETURNING date_trunc('minute', recorded_at) AS minute, webhooks, statuses, came_to, took, arrived
+-- Folds what was counted in the oldest minute into that minute, its hour and its day, of each webhook, each workspace and all.
+-- One transaction with the deletion of the counts: whatever is counted is folded once. Of one minute, so that each rollup is
+-- touched once; nothing is joined with anything but webhooks, for the server cannot guess how many rows there are.
+WITH oldest AS MATERIALIZED (
+    SELECT date_trunc('minute', least(
+        (SELECT min(recorded_at) FROM outcome_counts), (SELECT min(accepted_at) FROM accepted_counts)
+    )) AS minute
+), taken AS (
+    DELETE FROM outcome_counts WHERE ctid = ANY (ARRAY(
+        SELECT c.ctid FROM outcome_counts c, oldest o
+        WHERE c.recorded_at >= o.minute AND c.recorded_at < o.minute + interval '1 minute' LIMIT $at_most
+    ))
+    RETURNING webhooks, statuses, came_to, took, arrived
 ), published AS (
-    DELETE FROM accepted_counts WHERE ctid = ANY (ARRAY(SELECT ctid FROM accepted_counts LIMIT $at_most))
-    RETURNING date_trunc('minute', accepted_at) AS minute, workspace_id, events
+    DELETE FROM accepted_counts WHERE ctid = ANY (ARRAY(
+        SELECT c.ctid FROM accepted_counts c, oldest o
+        WHERE c.accepted_at >= o.minute AND c.accepted_at < o.minute + interval '1 minute' LIMIT $at_most
+    ))
+    RETURNING workspace_id, events
 ), each AS (
-    SELECT t.minute, u.* FROM taken t CROSS JOIN LATERAL unnest(t.webhooks, t.statuses, t.came_to, t.took, t.arrived)
+    SELECT u.* FROM taken t CROSS JOIN LATERAL unnest(t.webhooks, t.statuses, t.came_to, t.took, t.arrived)
         AS u (webhook, status, came_to, took, arrived)
-), items (webhook, minute, kind, bucket, n, succeeded, delivered, given_up, c2, c3, c4, c5, c0) AS (
+), items (webhook, kind, bucket, n, succeeded, delivered, given_up, c2, c3, c4, c5, c0) AS (
     {items}
-), placed (webhook, workspace_id, grain, start, kind, bucket, n, succeeded, delivered, given_up, c2, c3, c4, c5, c0) AS (
+), placed (webhook, workspace_id, kind, bucket, n, succeeded, delivered, given_up, c2, c3, c4, c5, c0) AS (
     {placed}
 ), folded AS (
     INSERT INTO rollups AS r (webhook, workspace_id, grain, start, accepted, attempts, succeeded, delivered, given_up,
         status_2xx, status_3xx, status_4xx, status_5xx, unanswered, took, arrived)
-    SELECT webhook, workspace_id, grain, start, coalesce(sum(n) FILTER (WHERE kind = 'accepted'), 0),
-        coalesce(sum(n) FILTER (WHERE kind = 'attempts'), 0), sum(succeeded), sum(delivered), sum(given_up),
-        sum(c2), sum(c3), sum(c4), sum(c5), sum(c0),
-        coalesce(array_agg(((bucket << {shift}) + n)::bigint ORDER BY bucket) FILTER (WHERE kind = 'took'), '{}'),
-        coalesce(array_agg(((bucket << {shift}) + n)::bigint ORDER BY bucket) FILTER (WHERE kind = 'arrived'), '{}')
-    FROM placed GROUP BY webhook, workspace_id, grain, start
+    SELECT t.webhook, t.workspace_id, g.grain, date_trunc(g.unit, o.minute), t.accepted, t.attempts, t.succeeded, t.delivered,
+        t.given_up, t.c2, t.c3, t.c4, t.c5, t.c0, t.took, t.arrived
+    FROM ({totals}) AS t CROSS JOIN oldest o CROSS JOIN (VALUES {grains}) AS g (grain, unit)
     ON CONFLICT (webhook, workspace_id, grain, start) DO UPDATE SET
         accepted = r.accepted + excluded.accepted, attempts = r.attempts + excluded.attempts,
         succeeded = r.succeeded + excluded.succeeded, delivered = r.delivered + excluded.delivered,
@@ -31,4 +38,4 @@ WITH taken AS (
         status_5xx = r.status_5xx + excluded.status_5xx, unanswered = r.unanswered + excluded.unanswered,
         took = {took}, arrived = {arrived}
 )
-SELECT greatest((SELECT count(*) FROM taken), (SELECT count(*) FROM published)) AS taken
+SELECT o.minute, greatest((SELECT count(*) FROM taken), (SELECT count(*) FROM published)) AS taken FROM oldest o

@@ -1,12 +1,11 @@
--- What `each` attempt adds to its webhook's minute: numbers, and one to a bucket of each histogram; part of `fold.sql`.
-SELECT webhook, minute, 'attempts', 0::bigint, count(*), sum(came_to & 1), sum(came_to >> 1 & 1), sum(came_to >> 2 & 1),
+-- What the attempts of `each` webhook add up to: numbers, and how many there are of each bucket; part of `fold.sql`.
+SELECT webhook, 0, 0::bigint, count(*), sum(came_to & 1), sum(came_to >> 1 & 1), sum(came_to >> 2 & 1),
     count(*) FILTER (WHERE status BETWEEN 200 AND 299), count(*) FILTER (WHERE status BETWEEN 300 AND 399),
-    count(*) FILTER (WHERE status BETWEEN 400 AND 499), count(*) FILTER (WHERE status >= 500),
-    count(*) FILTER (WHERE status = 0)
-FROM each GROUP BY webhook, minute
+    count(*) FILTER (WHERE status BETWEEN 400 AND 499), count(*) FILTER (WHERE status >= 500), count(*) FILTER (WHERE status = 0)
+FROM each GROUP BY webhook
 UNION ALL
-SELECT webhook, minute, 'took', {bucket}, count(*), 0, 0, 0, 0, 0, 0, 0, 0
-FROM (SELECT webhook, minute, took AS ms FROM each WHERE status > 0) AS t GROUP BY webhook, minute, {bucket}
+SELECT webhook, 1, {bucket}, count(*), 0, 0, 0, 0, 0, 0, 0, 0
+FROM (SELECT webhook, took AS ms FROM each WHERE status > 0) AS t GROUP BY webhook, {bucket}
 UNION ALL
-SELECT webhook, minute, 'arrived', {bucket}, count(*), 0, 0, 0, 0, 0, 0, 0, 0
-FROM (SELECT webhook, minute, arrived AS ms FROM each WHERE arrived >= 0) AS t GROUP BY webhook, minute, {bucket}
+SELECT webhook, 2, {bucket}, count(*), 0, 0, 0, 0, 0, 0, 0, 0
+FROM (SELECT webhook, arrived AS ms FROM each WHERE arrived >= 0) AS t GROUP BY webhook, {bucket}

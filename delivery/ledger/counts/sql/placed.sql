@@ -1,11 +1,9 @@
--- The items once for each rollup that they belong to: of a webhook, its workspace and all, by each grain; part of `fold.sql`.
-SELECT s.webhook, s.workspace_id, g.grain, date_trunc(g.unit, i.minute), i.kind, i.bucket, sum(i.n),
-    sum(i.succeeded), sum(i.delivered), sum(i.given_up), sum(i.c2), sum(i.c3), sum(i.c4), sum(i.c5), sum(i.c0)
-FROM items i LEFT JOIN webhooks w ON w.id = i.webhook
-CROSS JOIN LATERAL (VALUES (i.webhook, ''), ('{nobody}', w.workspace_id), ('{nobody}', '')) AS s (webhook, workspace_id)
-CROSS JOIN (VALUES {grains}) AS g (grain, unit)
-WHERE s.workspace_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
+-- The items of each webhook, of each workspace and of all, and the events that were accepted; part of `fold.sql`.
+SELECT webhook, '', kind, bucket, n, succeeded, delivered, given_up, c2, c3, c4, c5, c0 FROM items
 UNION ALL
-SELECT '{nobody}', s.workspace_id, g.grain, date_trunc(g.unit, p.minute), 'accepted', 0, sum(p.events), 0, 0, 0, 0, 0, 0, 0, 0
-FROM published p CROSS JOIN LATERAL (VALUES (p.workspace_id), ('')) AS s (workspace_id)
-CROSS JOIN (VALUES {grains}) AS g (grain, unit) GROUP BY 2, 3, 4
+SELECT '{nobody}', coalesce(w.workspace_id, ''), i.kind, i.bucket, sum(i.n), sum(i.succeeded), sum(i.delivered),
+    sum(i.given_up), sum(i.c2), sum(i.c3), sum(i.c4), sum(i.c5), sum(i.c0)
+FROM items i JOIN webhooks w ON w.id = i.webhook GROUP BY GROUPING SETS ((w.workspace_id, i.kind, i.bucket), (i.kind, i.bucket))
+UNION ALL
+SELECT '{nobody}', coalesce(workspace_id, ''), 3, 0, sum(events), 0, 0, 0, 0, 0, 0, 0, 0
+FROM published GROUP BY GROUPING SETS ((workspace_id), ()) HAVING count(*) > 0
