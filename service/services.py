@@ -15,9 +15,11 @@ from delivery.publishing.event_tester import EventTester
 from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
+from delivery.reports.inspection import Inspection
 from delivery.reports.recent_deliveries import History
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
+from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.erasure import Erasure
 from delivery.upkeep.replays import Replays
 from delivery.verification.system_webhooks import SystemWebhooks
@@ -117,6 +119,16 @@ class Services:
     def standing(self) -> StandingReport:
         """How things stand at this moment."""
         return self.assembly.standing
+
+    @property
+    def inspection(self) -> Inspection:
+        """Deliveries and events as people look at them."""
+        return self.assembly.inspection
+
+    @property
+    def by_hand(self) -> ByHand:
+        """Moves one delivery."""
+        return self.assembly.by_hand
 
     @cached_property
     def audit_log(self) -> AuditLog:

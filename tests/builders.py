@@ -40,6 +40,8 @@ class Result:
     request_headers: bytes = b"[]"
     response_headers: bytes | None = b"[]"
     response_body: bytes | None = b""
+    #: `delivery/wire/notes.py`, as JSON.
+    wire: bytes | None = None
 
 
 class Builder:
@@ -107,6 +109,7 @@ class Builder:
             request_headers=result.request_headers,
             response_headers=result.response_headers,
             response_body=result.response_body,
+            wire=result.wire,
         )
         async with self._database.raw() as connection:
             await outcomes.write(connection, [record], now=self._clock())

@@ -59,9 +59,9 @@ def _item(item: RecentDelivery) -> dict[str, object]:
         "createdAt": writing.moment(item.created_at),
         "updatedAt": writing.moment(item.updated_at),
         "generation": item.attempt_count,
-        "requestHeaders": _headers(item.request_headers),
+        "requestHeaders": headers(item.request_headers),
         "requestBody": msgspec.Raw(item.request_body or (b"{}" if item.members is None else b"[]")),
-        "responseHeaders": _headers(item.response_headers),
+        "responseHeaders": headers(item.response_headers),
         "responseBody": item.response_body.decode(errors="replace"),
         "resourceUri": f"/events/v1beta1/webhooks/{item.webhook}",
         "subject": f"events.{item.workspace_id}.{item.webhook}",
@@ -92,7 +92,7 @@ def attempt(tried: AttemptSummary) -> dict[str, object]:
     return body | ({} if tried.next_at is None else {"nextAttemptAt": writing.moment(tried.next_at)})
 
 
-def _headers(pairs: Pairs) -> dict[str, list[str]]:
+def headers(pairs: Pairs) -> dict[str, list[str]]:
     """A name's values in order, under the spelling that came first: names are one whatever their case."""
     spelling: dict[str, str] = {}
     lists: dict[str, list[str]] = {}

@@ -16,6 +16,7 @@ from service.api.contract import (
     catalogue,
     clients,
     erasures,
+    inspection,
     metrics,
     prose,
     publishing,
@@ -32,7 +33,20 @@ from service.api.documents import Document
 from service.services import services_of
 
 #: In the order of the page.
-AREAS = (webhooks, subscriptions, catalogue, publishing, testing, replays, metrics, erasures, system, access, clients)
+AREAS = (
+    webhooks,
+    subscriptions,
+    catalogue,
+    publishing,
+    testing,
+    inspection,
+    replays,
+    metrics,
+    erasures,
+    system,
+    access,
+    clients,
+)
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}
 

@@ -6,7 +6,9 @@ With one of them they could speak to the receiver as if they were Hooklake. The 
 
 import re
 from dataclasses import replace
+from typing import TypeVar
 
+from delivery.reports.one_delivery import OneAttempt
 from delivery.reports.recent_deliveries import Pairs, RecentDelivery
 from delivery.wire import masking
 from delivery.wire.masking import MASK
@@ -18,11 +20,13 @@ DIGEST = re.compile(r"[0-9A-Fa-f]{64,}")
 CUT = re.compile(rb"[0-9A-Fa-f]{1,127}\Z")
 #: Standard Webhooks' form of the same: a page that is full leaves out the headers that would tell it to the letter.
 STANDARD = re.compile(r"v1,[A-Za-z0-9+/]{43}=?")
+#: What was sent and answered.
+Shown = TypeVar("Shown", RecentDelivery, OneAttempt)
 #: What stands before a signature within its header.
 SCHEMES = ("sha256=", "v1,")
 
 
-def redacted(item: RecentDelivery) -> RecentDelivery:
+def redacted(item: Shown) -> Shown:
     """The delivery with `***` in the place of each, in what was sent and in what was answered."""
     signed = [value for name, value in item.request_headers if name.lower() in SIGNATURES]
     spelled = masking.spelled_out([_bare(part) for value in signed for part in value.split()])
