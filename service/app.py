@@ -27,6 +27,7 @@ from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
 from service.limits.throttle import TOKEN_FORGOTTEN, Throttle
+from service.live import Ear, Live
 from service.server.bodies import Bodies
 from service.server.pieces import LongWork
 from service.services import Services
@@ -104,15 +105,22 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starle
 
 
 @asynccontextmanager
-async def opened(configuration: Configuration, announcer: Announcing) -> AsyncIterator[Services]:
-    """The services of one API process; whatever they hold is given back at the end, the last opened first."""
+async def opened(
+    configuration: Configuration, announcer: Announcing, ear: Ear | None = None
+) -> AsyncIterator[Services]:
+    """The services of one API process; whatever they hold is given back at the end, the last opened first.
+
+    By `ear` it hears what the workers do, for those who look at the dashboard.
+    """
     async with _outside(configuration) as (outside, sign_in):
         ground = configuration.ground
         assembly = await open_assembly(
             ground, configuration.delivery, announcer.announce, patience=ground.database_wait
         )
         made = assemble(configuration, assembly, partial(asyncio.to_thread, announcer.report), outside)
-        services = replace(made, openid_sign_in=sign_in)
+        streams = configuration.service.live_streams
+        live = Live(ear, per_person=streams) if ear is not None and streams else None
+        services = replace(made, openid_sign_in=sign_in, live=live)
         announcer.start()
         await services.readiness.start()
         if services.publish_quota is not None:

@@ -18,6 +18,7 @@ from service.settings import ServiceSettings
 from subscriptions.ground import process
 from subscriptions.ground.settings import GroundSettings, read
 from workers import app as broker
+from workers import live_ways
 from workers.announcer import Announcer
 from workers.settings import WorkerSettings
 
@@ -35,7 +36,8 @@ def application(environ: Mapping[str, str]) -> Starlette:
     carrying = broker.make(carriers)
     carrying.ask = lambda: asyncio.run(assembly.database_identity(configuration.ground))
     announcer = Announcer(carrying, carriers)
-    return build(partial(opened, configuration, announcer))
+    ear = live_ways.ear(carrying, configuration.ground)
+    return build(partial(opened, configuration, announcer, ear))
 
 
 names.impatient(os.environ)

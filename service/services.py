@@ -29,6 +29,7 @@ from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
 from service.limits.throttle import Throttle
+from service.live import Live
 from service.server.bodies import Bodies
 from service.server.pieces import LongWork
 from service.settings import ServiceSettings
@@ -109,6 +110,8 @@ class Services:
     debts: Debts | None
     #: Signs people in with another issuer; None: there is none that does.
     openid_sign_in: OpenIDSignIn | None = None
+    #: What happens now, for who looks at the dashboard; None: nobody hears of it.
+    live: Live | None = None
 
     @property
     def figures(self) -> FigureReport:
@@ -147,6 +150,8 @@ class Services:
 
     async def close(self) -> None:
         """Ends whatever runs for these services, the last begun first, and closes what they stand on."""
+        if self.live is not None:
+            await self.live.close()
         await self.readiness.close()
         if self.publish_quota is not None:
             await self.publish_quota.close()

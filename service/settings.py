@@ -58,6 +58,8 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     requests_per_hour: int = 0
     #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
     publish_per_minute: int = 60_000
+    #: Pages of the dashboard that one person may have live at once in one process; 0: none is.
+    live_streams: int = 10
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")

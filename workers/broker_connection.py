@@ -6,6 +6,7 @@ What is said over it, and what follows when it fails, is left to those who hold 
 import functools
 import logging
 import threading
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
@@ -45,6 +46,10 @@ class BrokerConnection:
             self._drop()
         self._lock.release()
 
+    def redis(self) -> AbstractContextManager[Any]:
+        """A client of the Redis that is the broker."""
+        return self._connection.default_channel.conn_or_acquire()  # type: ignore[no-any-return]
+
     def depth(self, queue: str) -> int:
         """Messages that wait in the queue."""
         # A look that finds no queue closes a channel of RabbitMQ; one of Redis is kept, for it is a connection of its own.
@@ -63,7 +68,7 @@ class BrokerConnection:
         """What the broker says of itself, and how many messages wait in each of our queues."""
         named = {queue.rpartition(".")[2]: queue for queue in schedule.QUEUES}
         if self._on_redis:
-            with self._connection.default_channel.conn_or_acquire() as client:
+            with self.redis() as client:
                 return redis_broker.ask(client, {name: self._app.named(queue) for name, queue in named.items()})
         said = self._connection.connection.server_properties
         return BrokerReport(

@@ -28,11 +28,12 @@ from subscriptions.ground.errors import HooklakeError, Misconfigured, Unavailabl
 from subscriptions.ground.memory import Memory
 from subscriptions.ground.settings import GroundSettings, read
 from workers import app as broker
-from workers import consumer, schedule, tasks
+from workers import consumer, live_ways, schedule, tasks
 from workers.announcer import Announcer
 from workers.broker_connection import BrokerConnection
 from workers.engine import Engine
 from workers.jobs import JobRunner
+from workers.live_publisher import LivePublisher
 from workers.loop import Loop
 from workers.presence import Presence
 from workers.settings import WorkerSettings
@@ -122,7 +123,8 @@ def _start(app: Any, settings: WorkerSettings, ground: GroundSettings, delivery:
     _know(app)
     announcer.start()
     python.collect_rarely()
-    reporting = loop.hand_over(_report(assembly, engine, Memory(ground.memory_slack)))
+    telling = LivePublisher(live_ways.mouth(app, assembly.database), engine.recorder)
+    reporting = loop.hand_over(_report(assembly, engine, Memory(ground.memory_slack), telling))
     log.info("worker.started in_flight=%d per_webhook=%d", settings.in_flight, settings.in_flight_per_webhook)
 
     def stop(**_: Any) -> None:
@@ -183,9 +185,13 @@ async def _stop(process: Process, grace: float) -> None:
     await process.assembly.close()
 
 
-async def _report(assembly: Assembly, engine: Engine, memory: Memory) -> None:
-    """Says each second how many slots are free: that is what the sweep sends drains for. Makes partitions at the start, and
-    gives back memory."""
+async def _report(assembly: Assembly, engine: Engine, memory: Memory, telling: LivePublisher) -> None:
+    """Tells whoever looks what is done here, and each second how many slots are free: that is what the sweep sends drains for."""
+    await asyncio.gather(telling.run(), _look_after(assembly, engine, memory))
+
+
+async def _look_after(assembly: Assembly, engine: Engine, memory: Memory) -> None:
+    """Says how many slots are free; makes partitions at the start, and gives back memory."""
     made = False
     look = 0.0
     while True:

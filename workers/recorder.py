@@ -55,6 +55,8 @@ class Recorder:
         self._insisting: asyncio.Task[None] | None = None
         #: Webhooks may not have been told all.
         self._untold = False
+        #: Is told of each outcome that is written, while anybody looks; None: nobody does.
+        self.noted: Callable[[EndedAttempt], None] | None = None
         #: True while outcomes wait for the database to come back, and until those are written.
         self.kept = False
         self._closing = False
@@ -101,7 +103,10 @@ class Recorder:
         for ended, written in batch:
             if id(ended) in rest:
                 self._held_up.append((ended, written))
-            elif not written.done():
+                continue
+            if self.noted is not None:
+                self.noted(ended)
+            if not written.done():
                 written.set_result(None)
         if left is not None:
             self._untold = True

@@ -109,6 +109,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "request": request,
         "path": request.url.path,
         "visitor": visitor,
+        "live": visitor is not None and services_of(request).live is not None,
         "sections": sections,
         "section": navigation.current(request.url.path, sections),
         "operator": visitor is not None and auth.scope(visitor.caller) is None,

@@ -17,6 +17,7 @@ from service.dashboard import (
     refusals,
     sessions,
     signing_in,
+    streaming,
     webhook,
     webhook_actions,
     webhook_forms,
@@ -47,6 +48,7 @@ SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
     PageRoute("GET", finding.PATH, finding.found, None),
+    PageRoute("GET", streaming.PATH, streaming.live, None),
     PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),
     PageRoute("GET", sessions.PATH, sessions.listed, None),
     PageRoute("POST", sessions.PATH + "/others/end", sessions.others_ended, None),

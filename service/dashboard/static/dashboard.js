@@ -265,6 +265,107 @@
     else if (hit("[data-theme-switch]")) theme();
   });
 
+  // Live: one switch, which is honoured by the stream, by tabs that were hidden, and after every reconnection.
+  const live = one("#live");
+  const pause = one("[data-pause]");
+  const parts = (kind) => all(kind ? `[data-live="${kind}"]` : "[data-live]");
+  const isPaused = () => localStorage.getItem("hooklake_paused") === "yes";
+  let connection = null;
+  const told = () => {
+    pause.hidden = false;
+    pause.setAttribute("aria-pressed", String(isPaused()));
+    const words = isPaused() ? "Resume live updates" : "Pause live updates";
+    pause.title = one(".unseen", pause).textContent = words;
+    one("use", pause).setAttribute("href", one("use", pause).getAttribute("href").replace(/#.*/, isPaused() ? "#play" : "#pause"));
+    const shown = one("#stamp").classList;
+    shown.toggle("paused", isPaused());
+    shown.toggle("live", !isPaused() && connection !== null);
+  };
+  const start = () => { if (!isPaused()) htmx.trigger(live, "start"); };
+  const stop = () => {
+    connection?.reader?.cancel();
+    connection?.abortController?.abort();
+  };
+  const counts = (part, news) => {
+    const { webhook, event } = part.dataset;
+    if (event) return [0, 0, news.attempts.filter((each) => each.event === event).length];
+    if (webhook) return news.webhooks[webhook] ?? [0, 0, 0];
+    return [news.delivered, news.failed, news.retried];
+  };
+  const offer = (part, more) => {
+    const link = one("a", part);
+    const sum = (part.count = (part.count ?? 0) + more);
+    link.textContent = sum ? `${sum.toLocaleString("en")} new, show` : "There is something new, show";
+    link.hidden = false;
+  };
+  const again = (part) => {
+    const wait = Math.max(0, (part.next ?? 0) - Date.now());
+    clearTimeout(part.timer);
+    part.timer = setTimeout(() => {
+      part.next = Date.now() + 3000;
+      if (!isPaused()) htmx.trigger(part, "again");
+    }, wait);
+  };
+  const happened = (news) => {
+    asOf(new Date(news.at));
+    for (const part of parts()) {
+      const found = counts(part, news);
+      const sum = found[0] + found[1] + found[2];
+      if (!sum) continue;
+      const kind = part.dataset.live;
+      if (kind === "fresh") offer(part, sum);
+      else if (kind === "again") again(part);
+      else {
+        // "10,000+" and "1.2M" are no numbers to add to.
+        const shown = part.textContent.trim();
+        const more = found[["delivered", "failed", "retried"].indexOf(kind)];
+        if (more && /^[\d,]+$/.test(shown)) part.textContent = (Number(shown.replaceAll(",", "")) + more).toLocaleString("en");
+      }
+    }
+  };
+  const missed = () => {
+    for (const part of parts("fresh")) offer(part, 0);
+    for (const part of parts("again")) again(part);
+  };
+  if (live && pause && parts().length) {
+    live.addEventListener("happened", (event) => happened(JSON.parse(event.detail.data)));
+    live.addEventListener("missed", missed);
+    live.addEventListener("alive", (event) => asOf(new Date(event.detail.data)));
+    live.addEventListener("htmx:sse:before:connection", (event) => {
+      if (isPaused()) event.detail.connection.cancelled = true;
+    });
+    live.addEventListener("htmx:sse:after:connection", (event) => {
+      connection = event.detail.connection;
+      told();
+    });
+    live.addEventListener("htmx:sse:close", () => {
+      connection = null;
+      told();
+    });
+    live.addEventListener("htmx:sse:error", (event) => {
+      // Whoever is signed out is led to sign in.
+      if (event.detail.status === 401) location.reload();
+    });
+    pause.addEventListener("click", () => {
+      localStorage.setItem("hooklake_paused", isPaused() ? "no" : "yes");
+      told();
+      if (isPaused()) stop();
+      else {
+        missed();
+        start();
+      }
+    });
+    // Of two tabs the switch of one holds for both.
+    addEventListener("storage", () => {
+      told();
+      if (isPaused()) stop();
+      else start();
+    });
+    told();
+    // htmx hears of it once it has begun, which is when the page is complete.
+    addEventListener("DOMContentLoaded", () => setTimeout(start));
+  }
+
   document.addEventListener("htmx:after:swap", () => made());
   made();
   if (stamp) asOf(new Date(stamp.dateTime));

@@ -1,0 +1,131 @@
+"""Pages that go on by themselves, in a real browser: numbers that rise, lists that say what is new without moving, one switch."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import httpx
+import pytest
+from playwright.async_api import expect
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import live as lives
+from service.dashboard import rendering, streaming
+from service.dashboard.routes import PAGES, PageRoute
+from service.live import Live
+from service.services import Services
+from subscriptions.access.clients import Role
+from tests.dashboard import browser
+from tests.dashboard.browser import Chrome
+from tests.dashboard.conftest import Visit, signed_in
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
+from tests.service.test_live import EVENT, WEBHOOK, Told
+
+TEMPLATE = """
+{% extends "base.html" %}{% block title %}Live{% endblock %}
+{% block main %}
+{{ ui.page_title("Live") }}
+{{ ui.tiles([("Delivered", ui.counted(1999, "delivered"), "", ""), ("Failed", ui.counted(3, "failed", webhook), "", "")]) }}
+<p id="other">{{ ui.counted(7, "delivered", other) }}</p>
+{{ ui.fresh(path) }}
+{% call ui.table(["Event"]) %}<tr><td>{{ event }}</td></tr>{% endcall %}
+<div id="life" {{ ui.again(path, event=event) }}>{% block life %}<p>Looked at {{ looks() }}</p>{% endblock %}</div>
+{% endblock %}
+"""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    monkeypatch.setattr(lives, "TICK", 0.01)
+    monkeypatch.setattr(lives, "AGAIN", 0.01)
+    return Told()
+
+
+@pytest.fixture
+async def services(services: Services, told: Told) -> AsyncIterator[Services]:
+    made = replace(services, live=Live(told.ear, per_person=2))
+    yield made
+    assert made.live is not None
+    await made.live.close()
+
+
+@pytest.fixture
+def pages() -> tuple[PageRoute, ...]:
+    looked = iter(range(1, 1000))
+
+    async def shown(request: Request) -> Response:
+        return rendering.render(
+            request,
+            rendering.environment().from_string(TEMPLATE),
+            webhook=WEBHOOK,
+            other="c" * 32,
+            event=EVENT,
+            looks=lambda: next(looked),
+        )
+
+    streams = (each for each in PAGES if each.handler is streaming.live)
+    return (PageRoute("GET", "/dashboard", shown, None), *streams)
+
+
+async def test_what_may_not_be_watched(visit: Visit) -> None:
+    """A stranger watches nothing."""
+    assert (await (await visit()).get(streaming.PATH)).status_code == 303
+
+
+@browser.needed
+async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Services, told: Told) -> None:
+    """Numbers rise, a list says how much is new and stays as it is, what is of one event is loaded again; and all of it stands
+    still while it is paused, on the next page too."""
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.VIEWER])
+    async with chrome.tab(url, session=session) as tab:
+        page = tab.page
+        delivered, failed = page.locator('[data-live="delivered"]').first, page.locator('[data-live="failed"]')
+        await page.goto("/dashboard")
+        await expect(page.locator("#stamp")).to_have_class("stamp live")
+        await expect(page.locator("#life")).to_have_text("Looked at 1")
+        place = await page.locator("table").bounding_box()
+
+        told.say(OTHER_WORKSPACE, 500)
+        told.say(WORKSPACE, 3)
+        told.say(WORKSPACE, 0, 2, 1)
+
+        await expect(delivered).to_have_text("2,002")
+        await expect(failed).to_have_text("5")
+        await expect(page.locator("#other")).to_have_text("7")
+        await expect(page.get_by_role("link", name="6 new, show")).to_be_visible()
+        await expect(page.locator("#life")).to_have_text("Looked at 2")
+        assert await page.locator("table").bounding_box() == place
+        await tab.picture("live", whole=False)
+        assert await tab.barriers() == []
+
+        await page.get_by_role("button", name="Pause live updates").click()
+        await expect(page.locator("#stamp")).to_have_class("stamp paused")
+        assert services.live is not None
+        await page.get_by_role("link", name="6 new, show").click()
+        await expect(page.locator("#stamp")).to_have_class("stamp paused")
+        await expect(delivered).to_have_text("1,999")
+        told.say(WORKSPACE, 3)
+        await page.get_by_role("button", name="Resume live updates").click()
+        await expect(page.locator("#stamp")).to_have_class("stamp live")
+        await expect(page.get_by_role("link", name="There is something new, show")).to_be_visible()
+        told.say(WORKSPACE, 4)
+        await expect(delivered).to_have_text("2,003")
+
+
+@browser.needed
+async def test_a_session_has_so_many_streams(url: str, services: Services, told: Told) -> None:
+    """One page more than one may have live is answered 429; nothing is cached, and what is sent is events."""
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.VIEWER])
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, cookies={"hooklake_session": session}))
+        held = []
+        for _ in range(2):
+            stream = await stack.enter_async_context(client.stream("GET", streaming.PATH))
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            assert stream.headers["cache-control"] == "no-store"
+            held.append(stream.aiter_lines())
+            assert (await anext(held[-1])).startswith("event: alive")
+        refused = await client.get(streaming.PATH)
+        assert refused.status_code == 429
+        assert "2 pages at once" in refused.text
