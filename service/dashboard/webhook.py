@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from delivery.judgement.breaker import Status
 from delivery.reports import backlogs
+from delivery.reports.figures import Scope
 from service import auth
 from service.api import reading
 from service.api.redaction import redacted
 from service.auth import Permission
-from service.dashboard import visitors, webhook_attention
+from service.dashboard import visitors, webhook_attention, webhook_figures
 from service.dashboard.rendering import render
 from service.dashboard.webhook_attention import WebhookStanding
 from service.dashboard.webhooks import PATH
@@ -24,8 +25,8 @@ from subscriptions.webhooks import certificates
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
 from subscriptions.webhooks.webhook import Webhook
 
-#: Deliveries on the page, and subscriptions.
-RECENT, SUBSCRIPTIONS = 10, 100
+#: Deliveries on the page, subscriptions, and past states.
+RECENT, SUBSCRIPTIONS, HISTORY = 10, 100, 12
 
 
 async def shown(request: Request) -> Response:
@@ -66,8 +67,15 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         certificates=[*bundle, *certificate],
         probe_at=probes.get(webhook.id),
     )
+    seen = webhook_figures.span(request)
+    numbers = await services.figures.over(seen, Scope.of(None, webhook.id))
     values = {
         "webhook": webhook,
+        "span": seen,
+        "spans": webhook_figures.SPANS,
+        "numbers": numbers,
+        "drawn": webhook_figures.plots(numbers),
+        "history": (await services.standing.states(webhook.id))[:HISTORY],
         "backlog": backlog,
         "most": backlogs.ONE,
         "subscriptions": subscriptions,

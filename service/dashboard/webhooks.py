@@ -3,7 +3,7 @@
 What webhooks are listed is left to `subscriptions/webhooks/webhook_list.py`, one of them to `webhook.py`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,12 +13,14 @@ from starlette.responses import Response
 from delivery.judgement.breaker import Status
 from delivery.reports import backlogs
 from delivery.reports.backlogs import Backlog
+from delivery.reports.figures import Span
 from service import auth
 from service.api import reading
 from service.api.webhooks import LONGEST_SEARCH
 from service.auth import Permission
-from service.dashboard import export, visitors
+from service.dashboard import export, visitors, webhook_figures
 from service.dashboard.rendering import render
+from service.dashboard.webhook_figures import DayOfOne
 from service.services import services_of
 from subscriptions.ground.errors import Issue, Refused
 from subscriptions.webhooks.webhook import Webhook
@@ -27,7 +29,10 @@ from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 PATH = "/dashboard/webhooks"
 PAGE = 50
 
-COLUMNS = ("Id", "Workspace", "Name", "URL", "State", "Reason", "Waiting", "Failures", "Last failure", "Registered")
+COLUMNS = (
+    *("Id", "Workspace", "Name", "URL", "State", "Reason", "Attempts in 24 h", "Delivered in 24 h", "Success in 24 h"),
+    *("Waiting", "Failures", "Last failure", "Registered"),
+)
 SORTS = (
     (Sort.STATUS, "Needs attention first"),
     (Sort.NAME, "Name"),
@@ -51,11 +56,18 @@ async def listed(request: Request) -> Response:
         query=query,
         page=page,
         waiting=await services.backlogs.of(ids, most=backlogs.EACH) if ids else {},
+        days=await _days(request, ids),
         most=backlogs.EACH,
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
         sorts=SORTS,
         statuses=STATUSES,
     )
+
+
+async def _days(request: Request, ids: Sequence[UUID]) -> dict[UUID, DayOfOne]:
+    """The last 24 hours of each."""
+    found = await services_of(request).figures.each(Span.DAY, ids) if ids else {}
+    return {webhook: webhook_figures.day(points) for webhook, points in found.items()}
 
 
 async def _pages(request: Request, query: WebhookQuery) -> AsyncIterator[list[list[object]]]:
@@ -65,16 +77,18 @@ async def _pages(request: Request, query: WebhookQuery) -> AsyncIterator[list[li
         page = await services.webhook_lifecycle.listed(replace(query, after=following))
         ids = [each.id for each in page.webhooks]
         waiting = await services.backlogs.of(ids, most=backlogs.EACH) if ids else {}
-        yield [_row(each, waiting[each.id]) for each in page.webhooks]
+        days = await _days(request, ids)
+        yield [_row(each, waiting[each.id], days[each.id]) for each in page.webhooks]
         following = page.following
         if following is None:
             return
 
 
-def _row(of: Webhook, waiting: Backlog) -> list[object]:
+def _row(of: Webhook, waiting: Backlog, day: DayOfOne) -> list[object]:
     left = waiting.owed + waiting.parked + waiting.collecting
     state = "PAUSED" if of.paused else of.status
-    shown = [of.id, of.workspace_id, of.name, of.destination, state, of.state_reason]
+    shown: list[object] = [of.id, of.workspace_id, of.name, of.destination, state, of.state_reason]
+    shown += [day.attempts, day.delivered, day.success]
     return [*shown, f"{left}+" if waiting.more else left, of.failures, of.last_failure_at, of.created_at]
 
 

@@ -122,6 +122,36 @@ async def test_a_webhook_shows_all_of_it(visit: Visit, services: Services, build
     assert "s3cr3t" not in page.text
 
 
+async def test_the_figures_of_a_webhook(visit: Visit, services: Services, builder: Builder, clock: Clock) -> None:
+    """Success, status classes and latency of an hour, a day, a week; a day in the list; the states it came to, and why."""
+    webhook = await hook(services)
+    for result in (Result(), Result(), Result(), FAILED):
+        await builder.tried(builder.event(), webhook.id, result)
+        clock.advance(60)
+    await services.assembly.counting.count()
+    async with await visit(Role.SUBSCRIBER) as client:
+        await client.post(f"{PATH}/{webhook.id}/pause")
+        day, listed = await client.get(f"{PATH}/{webhook.id}"), await client.get(PATH)
+        hour = await client.get(f"{PATH}/{webhook.id}", params={"span": "hour"})
+        wrong = await client.get(f"{PATH}/{webhook.id}", params={"span": "year"})
+        csv = await client.get(PATH, params={"format": "csv"})
+
+    for page in (day, hour):
+        assert "75 %" in page.text
+        assert "Answers by status class" in page.text
+        assert "1 given up" in page.text
+    assert "75 %" in listed.text
+    assert "Delivered hour by hour" in listed.text
+    assert "4,3,0.75" in csv.text
+    assert (
+        day.text.index('id="history"')
+        < day.text.index('class="timeline"')
+        < day.text.rindex(">Disabled<")
+        < day.text.rindex(">Active<")
+    )
+    assert wrong.status_code == 400
+
+
 async def test_a_webhook_of_others_is_not_there(visit: Visit, services: Services) -> None:
     """404 as a page, for every form, too."""
     webhook = await hook(services)
