@@ -19,6 +19,7 @@ from delivery.reports.read_models import ReadModels
 from delivery.reports.recent_deliveries import History
 from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
+from delivery.upkeep.audit_events import AuditEvents
 from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.counting import Counting
 from delivery.upkeep.erasure import Erasure
@@ -105,8 +106,16 @@ class StoreAssembly(ReadModels):
     @cached_property
     def jobs(self) -> Jobs:
         """Spreads, replays, wakes, cancellations, erasures and delivery-failed events."""
-        notify = FailurePublisher(naming=self.base.naming, events=PythonEvents(self.intake.publish, self.clock))
-        return Jobs(self.database, self.clock, self.settings, self.base.announce, notify)
+        return Jobs(self.database, self.clock, self.settings, self.base.announce, self._notify)
+
+    @cached_property
+    def audit_events(self) -> AuditEvents:
+        """The audit log as events."""
+        return AuditEvents(self.database, self.clock, self._notify, keep=self.settings.keep_audit)
+
+    @property
+    def _notify(self) -> FailurePublisher:
+        return FailurePublisher(naming=self.base.naming, events=PythonEvents(self.intake.publish, self.clock))
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -97,6 +97,9 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: How long their payloads can be: bodies of events, headers and answers of attempts. 0: as long as the rest.
     keep_payloads: float = 0.0
 
+    #: How long entries of the audit log are.
+    keep_audit: float = 365 * DAY
+
     #: How long the numbers of each minute, of each hour and of each day are kept: a minute's of a webhook take 300 bytes or so.
     keep_minute_rollups: float = 6 * HOUR
     keep_hour_rollups: float = 15 * DAY
@@ -146,7 +149,15 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
 POSITIVE = (
     "acknowledge_timeout",
     *("retry_window", "connect_timeout", "delivery_timeout", "lease_margin", "challenge_timeout", "probe_interval"),
-    *("failure_window", "batch_wait", "heartbeat_interval", "keep_undelivered", "keep_records", "spread_chunk"),
+    *(
+        "failure_window",
+        "batch_wait",
+        "heartbeat_interval",
+        "keep_undelivered",
+        "keep_records",
+        "keep_audit",
+        "spread_chunk",
+    ),
     *("filter_steps", "keep_minute_rollups", "keep_hour_rollups", "keep_day_rollups"),
     *("replays_per_workspace", "replay_rows", "replay_rate"),
 )

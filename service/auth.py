@@ -47,11 +47,13 @@ class Permission(StrEnum):
     DELETE_SUBSCRIPTIONS = "subscriptions:delete"
     MANAGE_CLIENTS = "clients:manage"
     MANAGE_PEOPLE = "people:manage"
+    READ_AUDIT = "audit-log:read"
     SYSTEM = "system-webhooks:manage"
 
 
 _VIEW = frozenset({Permission.READ_WEBHOOKS, Permission.READ_SUBSCRIPTIONS, Permission.READ_EVENT_TYPES})
 _SUBSCRIBE = _VIEW | {
+    Permission.READ_AUDIT,
     *(Permission.CREATE_WEBHOOKS, Permission.UPDATE_WEBHOOKS, Permission.DELETE_WEBHOOKS),
     *(Permission.CREATE_SUBSCRIPTIONS, Permission.UPDATE_SUBSCRIPTIONS, Permission.DELETE_SUBSCRIPTIONS),
 }

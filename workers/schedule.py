@@ -8,6 +8,8 @@ from typing import Any
 from workers.settings import WorkerSettings
 
 HOUR = 3600.0
+#: Seconds after which an entry of the audit log is published, at most.
+AUDITED = 5.0
 
 # The queues, by what waits in them: a flood of one kind does not hold up another.
 TICKETS = "hooklake.tickets"
@@ -26,6 +28,7 @@ MEND = "hooklake.mend"
 PARTITION = "hooklake.partition"
 PRUNE = "hooklake.prune"
 COUNT = "hooklake.count"
+AUDIT = "hooklake.audit"
 
 ROUTES = {
     DELIVER: {"queue": TICKETS},
@@ -36,6 +39,7 @@ ROUTES = {
     PARTITION: {"queue": CLOCK},
     PRUNE: {"queue": CLOCK},
     COUNT: {"queue": CLOCK},
+    AUDIT: {"queue": CLOCK},
 }
 
 
@@ -47,5 +51,6 @@ def beats(settings: WorkerSettings) -> dict[str, dict[str, Any]]:
         PARTITION: HOUR,
         PRUNE: HOUR / 4,
         COUNT: settings.count_interval,
+        AUDIT: AUDITED,
     }
     return {task: {"task": task, "schedule": seconds} for task, seconds in every.items()}

@@ -53,6 +53,7 @@ def register(app: Any, process: Process) -> None:
         schedule.PARTITION: lambda: call(upkeep.make_partitions()),
         schedule.PRUNE: lambda: call(prune(process)),
         schedule.COUNT: lambda: call(process.assembly.counting.count()),
+        schedule.AUDIT: lambda: call(process.assembly.audit_events.publish()),
     }
     away = broker.errors(app)
     for name, work in works.items():
@@ -96,6 +97,7 @@ async def prune(process: Process) -> None:
     """Takes away what is kept no longer."""
     await process.assembly.upkeep.prune(remembered=process.assembly.base.remembered)
     await process.assembly.counting.forget()
+    await process.assembly.audit_events.prune()
 
 
 def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:

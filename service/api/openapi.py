@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from service.api.contract import (
     access,
+    audit,
     catalogue,
     clients,
     erasures,
@@ -43,6 +44,7 @@ AREAS = (
     replays,
     metrics,
     erasures,
+    audit,
     system,
     access,
     clients,

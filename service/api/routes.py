@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from service import problems
 from service.answers import LONG
 from service.api import (
+    audit,
     catalogue,
     clients,
     consent,
@@ -116,6 +117,8 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", system.SUBSCRIPTIONS, system.subscribed, Permission.SYSTEM),
     ("PATCH", system.SUBSCRIPTIONS, system.replace, Permission.SYSTEM),
     ("DELETE", system.SUBSCRIPTIONS, system.unsubscribe, Permission.SYSTEM),
+    ("GET", audit.PATH, audit.listed, Permission.READ_AUDIT),
+    ("GET", audit.PATH + "/{id}", audit.read, Permission.READ_AUDIT),
     ("POST", OAUTH + "/clients", clients.create, Permission.MANAGE_CLIENTS),
     ("GET", OAUTH + "/clients", clients.listed, Permission.MANAGE_CLIENTS),
     ("GET", OAUTH + "/clients/{id}", clients.read, Permission.MANAGE_CLIENTS),

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from service.auth import Handler, Permission
 from service.dashboard import (
     assets,
+    audit,
     finding,
     openid_pages,
     people,
@@ -54,6 +55,8 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", sessions.PATH + "/others/end", sessions.others_ended, None),
     PageRoute("POST", sessions.PATH + "/password", sessions.password_set, None),
     PageRoute("POST", sessions.PATH + "/{id}/end", sessions.ended, None),
+    PageRoute("GET", audit.PATH, audit.listed, Permission.READ_AUDIT),
+    PageRoute("GET", audit.PATH + "/{id}", audit.shown, Permission.READ_AUDIT),
     PageRoute("GET", people.PATH, people.listed, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH, people.added, Permission.MANAGE_PEOPLE),
     PageRoute("GET", people.PATH + "/{id}", people.shown, Permission.MANAGE_PEOPLE),

@@ -168,10 +168,8 @@ async def read(connection: Raw, ids: Sequence[UUID]) -> list[AuditEntry]:
 
 
 async def untold(connection: Raw, *, limit: int) -> list[AuditEntry]:
-    """Entries that were not published yet, oldest first; held until the transaction ends, and passed over by others."""
-    rows = await connection.fetch(
-        "SELECT * FROM audit_entries WHERE NOT told ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED", limit
-    )
+    """Entries that were not published yet, oldest first."""
+    rows = await connection.fetch("SELECT * FROM audit_entries WHERE NOT told ORDER BY id LIMIT $1", limit)
     return [_entry(row) for row in rows]
 
 

@@ -23,6 +23,7 @@ OURS = "events"
 #: How the type of a challenge ends under every prefix: handlers sign what an event of such a type asks them to.
 CHALLENGE = ".webhooks.verification"
 #: How the type ends that tells of a delivery which was given up: giving one of those up is told to nobody.
+AUDIT_LOG = ".audit-log.v1.logs.created"
 DELIVERY_FAILED = ".events.v1beta1.webhooks.delivery-failed"
 
 _TOKEN = r"[a-z0-9]+(?:-[a-z0-9]+)*"

@@ -1,8 +1,11 @@
 """The audit log: what leaves an entry, in whose name, and that no secret is in one."""
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 
 from service.services import Services
@@ -18,6 +21,9 @@ from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
 EVENTS, CLIENTS = "/events/v1beta1", "/authorization/v2/clients"
+LOGS = "/audit-log/v1/logs"
+AUDIT_TYPE = "com.hpe.greenlake.audit-log.v1.logs.created"
+ROOT = Path(__file__).parents[2]
 TYPE = catalogue.DOCUMENTED[0].type
 SECRET = canaries.planted("hook")
 
@@ -192,3 +198,73 @@ async def test_pages_and_filters(
     rest = await services.audit_log.page(AuditQuery(actor="Ada", limit=3, after=page.next))
     assert ([each.after["n"] for each in page.entries], page.read_out) == ([10, 8], True)
     assert [each.after["n"] for each in rest.entries] == [6, 4]
+
+
+async def test_the_api(operator: httpx.AsyncClient, callers: Callers) -> None:
+    """Entries are listed and read in the form of GreenLake's audit log, page after page, by who may (greenlake.md 1.14)."""
+    hook = await registered(operator)
+    await operator.patch(f"{EVENTS}/webhooks/{hook}", json={"description": "x"})
+    first = (await operator.get(LOGS, params={"subject": hook, "limit": 1})).json()
+    second = (await operator.get(LOGS, params={"subject": hook, "limit": 1, "after": first["next"]})).json()
+    read = await operator.get(f"{LOGS}/{first['items'][0]['id']}")
+    refused = await operator.get(LOGS, params={"since": "yesterday", "actor": "x" * 300})
+    viewer = await operator.get(LOGS, headers=await callers.headers(Role.VIEWER))
+
+    [item] = first["items"]
+    assert (item["action"], item["user"], item["changes"]) == (
+        "webhook.changed",
+        {"username": "Grace"},
+        [{"field": "description", "before": "", "after": "x"}],
+    )
+    assert ([each["action"] for each in second["items"]], "next" in second) == (["webhook.registered"], False)
+    assert read.json() == item
+    assert (refused.status_code, "since" in refused.text, "actor" in refused.text) == (400, True, True)
+    assert viewer.status_code == 403
+
+
+async def test_entries_are_events(operator: httpx.AsyncClient, services: Services, database: Database) -> None:
+    """An entry is an event of GreenLake's type for whoever of its workspace has subscribed, once; for others there is none."""
+    hook = await registered(operator)
+    await services.assembly.audit_events.publish()
+    order = {"eventType": AUDIT_TYPE, "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook}"}}
+    await operator.post(f"{EVENTS}/subscriptions", json=[order])
+    await operator.patch(f"{EVENTS}/webhooks/{hook}", json={"description": "for billing"})
+    elsewhere = {"name": "a", "roles": ["viewer"], "workspaceId": OTHER_WORKSPACE}
+    canaries.add((await operator.post(CLIENTS, json=elsewhere)).json()["clientSecret"])
+    await services.assembly.audit_events.publish()
+    async with database.raw() as connection:
+        await connection.execute("UPDATE audit_entries SET told = false")
+    await services.assembly.audit_events.publish()
+    async with database.raw() as connection:
+        bodies = [
+            msgspec.json.decode(row["body"]) for row in await connection.fetch("SELECT body FROM events ORDER BY key")
+        ]
+        owed = await connection.fetchval("SELECT count(*) FROM deliveries")
+
+    by_action = {each["data"]["additional_info"]["action"]: each for each in bodies}
+    assert {each["type"] for each in bodies} == {AUDIT_TYPE}
+    # Told anew, the first one finds its subscriber; nothing is published twice.
+    assert sorted(by_action) == ["subscription.created", "webhook.changed", "webhook.registered"]
+    assert (len(bodies), owed) == (3, 3)
+    event = by_action["webhook.changed"]
+    data = event["data"]
+    assert (event["source"], event["id"]) == ("//global.api.greenlake.hpe.com/audit-log", data["id"])
+    captured = json.loads((ROOT / "deploy/captured/audit-log.json").read_text())["data"]
+    assert data.keys() == captured.keys()
+    assert data["workspace"].keys() == captured["workspace"].keys()
+    assert captured["additional_info"].keys() < data["additional_info"].keys()
+    assert (data["user"], data["category"], data["has_details"]) == ({"username": "Grace"}, "Unified Eventing", True)
+    assert data["additional_info"]["changes"] == [{"field": "description", "before": "", "after": "for billing"}]
+
+
+async def test_entries_leave_with_age(operator: httpx.AsyncClient, services: Services, clock: Clock) -> None:
+    """Entries that are kept no longer are deleted."""
+    await registered(operator)
+    kept = services.assembly.settings.keep_audit
+    services.assembly.base.clock.follow(clock.advance(kept - 60))
+    await services.assembly.audit_events.prune()
+    before = len(await entries(services))
+    services.assembly.base.clock.follow(clock.advance(120))
+    await services.assembly.audit_events.prune()
+
+    assert (before, await entries(services)) == (1, [])

@@ -85,6 +85,8 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", EVENTS + "/service-managers"): SHARED,
     ("GET", EVENTS + "/service-managers/{serviceManagerId}/api-groups"): SHARED,
     ("GET", EVENTS + "/api-groups/{apiGroupId}/events"): SHARED,
+    ("GET", "/audit-log/v1/logs"): OWN,
+    ("GET", "/audit-log/v1/logs/{id}"): Case(path="/audit-log/v1/logs/{entry}"),
     **{(method, path): OPERATORS for method, path, *_ in GUARDED if "/system-" in path or path.startswith(OAUTH)},
 }
 CASES = [(method, case) for (method, _), case in ROUTES.items() if isinstance(case, Case)]
@@ -122,7 +124,8 @@ async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> 
     [ordered] = (await api.post(SUBSCRIPTIONS, json=[wanted], headers=owner)).json()
     event = builder.event(workspace_id=WORKSPACE)
     await builder.tried(event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503"))
-    return {"webhook": made["id"], "subscription": ordered["id"], "event": str(event.key)}
+    [entry, *_] = (await api.get("/audit-log/v1/logs", headers=owner)).json()["items"]
+    return {"entry": entry["id"], "webhook": made["id"], "subscription": ordered["id"], "event": str(event.key)}
 
 
 def filled(value: Any, names: dict[str, str]) -> Any:

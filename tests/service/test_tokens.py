@@ -140,6 +140,7 @@ ALLOWED = {
     Role.SUBSCRIBER: {
         *("event-types:read", "webhooks:create", "webhooks:read", "webhooks:update", "webhooks:delete"),
         *("subscriptions:create", "subscriptions:read", "subscriptions:update", "subscriptions:delete"),
+        "audit-log:read",
     },
     Role.OPERATOR: {str(permission) for permission in Permission} - {"events:publish"},
 }

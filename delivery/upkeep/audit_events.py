@@ -1,0 +1,93 @@
+"""The audit log as events: each entry of a workspace becomes GreenLake's `audit-log.v1.logs.created`.
+
+What leaves an entry is left to `subscriptions/ground/audit.py`; the shape is the captured one (greenlake.md 1.14).
+"""
+
+import logging
+from datetime import timedelta
+
+from delivery.upkeep.jobs import FailurePublisher
+from subscriptions.access import audit_log
+from subscriptions.access.audit_log import AuditEntry
+from subscriptions.events.catalogue import AUDIT_LOG
+from subscriptions.events.event import Naming
+from subscriptions.events.sdk import SdkEvent
+from subscriptions.ground.database import Clock, Database
+
+log = logging.getLogger("hooklake.delivery")
+
+#: Entries that are published, or deleted, at once.
+PAGE, CHUNK = 100, 1000
+#: GreenLake's own platform (greenlake.md 1.10).
+APPLICATION = "00000000-0000-0000-0000-000000000000"
+
+
+class AuditEvents:
+    """Publishes what was written since, and deletes what is kept no longer; both safe to do twice, by several processes."""
+
+    def __init__(self, database: Database, clock: Clock, notify: FailurePublisher, *, keep: float) -> None:
+        """`keep` is seconds."""
+        self._database = database
+        self._clock = clock
+        self._notify = notify
+        self._keep = timedelta(seconds=keep)
+
+    async def publish(self) -> None:
+        """Publishes all entries that somebody of their workspace has subscribed to; an entry published twice is one event."""
+        while await self._publish_page() == PAGE:
+            pass
+
+    async def prune(self) -> None:
+        """Deletes entries that are kept no longer."""
+        gone = CHUNK
+        while gone == CHUNK:
+            async with self._database.raw() as connection:
+                gone = await audit_log.prune(connection, self._clock() - self._keep, limit=CHUNK)
+
+    async def _publish_page(self) -> int:
+        kind = self._notify.naming.prefix + AUDIT_LOG
+        async with self._database.raw() as connection:
+            entries = await audit_log.untold(connection, limit=PAGE)
+            if not entries:
+                return 0
+            workspaces = sorted({each.workspace_id for each in entries if each.workspace_id is not None})
+            asked = await audit_log.subscribed(connection, kind, workspaces)
+        for entry in entries:
+            if entry.workspace_id in asked:
+                event = _event(entry, self._notify.naming)
+                await self._notify.events.publish([event], workspace_id=entry.workspace_id, id_alone=True)
+        async with self._database.raw() as connection:
+            await audit_log.tell(connection, [each.id for each in entries])
+        return len(entries)
+
+
+def _event(entry: AuditEntry, naming: Naming) -> SdkEvent:
+    milliseconds = round(entry.at.timestamp() * 1000)
+    data = {
+        "id": str(entry.id),
+        "user": {"username": entry.actor_name},
+        "workspace": {"id": entry.workspace_id, "workspace_name": None, "workspace_type": None},
+        "application": {"id": APPLICATION},
+        "category": entry.category,
+        "description": entry.description,
+        "created_at": milliseconds,
+        "updated_at": milliseconds,
+        "additional_info": {
+            "ip_address": entry.address or None,
+            "account_name": None,
+            "ip_address_str": entry.address or None,
+            "action": entry.action,
+            "subject": entry.subject,
+            "roles": list(entry.roles),
+            "changes": [{"field": name, "before": before, "after": after} for name, before, after in entry.changes],
+        },
+        "has_details": bool(entry.changes),
+    }
+    attributes = {
+        "id": str(entry.id),
+        "source": f"//global.{naming.host}/audit-log",
+        "type": naming.prefix + AUDIT_LOG,
+        "datacontenttype": "application/json",
+        "time": entry.at,
+    }
+    return SdkEvent(attributes, data)
