@@ -14,6 +14,7 @@ from service.dashboard import (
     audit,
     finding,
     openid_pages,
+    overview,
     people,
     refusals,
     sessions,
@@ -48,6 +49,7 @@ SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
+    PageRoute("GET", overview.PATH, overview.shown, Permission.READ_WEBHOOKS),
     PageRoute("GET", finding.PATH, finding.found, None),
     PageRoute("GET", streaming.PATH, streaming.live, None),
     PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),
