@@ -12,6 +12,7 @@ from service.auth import Handler, Permission
 from service.dashboard import (
     assets,
     audit,
+    catalogue,
     finding,
     openid_pages,
     overview,
@@ -65,6 +66,9 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", people.PATH + "/{id}/roles", people.roles_set, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/link", people.linked, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/remove", people.removed, Permission.MANAGE_PEOPLE),
+    PageRoute("GET", catalogue.PATH, catalogue.listed, Permission.READ_EVENT_TYPES),
+    PageRoute("GET", catalogue.PATH + "/{id}", catalogue.shown, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", catalogue.PATH + "/{id}/test", catalogue.tried, Permission.READ_EVENT_TYPES),
     PageRoute("GET", webhooks.PATH, webhooks.listed, Permission.READ_WEBHOOKS),
     PageRoute("POST", webhooks.PATH, webhook_forms.registered, Permission.CREATE_WEBHOOKS),
     PageRoute("GET", webhooks.PATH + "/new", webhook_forms.new, Permission.CREATE_WEBHOOKS),

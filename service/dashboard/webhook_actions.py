@@ -63,7 +63,8 @@ async def _halted(request: Request, *, paused: bool) -> Response:
     caller, wanted = visitors.visitor(request).caller, reading.identifier(request, "id", "Webhook")
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
     lifecycle = services_of(request).webhook_lifecycle
-    changed = await lifecycle.change(auth.scope(caller), wanted, Change(paused=paused), by=f"user:{caller.client_id}")
+    # Who reads the reason knows people by their names.
+    changed = await lifecycle.change(auth.scope(caller), wanted, Change(paused=paused), by=caller.name)
     log.info("webhook.changed webhook=%s fields=paused by=user:%s", wanted, caller.client_id)
     said = (
         "Paused: what is published meanwhile is kept for it."

@@ -96,6 +96,16 @@ class TypeDirectory:
             rows = (await connection.execute(ordered.limit(limit).offset(offset))).mappings()
             return [CatalogueEntry(**row) for row in rows], total or 0
 
+    async def find(self, wanted: UUID) -> CatalogueEntry:
+        """The event type of this id; raises Absent."""
+        async with self._database.transaction() as connection:
+            known = await connection.scalars(select(event_types.c.type).where(_LIVE))
+            named = next((each for each in known if type_id(each) == wanted), None)
+            if named is None:
+                raise Absent("Event type", str(wanted))
+            rows = await connection.execute(select(event_types).where(event_types.c.type == named))
+            return CatalogueEntry(**rows.mappings().one())
+
 
 def _shelves(name: Column[str], *more: Column[str]) -> Select[Any]:
     entries = event_types.c

@@ -3,7 +3,7 @@
 Keeping them is left to `webhook_store.py`; what waits for them, and how they fare, to `delivery/reports`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -53,6 +53,8 @@ class WebhookQuery:
     search: str = ""
     #: Empty: all.
     status: str = ""
+    #: None: whichever they are.
+    among: Sequence[UUID] | None = None
     sort: Sort = Sort.NEWEST
     limit: int
     offset: int = 0
@@ -79,6 +81,7 @@ async def listed(connection: AsyncConnection, query: WebhookQuery) -> WebhookPag
         LIVE,
         within(query.workspace_id),
         _table.c.status == query.status if query.status else true(),
+        true() if query.among is None else _table.c.id.in_(query.among),
         _found(query.search.strip()),
     )
     counted = select(func.count()).select_from(select(_table.c.id).where(mine).limit(COUNTED + 1).subquery())
