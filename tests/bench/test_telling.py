@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench import chart, counters, report, soak
+from tests.bench import chart, counters, dashboard, report, soak
 from tests.bench.figures import Bare, Figure, Target, gathered
 
 ALONE = {"p50": 0.5, "p95": 1.0, "p99": 2.0}
@@ -92,3 +92,18 @@ def test_a_soak_compares_the_second_minute_with_the_last(last: float, grown: lis
 
     assert grown == found
     assert ("NOT FLAT" in rows[1]) is bool(grown)
+
+
+def test_a_page_tells_which_of_its_filters_there_are_to_click() -> None:
+    """Each choice of each list, and something in each field; hidden fields are no filters."""
+    page = (
+        '<form class="filters" action="/dashboard/things?workspace=7" method="get">'
+        '<input type="hidden" name="workspace" value="7"><select id="s" name="state"><option value="">any</option>'
+        '<option value="failed">Failed</option></select><input type="search" id="x" name="type" value=""></form>'
+    )
+
+    assert list(dashboard.filtered(page)) == [
+        "/dashboard/things?workspace=7&state=failed",
+        "/dashboard/things?workspace=7&type=com.hpe.greenlake.bench.v1.grown.measured",
+    ]
+    assert dashboard.name_of("/dashboard/x/0199d6a4-9e75-7000-8000-00000000000a/edit") == "/dashboard/x/{id}/edit"

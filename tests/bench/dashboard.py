@@ -1,0 +1,226 @@
+"""Do the dashboard's pages answer beside five million deliveries, and does delivery go on while twenty people click?
+
+`PART=dashboard make bench`; GROWN=1000000 for fewer, CLICKING=30 for fewer seconds of clicking. Every page that the navigation
+leads to is visited, every choice of every filter, and what they link to; how the database grows is left to `seeding.py`.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import re
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import unescape
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from delivery import assembly
+from delivery.ledger.owing import deliveries
+from service.dashboard import cookies
+from service.dashboard.routes import PAGES
+from subscriptions.access.clients import Role
+from subscriptions.access.people import PersonDraft
+from subscriptions.access.sessions import Browser
+from subscriptions.ground import partitions
+from subscriptions.ground.settings import GroundSettings
+from tests.bench import crowd, rig, seeding
+from tests.bench.rig import Rig
+
+GROWN = int(os.environ.get("GROWN", "5000000"))
+CLICKING = float(os.environ.get("CLICKING", "60"))
+WEBHOOKS, PEOPLE = 1000, 20
+#: Events per second, each to so many webhooks.
+RATE, EACH = 100, 5
+#: Seconds between two pages of one person.
+THINKING = (0.5, 2.5)
+#: Milliseconds that 95 of a hundred visits to a page may take, and by how much delivery may be slower.
+WITHIN, SLOWER = 300.0, 1.05
+#: Paths that are no pages to look at.
+LEFT_OUT = ("/dashboard/live", "/dashboard/static", "/dashboard/sign-in", "/dashboard/webhooks/check")
+#: Pages of one shape that are visited.
+OF_A_SHAPE = 2
+
+FORM = re.compile(r'<form class="filters" action="([^"]*)".*?</form>', re.DOTALL)
+SELECT = re.compile(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', re.DOTALL)
+OPTION = re.compile(r'<option value="([^"]+)"')
+INPUT = re.compile(r'<input type="([^"]+)"[^>]*name="([^"]+)"')
+LINK = re.compile(r'href="(/dashboard/?[^"#]*)"')
+IDENTITY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+# A week of hours, six hours of minutes and a month of days, of each webhook and of all.
+ROLLUPS = """
+INSERT INTO rollups (webhook, workspace_id, grain, start, accepted, attempts, succeeded, delivered, given_up, status_2xx,
+    status_5xx, took, arrived)
+SELECT w, '', g.grain, date_trunc(g.unit, now()) - n * g.step, 0, 300, 296, 295, 1, 296, 4, h.h, h.h
+FROM unnest($1::uuid[]) AS w
+CROSS JOIN (VALUES (1, 'minute', interval '1 minute', 360), (60, 'hour', interval '1 hour', 168),
+    (1440, 'day', interval '1 day', 30)) AS g (grain, unit, step, most)
+CROSS JOIN LATERAL generate_series(1, g.most) AS n
+CROSS JOIN (SELECT array_agg((b::bigint << 40) + 20 ORDER BY b) AS h FROM generate_series(10, 24) AS b) AS h
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(kw_only=True)
+class Visits:
+    """Milliseconds of each page, by its name."""
+
+    took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    #: What did not answer 200.
+    failed: list[str] = field(default_factory=list)
+
+    async def visit(self, client: httpx.AsyncClient, url: str) -> str:
+        """The page; how long it took is kept."""
+        began = time.perf_counter()
+        answer = await client.get(url)
+        self.took[name_of(url)].append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            self.failed.append(f"{answer.status_code} {url}")
+        return answer.text
+
+
+def name_of(url: str) -> str:
+    """A page without what tells one thing from another."""
+    return IDENTITY.sub("{id}", url)
+
+
+async def main() -> int:
+    """Grows, looks around, clicks under load; answers how many pages are slow, and 1 more where delivery is."""
+    async with rig.sinking() as sink, rig.standing(sink, {}) as bench:
+        await bench.fan_out("fans", EACH)
+        await _grow(bench)
+        await _traffic(bench, 5.0)
+        headers = {"Cookie": f"{cookies.PLAIN}={await _signed_in(bench)}"}
+        async with httpx.AsyncClient(base_url=bench.stack.base_url, headers=headers, timeout=60) as client:
+            urls = await _all(client)
+            print(f"{len(urls)} pages and filters\n", flush=True)
+            alone = await _traffic(bench, CLICKING / 2)
+            visits = Visits()
+            beside, _ = await asyncio.gather(_traffic(bench, CLICKING), _click(client, urls, visits))
+    return _tell(visits) + _compare(alone, beside)
+
+
+async def _grow(bench: Rig) -> None:
+    began, url = time.perf_counter(), bench.stack.environ["HOOKLAKE_DATABASE_URL"]
+    await bench.fan_out("others", 1)
+    await crowd.gather(url, "com.hpe.greenlake.bench.v1.others.measured", WEBHOOKS - 1)
+    connection = await asyncpg.connect(url)
+    hooks: list[UUID] = [row["id"] for row in await connection.fetch("SELECT id FROM webhooks")]
+    now = datetime.now(UTC)
+    await partitions.make(connection, deliveries.PARTITIONED, seeding.days(now))
+    await seeding.grow(connection, GROWN, hooks, workspace=bench.credentials["workspaceId"], now=now)
+    await connection.execute(ROLLUPS, [*hooks, UUID(int=0)], timeout=seeding.PATIENCE)
+    await connection.execute("VACUUM (ANALYZE) rollups", timeout=seeding.PATIENCE)
+    size = await connection.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
+    await connection.close()
+    print(
+        f"{GROWN:,} deliveries of {len(hooks):,} webhooks: {size}, in {time.perf_counter() - began:.0f} s", flush=True
+    )
+
+
+async def _signed_in(bench: Rig) -> str:
+    """The token of an operator's session."""
+    ground = GroundSettings(
+        database_url=bench.stack.environ["HOOKLAKE_DATABASE_URL"],
+        vault_keys=bench.stack.environ["HOOKLAKE_VAULT_KEYS"],
+    )
+    stores = assembly.stores(ground)
+    now = datetime.now(UTC)
+    draft = PersonDraft(name="bench", workspace_id=bench.credentials["workspaceId"], roles=frozenset({Role.OPERATOR}))
+    person = await stores.people.create(draft, None, now=now)
+    link = await stores.people.link(person.id, now=now)
+    token = await stores.people.sign_in_by_link(link, Browser(address="127.0.0.1", agent="bench"), now=now)
+    await stores.close()
+    return token
+
+
+async def _all(client: httpx.AsyncClient) -> list[str]:
+    """Every page, every choice of its filters, and a few of what each links to; all of them once."""
+    looked = Visits()
+    waiting = [page.path for page in PAGES if page.method == "GET" and "{" not in page.path]
+    found: dict[str, None] = {}
+    shapes: dict[str, int] = defaultdict(int)
+    while waiting:
+        url = waiting.pop(0)
+        if url in found or url.startswith(LEFT_OUT):
+            continue
+        found[url] = None
+        text = await looked.visit(client, url)
+        waiting += filtered(text)
+        for link in dict.fromkeys(unescape(each) for each in LINK.findall(text)):
+            shape = urlsplit(name_of(link)).path
+            if shapes[shape] < OF_A_SHAPE and "format=csv" not in link:
+                shapes[shape] += 1
+                waiting.append(link)
+    print("\n".join(f"NOT 200: {each}" for each in looked.failed), flush=True)
+    return list(found)
+
+
+def filtered(text: str) -> Iterator[str]:
+    """The list with each choice of each of its filters, and something in each field."""
+    samples = {"type": "com.hpe.greenlake.bench.v1.grown.measured", "id": "4711", "statusClass": "4xx"}
+    today = datetime.now(UTC)
+    for form in FORM.finditer(text):
+        pairs = [(name, value) for name, options in SELECT.findall(form[0]) for value in OPTION.findall(options)]
+        for kind, name in INPUT.findall(form[0]):
+            if kind != "hidden":
+                moment = f"{today:%Y-%m-%dT%H:%M}" if kind == "datetime-local" else ""
+                pairs.append((name, moment or samples.get(name, "a")))
+        action = unescape(form[1])
+        more = "&" if "?" in action else "?"
+        yield from (f"{action}{more}{urlencode({name: unescape(value)})}" for name, value in pairs)
+
+
+async def _click(client: httpx.AsyncClient, urls: Sequence[str], visits: Visits) -> None:
+    until, draw = time.monotonic() + CLICKING, random.Random(1)
+    deck = itertools.cycle(draw.sample(urls, len(urls)))
+
+    async def person() -> None:
+        await asyncio.sleep(draw.uniform(0, THINKING[1]))
+        while time.monotonic() < until:
+            await visits.visit(client, next(deck))
+            await asyncio.sleep(draw.uniform(*THINKING))
+
+    await asyncio.gather(*(person() for _ in range(PEOPLE)))
+
+
+async def _traffic(bench: Rig, seconds: float) -> Mapping[str, float]:
+    """What came of publications at the rate."""
+    await bench.sink.tell("/reset")
+    events = int(RATE * seconds)
+    came = await bench.post(collection="fans", events=events, connections=16, rate=float(RATE), first=bench.first())
+    told = await bench.sink.arrived(came["accepted"] * EACH)
+    span = told["last"] - told["first"]
+    return {"delivered": told["arrived"] / span, "p50": told["p50"], "p95": told["p95"], "p99": told["p99"]}
+
+
+def _tell(visits: Visits) -> int:
+    print(f"{'milliseconds':72}{'visits':>8}{'p50':>8}{'p95':>8}")
+    slow, everything = 0, [each for took in visits.took.values() for each in took]
+    for name, took in sorted(visits.took.items()):
+        late = _p95(took) > WITHIN
+        slow += late
+        print(f"{name:72}{len(took):8}{statistics.median(took):8.0f}{_p95(took):8.0f}{'  SLOW' if late else ''}")
+    print(f"{'all':72}{len(everything):8}{statistics.median(everything):8.0f}{_p95(everything):8.0f}")
+    print("\n".join(f"NOT 200: {each}" for each in visits.failed))
+    return slow + len(visits.failed)
+
+
+def _compare(alone: Mapping[str, float], beside: Mapping[str, float]) -> int:
+    slower = alone["delivered"] / beside["delivered"] > SLOWER
+    for key, unit in (("delivered", "deliveries/s"), ("p50", "ms"), ("p95", "ms"), ("p99", "ms")):
+        print(f"{key:12}{alone[key]:10.1f} {unit} alone, {beside[key]:10.1f} while {PEOPLE} people click")
+    print("DELIVERY IS SLOWER" if slower else "Delivery goes on as before.", flush=True)
+    return int(slower)
+
+
+def _p95(took: Sequence[float]) -> float:
+    return sorted(took)[max(0, round(0.95 * len(took)) - 1)]
