@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 
 from service.dashboard import cookies
 
@@ -39,6 +39,10 @@ def program() -> str | None:
 
 #: Put before a test that needs one.
 needed = pytest.mark.skipif(program() is None, reason="there is no Chromium on this machine (apt-get install chromium)")
+
+
+# Facts are waited for: on a busy machine for long.
+expect.set_options(timeout=20_000)
 
 
 class Tab:

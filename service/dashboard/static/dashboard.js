@@ -362,8 +362,13 @@
       else start();
     });
     told();
-    // htmx hears of it once it has begun, which is when the page is complete.
-    addEventListener("DOMContentLoaded", () => setTimeout(start));
+    // htmx looks through the page in a turn of its own, which may come before its extension is there: only then it is said what
+    // to connect to.
+    addEventListener("DOMContentLoaded", () => setTimeout(() => {
+      live.setAttribute("hx-sse:connect", live.dataset.connect);
+      htmx.process(live);
+      start();
+    }));
   }
 
   document.addEventListener("htmx:after:swap", () => made());
