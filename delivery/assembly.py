@@ -23,6 +23,8 @@ from delivery.upkeep.audit_events import AuditEvents
 from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.counting import Counting
 from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.issue_handling import IssueHandling
+from delivery.upkeep.issue_watch import IssueWatch
 from delivery.upkeep.jobs import FailurePublisher, Jobs
 from delivery.upkeep.replays import Replays
 from delivery.upkeep.sweeping import Upkeep
@@ -126,6 +128,16 @@ class StoreAssembly(ReadModels):
     def counting(self) -> Counting:
         """The clock's numbers."""
         return Counting(self.database, self.clock, self.settings)
+
+    @cached_property
+    def issue_watch(self) -> IssueWatch:
+        """The clock's look at what is wrong."""
+        return IssueWatch(self.database, self.clock, self.settings)
+
+    @cached_property
+    def issue_handling(self) -> IssueHandling:
+        """What people make of issues."""
+        return IssueHandling(self.database, self.clock, self.issues)
 
     @cached_property
     def erasure(self) -> Erasure:

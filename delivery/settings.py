@@ -105,6 +105,11 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     keep_hour_rollups: float = 15 * DAY
     keep_day_rollups: float = 400 * DAY
 
+    #: An issue of failed attempts is resolved once its webhook has succeeded since, and it has been quiet for so long.
+    issue_quiet: float = 15 * MINUTE
+    #: How long before a webhook's certificate ends it is an issue.
+    certificate_notice: float = 14 * DAY
+
     #: Networks, addresses and host names that may be dialled although they are not public.
     allow_destinations: tuple[str, ...] = ()
     #: Whether destinations may be plain http; meant for a laptop.
@@ -170,6 +175,7 @@ NOT_NEGATIVE = (
         "answer_body_bytes_between",
         "owed_per_workspace",
         "answer_bytes_per_hour",
+        *("issue_quiet", "certificate_notice"),
     ),
 )
 

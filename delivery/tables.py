@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-import delivery.replay_tables  # noqa: F401  registers its tables with the metadata
+import delivery.issue_tables
+import delivery.replay_tables  # noqa: F401  they register their tables with the metadata
 from subscriptions.ground.tables import Moment, metadata
 
 UNMET = "state IN ('failed', 'cancelled', 'expired')"

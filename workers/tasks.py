@@ -49,10 +49,10 @@ def register(app: Any, process: Process) -> None:
         schedule.CARRY: lambda jobs: carry(process, jobs),
         schedule.DRAIN: lambda: call(process.engine.drain()),
         schedule.SWEEP: lambda: sweep(process, app),
-        schedule.MEND: lambda: call(upkeep.mend()),
+        schedule.MEND: lambda: call(mend(process)),
         schedule.PARTITION: lambda: call(upkeep.make_partitions()),
         schedule.PRUNE: lambda: call(prune(process)),
-        schedule.COUNT: lambda: call(process.assembly.counting.count()),
+        schedule.COUNT: lambda: call(count(process)),
         schedule.AUDIT: lambda: call(process.assembly.audit_events.publish()),
     }
     away = broker.errors(app)
@@ -93,11 +93,25 @@ def sweep(process: Process, app: Any) -> None:
         process.announcer.announce(swept.jobs)
 
 
+async def mend(process: Process) -> None:
+    """Mends what a race or a dead process left behind, then looks at what is wrong all the same."""
+    await process.assembly.upkeep.mend()
+    await process.assembly.issue_watch.look()
+
+
+async def count(process: Process) -> None:
+    """Folds what was counted, and what failed."""
+    await process.assembly.counting.count()
+    await process.assembly.issue_watch.fold()
+
+
 async def prune(process: Process) -> None:
-    """Takes away what is kept no longer."""
+    """Takes away what is kept no longer, and looks when certificates end."""
     await process.assembly.upkeep.prune(remembered=process.assembly.base.remembered)
     await process.assembly.counting.forget()
     await process.assembly.audit_events.prune()
+    await process.assembly.issue_watch.forget()
+    await process.assembly.issue_watch.look_at_certificates()
 
 
 def _read(read: Callable[..., N], packed: Sequence[Sequence[Any]]) -> list[N]:

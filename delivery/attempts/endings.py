@@ -11,15 +11,15 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
-from delivery.judgement import retry
+from delivery.judgement import alike, retry
 from delivery.judgement.breaker import Result
-from delivery.judgement.outcome import Outcome
+from delivery.judgement.outcome import Outcome, OutcomeKind
 from delivery.judgement.retry import RetryAt
 from delivery.kept_answers import LONG, KeptAnswers
 from delivery.ledger.claims.claiming import ClaimedRow
 from delivery.ledger.records.outcomes import Record
 from delivery.lifecycle import State
-from delivery.wire.parcels import Reply
+from delivery.wire.parcels import Failure, FailureKind, Reply
 from delivery.wire.sender import Attempt
 from subscriptions.events.catalogue import DELIVERY_FAILED
 from subscriptions.ground import logs
@@ -28,6 +28,9 @@ from subscriptions.webhooks.webhook_store import Hook
 log = logs.Frequent("hooklake.delivery")
 
 _json = msgspec.json.Encoder().encode
+
+#: A kept connection that was no good any more: it happens to healthy webhooks, and the next attempt takes a new one.
+PASSING = frozenset({FailureKind.stale, FailureKind.unacknowledged})
 
 
 class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ def record_of(
         response_headers=None if reply is None else _json(reply.headers),
         response_body=None if reply is None else reply.body,
         wire=None if attempt.notes is None else _json(attempt.notes),
+        cause=_cause(answer, came_to, state),
     )
 
 
@@ -104,6 +108,15 @@ def kept(record: Record, held: ClaimedDelivery, reply: Reply, now: datetime, *, 
     between = held.claimed.attempts > 0 and record.state in (State.OWED, State.PARKED)
     headers, body = answers.keep(held.hook.workspace_id, reply, now, between=between)
     return structs.replace(record, response_headers=headers, response_body=body)
+
+
+def _cause(answer: Reply | Failure, came_to: Outcome, state: State) -> str:
+    """What the failure is alike by; empty of a success, an erased payload, and what the next attempt puts right by itself."""
+    if came_to.kind is OutcomeKind.SUCCESS or state is State.EXPIRED:
+        return ""
+    if isinstance(answer, Failure) and answer.kind in PASSING and state is not State.FAILED:
+        return ""
+    return alike.cause_of(came_to.reason)
 
 
 def _size(record: Record) -> int:

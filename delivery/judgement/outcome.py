@@ -26,6 +26,9 @@ LONGEST_WAIT = 31_536_000.0
 #: Characters of one that is read; no date and no wait is longer.
 LONGEST_VALUE = 64
 
+#: How the reason of an answer ends that disables its webhook.
+DISABLED = ": the webhook was disabled"
+
 #: Put before a failure's cause where that alone does not say what kind of failure it was.
 PREFIXES = {"timeout": "time-out: ", "blocked": "blocked: "}
 
@@ -112,7 +115,7 @@ def _reason(status: int, *, disables: bool) -> str:
     except ValueError:
         said = str(status)
     if disables:
-        return f"{said}: the webhook was disabled"
+        return said + DISABLED
     return f"{said}: redirects are not followed" if 300 <= status < 400 else said
 
 

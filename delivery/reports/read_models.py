@@ -6,6 +6,7 @@ from functools import cached_property
 
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
+from delivery.reports.issues import IssueReport
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
 from subscriptions.ground.clock import DatabaseClock
@@ -37,3 +38,8 @@ class ReadModels:
     def backlogs(self) -> Backlogs:
         """What waits for webhooks."""
         return Backlogs(self.database)
+
+    @cached_property
+    def issues(self) -> IssueReport:
+        """What is wrong."""
+        return IssueReport(self.database)

@@ -64,9 +64,10 @@ class _Found(msgspec.Struct, kw_only=True):
 async def take(connection: Raw, *, now: datetime, ticketed: datetime) -> int:
     """Takes a sample, in the place of the one before; answers for how many webhooks something waits."""
     found: dict[UUID, _Found] = {}
-    for day in await _days(connection):
+    for day in await days(connection):
         try:
-            rows = await WAITING.on(day).fetch(connection, Waiting(now=now, ticketed=ticketed))
+            async with connection.transaction():
+                rows = await WAITING.on(day).fetch(connection, Waiting(now=now, ticketed=ticketed))
         except asyncpg.UndefinedTableError:  # dropped by age since
             continue
         for row in rows:
@@ -92,10 +93,12 @@ def _sample(found: dict[UUID, _Found], now: datetime) -> Sample:
     )
 
 
-async def _days(connection: Raw) -> list[date]:
-    days = await partitions.kept(connection, "deliveries")
-    looks = " UNION ALL ".join(on_day(DAYS.replace("{day}", str(day)), day) for day in days)
+async def days(connection: Raw) -> list[date]:
+    """The days of which anything waits, oldest first."""
+    kept = await partitions.kept(connection, "deliveries")
+    looks = " UNION ALL ".join(on_day(DAYS.replace("{day}", str(day)), day) for day in kept)
     try:
-        return sorted(row["day"] for row in await connection.fetch(looks)) if looks else []
+        async with connection.transaction():
+            return sorted(row["day"] for row in await connection.fetch(looks)) if looks else []
     except asyncpg.UndefinedTableError:  # dropped by age since
-        return await _days(connection)
+        return await days(connection)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec import structs
 from msgspec.structs import replace
 
 from delivery.ledger.days import by_day, day_statement, on_day
@@ -17,7 +18,7 @@ from delivery.lifecycle import State
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 from subscriptions.ground.partitions import name_of
-from subscriptions.ground.statements import Row
+from subscriptions.ground.statements import Row, fragment
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -49,6 +50,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     response_body: bytes | None
     #: `delivery/wire/notes.py`, as JSON.
     wire: bytes | None = None
+    #: What a failure is alike by (`judgement/alike.py`); empty where it is none, or none that anybody can mend.
+    cause: str = ""
 
 
 class WrittenOutcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +88,26 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
+class WriteFailing(Write, frozen=True, kw_only=True):
+    """What `write.sql` is given where some of the records are failures to be noted."""
+
+    cause: list[str]
+
+
 #: Attempts that are counted in one row, which stays below the size from which the server would keep parts of it elsewhere.
 COUNTED_TOGETHER = 60
 
-WRITE = day_statement(__package__, "write", Write, {"counted_together": COUNTED_TOGETHER})
+#: Newest events that are kept of failures that are alike.
+AFFECTED = 5
+
+WRITE = day_statement(__package__, "write", Write, {"counted_together": COUNTED_TOGETHER, "noting": ""})
+#: The same with a note of what failed: what goes well has no part in it, and pays nothing.
+WRITE_FAILING = day_statement(
+    __package__,
+    "write",
+    WriteFailing,
+    {"counted_together": COUNTED_TOGETHER, "noting": fragment(__package__, "note_failures"), "affected": AFFECTED},
+)
 
 
 async def write(connection: Raw, records: Sequence[Record], *, now: datetime) -> WrittenOutcomes:
@@ -105,7 +124,15 @@ async def write(connection: Raw, records: Sequence[Record], *, now: datetime) ->
 
 
 async def _write(connection: Raw, day: date, records: Sequence[Record], now: datetime) -> list[Row]:
-    given = Write(
+    given, causes = _given(records, now), [r.cause for r in records]
+    if any(causes):
+        failing = WriteFailing(**structs.asdict(given), cause=causes)
+        return await WRITE_FAILING.on(day).fetch(connection, failing)
+    return await WRITE.on(day).fetch(connection, given)
+
+
+def _given(records: Sequence[Record], now: datetime) -> Write:
+    return Write(
         event=[r.event for r in records],
         webhook=[r.webhook for r in records],
         round=[r.round for r in records],
@@ -125,7 +152,6 @@ async def _write(connection: Raw, day: date, records: Sequence[Record], now: dat
         arrived=[_arrived(r) for r in records],
         now=now,
     )
-    return await WRITE.on(day).fetch(connection, given)
 
 
 def _arrived(record: Record) -> int:
@@ -143,6 +169,7 @@ def bare(record: Record, why: str) -> Record:
         request_headers=b"[]",
         response_headers=None,
         response_body=None,
+        cause=record.cause and f"the record of it could not be stored: {why}",
     )
 
 

@@ -46,5 +46,6 @@ WITH o AS (
         )::smallint), array_agg(milliseconds), array_agg(CASE WHEN applies THEN arrived ELSE -1 END)
     FROM told GROUP BY place / {counted_together}
 )
+{noting}
 SELECT event, webhook, round, fence, NULL::uuid AS job, clock_timestamp() AS told FROM applied
 UNION ALL SELECT NULL, NULL, NULL, NULL, id, clock_timestamp() FROM noticed

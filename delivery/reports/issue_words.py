@@ -1,0 +1,83 @@
+"""Issues in words: one sentence that says what is wrong, and one thing to do, of each kind.
+
+What leads there is left to who shows them.
+"""
+
+from collections.abc import Mapping
+
+from delivery.issue_kinds import IssueKind
+
+#: Of each kind its name, what is wrong, and what to do.
+WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
+    IssueKind.STUCK: (
+        "Stuck",
+        "Something is owed that nobody takes: {reason}.",
+        "See that workers and beat run. If they do, it is a fault of ours: the runbook names the rows (What is stuck).",
+    ),
+    IssueKind.GIVEN_UP: (
+        "Deliveries given up",
+        "Of what {webhook} was owed {given_up} given up. The last: {reason}.",
+        "Mend the destination, then send them again.",
+    ),
+    IssueKind.HALTED: (
+        "Webhook halted",
+        "{webhook} has failed for so long that it is halted. What is published for it is kept, and it is probed. {reason}.",
+        "Mend the destination, then verify the webhook: a right answer starts what was kept.",
+    ),
+    IssueKind.DISABLED: (
+        "Webhook disabled",
+        "{webhook} was disabled by an answer of its destination: {reason}.",
+        "Correct the destination, then resume the webhook. Unregister it if nobody listens any more.",
+    ),
+    IssueKind.VERIFICATION: (
+        "Verification failed",
+        "The destination of {webhook} has not proved itself: {reason}.",
+        "See that the handler answers the challenge with the webhook's secret, then verify it.",
+    ),
+    IssueKind.CREDENTIALS: (
+        "No token",
+        "{attempts} for {webhook} went without a token: {reason}.",
+        "See that the token endpoint answers and knows the client, or give the webhook other credentials.",
+    ),
+    IssueKind.FAILURES: (
+        "Deliveries fail",
+        "{attempts} for {webhook} failed: {cause}.",
+        "Look at the newest answer and mend the destination. What waits is tried again by itself.",
+    ),
+    IssueKind.BACKLOG: (
+        "Backlog grows",
+        "More comes for {webhook} than goes out: {reason}.",
+        "Make the destination answer faster or let it grant a higher rate. Where several webhooks are behind, add workers.",
+    ),
+    IssueKind.CERTIFICATE: (
+        "Certificate ends",
+        "A certificate that {webhook} needs is near its end: {reason}.",
+        "Give the webhook a new certificate (PATCH `tls`).",
+    ),
+}
+
+
+def name(kind: IssueKind) -> str:
+    """The kind in two words."""
+    return WORDS[kind][0]
+
+
+def wrong(kind: IssueKind, *, webhook: str, said: tuple[str, str], attempts: int, given_up: int) -> str:
+    """What is wrong, as a sentence; `said` are the reason that was seen last and the cause."""
+    reason, cause = (each.rstrip(".") for each in said)
+    return WORDS[kind][1].format(
+        webhook=webhook or "a webhook that is gone",
+        reason=reason,
+        cause=cause,
+        attempts=_counted(attempts, "attempt", "attempts"),
+        given_up=_counted(given_up, "delivery was", "deliveries were"),
+    )
+
+
+def to_do(kind: IssueKind) -> str:
+    """The one thing to do."""
+    return WORDS[kind][2]
+
+
+def _counted(many: int, one: str, more: str) -> str:
+    return f"{many:,} {one if many == 1 else more}"
