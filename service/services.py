@@ -16,6 +16,7 @@ from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
 from delivery.reports.inspection import Inspection
+from delivery.reports.receivers import Receivers
 from delivery.reports.recent_deliveries import History
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
@@ -117,6 +118,11 @@ class Services:
     def figures(self) -> FigureReport:
         """What came of deliveries over time."""
         return self.assembly.figures
+
+    @property
+    def receivers(self) -> Receivers:
+        """What receivers showed of themselves."""
+        return self.assembly.receivers
 
     @property
     def standing(self) -> StandingReport:

@@ -7,6 +7,7 @@ from functools import cached_property
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
 from delivery.reports.issues import IssueReport
+from delivery.reports.receivers import Receivers
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
 from subscriptions.ground.clock import DatabaseClock
@@ -33,6 +34,11 @@ class ReadModels:
     def standing(self) -> StandingReport:
         """How things stand at this moment."""
         return StandingReport(self.database, self.clock)
+
+    @cached_property
+    def receivers(self) -> Receivers:
+        """What receivers showed of themselves."""
+        return Receivers(self.database)
 
     @cached_property
     def backlogs(self) -> Backlogs:

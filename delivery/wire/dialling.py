@@ -71,6 +71,8 @@ class Dial:
     secured_at: float = 0.0
     asked_at: float = 0.0
     answered_at: float = 0.0
+    #: Until when the certificate holds that was shown, in seconds since 1970; None where none was, and of a kept connection.
+    certificate_until: int | None = None
 
     def where(self) -> str:
         """`192.0.2.3:443`, or the name where no address was dialled or an inside one; and whether through a proxy."""
@@ -135,6 +137,7 @@ class Dialler:
                     connection = await self._connection(origin, context, make, dial)
                 if context is not None:
                     dial.secured_at = time.monotonic()
+                    dial.certificate_until = _until(connection[0])
                 return connection
             except ssl.SSLError:
                 # Somebody is there: another address would only hide what is wrong.
@@ -252,6 +255,12 @@ async def _over(sock: socket.socket, make: Make, tls: ssl.SSLContext | None, nam
     except BaseException:
         sock.close()
         raise
+
+
+def _until(transport: asyncio.Transport) -> int | None:
+    """The end of the certificate that the other side showed; asyncio has read it with the handshake."""
+    shown = transport.get_extra_info("peercert")
+    return int(ssl.cert_time_to_seconds(shown["notAfter"])) if shown and "notAfter" in shown else None
 
 
 def _name(host: str) -> str:

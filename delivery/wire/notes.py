@@ -34,6 +34,8 @@ class WireNotes(msgspec.Struct, frozen=True, kw_only=True, array_like=True, omit
     secured: int | None = None
     #: From the request's first byte to the answer's.
     answered: int | None = None
+    #: Until when the certificate holds that the receiver showed, in seconds since 1970; of a new connection with TLS.
+    certificate_until: int | None = None
 
 
 def of(method: str, url: str, dial: "Dial") -> WireNotes:
@@ -51,6 +53,7 @@ def of(method: str, url: str, dial: "Dial") -> WireNotes:
         connected=_between(dial.looked_up_at, dial.reached_at),
         secured=_between(dial.reached_at, dial.secured_at),
         answered=_between(dial.asked_at, dial.answered_at),
+        certificate_until=dial.certificate_until,
     )
 
 

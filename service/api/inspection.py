@@ -6,6 +6,7 @@ What is found is left to `delivery/reports`, what moving one does to `delivery/u
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -242,6 +243,8 @@ def wire_shown(wire: WireNotes, *, operator: bool) -> dict[str, object]:
         "tlsMicroseconds": wire.secured,
         "firstByteMicroseconds": wire.answered,
     }
+    until = wire.certificate_until
+    shown = {} if until is None else {"certificateUntil": writing.moment(datetime.fromtimestamp(until, UTC))}
     return {
         "method": wire.method,
         "url": wire.url,
@@ -249,6 +252,7 @@ def wire_shown(wire: WireNotes, *, operator: bool) -> dict[str, object]:
         "proxied": wire.proxied,
         "keptConnection": wire.kept,
         **{name: step for name, step in steps.items() if step is not None},
+        **shown,
     }
 
 

@@ -89,7 +89,7 @@ async def send(services: Services, caller: Caller, asked: TryOut) -> SentTest:
     """
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
     await _check_type(services, asked.event_type)
-    workspace = await services.event_tester.workspace_of(auth.scope(caller), asked.webhook)
+    workspace = (await services.event_tester.webhook(auth.scope(caller), asked.webhook)).workspace_id
     if services.debts is not None:
         services.debts.admit([workspace])
     if services.publish_quota is not None:

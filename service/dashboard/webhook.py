@@ -60,11 +60,13 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
     subscriptions = await subscribed(request, webhook)
     recent, total = await services.history.recent(auth.scope(caller), webhook.id, limit=RECENT, offset=0)
     bundle, certificate = certificates.shown(webhook.ca_bundle), certificates.shown(webhook.client_certificate)[:1]
+    seen_certificate = await services.receivers.certificate(webhook.id)
     standing = WebhookStanding(
         webhook=webhook,
         backlog=backlog,
         subscriptions=len(subscriptions),
         certificates=[*bundle, *certificate],
+        receiver_until=None if seen_certificate is None else seen_certificate.until,
         probe_at=probes.get(webhook.id),
     )
     seen = webhook_figures.span(request)
@@ -82,6 +84,7 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         "recent": recent if auth.may(caller, Permission.UPDATE_WEBHOOKS) else [redacted(each) for each in recent],
         "tried": total,
         "bundle": bundle,
+        "receiver": seen_certificate,
         "certificate": certificate[0] if certificate else None,
         "attention": webhook_attention.needed(standing, services.clock()),
         "may": may(request),

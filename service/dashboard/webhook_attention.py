@@ -38,13 +38,16 @@ class WebhookStanding:
     backlog: Backlog
     subscriptions: int
     certificates: Sequence[ShownCertificate]
+    #: Until when the receiver's own certificate holds, as it was seen last; None where it was not lately.
+    receiver_until: datetime | None = None
     #: When it is probed next; None where it is not, or only when an event comes.
     probe_at: datetime | None = None
 
 
 def needed(standing: WebhookStanding, now: datetime) -> list[Attention]:
     """The worst first; empty where all is well."""
-    found = [*_of_state(standing, now), *_of_certificates(standing, now), *_of_rotation(standing, now)]
+    of = (_of_state, _of_certificates, _of_receiver, _of_rotation)
+    found = [each for about in of for each in about(standing, now)]
     if standing.subscriptions == 0:
         said = "It has subscribed to no event type, so that no event is sent to it."
         found.append(Attention(tone="info", text=said, words="Subscribe", path="/subscribe"))
@@ -82,6 +85,14 @@ def _of_certificates(standing: WebhookStanding, now: datetime) -> Iterator[Atten
         elif each.not_after - now < SOON:
             said = f"The certificate {each.subject} expires {wording.ago(each.not_after, now)}."
             yield Attention(tone="warn", text=said, words="Give another one", path="/edit#tls")
+
+
+def _of_receiver(standing: WebhookStanding, now: datetime) -> Iterator[Attention]:
+    until = standing.receiver_until
+    if until is not None and until - now < SOON:
+        when = wording.ago(until, now)
+        tone, said = ("bad", f"had expired {when}") if until <= now else ("warn", f"expires {when}")
+        yield Attention(tone=tone, text=f"The receiver's certificate, as it was seen last, {said}: renew it there.")
 
 
 def _of_rotation(standing: WebhookStanding, now: datetime) -> Iterator[Attention]:

@@ -152,6 +152,30 @@ async def test_the_figures_of_a_webhook(visit: Visit, services: Services, builde
     assert wrong.status_code == 400
 
 
+async def test_the_end_of_the_receivers_certificate(
+    visit: Visit, services: Services, builder: Builder, clock: Clock
+) -> None:
+    """As an attempt over a new connection has noted it; spoken of a month before; where it was not seen, that is said."""
+    webhook, unseen = await hook(services), await hook(services, "unseen")
+    plain = await hook(services, "plain", destination="http://127.0.0.1:9/")
+    until = clock() + timedelta(days=20, minutes=1)
+    wired = b'["POST","https://x/","192.0.2.1",443,false,false,1,1,1,1,1,%d]' % until.timestamp()
+    kept = b'["POST","https://x/","192.0.2.1",443,false,true]'
+    for wire in (wired, kept):
+        event = builder.event()
+        await builder.tried(event, webhook.id, Result())
+        async with services.database.raw() as connection:
+            await connection.execute("UPDATE attempts SET wire = $2 WHERE event = $1", event.key, wire)
+    async with await visit(Role.VIEWER) as viewer:
+        page, other = await viewer.get(f"{PATH}/{webhook.id}"), await viewer.get(f"{PATH}/{unseen.id}")
+        clear = await viewer.get(f"{PATH}/{plain.id}")
+
+    assert f"{until:%Y-%m-%d}" in page.text
+    assert "expires in 20 d" in page.text
+    assert "was not seen lately" in other.text
+    assert "reached without TLS" in clear.text
+
+
 async def test_a_webhook_of_others_is_not_there(visit: Visit, services: Services) -> None:
     """404 as a page, for every form, too."""
     webhook = await hook(services)

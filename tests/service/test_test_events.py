@@ -76,6 +76,12 @@ async def test_one_webhook_alone_gets_a_test_event(
     assert (event["id"], event["source"]) == (answer.json()["id"], answer.json()["source"])
     [ticket] = announced
     assert isinstance(ticket, Ticket)
+    async with services.database.raw() as connection:
+        entry = await connection.fetchrow(
+            "SELECT subject, actor_name FROM audit_entries WHERE action = 'webhook.tested'"
+        )
+    assert entry is not None
+    assert entry["subject"] == tried
     assert (str(ticket.webhook), str(ticket.event)) == (tried, answer.json()["messageId"])
 
 

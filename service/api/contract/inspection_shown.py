@@ -146,6 +146,7 @@ SCHEMAS: dict[str, Json] = {
             "connectMicroseconds": _microseconds("Connecting, the way through a proxy included"),
             "tlsMicroseconds": _microseconds("TLS"),
             "firstByteMicroseconds": _microseconds("From the request to the first byte of the answer"),
+            "certificateUntil": moment("Until when the receiver's certificate holds; of a new connection with TLS."),
         },
         description="Where the request went; absent for attempts of releases that noted nothing.",
     ),

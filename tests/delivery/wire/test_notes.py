@@ -1,5 +1,7 @@
 """What is noted of an attempt's way: where it went, and which of its steps took how long."""
 
+import time
+
 from delivery.wire import notes
 from delivery.wire.notes import WireNotes
 from delivery.wire.sender import Attempt
@@ -24,6 +26,9 @@ async def test_a_new_connection_has_all_steps_and_a_kept_one_its_answer_alone(re
     assert (first.address, first.port) == ("127.0.0.1", receiver.port)
     steps = (first.waited, first.looked_up, first.connected, first.secured, first.answered)
     assert all(each is not None and each >= 0 for each in steps)
+    assert first.certificate_until is not None
+    assert first.certificate_until > time.time()
+    assert second.certificate_until is None
     assert second.kept
     assert (second.address, second.port) == ("127.0.0.1", receiver.port)
     assert (second.looked_up, second.connected, second.secured) == (None, None, None)
@@ -47,7 +52,9 @@ async def test_steps_of_a_failed_attempt_end_where_it_failed(receiver: Receiver)
 
 def test_notes_of_other_releases_are_read() -> None:
     """Those of an earlier one are not known or shorter, those of a later one longer."""
-    kept = notes.read(b'["POST","https://there.example/hook","192.0.2.1",443,false,true,null,null,null,null,17,"more"]')
+    kept = notes.read(
+        b'["POST","https://there.example/hook","192.0.2.1",443,false,true,null,null,null,null,17,null,"more"]'
+    )
     short = notes.read(b'["POST","https://there.example/hook"]')
 
     assert notes.read(None) is None
