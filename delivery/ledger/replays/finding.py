@@ -16,6 +16,7 @@ import msgspec
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.ledger.days import day_statement
 from delivery.ledger.owing.deliveries import START
+from delivery.ledger.predicates import UNMET
 from delivery.lifecycle import State
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.database import Raw
@@ -26,6 +27,7 @@ READ = 10_000
 #: What a replay sends again where its filter names no state, and what it may be asked for: who cancelled one meant it.
 LOST = (State.FAILED, State.EXPIRED)
 STATES = (*LOST, State.CANCELLED, State.DELIVERED, State.OWED)
+_NOBODY_HAS = frozenset((*LOST, State.CANCELLED))
 #: A batch closes at most so long after an event of it came in, beyond the time for which undelivered events are kept.
 CLOSING = timedelta(days=1)
 
@@ -99,7 +101,9 @@ class MembersOf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MATCHING = fragment(__package__, "matching")
-FIND = day_statement(__package__, "find", Find, {"matching": _MATCHING})
+FIND = day_statement(__package__, "find", Find, {"matching": _MATCHING, "kind": "true"})
+# Of what nobody has there is an index, in the same order: what arrived, which most did, is not read for it.
+FIND_UNMET = day_statement(__package__, "find", Find, {"matching": _MATCHING, "kind": UNMET})
 FIND_NAMED = statement(
     __package__, "find_named", FindNamed, {"matching": _MATCHING, "deliveries": "deliveries", "events": "events"}
 )
@@ -117,9 +121,10 @@ async def page(connection: Raw, sought: Sought, after: DeliveryId | None) -> Fou
         return await _named(connection, sought)
     at = after or DeliveryId(first(sought), START, 0)
     before = last(sought)
+    find = FIND_UNMET if _NOBODY_HAS.issuperset(sought.wanted.states or LOST) else FIND
     for day in await days(connection, "deliveries", at.event, before):
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
-            found = await FIND.on(day).fetchrow(connection, _find(sought, at, before))
+            found = await find.on(day).fetchrow(connection, _find(sought, at, before))
             if found is not None and found["read"]:
                 return FoundPage(
                     pairs=await _alone(connection, sought, found),
