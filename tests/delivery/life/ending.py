@@ -31,6 +31,7 @@ STRIDE = 5.0
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 TABLES = (
+    *("replay_items", "replays"),
     *("attempts", "deliveries", "parcels", "spreads", "challenges", "jobs", "workers", "receipts", "events"),
     *("outcome_counts", "accepted_counts", "rollups", "backlogs", "webhook_states"),
 )
@@ -40,6 +41,7 @@ SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1
     SELECT greatest(d.due_at, d.leased_until) AS due FROM deliveries d WHERE d.state = 'owed'
     UNION ALL SELECT greatest(due_at, leased_until) FROM spreads
     UNION ALL SELECT greatest(due_at, leased_until) FROM jobs
+    UNION ALL SELECT greatest(due_at, leased_until) FROM replays WHERE due_at IS NOT NULL
     UNION ALL SELECT greatest(c.due_at, c.leased_until) FROM challenges c JOIN webhooks w ON w.id = c.webhook
         WHERE c.purpose = 'greet' OR (c.purpose = 'probe' AND w.challenge_request_enabled)
             OR (c.purpose IN ('probe', 'earned') AND EXISTS (
@@ -110,6 +112,8 @@ async def _faults_end(world: World, watch: Watch, publishing: Sequence[Actor]) -
     for actor in publishing:
         await go_on(actor)
     await world.stage.settled()
+    # What has just come into being may be delivered by a probe in what follows.
+    await watch.look()
     for exchange in list(world.exchanges):
         await world.let(exchange, None)
         await world.stage.settled()
@@ -212,6 +216,8 @@ def _nothing_lost(world: World, watch: Watch, promises: Promises) -> None:
             excused = deleted or key in watch.erasures
             assert excused or (key, hook, 0) in picture.deliveries, f"{key} was never owed to {hook}"
     carried = {(member, p["webhook"]): p["id"] for p in picture.parcels.values() for member in p["members"]}
+    rounds = sum(number > 0 and (event, hook) not in carried for event, hook, number in picture.deliveries)
+    watch.replays.ended(picture.replays, rounds, promises.by_hand)
     for (event, hook, number), row in picture.deliveries.items():
         if row["state"] == "delivered" and event not in watch.erasures:  # its batch knows nothing of it any more
             sent = (carried.get((event, hook), event), hook)

@@ -27,6 +27,7 @@ NEEDED = frozenset({"publish", "sweep", "drain", "nudge", "advance", "send", "an
 THEMES: tuple[frozenset[str], ...] = (
     frozenset(),
     frozenset({"change", "change_and_ask", "verify", "answer_challenge"}),
+    frozenset({"replay", "replay_paused", "order_replay", "carry_replays", "refuse_all", "advance"}),
     frozenset({"change", "hold_slots", "terms", "advance"}),
     frozenset({"publish", "sweep", "nudge", "drain", "send", "refuse_all", "advance"}),
 )

@@ -10,10 +10,11 @@ from random import Random
 from typing import Any
 
 from delivery.tickets import Job, JobKind, Ticket
+from delivery.upkeep.replays import ReplayState
 from subscriptions.webhooks.webhook import Change
 from tests.delivery.craft import WORKSPACE
 from tests.delivery.destinations import TIMED_OUT, reply
-from tests.delivery.life import ending
+from tests.delivery.life import ending, replaying
 from tests.delivery.life.life import Act, Life
 from tests.delivery.life.stage import Actor
 from tests.delivery.life.world import Process
@@ -246,6 +247,41 @@ async def move_by_hand(life: Life, draw: Random) -> None:
     """Any delivery, in whatever state: retried, sent again, or cancelled."""
     key = draw.choice(list(life.watch.picture.deliveries))
     await life.promises.moved(life.watch, life.process(draw), key, draw.choice(["retry", "resend", "cancel", "cancel"]))
+
+
+@rule(when=lambda life: life.world.sent)
+async def replay(life: Life, draw: Random) -> None:
+    await replaying.ask(life.process(draw), life.hooks, draw)
+
+
+@rule(when=lambda life: life.watch.picture.deliveries)
+async def replay_paused(life: Life, draw: Random) -> None:
+    """After its first turn, which opens one: what there is besides waits."""
+    process = life.process(draw)
+    made = await replaying.ask_slowly(process)
+    if made is not None:
+        await process.craft.jobs.run(Job(kind=JobKind.REPLAY, key=made.id, fence=0))
+        await replaying.order(process, made.id, ReplayState.PAUSED)
+
+
+@rule(weight=3, when=lambda life: life.watch.picture.replays)
+async def order_replay(life: Life, draw: Random) -> None:
+    state = draw.choice(
+        [ReplayState.PAUSED, ReplayState.PAUSED, ReplayState.RUNNING, ReplayState.RUNNING, ReplayState.CANCELLED]
+    )
+    await replaying.order(life.process(draw), draw.choice(list(life.watch.picture.replays)), state)
+
+
+@rule(weight=4, when=lambda life: life.watch.picture.replays)
+async def carry_replays(life: Life, draw: Random) -> None:
+    """What of them is due, by a process that may die in the middle."""
+    process = life.process(draw)
+    for each in (await process.craft.upkeep.sweep(0)).jobs:
+        if each.kind is JobKind.REPLAY:
+            passes = draw.choice([0, 1, 2, 99, 99])
+            await life.world.fused(process, passes, each)
+            if process not in life.world.processes:
+                return
 
 
 @rule(weight=1, when=lambda life: life.promises.accepted)

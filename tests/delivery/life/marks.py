@@ -20,4 +20,7 @@ class Mark(StrEnum):
     LATE_FAILURE = "a failure recorded under an old fence"
     LOST_TRY = "a try lost"
     PARKED_LATE = "a publication parked under a webhook that was activated meanwhile"
+    REPLAYED = "a replay that has sent some again"
+    REPLAY_PAUSED = "a replay paused with some left"
+    REPLAY_TAKEN_OVER = "a replay taken over from a process that died"
     EARNED_PROBE = "a delivery tried since a halted webhook answered its challenge"

@@ -37,6 +37,8 @@ class Promises:
     accepted: dict[UUID, Accepted] = field(default_factory=dict)
     #: What an id stands for: the digest and key of its first event.
     given: dict[str, tuple[bytes, UUID]] = field(default_factory=dict)
+    #: Rounds that retries by hand have begun, but for members of batches.
+    by_hand: int = 0
 
     async def publish(self, process: Process, made: Sequence[Event]) -> None:
         """Accepted, in the order given."""
@@ -82,6 +84,7 @@ class Promises:
             retried = None
         after = (await watch.again()).deliveries
         changed = {key for key in after if key not in before or dict(before[key]) != dict(after[key])}
+        self.by_hand += (event, hook) in {key[:2] for key in after.keys() - before.keys()}
         assert (retried is Retried.SUBMITTED) <= bool(changed), f"{trial.key} was submitted, and nothing changed"
         for key in changed & before.keys():
             leased = before[key]["leased_until"]

@@ -3,7 +3,7 @@
 The rules are those of deploy/spec/protocol.md. What has to hold in the end is asked in `ending.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import FINAL, MOVES, State
 from subscriptions.ground import partitions
 from tests.delivery.life.marks import Mark
+from tests.delivery.life.replaying import ReplayWatch
 from tests.delivery.life.world import Exchange, Key, Try, World
 
 SENDABLE = ("ACTIVE", "WARNING")
@@ -26,7 +27,8 @@ GRACE = timedelta(seconds=5 + GLANCE)
 # One way there and back: it is asked after every step.
 PICTURE = """
 SELECT (SELECT array_agg(c) FROM challenges c) AS challenges, (SELECT array_agg(p) FROM parcels p) AS parcels,
-    (SELECT array_agg(w) FROM webhooks w) AS webhooks,
+    (SELECT array_agg(w) FROM webhooks w) AS webhooks, (SELECT array_agg(r) FROM replays r) AS replays,
+    (SELECT array_agg(i) FROM replay_items i) AS items,
     (SELECT array_agg(d ORDER BY event, webhook, round) FROM {day} d) AS deliveries
 """
 
@@ -39,6 +41,8 @@ class Picture:
     webhooks: Mapping[UUID, Any] = field(default_factory=dict)
     challenges: Mapping[UUID, Any] = field(default_factory=dict)
     parcels: Mapping[UUID, Any] = field(default_factory=dict)
+    replays: Mapping[UUID, Any] = field(default_factory=dict)
+    items: Sequence[Any] = ()
 
 
 class Watch:
@@ -47,6 +51,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self.world = world
         self.picture = Picture()
+        self.replays = ReplayWatch()
         #: Since when a webhook may not be sent to: (step, time).
         self.halted: dict[UUID, tuple[int, datetime]] = {}
         self._first = world.clock().date()
@@ -77,6 +82,7 @@ class Watch:
         self._parcels()
         self._closed(before)
         self._halts()
+        self.replays.look(self.picture.replays, self.picture.items, self.world.marks)
 
     def erased(self, event: UUID) -> None:
         """Batches go on without it; and what was claimed before may still begin for a while."""
@@ -99,6 +105,8 @@ class Watch:
             webhooks={row["id"]: row for row in found["webhooks"] or ()},
             challenges={row["webhook"]: row for row in found["challenges"] or ()},
             parcels={row["id"]: row for row in found["parcels"] or ()},
+            replays={row["id"]: row for row in found["replays"] or ()},
+            items=found["items"] or (),
         )
 
     def _rows(self, before: Picture) -> None:

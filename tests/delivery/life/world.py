@@ -40,6 +40,7 @@ SETTINGS = {
     "batch_wait": 10.0,
     "spread_threshold": 3,
     "spread_chunk": 2,
+    "replays_per_workspace": 2,
 }
 #: Kinds of events; the first has more subscribers than one transaction serves.
 KINDS = tuple(f"com.hpe.greenlake.compute.v1.servers.{word}" for word in ("created", "updated", "deleted"))
