@@ -203,7 +203,8 @@ def _due(state: ReplayState, turn: _Turn, left: Row, now: datetime) -> datetime 
     moves = left["open"] or (left["waiting"] and (turn.opened.opened or turn.next_at > now))
     if state is ReplayState.RUNNING and moves:
         return max(now + timedelta(seconds=turns.EVERY), turn.next_at - timedelta(seconds=turns.AHEAD))
-    return now + timedelta(seconds=SETTLING) if left["underway"] or left["waiting"] else None
+    waits = left["waiting"] and state is not ReplayState.PAUSED
+    return now + timedelta(seconds=SETTLING) if left["underway"] or waits else None
 
 
 def sought_of(held: Replay, settings: DeliverySettings) -> Sought:

@@ -15,7 +15,15 @@ from delivery import delivery_filter
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.ledger.replays import finding, never_owed, replay_rows
 from delivery.ledger.replays.finding import STATES, Sought
-from delivery.ledger.replays.replay_rows import NewReplay, Ordered, Replay, ReplayProgress, ReplayState, SkipReason
+from delivery.ledger.replays.replay_rows import (
+    NewReplay,
+    Ordered,
+    Replay,
+    ReplayProgress,
+    ReplayQuery,
+    ReplayState,
+    SkipReason,
+)
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
@@ -31,6 +39,7 @@ __all__ = [
     "DryRun",
     "Replay",
     "ReplayProgress",
+    "ReplayQuery",
     "ReplayRequest",
     "ReplayState",
     "Replays",
@@ -157,13 +166,11 @@ class Replays:
             raise Absent("Replay", str(key))
         return found
 
-    async def listed(
-        self, workspace_id: str | None, state: ReplayState | None, *, limit: int, offset: int
-    ) -> tuple[Sequence[Replay], int]:
-        """The newest first, and how many there are, counted up to `LISTED`."""
+    async def listed(self, query: ReplayQuery) -> tuple[Sequence[Replay], int]:
+        """The newest first, and how many there are on all pages, counted up to `LISTED`."""
         async with self._database.raw() as connection:
-            found = await replay_rows.listed(connection, workspace_id, state, limit=limit, offset=offset)
-            return found, await replay_rows.count(connection, workspace_id, state, at_most=LISTED)
+            found = await replay_rows.listed(connection, query)
+            return found, await replay_rows.count(connection, query.workspace_id, query.state, at_most=LISTED)
 
     async def order(self, workspace_id: str | None, key: UUID, state: ReplayState) -> Replay:
         """Pauses it, lets it go on (RUNNING) or cancels it: when this returns no more is opened, or more is.

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.lifecycle import State
-from delivery.upkeep.replays import DryRun, Replay, ReplayRequest, ReplayState
+from delivery.upkeep.replays import DryRun, Replay, ReplayQuery, ReplayRequest, ReplayState
 from service import auth
 from service.api import reading, workspaces, writing
 from service.auth import Permission
@@ -79,9 +79,10 @@ async def listed(request: Request) -> Response:
     workspace = await workspaces.within(request)
     limit, offset = reading.paging(request, default=LIMIT, most=LIMIT)
     state = reading.choice(request, "state", [each.upper() for each in ReplayState])
-    found, total = await services_of(request).replays.listed(
-        workspace, ReplayState(state.lower()) if state else None, limit=limit, offset=offset
+    query = ReplayQuery(
+        workspace_id=workspace, state=ReplayState(state.lower()) if state else None, limit=limit, offset=offset
     )
+    found, total = await services_of(request).replays.listed(query)
     return await writing.page(request, (shown(each) for each in found), offset=offset, total=total)
 
 

@@ -21,6 +21,8 @@ from service.dashboard import (
     overview,
     people,
     refusals,
+    replay_forms,
+    replays,
     sessions,
     signing_in,
     streaming,
@@ -54,6 +56,13 @@ SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
     PageRoute("GET", overview.PATH, overview.shown, Permission.READ_WEBHOOKS),
+    PageRoute("GET", replays.PATH, replays.listed, Permission.READ_WEBHOOKS),
+    PageRoute("POST", replays.PATH, replay_forms.created, Permission.UPDATE_WEBHOOKS),
+    PageRoute("GET", replay_forms.NEW, replay_forms.page, Permission.UPDATE_WEBHOOKS),
+    PageRoute("GET", replays.PATH + "/{id}", replays.shown, Permission.READ_WEBHOOKS),
+    PageRoute("POST", replays.PATH + "/{id}/pause", replays.paused, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", replays.PATH + "/{id}/resume", replays.resumed, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", replays.PATH + "/{id}/cancel", replays.cancelled, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", finding.PATH, finding.found, None),
     PageRoute("GET", streaming.PATH, streaming.live, None),
     PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),

@@ -153,6 +153,20 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[ReplayState]
 
 
+class ReplayQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which replays, and which page of them; what `listed.sql` is given."""
+
+    #: None: of all.
+    workspace_id: str | None = None
+    #: None: in any state.
+    state: ReplayState | None = None
+    #: Those behind this one.
+    before: UUID | None = None
+    limit: int
+    offset: int = 0
+
+
+LISTED = statement(__package__, "listed", ReplayQuery, {"columns": COLUMNS})
 PUT = statement(__package__, "put", NewReplay, {"columns": COLUMNS})
 MOVE = statement(__package__, "move", MovedReplay)
 ORDER = statement(__package__, "order", Ordered, {"columns": COLUMNS})
@@ -161,10 +175,6 @@ ORDER = statement(__package__, "order", Ordered, {"columns": COLUMNS})
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('replays of ' || $1::text, 0))"
 HOLD = f"SELECT {COLUMNS} FROM replays WHERE id = $1 AND fence = $2 FOR UPDATE"
 READ = f"SELECT {COLUMNS} FROM replays WHERE id = $1 AND ($2::text IS NULL OR workspace_id = $2)"
-LISTED = f"""
-SELECT {COLUMNS} FROM replays WHERE ($1::text IS NULL OR workspace_id = $1) AND ($2::text IS NULL OR state = $2)
-ORDER BY id DESC LIMIT $3 OFFSET $4
-"""
 COUNTED = """
 SELECT count(*) FROM (
     SELECT FROM replays WHERE ($1::text IS NULL OR workspace_id = $1) AND ($2::text IS NULL OR state = $2) LIMIT $3
@@ -207,11 +217,9 @@ async def read(connection: Raw, key: UUID, workspace_id: str | None) -> Replay |
     return None if row is None else _replay(row)
 
 
-async def listed(
-    connection: Raw, workspace_id: str | None, state: ReplayState | None, *, limit: int, offset: int
-) -> Sequence[Replay]:
+async def listed(connection: Raw, query: ReplayQuery) -> Sequence[Replay]:
     """The newest first."""
-    return [_replay(row) for row in await connection.fetch(LISTED, workspace_id, state, limit, offset)]
+    return [_replay(row) for row in await LISTED.fetch(connection, query)]
 
 
 async def count(connection: Raw, workspace_id: str | None, state: ReplayState | None, *, at_most: int) -> int:

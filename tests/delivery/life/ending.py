@@ -41,7 +41,10 @@ SELECT min(due) FILTER (WHERE due > $1) AS due, count(*) FILTER (WHERE due <= $1
     SELECT greatest(d.due_at, d.leased_until) AS due FROM deliveries d WHERE d.state = 'owed'
     UNION ALL SELECT greatest(due_at, leased_until) FROM spreads
     UNION ALL SELECT greatest(due_at, leased_until) FROM jobs
-    UNION ALL SELECT greatest(due_at, leased_until) FROM replays WHERE due_at IS NOT NULL
+    UNION ALL SELECT greatest(r.due_at, r.leased_until) FROM replays r WHERE r.state = 'running' AND NOT r.found_all
+    UNION ALL SELECT greatest(r.due_at, r.leased_until) FROM replays r JOIN replay_items i ON i.replay = r.id
+        LEFT JOIN deliveries d ON d.event = i.event AND d.webhook = i.webhook AND d.round = i.round
+        WHERE CASE i.stage WHEN 0 THEN r.state <> 'paused' ELSE d.state NOT IN ('parked', 'collecting', 'bundled') END
     UNION ALL SELECT greatest(c.due_at, c.leased_until) FROM challenges c JOIN webhooks w ON w.id = c.webhook
         WHERE c.purpose = 'greet' OR (c.purpose = 'probe' AND w.challenge_request_enabled)
             OR (c.purpose IN ('probe', 'earned') AND EXISTS (
@@ -217,7 +220,7 @@ def _nothing_lost(world: World, watch: Watch, promises: Promises) -> None:
             assert excused or (key, hook, 0) in picture.deliveries, f"{key} was never owed to {hook}"
     carried = {(member, p["webhook"]): p["id"] for p in picture.parcels.values() for member in p["members"]}
     rounds = sum(number > 0 and (event, hook) not in carried for event, hook, number in picture.deliveries)
-    watch.replays.ended(picture.replays, rounds, promises.by_hand)
+    watch.replays.ended(picture, rounds, promises.by_hand)
     for (event, hook, number), row in picture.deliveries.items():
         if row["state"] == "delivered" and event not in watch.erasures:  # its batch knows nothing of it any more
             sent = (carried.get((event, hook), event), hook)

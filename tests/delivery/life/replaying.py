@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.delivery_filter import DeliveryFilter
-from delivery.lifecycle import State
+from delivery.lifecycle import FINAL, State
 from delivery.upkeep.replays import Replay, ReplayProgress, ReplayRequest, ReplayState
 from subscriptions.ground.errors import Absent, Conflicting, LimitReached
 from tests.delivery.craft import WORKSPACE
@@ -98,13 +98,21 @@ class ReplayWatch:
         lapsed = old["leased_until"] is not None and row["fence"] > old["fence"]
         marks[Mark.REPLAY_TAKEN_OVER] += lapsed
 
-    def ended(self, replays: Mapping[UUID, Any], rounds: int, by_hand: int) -> None:
-        """After the calm: what has been opened is what was opened anew, once each; none that runs has anything to do."""
+    def ended(self, picture: Any, rounds: int, by_hand: int) -> None:
+        """After the calm: what has been opened is what was opened anew, once each; none that runs has anything to do but to
+        wait for what is kept for a webhook that nobody may send to."""
+        kept = {
+            item["replay"]
+            for item in picture.items
+            if item["stage"] > 0
+            and picture.deliveries[item["event"], item["webhook"], item["round"]]["state"] not in FINAL | {State.OWED}
+        }
         # What waited to be tried again is made due, if it has not ended by then: that is no round.
         opened = hastened = 0
-        for key, row in replays.items():
+        for key, row in picture.replays.items():
             counts = progress(row)
-            assert row["state"] != "running", f"replay {key} runs on: {row['progress']}"
+            over = row["state"] != "running" or (key in kept and not counts.waiting)
+            assert over, f"replay {key} runs on: {row['progress']}"
             if State.OWED in msgspec.json.decode(row["wanted"], type=DeliveryFilter).states:
                 hastened += counts.opened
             else:

@@ -1,0 +1,147 @@
+"""Pages of replays over ASGI: chosen, counted, begun, looked at, paused, resumed and cancelled."""
+
+import re
+
+import httpx
+import pytest
+
+from delivery.lifecycle import State
+from delivery.tickets import Job, Nudge
+from delivery.upkeep.replays import ReplayQuery
+from service.services import Services
+from subscriptions.access.clients import Role
+from subscriptions.webhooks.webhook import Webhook
+from tests.builders import Builder, Result
+from tests.clock import Clock
+from tests.dashboard import browser
+from tests.dashboard.browser import Chrome
+from tests.dashboard.conftest import Visit, signed_in
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
+
+REPLAYS = "/dashboard/replays"
+FAILED = Result(state=State.FAILED, status=410, reason="410 Gone")
+
+
+@pytest.fixture
+async def hook(builder: Builder, clock: Clock) -> Webhook:
+    """A webhook with three deliveries that were given up."""
+    made = await builder.webhook()
+    for _ in range(3):
+        await builder.tried(builder.event(), made.id, FAILED)
+    clock.advance(1)
+    return made
+
+
+def fields(page: httpx.Response, action: str) -> dict[str, list[str]]:
+    """The hidden fields of the form with this action."""
+    [form] = re.findall(rf'<form action="{re.escape(action)}" method="post">(.*?)</form>', page.text, re.DOTALL)
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+async def carry_out(services: Services, announced: list[Nudge]) -> None:
+    job = announced[-1]
+    assert isinstance(job, Job)
+    await services.assembly.jobs.run(job)
+
+
+async def test_a_replay_from_choice_to_end(
+    visit: Visit, services: Services, announced: list[Nudge], hook: Webhook
+) -> None:
+    """What is chosen is counted, begun by one button, shown as far as it is, and paused, resumed and cancelled from its page."""
+    ada = await visit(Role.SUBSCRIBER)
+    empty = await ada.get(REPLAYS)
+    counted = await ada.get(
+        f"{REPLAYS}/new", params={"webhookId": str(hook.id), "statusClass": "4", "ratePerSecond": "0.5"}
+    )
+    begun = await ada.post(REPLAYS, data=fields(counted, REPLAYS))
+    path = begun.headers["location"]
+    await carry_out(services, announced)
+    page = await ada.get(path)
+    steps = [await ada.post(f"{path}/{word}") for word in ("pause", "resume", "cancel", "pause")]
+    await carry_out(services, announced)
+    over = await ada.get(path)
+    listed = await ada.get(REPLAYS)
+
+    assert "No replays yet" in empty.text
+    assert "3 deliveries would be sent again" in counted.text
+    assert begun.status_code == 303
+    assert hook.name in page.text
+    assert "What failed or expired, to 1 webhook" in page.text
+    assert [each.status_code for each in steps] == [303] * 4
+    assert "Cancelled" in over.text
+    assert ">Pause<" not in over.text
+    assert 'class="state idle"' in listed.text
+    assert (await ada.get(f"{REPLAYS}?format=csv")).text.count("\n") == 2
+
+
+async def test_what_cannot_be_is_said_at_its_field(visit: Visit, hook: Webhook) -> None:
+    """A choice that is none is told in words, and nothing begins; one that finds nothing offers no button."""
+    ada = await visit(Role.SUBSCRIBER)
+    wrong = {"since": "yesterday", "ratePerSecond": "0", "webhookId": "x"}
+
+    refused = await ada.get(f"{REPLAYS}/new", params=wrong)
+    fast = await ada.get(f"{REPLAYS}/new", params={"ratePerSecond": "9999"})
+    nothing = await ada.get(f"{REPLAYS}/new", params={"reason": "no such reason"})
+    posted = await ada.post(REPLAYS, data=wrong)
+
+    assert "Is no moment" in refused.text
+    assert "x is no webhook" in refused.text.replace("&#39;", "'")
+    assert "at most 500" in fast.text
+    assert "Nothing matches" in nothing.text
+    assert "Send them again" not in nothing.text
+    assert posted.status_code == 400
+    assert "No replays yet" in (await ada.get(REPLAYS)).text
+
+
+async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:
+    """A viewer sees replays and begins none; an operator names the workspace, or a webhook of it; others' are not there."""
+    viewer, operator = await visit(Role.VIEWER), await visit(Role.OPERATOR, workspace=OTHER_WORKSPACE)
+    stranger = await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)
+
+    unnamed = await operator.post(REPLAYS, data={"kind": "lost"})
+    begun = await operator.post(REPLAYS, data={"webhookId": str(hook.id)})
+    [made], _ = await services.replays.listed(ReplayQuery(limit=10))
+    path = f"{REPLAYS}/{made.id}"
+    seen = await viewer.get(path)
+
+    assert unnamed.status_code == 400
+    assert "Which workspace" in unnamed.text
+    assert begun.status_code == 303
+    assert made.workspace_id == WORKSPACE
+    assert seen.status_code == 200
+    assert ">Pause<" not in seen.text
+    assert "Send deliveries again" not in (await viewer.get(REPLAYS)).text
+    refused = [await viewer.get(f"{REPLAYS}/new"), await viewer.post(REPLAYS), await viewer.post(f"{path}/cancel")]
+    assert [each.status_code for each in refused] == [403] * 3
+    assert [(await stranger.get(path)).status_code, (await stranger.post(f"{path}/cancel")).status_code] == [404] * 2
+
+
+@browser.needed
+async def test_it_is_looked_at(
+    chrome: Chrome, url: str, services: Services, announced: list[Nudge], hook: Webhook
+) -> None:
+    """In a real browser, wide and narrow, light and dark: no complaint, no barrier, nothing that sticks out; and begun without
+    a script."""
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.SUBSCRIBER])
+    async with chrome.tab(url, session=session, script=False) as tab:
+        await tab.page.goto(f"{REPLAYS}/new")
+        await tab.page.get_by_role("button", name="Count").click()
+        await tab.page.get_by_role("button", name="Send them again").click()
+        await tab.page.get_by_text("Replay", exact=True).first.wait_for()
+        path = tab.page.url.removeprefix(url)
+    await carry_out(services, announced)
+
+    for size, scheme in (("desktop", "light"), ("phone", "dark")):
+        async with chrome.tab(url, size=size, scheme=scheme, session=session) as tab:  # type: ignore[arg-type]
+            for name, at in (
+                ("replays", REPLAYS),
+                ("replay", path),
+                ("replay-new", f"{REPLAYS}/new?statusClass=4&ratePerSecond=0.5"),
+            ):
+                await tab.page.goto(at)
+                await tab.picture(name)
+                assert await tab.barriers() == []
+                assert await tab.sideways() == 0, at
