@@ -33,6 +33,8 @@ LEASE = 15.0
 HOOKS, CHUNK = 1000, 1000
 #: Turns in a row, after which others' jobs have theirs.
 TURNS = 20
+#: Seconds after its acceptance at which what an event was owed is there, or never will be: no publication commits later.
+COMMITTED = 10.0
 #: Seconds until a replay is looked at again that has nothing more to open, or may not.
 SETTLING = 5.0
 
@@ -58,6 +60,8 @@ class _Turn:
     found: FoundPage | None = None
     #: Of what was found, what had not been found before.
     new: int = 0
+    #: Nothing is left to be searched.
+    searched: bool = False
     #: As many are found as a replay may have, and there are more.
     full: bool = False
     opened: OpenedTurn = field(default_factory=OpenedTurn)
@@ -112,13 +116,13 @@ class Replaying:
             turn.more = turn.cancelled == CHUNK
         if held.state is ReplayState.RUNNING:
             if not held.found_all:
-                await self._find(connection, held, turn)
+                await self._find(connection, held, turn, now)
             await self._open(connection, held, turn, now)
         return turn
 
-    async def _find(self, connection: Raw, held: Replay, turn: _Turn) -> None:
+    async def _find(self, connection: Raw, held: Replay, turn: _Turn, now: datetime) -> None:
         """The next page, as much of it as the replay may still have."""
-        sought, steps = sought_of(held, self._settings), self._settings.filter_steps
+        sought, steps = sought_of(held, self._settings, now), self._settings.filter_steps
         page = await (
             never_owed.page(connection, sought, held.cursor, steps=steps)
             if held.missing
@@ -129,6 +133,7 @@ class Replaying:
             page, turn.full = replace(page, pairs=page.pairs[:room], cursor=None), True
         turn.found, turn.new = page, await item_rows.add(connection, held.id, page.pairs)
         turn.more = page.cursor is not None
+        turn.searched = not turn.more and (turn.full or sought.before >= held.created_at)
 
     async def _open(self, connection: Raw, held: Replay, turn: _Turn, now: datetime) -> None:
         slots = turns.slots(held.per_second, held.next_at, now)
@@ -170,10 +175,11 @@ class Replaying:
         """Leaves the row as far as this turn came; answers whether there is more to do at once."""
         now = self._clock()
         left = await item_rows.left(connection, held.id)
-        found_all = held.found_all or (turn.found is not None and turn.found.cursor is None)
+        found_all = held.found_all or turn.searched
         over = held.state is ReplayState.RUNNING and found_all and not left["waiting"] and not left["underway"]
         state = ReplayState.FINISHED if over else held.state
-        due_at = _due(state, turn, left, now)
+        due_at = now + timedelta(seconds=turns.EVERY) if state is ReplayState.RUNNING and not found_all else None
+        due_at = min(filter(None, (due_at, _due(state, turn, left, now))), default=None)
         more = due_at is not None and due_at <= now
         cursor = held.cursor if turn.found is None or turn.found.cursor is None else turn.found.cursor
         moved = MovedReplay(
@@ -207,12 +213,16 @@ def _due(state: ReplayState, turn: _Turn, left: Row, now: datetime) -> datetime 
     return now + timedelta(seconds=SETTLING) if left["underway"] or waits else None
 
 
-def sought_of(held: Replay, settings: DeliverySettings) -> Sought:
-    """Everything up to the moment at which it was asked for: it never finds what it has opened itself."""
+def sought_of(held: Replay, settings: DeliverySettings, now: datetime) -> Sought:
+    """Everything up to the moment at which it was asked for: it never finds what it has opened itself.
+
+    What was never owed is sought among what is so old that it would be: a publication may be about to commit.
+    """
+    committed = now - timedelta(seconds=COMMITTED) if held.missing else held.created_at
     return Sought(
         workspace_id=held.workspace_id,
         wanted=held.wanted,
-        before=held.created_at,
+        before=min(held.created_at, committed),
         kept=settings.keep_undelivered,
     )
 

@@ -44,7 +44,7 @@ async def run(seed: int, seconds: float, faults: Sequence[Fault], *, say: Callab
     async with grounds.raised(say) as ground:
         say(f"seed {seed}: {len(faults)} faults in {seconds:.0f} s; data and logs are in {ground.stack.data_dir}")
         tenant = ground.tenant
-        load = (tenant.publish(seconds), tenant.fidget(seconds, ground.destinations))
+        load = (tenant.publish(seconds), tenant.fidget(seconds, ground.destinations), tenant.catch_up(seconds))
         await unbroken(ground, together(*load, ground.striker.play(faults)))
         say(f"{seconds:7.1f} s  calm; waiting until everything has ended")
         left = await unbroken(ground, settled(ground))
@@ -108,6 +108,7 @@ async def counted(ground: Ground, left: Sequence[Row], *, seed: int) -> Figures:
         *_named("repeated without need", needless),
         *_named("forged or altered", [each.id for each in arrivals if not each.genuine]),
         *_named("given up", await rows.given_up(ground.stack.stores.database_url)),
+        *_named("replayed otherwise", await misplayed(ground)),
         *_named("told otherwise", await untold(ground)),
         *_named("answered wrongly", ground.tenant.books.wrong),
     ]
@@ -121,6 +122,16 @@ async def counted(ground: Ground, left: Sequence[Row], *, seed: int) -> Figures:
         bound=tally.bound(arrivals, strikes) + sum((each.before.id, each.before.hook) in late for each in again),
         complaints=complaints,
     )
+
+
+async def misplayed(ground: Ground) -> list[str]:
+    """Replays that have not finished with all that they found delivered, or skipped as owed meanwhile (protocol.md 11.5)."""
+    found = [(each, each["progress"]) for each in await ground.tenant.replays()]
+    return [
+        f"{each['id']} {each['state']}: {counts}"
+        for each, counts in found
+        if each["state"] != "FINISHED" or counts["delivered"] + counts["skipped"] != counts["found"]
+    ]
 
 
 async def untold(ground: Ground) -> list[str]:
