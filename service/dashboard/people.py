@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import reading
-from service.dashboard import cursors, forms, visitors
+from service.dashboard import agents, cursors, forms, visitors
 from service.dashboard.rendering import redirect, render
 from service.dashboard.visitors import SIGN_IN
 from service.services import services_of
@@ -133,6 +133,7 @@ async def _person(request: Request, person: Person, status: int = 200, *, link: 
         status,
         person=person,
         sessions=sessions,
+        named=agents.named,
         link_made=link,
         minutes=int(LINK.total_seconds() // 60),
         wrong=wrong,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service import auth
 from service.api import reading
 from service.auth import Permission
-from service.dashboard import cursors, forms, signing_in, visitors
+from service.dashboard import agents, cursors, forms, visitors
 from service.dashboard.rendering import redirect, render
 from service.services import services_of
 from subscriptions.access.sessions import Stretch
@@ -90,5 +90,7 @@ async def _page(request: Request, status: int = 200, wrong: dict[str, str] | Non
         everybody=everybody,
         next_page=cursors.written(last.created_at, last.id) if last else "",
         wrong=wrong or {},
-        places=(PATH, signing_in.SIGN_OUT),
+        named=agents.named,
+        idle=services.ground.session_idle,
+        lifetime=services.ground.session_lifetime,
     )

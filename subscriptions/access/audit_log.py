@@ -105,12 +105,26 @@ class AuditEntry:
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
 
     @property
+    def kind(self) -> str:
+        """What kind of thing was changed."""
+        return self.action.partition(".")[0].replace("-", " ")
+
+    @property
+    def done(self) -> str:
+        """What was done with it, as a participle."""
+        return self.action.partition(".")[2].replace("-", " ")
+
+    @property
+    def changed(self) -> bool:
+        """It was there before, and is there still: what its fields were and are says it all."""
+        return self.done == "changed"
+
+    @property
     def description(self) -> str:
         """What happened, as a sentence without its end."""
-        kind, _, what = self.action.partition(".")
-        said = f"{kind.replace('-', ' ').capitalize()} {self.name} {what.replace('-', ' ')} by {self.actor_name}"
+        said = f"{self.kind.capitalize()} {self.name} {self.done} by {self.actor_name}"
         fields = ", ".join(name for name, _, _ in self.changes)
-        return f"{said} ({fields})" if what == "changed" and fields else said
+        return f"{said} ({fields})" if self.changed and fields else said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,7 @@ async def test_the_page(visit: Visit, services: Services) -> None:
     viewer = await visit(Role.VIEWER)
 
     assert (page.status_code, "=&lt;ada&gt;" in page.text, "<ada>" in page.text) == (200, True, False)
-    assert (narrowed.text.count("person.roles-changed</td>"), "person.added</td>" in narrowed.text) == (1, False)
+    assert (narrowed.text.count("</a> roles changed"), "</a> added" in narrowed.text) == (1, False)
     assert "No entry matches these filters." in none.text
     assert (odd.status_code, "since" in odd.text, "after" in odd.text) == (400, True, True)
     assert all(each in shown.text for each in ("[&#34;publisher&#34;,&#34;viewer&#34;]", "operator", "grace"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from service.dashboard import cookies, signing_in
+from service.dashboard import agents, cookies, signing_in
 from service.limits.throttle import OF_A_CLIENT
 from service.services import Services
 from subscriptions.access.clients import Role
@@ -292,7 +292,35 @@ async def test_people_page(visit: Visit, services: Services) -> None:
     assert (forbidden.status_code, wrong.status_code, made.status_code, twice.status_code) == (403, 400, 303, 409)
     assert ("<b>" in wrong.text, "Must be 32 lower-case hexadecimal digits." in wrong.text) == (False, True)
     assert (inside.status_code, none.status_code, changed.status_code, removed.status_code) == (200, 400, 303, 303)
-    assert "viewer of workspace" in account
+    assert "<dd>viewer</dd>" in account
     assert outside.status_code == 303
     assert [each.status_code for each in oneself] == [409, 409]
     assert "operator" in (await operator.get("/dashboard/people")).text
+
+
+@pytest.mark.parametrize(
+    ("agent", "named"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+            "Chrome 156 on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0",
+            "Edge 140 on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox 140 on macOS",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
+            "Safari 18 on iOS",
+        ),
+        ("curl/8.5.0", "curl"),
+        ("", ""),
+    ],
+)
+def test_browsers_by_name(agent: str, named: str) -> None:
+    """A session's browser has the name that people know it by."""
+    assert agents.named(agent) == named
