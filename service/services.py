@@ -16,12 +16,14 @@ from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
 from delivery.reports.inspection import Inspection
+from delivery.reports.issues import IssueReport
 from delivery.reports.receivers import Receivers
 from delivery.reports.recent_deliveries import History
 from delivery.reports.standing import StandingReport
 from delivery.reports.traces import Traces
 from delivery.upkeep.by_hand import ByHand
 from delivery.upkeep.erasure import Erasure
+from delivery.upkeep.issue_handling import IssueHandling
 from delivery.upkeep.replays import Replays
 from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
@@ -133,6 +135,16 @@ class Services:
     def inspection(self) -> Inspection:
         """Deliveries and events as people look at them."""
         return self.assembly.inspection
+
+    @property
+    def issues(self) -> IssueReport:
+        """What is wrong."""
+        return self.assembly.issues
+
+    @property
+    def issue_handling(self) -> IssueHandling:
+        """What people make of it."""
+        return self.assembly.issue_handling
 
     @property
     def by_hand(self) -> ByHand:

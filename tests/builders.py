@@ -40,6 +40,8 @@ class Result:
     request_headers: bytes = b"[]"
     response_headers: bytes | None = b"[]"
     response_body: bytes | None = b""
+    #: What a failure is alike by; empty: it is not noted.
+    cause: str = ""
     #: `delivery/wire/notes.py`, as JSON.
     wire: bytes | None = None
 
@@ -109,6 +111,7 @@ class Builder:
             request_headers=result.request_headers,
             response_headers=result.response_headers,
             response_body=result.response_body,
+            cause=result.cause,
             wire=result.wire,
         )
         async with self._database.raw() as connection:

@@ -9,12 +9,15 @@ from uuid import UUID
 
 from delivery.issue_kinds import IssueState
 from delivery.ledger.issues import issue_rows
-from delivery.ledger.issues.issue_rows import Act
+from delivery.ledger.issues.issue_rows import Act, IssueBefore
 from delivery.reports.issues import IssueReport, ListedIssue
-from subscriptions.ground import errors
+from subscriptions.ground import audit, errors
+from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.errors import Conflicting, Refused
 
+#: What is done, as the audit log calls it.
+DONE = {IssueState.ACKNOWLEDGED: "acknowledged", IssueState.SNOOZED: "snoozed", IssueState.OPEN: "reopened"}
 #: The longest that an issue is set aside for a moment, and characters of what is said to it.
 LONGEST, WORDS = timedelta(days=366), 500
 
@@ -69,10 +72,12 @@ class IssueHandling:
             said=of.said.strip(),
             now=self._clock(),
         )
-        async with self._database.raw() as connection:
-            written = await issue_rows.act(connection, act)
+        async with self._database.raw() as connection, connection.transaction():
+            before = await issue_rows.act(connection, act)
+            if before is not None:
+                await audit.note(connection, _entry(act, before))
         found = await self._report.one(of.workspace_id, of.id)
-        if not written:
+        if before is None:
             said = "is resolved: nothing is left to be done about it; it would be a new issue if it came back"
             raise Conflicting(errors.Issue(subject="state", description=said))
         return found
@@ -88,3 +93,18 @@ class IssueHandling:
             said = f"may lie {LONGEST.days} days ahead at most"
         if said:
             raise Refused(errors.Issue(subject="until", description=said))
+
+
+def _entry(act: Act, before: IssueBefore) -> AuditChange:
+    return AuditChange(
+        action=f"issue.{DONE[act.state]}",
+        subject=str(act.id),
+        name=f"{before.kind}: {before.cause}" if before.cause else str(before.kind),
+        workspace_id=before.workspace_id or None,
+        before=_shown(before.state, before.until, before.said),
+        after=_shown(act.state, act.until, act.said),
+    )
+
+
+def _shown(state: IssueState, until: datetime | None, said: str) -> dict[str, object]:
+    return {"state": str(state), "until": None if until is None else until.isoformat(), "note": said}

@@ -1,6 +1,7 @@
 """Every route with the ids of another workspace: whoever asks learns no more than that there is nothing."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from delivery.lifecycle import State
 from service.api.routes import EVENT_TYPE, EVENTS, GUARDED, OAUTH, OPEN, WEBHOOK
 from service.auth import PERMISSIONS
+from service.services import Services
 from subscriptions.access.clients import Role
 from tests.builders import Builder, Result
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
@@ -17,6 +19,9 @@ from tests.service.rows import AUDIT, NOBODY
 
 HOOK = f"{EVENTS}/webhooks/{{webhook}}"
 SUBSCRIPTIONS = f"{EVENTS}/subscriptions"
+DELIVERY = f"{EVENTS}/deliveries/{{event}}.{{webhook}}.0"
+REPLAY, ISSUE = f"{EVENTS}/replays/{{replay}}", f"{EVENTS}/issues/{{issue}}"
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 TARGET = {"eventType": AUDIT, "webhook": {"resourceUri": HOOK}}
 
 
@@ -85,6 +90,24 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", EVENTS + "/service-managers"): SHARED,
     ("GET", EVENTS + "/service-managers/{serviceManagerId}/api-groups"): SHARED,
     ("GET", EVENTS + "/api-groups/{apiGroupId}/events"): SHARED,
+    ("GET", EVENTS + "/events"): OWN,
+    ("GET", EVENTS + "/event-audiences/{messageId}"): Case(path=EVENTS + "/event-audiences/{event}"),
+    ("GET", EVENTS + "/deliveries"): Case(path=EVENTS + "/deliveries?webhookId={webhook}", status=200),
+    ("GET", EVENTS + "/deliveries/{id}"): Case(path=DELIVERY),
+    ("POST", EVENTS + "/deliveries/{id}/retry"): Case(path=DELIVERY + "/retry"),
+    ("POST", EVENTS + "/deliveries/{id}/resend"): Case(path=DELIVERY + "/resend"),
+    ("POST", EVENTS + "/deliveries/{id}/cancel"): Case(path=DELIVERY + "/cancel"),
+    ("POST", EVENTS + "/replays"): Case(path=EVENTS + "/replays", body={"webhookIds": ["{webhook}"]}),
+    ("GET", EVENTS + "/replays"): OWN,
+    ("GET", EVENTS + "/replays/{id}"): Case(path=REPLAY),
+    ("POST", EVENTS + "/replays/{id}/pause"): Case(path=REPLAY + "/pause"),
+    ("POST", EVENTS + "/replays/{id}/resume"): Case(path=REPLAY + "/resume"),
+    ("POST", EVENTS + "/replays/{id}/cancel"): Case(path=REPLAY + "/cancel"),
+    ("GET", EVENTS + "/issues"): Case(path=EVENTS + "/issues?webhookId={webhook}", status=200),
+    ("GET", EVENTS + "/issues/{id}"): Case(path=ISSUE),
+    ("POST", EVENTS + "/issues/{id}/acknowledge"): Case(path=ISSUE + "/acknowledge", body={}),
+    ("POST", EVENTS + "/issues/{id}/snooze"): Case(path=ISSUE + "/snooze", body={"until": TOMORROW}),
+    ("POST", EVENTS + "/issues/{id}/reopen"): Case(path=ISSUE + "/reopen", body={}),
     ("GET", "/audit-log/v1/logs"): OWN,
     ("GET", "/audit-log/v1/logs/{id}"): Case(path="/audit-log/v1/logs/{entry}"),
     **{(method, path): OPERATORS for method, path, *_ in GUARDED if "/system-" in path or path.startswith(OAUTH)},
@@ -110,8 +133,8 @@ def test_open_routes() -> None:
 
 
 @pytest.fixture
-async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> dict[str, str]:
-    """A webhook, its subscription, and an event whose delivery failed."""
+async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder, services: Services) -> dict[str, str]:
+    """A webhook, its subscription, an event whose delivery failed, a replay of it, and the issue that this is."""
     owner = await callers.headers(Role.SUBSCRIBER)
     asked = {
         "name": "hook",
@@ -123,9 +146,20 @@ async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> 
     wanted = {"eventType": AUDIT, "webhook": {"resourceUri": made["resourceUri"]}}
     [ordered] = (await api.post(SUBSCRIPTIONS, json=[wanted], headers=owner)).json()
     event = builder.event(workspace_id=WORKSPACE)
-    await builder.tried(event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503"))
+    await builder.tried(event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503", cause="503"))
+    asked = {"webhookIds": [made["id"]]}
+    replay = (await api.post(f"{EVENTS}/replays", json=asked, headers=owner)).json()
+    await services.assembly.issue_watch.fold()
+    [_, issue] = (await api.get(f"{EVENTS}/issues", headers=owner)).json()["items"]
     [entry, *_] = (await api.get("/audit-log/v1/logs", headers=owner)).json()["items"]
-    return {"entry": entry["id"], "webhook": made["id"], "subscription": ordered["id"], "event": str(event.key)}
+    return {
+        "entry": entry["id"],
+        "webhook": made["id"],
+        "subscription": ordered["id"],
+        "event": str(event.key),
+        "replay": replay["id"],
+        "issue": issue["id"],
+    }
 
 
 def filled(value: Any, names: dict[str, str]) -> Any:

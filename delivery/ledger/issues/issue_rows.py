@@ -80,6 +80,17 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
+class IssueBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """How an issue was before somebody acted."""
+
+    workspace_id: str
+    kind: IssueKind
+    cause: str
+    state: IssueState
+    until: datetime | None
+    said: str
+
+
 NOTE = statement(__package__, "note", Note, {"no_webhook": NO_WEBHOOK, "affected": AFFECTED})
 SETTLE = statement(__package__, "settle", Settle)
 ACT = statement(__package__, "act", Act)
@@ -127,9 +138,19 @@ async def settle(connection: Raw, kinds: Collection[IssueKind], seen: Sequence[S
     await SETTLE.execute(connection, given)
 
 
-async def act(connection: Raw, what: Act) -> bool:
-    """Writes it; false where there is no such issue, or it is resolved."""
-    return await ACT.fetchval(connection, what) is not None
+async def act(connection: Raw, what: Act) -> IssueBefore | None:
+    """Writes it, in the caller's transaction; answers how the issue was, or None where there is none, or it is resolved."""
+    row = await ACT.fetchrow(connection, what)
+    if row is None:
+        return None
+    return IssueBefore(
+        workspace_id=row["workspace_id"],
+        kind=IssueKind(row["kind"]),
+        cause=row["cause"],
+        state=IssueState(row["state"]),
+        until=row["until"],
+        said=row["said"],
+    )
 
 
 async def come_due(connection: Raw, *, now: datetime) -> None:
