@@ -4,6 +4,8 @@ What a filter finds is left to `delivery/reports/delivery_search.py`, one delive
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
+from urllib.parse import urlencode
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -22,17 +24,23 @@ from service.dashboard.rendering import render
 from service.services import services_of
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Refused
+from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 PATH = "/dashboard/deliveries"
 PAGE = 50
 #: Of a file: deliveries that are read at once.
 CHUNK = 500
+#: Webhooks that one can choose from by name.
+CHOICE = 50
 #: Where deliveries are sent again many at a time.
 REPLAY = "/dashboard/replays/new"
 
 FILTERS = (
     *("webhookId", "state", "statusClass", "status", "eventType", "eventId", "source", "reason", "tag", "text", "id"),
 )
+#: Filters that a replay takes as they are, and those that it does not know.
+REPLAYED = frozenset({"webhookId", "state", "statusClass", "reason", "since", "until"})
+UNREPLAYED = ("eventId", "status", "source", "tag", "text", "id")
 #: The views that stand above the list: what each is called, and the states in it.
 VIEWS = (
     ("All", ()),
@@ -96,12 +104,39 @@ async def listed(request: Request) -> Response:
         first=query.path(PATH),
         clear=ListQuery(request.query_params, ()).path(PATH, last="", since="", until=""),
         file=query.path(PATH, format="csv"),
-        replay=query.path(REPLAY),
+        replay=replay_of(query, services.clock()),
+        webhooks=await _webhooks(request),
         # The selection goes to the page of replays.
         replays=REPLAY in navigation.permissions(request) and auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS),
         classes=CLASSES,
         times=TIMES,
     )
+
+
+def replay_of(query: ListQuery, now: datetime) -> str:
+    """The page on which all that is found can be sent again; empty where a replay knows less than the filters."""
+    if not query.asked or any(query.text(name) for name in UNREPLAYED):
+        return ""
+    found = query.searched(now)
+    pairs = [(name, value) for name, value in found.multi_items() if name in REPLAYED]
+    pairs += [("type", value) for value in query.every("eventType")]
+    chosen = query.text("workspace")
+    pairs += [("workspace", chosen), ("workspaceId", chosen)] if chosen else []
+    return f"{REPLAY}?{urlencode(pairs)}"
+
+
+async def _webhooks(request: Request) -> list[tuple[str, str]]:
+    """The webhooks of the workspace that is shown, to choose from; none where all are shown, or there are many."""
+    workspace = visitors.visitor(request).workspace(request)
+    if workspace is None:
+        return []
+    page = await services_of(request).webhook_lifecycle.listed(
+        WebhookQuery(workspace_id=workspace, sort=Sort.NAME, limit=CHOICE + 1)
+    )
+    named = [(str(each.id), each.name) for each in page.webhooks]
+    asked = request.query_params.get("webhookId", "")
+    known = not asked or any(asked == id for id, _ in named)
+    return [("", "Any"), *named] if named and known and len(named) <= CHOICE else []
 
 
 async def _pages(request: Request, asked: DeliverySearch) -> AsyncIterator[list[list[object]]]:

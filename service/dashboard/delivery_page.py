@@ -121,7 +121,8 @@ def life_line(one: OneDelivery) -> list[Knot]:
             line.append((each.started_at + took, "Answered", f"after {each.milliseconds:,} ms", "ok"))
     if final(one.state) and one.state is not State.DELIVERED:
         tone = "bad" if one.state is State.FAILED else "idle"
-        line.append((one.ended_at, str(one.state).capitalize(), one.reason, tone))
+        said = one.reason if not one.attempts or one.attempts[-1].reason != one.reason else ""
+        line.append((one.ended_at, str(one.state).capitalize(), said, tone))
     elif one.state is State.DELIVERED:
         line.append((one.ended_at, "Delivered", "", "ok"))
     elif one.wait is not None:
@@ -149,7 +150,11 @@ def _bar(wire: WireNotes | None, milliseconds: int) -> Sequence[tuple[str, float
     """Of each step that was taken its name, its seconds, and where it begins and how wide it is of a thousand."""
     if wire is None:
         return []
-    taken = [(words, getattr(wire, name)) for name, words in STEPS if getattr(wire, name) is not None]
+    steps = [(words, getattr(wire, name)) for name, words in STEPS]
+    # That there was room at once is worth no word.
+    taken = [
+        (words, micros) for words, micros in steps if micros is not None and (micros > 500 or words != STEPS[0][1])
+    ]
     rest = milliseconds * 1000 - sum(micros for _, micros in taken)
     if taken and rest > 0 and wire.answered is not None:
         taken.append(("Rest of the answer", rest))

@@ -200,3 +200,34 @@ async def test_one_event_and_why_not(visit: Visit, builder: Builder, hook: Webho
 def test_json_is_laid_out_to_the_letter(raw: bytes, shown: str) -> None:
     """No number and no text is read, so that none is changed."""
     assert laid_out(raw) == shown
+
+
+async def test_parts_of_a_page_are_asked_for_alone(visit: Visit, hook: Webhook, failed: Event) -> None:
+    """By htmx, which names what it will put them in."""
+    viewer = await visit(Role.VIEWER)
+
+    for asked, part in ((DELIVERIES, "list"), (EVENTS, "list"), (path(failed, hook), "now")):
+        alone = await viewer.get(asked, headers={"HX-Request": "true", "HX-Target": f"div#{part}"})
+        assert alone.status_code == 200
+        assert "<h1" not in alone.text
+        assert failed.id in alone.text
+
+
+async def test_all_that_is_found_is_sent_again_where_a_replay_knows_the_filters(
+    visit: Visit, hook: Webhook, failed: Event
+) -> None:
+    """The link has the same filters, a preset as the moment that it means; text in data is nothing a replay knows."""
+    subscriber = await visit(Role.SUBSCRIBER)
+
+    known = await subscriber.get(DELIVERIES, params={"state": "failed", "eventType": failed.type, "last": "1h"})
+    other = await subscriber.get(DELIVERIES, params={"state": "failed", "text": "1.5"})
+
+    link = re.search(r'href="(/dashboard/replays/new[^"]*)"', known.text)
+    assert link is not None
+    asked = httpx.URL(unescape(link[1])).params
+    assert (asked["state"], asked["type"], "since" in asked, "last" in asked) == ("failed", failed.type, True, False)
+    assert "this finds" not in text(other)
+    assert 'name="id"' in other.text
+    page = await subscriber.get(unescape(link[1]))
+    assert page.status_code == 200
+    assert 'name="id"' not in (await (await visit(Role.VIEWER)).get(DELIVERIES)).text
