@@ -1,6 +1,7 @@
 """The overview: whether everything is being delivered, in five seconds; and what it says when that cannot be known."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,6 +93,11 @@ async def test_all_quiet(visit: Visit, services: Services, clock: Clock) -> None
     assert "redis 7.0; waiting in it: 1,200 deliveries" in hour
     assert "Nothing was published in this time" not in hour
     assert (await operator.get(PATH, params={"span": "year"})).status_code == 400
+    again = re.search(r'<div id="overview"[^>]*hx-get="([^"]+)"', day)
+    assert again is not None
+    block = (await operator.get(again[1], headers={"HX-Request": "true", "HX-Target": "div#overview"})).text
+    assert "1.51k" in block
+    assert "<main" not in block
 
 
 @pytest.mark.usefixtures("at_work")

@@ -302,7 +302,7 @@
     const wait = Math.max(0, (part.next ?? 0) - Date.now());
     clearTimeout(part.timer);
     part.timer = setTimeout(() => {
-      part.next = Date.now() + 3000;
+      part.next = Date.now() + 1000 * (part.dataset.every ?? 3);
       if (!isPaused()) htmx.trigger(part, "again");
     }, wait);
   };
@@ -330,7 +330,11 @@
   if (live && pause && parts().length) {
     live.addEventListener("happened", (event) => happened(JSON.parse(event.detail.data)));
     live.addEventListener("missed", missed);
-    live.addEventListener("alive", (event) => asOf(new Date(event.detail.data)));
+    live.addEventListener("alive", (event) => {
+      asOf(new Date(event.detail.data));
+      // What is of everything changes also while nothing happens.
+      for (const part of parts("again")) if (part.dataset.every) again(part);
+    });
     live.addEventListener("htmx:sse:before:connection", (event) => {
       if (isPaused()) event.detail.connection.cancelled = true;
     });
