@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +19,7 @@ from delivery.upkeep.replays import COUNTED, DryRun, ReplayRequest
 from service import auth
 from service.api import replays as api
 from service.dashboard import forms, replays, visitors
+from service.dashboard.list_queries import PRESETS
 from service.dashboard.rendering import redirect, render
 from service.dashboard.visitors import Visitor
 from service.services import Services, services_of
@@ -38,6 +40,14 @@ STATES = (
     (State.OWED, "Waiting to be tried again"),
     (State.DELIVERED, "Delivered: the receiver gets it once more"),
 )
+#: What the search for deliveries may be narrowed by, and no replay is.
+SEARCHED = {
+    "status": "an HTTP status",
+    "eventId": "an event's id",
+    "source": "a source",
+    "tag": "a publisher's attribute",
+    "text": "a text in data",
+}
 #: Where a refusal of the door belongs in the form.
 FIELDS = {
     "types": "type",
@@ -48,6 +58,9 @@ FIELDS = {
 }
 
 T = TypeVar("T")
+#: States in which a delivery needs no replay.
+WITHOUT = (State.PARKED, State.COLLECTING, State.BUNDLED)
+
 Values = dict[str, list[str]]
 
 
@@ -73,7 +86,11 @@ class ReplayChoice:
 async def page(request: Request) -> Response:
     """GET /dashboard/replays/new: with anything chosen it is counted, and can be confirmed"""
     visitor, services = visitors.visitor(request), services_of(request)
-    choice = ReplayChoice(values=_values(request.query_params.getlist))
+    choice = ReplayChoice(values=_values(_searched(request.query_params, services.clock()).getlist))
+    beyond = [words for name, words in SEARCHED.items() if request.query_params.get(name)]
+    if beyond:
+        said = f"No replay can be narrowed by {' or '.join(beyond)}: this one is not. Select deliveries in the list instead."
+        choice.errors["filter"] = said
     if choice.values:
         await _count(services, visitor, request, choice)
     return await _form(request, visitor, choice)
@@ -176,6 +193,18 @@ async def _workspace(
     return known
 
 
+def _searched(query: QueryParams, now: datetime) -> QueryParams:
+    """The query of a search for deliveries as this form has it; what waits for its webhook or batch is sent without a replay."""
+    pairs = [("type" if name == "eventType" else name, value) for name, value in query.multi_items()]
+    sent = [value for name, value in pairs if name == "state" and value in WITHOUT]
+    if len(sent) < len(query.getlist("state")):
+        pairs = [(name, value) for name, value in pairs if name != "state" or value not in WITHOUT]
+    preset = PRESETS.get(query.get("last", ""))
+    if preset is not None and not query.get("since"):
+        pairs.append(("since", (now - preset[0]).strftime("%Y-%m-%dT%H:%M")))
+    return QueryParams(pairs)
+
+
 def _values(every: Callable[[str], Sequence[str]]) -> Values:
     """What is filled in, by field."""
     found = {name: [each.strip() for each in every(name) if each.strip()] for name in (*REPEATED, *SINGLE)}
@@ -200,7 +229,12 @@ def _moment(choice: ReplayChoice, name: str) -> datetime | None:
     except ValueError:
         choice.errors[name] = "Is no moment: write 2026-11-28T14:30."
         return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+    if found is None:
+        return None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    # As a browser's field takes it.
+    choice.values[name] = [found.replace(tzinfo=None).isoformat()]
+    return found
 
 
 def _refused(choice: ReplayChoice, error: Refused | Absent) -> None:

@@ -44,6 +44,7 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "running": ("info", "play", "Running"),
     "paused": ("idle", "paused", "Paused"),
     "done": ("ok", "ok", "Done"),
+    "finished": ("ok", "ok", "Finished"),
     "up": ("ok", "ok", "Up"),
     "down": ("bad", "bad", "Down"),
 }

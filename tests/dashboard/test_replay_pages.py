@@ -96,6 +96,25 @@ async def test_what_cannot_be_is_said_at_its_field(visit: Visit, hook: Webhook) 
     assert "No replays yet" in (await ada.get(REPLAYS)).text
 
 
+async def test_what_a_search_found_is_chosen(visit: Visit, clock: Clock, hook: Webhook) -> None:
+    """The filters of the list of deliveries are taken along; one that no replay has is told, and nothing can be begun with it."""
+    ada = await visit(Role.SUBSCRIBER)
+    found = {
+        "eventType": "com.test.v1.things.changed",
+        "last": "1h",
+        "state": ["failed", "parked"],
+        "webhookId": str(hook.id),
+    }
+
+    taken = await ada.get(f"{REPLAYS}/new", params=found)
+    beyond = await ada.get(f"{REPLAYS}/new", params={**found, "text": "x"})
+
+    assert "3 deliveries would be sent again" in taken.text
+    assert 'value="com.test.v1.things.changed"' in taken.text
+    assert "No replay can be narrowed by a text in data" in beyond.text
+    assert "Send them again" not in beyond.text
+
+
 async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:
     """A viewer sees replays and begins none; an operator names the workspace, or a webhook of it; others' are not there."""
     viewer, operator = await visit(Role.VIEWER), await visit(Role.OPERATOR, workspace=OTHER_WORKSPACE)

@@ -151,8 +151,12 @@ async def test_times_and_names(craft: Craft) -> None:
             {"webhooks": (hook,)},
         )
     ]
+    [arrived] = await ended(craft, hook, state=State.DELIVERED)
+    craft.clock.advance(1)
+    named = await door(craft).count(request(ids=(DeliveryId(arrived, hook, 0),)))
 
     assert counts == [2, 1, 1, 1, 2, 3]
+    assert named.count == 1  # it was meant, whatever became of it
 
 
 async def test_pages(craft: Craft, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ async def page(connection: Raw, sought: Sought, after: DeliveryId | None) -> Fou
         return await _named(connection, sought)
     at = after or DeliveryId(first(sought), START, 0)
     before = last(sought)
-    find = FIND_UNMET if _NOBODY_HAS.issuperset(sought.wanted.states or LOST) else FIND
+    find = FIND_UNMET if _NOBODY_HAS.issuperset(states(sought.wanted)) else FIND
     for day in await days(connection, "deliveries", at.event, before):
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
             found = await find.on(day).fetchrow(connection, _find(sought, at, before))
@@ -137,6 +137,11 @@ async def page(connection: Raw, sought: Sought, after: DeliveryId | None) -> Fou
 async def unknown(connection: Raw, workspace_id: str, webhooks: Sequence[UUID]) -> list[UUID]:
     """Those that are none of the workspace's webhooks."""
     return [row["id"] for row in await connection.fetch(UNKNOWN, list(webhooks), workspace_id)]
+
+
+def states(wanted: DeliveryFilter) -> Sequence[State]:
+    """What is meant: of what is named one by one whatever can be sent again, else what was lost, where no state is named."""
+    return wanted.states or (STATES if wanted.ids else LOST)
 
 
 def first(sought: Sought) -> UUID:
@@ -161,7 +166,7 @@ def _find(sought: Sought, at: DeliveryId, before: UUID) -> Find:
     return Find(
         workspace_id=sought.workspace_id,
         webhooks=list(wanted.webhooks),
-        states=list(wanted.states or LOST),
+        states=list(states(wanted)),
         classes=list(wanted.status_classes),
         types=list(wanted.types),
         ended_since=wanted.ended_since,
@@ -180,7 +185,7 @@ async def _named(connection: Raw, sought: Sought) -> FoundPage:
     given = FindNamed(
         workspace_id=sought.workspace_id,
         webhooks=list(wanted.webhooks),
-        states=list(wanted.states or LOST),
+        states=list(states(wanted)),
         classes=list(wanted.status_classes),
         types=list(wanted.types),
         ended_since=wanted.ended_since,

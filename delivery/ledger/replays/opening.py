@@ -19,6 +19,7 @@ from delivery.ledger.predicates import PREDICATES
 from delivery.ledger.records import batch_members
 from delivery.ledger.records.replays import ROUNDS
 from delivery.ledger.replays import item_rows
+from delivery.ledger.replays.finding import states
 from delivery.ledger.replays.item_rows import ReplayItem, WaitingWebhook
 from delivery.ledger.replays.replay_rows import Replay, SkipReason
 from delivery.lifecycle import State
@@ -149,9 +150,9 @@ def _skip(replay: Replay, row: Row, state: State | None) -> SkipReason | None:
     if state in (State.PARKED, State.COLLECTING, State.BUNDLED):
         return SkipReason.WAITING
     if state is State.OWED:
-        again = State.OWED in replay.wanted.states and row["attempts"] > 0 and not row["leased"]
+        again = State.OWED in states(replay.wanted) and row["attempts"] > 0 and not row["leased"]
         return None if again else SkipReason.UNDERWAY
-    if state is State.DELIVERED and (replay.missing or state not in replay.wanted.states):
+    if state is State.DELIVERED and (replay.missing or state not in states(replay.wanted)):
         return SkipReason.DELIVERED
     if not row["there"] or (state is None) is not replay.missing:
         return SkipReason.GONE if not replay.missing or not row["there"] else SkipReason.UNDERWAY

@@ -44,7 +44,8 @@ _TIME = {"type": "string", "format": "date-time"}
 _FILTER: dict[str, Json] = {
     "states": array(
         text("", enum=list(STATES)),
-        "How the newest round of a delivery stands; failed and expired where none is named. owed: it waits to be tried again, "
+        "How the newest round of a delivery stands. Where none is named: failed and expired; of "
+        "`ids` any of these. owed: it waits to be tried again, "
         "and is due at its turn then.",
     ),
     "statusClasses": array(
