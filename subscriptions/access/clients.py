@@ -88,7 +88,7 @@ async def create(connection: AsyncConnection, draft: Draft, *, now: datetime) ->
         "name": client.name,
         "roles": sorted(client.roles),
         "anyWorkspace": client.any_workspace,
-        "clientSecret": audit.CHANGED,
+        "clientSecret": audit.SET,
     }
     await _note(connection, "client.created", client, after=after)
     return client, secret

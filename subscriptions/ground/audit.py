@@ -19,8 +19,8 @@ from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw, raw_of
 from subscriptions.ground.statements import statement
 
-#: What stands for a secret that is another one now.
-CHANGED = "changed"
+#: What stands for a secret that is another one now, that is new, and that is gone.
+CHANGED, SET, REMOVED = "changed", "set", "removed"
 
 
 class _Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class Actor:
 class AuditChange:
     """One thing that changes: made (without `before`), changed, or gone (without `after`).
 
-    The two hold what JSON can say, by the names of the API, and no secret: one that changes is `CHANGED`.
+    The two hold what JSON can say, by the names of the API, and no secret: one that changes is `CHANGED`, `SET` or `REMOVED`.
     """
 
     #: `<kind of thing>.<past participle>`, as in `webhook.registered`.
@@ -90,18 +90,26 @@ class AuditChange:
     after: Mapping[str, object] = field(default_factory=dict)
 
 
-#: Who acts, in the task that serves their request.
-_actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
+@dataclass(slots=True)
+class _Acting:
+    """Who acts, and how many entries that has left."""
+
+    actor: Actor
+    entries: int = 0
+
+
+#: In the task that serves their request.
+_acting: ContextVar[_Acting | None] = ContextVar("acting", default=None)
 
 
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
     """Within the block changes are this one's."""
-    before = _actor.set(actor)
+    before = _acting.set(_Acting(actor))
     try:
         yield
     finally:
-        _actor.reset(before)
+        _acting.reset(before)
 
 
 async def note(connection: AsyncConnection | Raw, *changes: AuditChange) -> None:
@@ -109,10 +117,14 @@ async def note(connection: AsyncConnection | Raw, *changes: AuditChange) -> None
 
     Of a thing that was changed, what stayed as it was is left out; without anything else there is no entry.
     """
-    actor = _actor.get()
-    worth = [each for each in map(_reduced, changes) if each is not None]
-    if actor is None or not worth:
+    acting = _acting.get()
+    if acting is None:
         return
+    worth = [each for each in map(_reduced, changes) if each is not None]
+    if not worth:
+        return
+    actor, first = acting.actor, acting.entries
+    acting.entries += len(worth)
     raw = await raw_of(connection) if isinstance(connection, AsyncConnection) else connection
     written = _Written(
         kind=actor.kind,
@@ -121,7 +133,7 @@ async def note(connection: AsyncConnection | Raw, *changes: AuditChange) -> None
         actor_workspace=actor.workspace_id,
         roles=list(actor.roles),
         address=actor.address,
-        ids=event_keys.rising(actor.at, len(worth)),
+        ids=[event_keys.numbered(actor.at, first + index) for index in range(len(worth))],
         workspaces=[each.workspace_id for each in worth],
         actions=[each.action for each in worth],
         subjects=[each.subject for each in worth],

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from subscriptions.ground.audit import CHANGED, AuditChange
+from subscriptions.ground.audit import CHANGED, REMOVED, SET, AuditChange
 from subscriptions.webhooks.webhook import SECRETS, Change, Registration, Webhook
 
 #: Fields of a webhook that its owner chooses, and what the API calls them.
@@ -94,15 +94,12 @@ def _shown(webhook: Webhook) -> dict[str, object]:
 
 
 def _secrets(asked: Registration | Change) -> dict[str, object]:
-    """That they are others now, or gone."""
+    """That they are new, others now, or gone."""
     names = {field.name for field in fields(asked)} & set(SECRETS)
     given = {name: getattr(asked, name) for name in SECRETS if name in names}
-    absent = None if isinstance(asked, Change) else ""
-    return {
-        _spelled(name): CHANGED if text else "removed"
-        for name, text in given.items()
-        if text != absent and text is not None
-    }
+    if isinstance(asked, Registration):
+        return {_spelled(name): SET for name, text in given.items() if text}
+    return {_spelled(name): CHANGED if text else REMOVED for name, text in given.items() if text is not None}
 
 
 def _spelled(name: str) -> str:

@@ -87,7 +87,7 @@ async def test_webhooks_and_subscriptions(operator: httpx.AsyncClient, services:
     first, last = found[0], found[-1]
     assert (first.action, first.after["destination"], first.after["secret"]) == (
         *("webhook.registered", "https://example.com/hook"),
-        "changed",
+        "set",
     )
     assert (last.action, last.before["name"], last.after) == ("webhook.removed", "orders", {})
     who = {(each.actor_kind, each.actor_name, each.roles, each.address, each.workspace_id) for each in found}

@@ -52,7 +52,7 @@ SCHEMAS: dict[str, Json] = {
             ),
             "changes": array(
                 given({"field": text(), "before": _ANY, "after": _ANY}),
-                "What it was and what it is, field by field. Of a secret `after` says `changed` or `removed`.",
+                "What it was and what it is, field by field. Of a secret `after` says `set`, `changed` or `removed`.",
             ),
         },
         examples=[
