@@ -20,6 +20,7 @@ from service.api.contract import (
     inspection,
     issues,
     metrics,
+    people,
     prose,
     publishing,
     received,
@@ -50,6 +51,7 @@ AREAS = (
     system,
     access,
     clients,
+    people,
 )
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}

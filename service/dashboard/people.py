@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import reading
-from service.dashboard import agents, cursors, forms, visitors
+from service.api import cursors, reading
+from service.dashboard import agents, forms, visitors
 from service.dashboard.rendering import redirect, render
 from service.dashboard.visitors import SIGN_IN
 from service.services import services_of

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading
+from service.api import cursors, reading
 from service.auth import Permission
-from service.dashboard import agents, cursors, forms, visitors
+from service.dashboard import agents, forms, visitors
 from service.dashboard.rendering import redirect, render
 from service.services import services_of
 from subscriptions.access.sessions import Stretch
