@@ -42,6 +42,9 @@ TELLING = re.compile(
 )
 #: Values that hold what their name tells of in a harmless form: sealed, public, or a name.
 HARMLESS = {
+    "subscriptions.access.openid.Endpoints.authorization",
+    "subscriptions.access.openid.Endpoints.token",
+    "subscriptions.access.people.Person.has_password",
     "subscriptions.access.keyring.Key.private",
     "subscriptions.ground.settings.GroundSettings.least_secret",
     "subscriptions.webhooks.webhook.Webhook.dual_secret",

@@ -17,6 +17,7 @@ import msgspec
 
 from subscriptions.access.openid import OpenID
 from subscriptions.access.people import OutsidePerson, PersonDraft
+from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Unauthorized, Unavailable
 
 #: Posts a form, with an Authorization header or an empty text; raises Unavailable. Bounds its own time.
@@ -46,7 +47,7 @@ class SignInFlow:
     verifier: str = field(repr=False)
 
 
-class _TokenAnswer(msgspec.Struct):
+class _TokenAnswer(Discreet, msgspec.Struct):
     id_token: str
 
 

@@ -24,10 +24,12 @@ OWNER = Owner(workspace_id="3009de2825f211ec8a84fedebcb4a754", principal="user:o
 PLAIN = Registration(name="hook", destination="https://example.com/hook", secret="first-secret")
 #: Binary columns that hold no secret.
 CLEAR = {
-    "attempts": {"request_headers", "response_headers", "response_body"},
+    "attempts": {"request_headers", "response_headers", "response_body", "wire"},
     "clients": {"secret_hash"},
     "events": {"body"},
     "receipts": {"key", "digest"},
+    "sessions": {"token_hash"},
+    "sign_in_links": {"token_hash"},
 }
 
 
