@@ -90,38 +90,45 @@ async def shown(request: Request) -> Response:
     return await _page(request, await _found(request))
 
 
-async def tried(request: Request) -> Response:
-    """POST /dashboard/catalogue/{id}/test: to the one `webhook`, or published in a `workspace` where none is named"""
+async def sent(request: Request) -> Response:
+    """POST /dashboard/catalogue/{id}/send: a test event to one `webhook` only"""
     entry, form = await _found(request), await forms.read(request)
+    asked = TryOut(webhook=_webhook(form.line("webhook")), event_type=entry.type, data=_data(form))
     try:
-        said = await (_one if form.line("webhook") else _all)(request, entry, form)
+        made = await testing.send(services_of(request), visitors.visitor(request).caller, asked)
     except Forbidden:
         raise
     except Refused as error:
-        why = "; ".join(f"{issue.subject} {issue.description}" for issue in error.issues)
-        return await _page(request, entry, 400, refused=f"No test event was sent: {why}.", data=form.text("data"))
-    if form.line("webhook"):
-        return redirect(back(request, f"{WEBHOOKS}/{form.line('webhook')}") + "#deliveries", said=said)
+        return await _refused(request, entry, error, form)
+    return redirect(back(request, f"{WEBHOOKS}/{asked.webhook}") + "#deliveries", said=SENT[made.state])
+
+
+async def published(request: Request) -> Response:
+    """POST /dashboard/catalogue/{id}/publish: a test event to all of a `workspace` who have subscribed"""
+    entry, form = await _found(request), await forms.read(request)
+    caller, workspace = visitors.visitor(request).caller, form.line("workspace")
+    asked = Broadcast(event_type=entry.type, workspace_id=workspace or None, data=_data(form))
+    try:
+        if workspace and workspace != caller.workspace_id:
+            await workspaces.check(request, workspace)
+        receipt = await testing.publish(services_of(request), caller, asked)
+    except Forbidden:
+        raise
+    except Refused as error:
+        return await _refused(request, entry, error, form)
+    said = f"A test event is published, and sent to {_many(receipt.matched)}."
+    if receipt.matched == 0:
+        said = "A test event is published; no webhook wants it, by what they have subscribed to and their filters."
     return redirect(back(request, f"{PATH}/{directory.type_id(entry.type)}"), said=said)
 
 
-async def _one(request: Request, entry: CatalogueEntry, form: FormFields) -> str:
-    asked = TryOut(webhook=_webhook(form.line("webhook")), event_type=entry.type, data=_data(form))
-    sent = await testing.send(services_of(request), visitors.visitor(request).caller, asked)
-    return SENT[sent.state]
+def _many(matched: int | None) -> str:
+    return "many webhooks" if matched is None else f"{matched} webhook{'s' * (matched != 1)}"
 
 
-async def _all(request: Request, entry: CatalogueEntry, form: FormFields) -> str:
-    caller, workspace = visitors.visitor(request).caller, form.line("workspace")
-    auth.require(caller, Permission.TEST_EVENTS)
-    if workspace and workspace != caller.workspace_id:
-        await workspaces.check(request, workspace)
-    asked = Broadcast(event_type=entry.type, workspace_id=workspace or None, data=_data(form))
-    receipt = await testing.publish(services_of(request), caller, asked)
-    if receipt.matched == 0:
-        return "A test event is published; no webhook wants it, by what they have subscribed to and their filters."
-    many = "many webhooks" if receipt.matched is None else f"{receipt.matched} webhook{'s' * (receipt.matched != 1)}"
-    return f"A test event is published, and sent to {many}."
+async def _refused(request: Request, entry: CatalogueEntry, error: Refused, form: FormFields) -> Response:
+    why = "; ".join(f"{issue.subject} {issue.description}" for issue in error.issues)
+    return await _page(request, entry, 400, refused=f"No test event was sent: {why}.", data=form.text("data"))
 
 
 def _webhook(text: str) -> UUID:

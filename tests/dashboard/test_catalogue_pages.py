@@ -53,7 +53,8 @@ async def test_a_type_and_its_subscribers(visit: Visit, services: Services) -> N
         assert text in page.text
     assert "mine" not in theirs.text
     assert "Nobody has subscribed" in theirs.text
-    assert "/test" not in page.text
+    assert "/send" not in page.text
+    assert "/publish" not in page.text
     assert missing.status_code == 404
     assert "failureId" in ours.text
 
@@ -64,15 +65,15 @@ async def test_a_test_event_to_one_and_to_all(visit: Visit, services: Services) 
     await subscribe(services, one)
     await subscribe(services, two)
     async with await visit(Role.SUBSCRIBER) as subscriber:
-        sent = await subscriber.post(f"{of(REBOOTED)}/test", data={"webhook": str(one.id), "data": '{"id": "s1"}'})
-        denied = await subscriber.post(f"{of(REBOOTED)}/test", data={"webhook": ""})
-        wrong = await subscriber.post(f"{of(REBOOTED)}/test", data={"webhook": str(one.id), "data": '"text"'})
-        absent = await subscriber.post(f"{of(REBOOTED)}/test", data={"webhook": "nothing"})
+        sent = await subscriber.post(f"{of(REBOOTED)}/send", data={"webhook": str(one.id), "data": '{"id": "s1"}'})
+        denied = await subscriber.post(f"{of(REBOOTED)}/publish", data={"workspace": ""})
+        wrong = await subscriber.post(f"{of(REBOOTED)}/send", data={"webhook": str(one.id), "data": '"text"'})
+        absent = await subscriber.post(f"{of(REBOOTED)}/send", data={"webhook": "nothing"})
     async with await visit(Role.OPERATOR, workspace=OTHER_WORKSPACE) as operator:
         shown = await operator.get(of(REBOOTED), params={"workspace": WORKSPACE})
-        every = await operator.post(f"{of(REBOOTED)}/test", data={"workspace": WORKSPACE})
-        nobody = await operator.post(f"{of(AUDIT)}/test", data={"workspace": WORKSPACE})
-        unknown = await operator.post(f"{of(REBOOTED)}/test", data={"workspace": "0" * 32})
+        every = await operator.post(f"{of(REBOOTED)}/publish", data={"workspace": WORKSPACE})
+        nobody = await operator.post(f"{of(AUDIT)}/publish", data={"workspace": WORKSPACE})
+        unknown = await operator.post(f"{of(REBOOTED)}/publish", data={"workspace": "0" * 32})
 
     assert "on its way" in said(sent)
     assert sent.headers["location"] == f"/dashboard/webhooks/{one.id}#deliveries"
@@ -91,8 +92,8 @@ async def test_who_may_not_send_is_refused(visit: Visit, services: Services, rol
     """To one webhook: who may change it. To all: publishers and operators."""
     webhook = await hook(services)
     async with await visit(role) as client:
-        one: httpx.Response = await client.post(f"{of(REBOOTED)}/test", data={"webhook": str(webhook.id)})
-        every = await client.post(f"{of(REBOOTED)}/test", data={"webhook": ""})
+        one: httpx.Response = await client.post(f"{of(REBOOTED)}/send", data={"webhook": str(webhook.id)})
+        every = await client.post(f"{of(REBOOTED)}/publish", data={"workspace": ""})
 
     assert one.status_code == 403
     assert every.status_code == (303 if role is Role.PUBLISHER else 403)
