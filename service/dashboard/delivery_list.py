@@ -110,6 +110,8 @@ async def listed(request: Request) -> Response:
         replays=REPLAY in navigation.permissions(request) and auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS),
         classes=CLASSES,
         times=TIMES,
+        saved=await services.people.views.of(visitor.person.id, PATH),
+        asked=query.path(PATH).partition("?")[2] if query.asked and not wrong else "",
     )
 
 

@@ -55,6 +55,8 @@ async def listed(request: Request) -> Response:
         file=query.path(PATH, format="csv"),
         counted=COUNTED - 1,
         times=TIMES,
+        saved=await services.people.views.of(visitor.person.id, PATH),
+        asked=query.path(PATH).partition("?")[2] if query.asked and not wrong else "",
     )
 
 

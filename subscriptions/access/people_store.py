@@ -12,6 +12,7 @@ from subscriptions.access import people, sessions
 from subscriptions.access.clients import Role
 from subscriptions.access.passwords import Passwords
 from subscriptions.access.people import OutsidePerson, Person, PersonDraft, Place
+from subscriptions.access.saved_views import SavedViews
 from subscriptions.access.sessions import Browser, DashboardSession, SessionLimits, Stretch
 from subscriptions.ground import audit
 from subscriptions.ground.audit import Actor, ActorKind
@@ -32,6 +33,8 @@ class PeopleStore:
         self._database = database
         self._passwords = passwords
         self._limits = limits
+        #: Views of lists that they have saved.
+        self.views = SavedViews(database)
 
     async def create(self, draft: PersonDraft, password: str | None, *, now: datetime) -> Person:
         """A new person, with a password or without; raises Refused, Conflicting where the name is taken."""

@@ -81,6 +81,20 @@ people = Table(
     Index("people_listed", "created_at", "id"),
 )
 
+#: Filters of a list that a person has given a name.
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("person", Uuid, ForeignKey("people.id"), nullable=False),
+    #: The path of the list.
+    Column("page", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("saved_views_named", "person", "page", "name", unique=True),
+)
+
 #: Who is signed in, from where; ended ones are deleted.
 sessions = Table(
     "sessions",

@@ -231,3 +231,28 @@ async def test_all_that_is_found_is_sent_again_where_a_replay_knows_the_filters(
     page = await subscriber.get(unescape(link[1]))
     assert page.status_code == 200
     assert 'name="id"' not in (await (await visit(Role.VIEWER)).get(DELIVERIES)).text
+
+
+async def test_a_view_is_saved_under_a_name(visit: Visit, failed: Event) -> None:
+    """Its filters alone, whatever page of them was seen; one's own, and gone when it is removed."""
+    viewer, other = await visit(Role.VIEWER), await visit(Role.VIEWER)
+    query = "state=failed&statusClass=5&last=24h"
+
+    saved = await viewer.post(
+        "/dashboard/views",
+        data={"page": DELIVERIES, "name": "Broken", "query": query + "&after=x.y.0&format=csv&odd=1"},
+    )
+    shown = await viewer.get(saved.headers["location"])
+
+    assert saved.headers["location"] == f"{DELIVERIES}?{query}"
+    assert "The view Broken is saved." in text(shown)
+    assert f'<a href="{DELIVERIES}?{query.replace("&", "&amp;")}" aria-current="true">Broken</a>' in shown.text
+    assert "Broken" not in text(await other.get(DELIVERIES))
+    remove = re.search(r'action="(/dashboard/views/[^"]+/remove)"', shown.text)
+    assert remove is not None
+    assert (await other.post(remove[1])).status_code == 404
+    assert (await viewer.post(remove[1])).headers["location"] == DELIVERIES
+    assert "Broken" not in text(await viewer.get(DELIVERIES))
+    for page, name, what in (("/dashboard/people", "x", query), (DELIVERIES, "", query), (EVENTS, "x", "odd=1")):
+        wrong = await viewer.post("/dashboard/views", data={"page": page, "name": name, "query": what})
+        assert wrong.status_code == 400

@@ -47,6 +47,8 @@ OWN = {
     "/dashboard/sessions/others/end",
     "/dashboard/sessions/password",
     "/dashboard/sessions/{id}/end",
+    "/dashboard/views",
+    "/dashboard/views/{id}/remove",
 }
 #: What viewers may have done: it asks the destination, and changes nothing that is anybody's.
 VIEWERS = {"/dashboard/webhooks/{id}/verify"}
