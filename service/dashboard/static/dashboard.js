@@ -313,7 +313,7 @@
       const sum = found[0] + found[1] + found[2];
       if (!sum) continue;
       const kind = part.dataset.live;
-      if (kind === "fresh") offer(part, sum);
+      if (kind === "fresh") offer(part, "vague" in part.dataset ? 0 : sum);
       else if (kind === "again") again(part);
       else {
         // "10,000+" and "1.2M" are no numbers to add to.
