@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from delivery.delivery_filter import DeliveryFilter
 from delivery.lifecycle import State
+from delivery.upkeep.replays import ReplayRequest
 from service import auth
 from service.dashboard import streaming
-from service.dashboard.routes import PAGES
+from service.dashboard.routes import PAGES, PageRoute
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.access.sessions import Stretch
@@ -50,8 +52,14 @@ OWN = {
     "/dashboard/views",
     "/dashboard/views/{id}/remove",
 }
+#: Where what is asked for depends on the form: a test event goes to one webhook, or to all who have subscribed.
+TEST = "/dashboard/catalogue/{id}/test"
 #: What viewers may have done: it asks the destination, and changes nothing that is anybody's.
-VIEWERS = {"/dashboard/webhooks/{id}/verify"}
+VERIFY = "/dashboard/webhooks/{id}/verify"
+#: What is sent or asked is no change of anybody's, and leaves no entry.
+UNNOTED = {TEST, VERIFY, "/dashboard/webhooks/{id}/test"}
+#: Tables that tell of use, not of changes.
+USE = {"audit_entries", "publish_quotas"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,10 @@ async def world(services: Services, builder: Builder, clock: Clock, visit: Visit
         status = 200 if state is State.DELIVERED else 503
         await builder.tried(event, webhook.id, Result(state=state, status=status, reason=f"{status} {MARK}"))
         ids.add(str(event.key))
+    replay = await services.assembly.replays.ask(
+        ReplayRequest(workspace_id=WORKSPACE, wanted=DeliveryFilter()), by=MARK
+    )
+    ids.add(str(replay.id))
     return World(ids=frozenset(ids), afterwards=(f"/dashboard/webhooks/{webhook.id}/handler",))
 
 
@@ -122,7 +134,7 @@ def test_every_change_asks_for_a_permission() -> None:
     viewers = {page.path for page in changes if page.permission in auth.PERMISSIONS[Role.VIEWER]}
 
     assert {page.path for page in changes if page.permission is None} == OWN
-    assert viewers == VIEWERS
+    assert viewers == {TEST, VERIFY}
 
 
 async def test_every_page_is_reached_and_drawn(walked: Walk) -> None:
@@ -150,7 +162,7 @@ async def test_forms_that_are_not_ones_own(visit: Visit, database: Database, wal
     for form in walked.forms.values():
         route = known.route("POST", form.action)
         assert route is not None
-        if role is None or not _may(role, route.permission):
+        if role is None or not _may(role, _needed(route, form)):
             answer = await sends(visitor, form)
             if answer.status_code != (303 if role is None else 403) or not _led_to_sign_in(answer, role):
                 wrong.append((form.action, answer.status_code))
@@ -193,19 +205,32 @@ async def test_another_workspaces_things(
 
 
 @pytest.mark.parametrize("role", [Role.SUBSCRIBER, Role.VIEWER, Role.OPERATOR])
-async def test_what_one_is_shown_one_may_do(visit: Visit, world: World, role: Role) -> None:
-    """No page offers a link or a form that its reader is refused, and no form breaks."""
+async def test_what_one_is_shown_one_may_do(visit: Visit, database: Database, world: World, role: Role) -> None:
+    """No page offers a link or a form that its reader is refused, no form breaks, and each change leaves an entry in the log."""
+    known, unnoted = Map(PAGES), []
     async with await visit(role, name=MARK) as visitor:
         found = await walk(visitor, PAGES, from_=["/dashboard/sessions", "/dashboard"], endless=ENDLESS)
         refused = [address for address, answer in found.seen.items() if answer.status_code == 403]
         answers = {}
         # What ends the visit, or takes away what others need, comes last.
         for form in sorted(found.forms.values(), key=_last):
+            before = await rows(database)
             answers[form.action] = (await sends(visitor, form)).status_code
+            changed = {name for name, digest in (await rows(database)).items() if digest != before[name]}
+            route = known.route("POST", form.action)
+            if changed - USE and "audit_entries" not in changed and route is not None and route.path not in UNNOTED:
+                unnoted.append((form.action, changed))
 
     assert refused == []
     assert {action: status for action, status in answers.items() if status == 403 or status >= 500} == {}
+    assert unnoted == []
     assert len(answers) > 1
+
+
+def _needed(route: PageRoute, form: Form) -> auth.Permission | None:
+    if route.path != TEST:
+        return route.permission
+    return auth.Permission.UPDATE_WEBHOOKS if dict(form.fields).get("webhook") else auth.Permission.TEST_EVENTS
 
 
 def _last(form: Form) -> tuple[bool, bool]:
