@@ -11,9 +11,10 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from tests.crash import rows
+from tests.dashboard import browser
 from tests.flows import stage as stages
 from tests.flows.stage import Stage
-from tests.receiver import OK, Receiver, Request, meet
+from tests.receiver import OK, Answer, Receiver, Request, meet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,6 +23,8 @@ DEADLINE = 5.0
 LEASE = DEADLINE + 1.0
 #: Attempts that one worker has in flight to one webhook, and workers.
 SHARE, WORKERS = 100, 2
+#: Deliveries that are sent again in one go.
+BULK = 120
 #: Lines of its own troubles that a part may write about one outage of the broker.
 LINES = 40
 
@@ -33,10 +36,12 @@ class Gate(Receiver):
         super().__init__(tls=False)
         self.open = asyncio.Event()
         self.open.set()
+        #: What all are met with.
+        self.answer = OK
 
     async def meet(self, _request: Request, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         await self.open.wait()
-        return await meet(OK, writer)
+        return await meet(self.answer, writer)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -105,6 +110,40 @@ async def test_the_broker_killed_and_emptied(stage: Stage, gate: Gate) -> None:
     assert {
         part: after - before[part] for part, after in _troubles(stage).items() if after - before[part] > LINES
     } == {}
+
+
+@browser.needed
+async def test_a_worker_killed_in_the_middle_of_a_bulk_retry(stage: Stage, gate: Gate) -> None:
+    """In a browser everything that failed is counted and sent again, and the worker that carries it is killed in the middle: the
+    page comes to its end by itself, with each sent again once, but for what was under way (protocol.md 11.1)."""
+    workspace = await stage.workspace()
+    hook = await workspace.hook()
+    gate.answer = Answer(status=302)  # no redirect is followed: it is given up at once
+    receipts = await workspace.publish_many(BULK)
+    await workspace.settled(*receipts, failed=1)
+    gate.answer = OK
+    before = len(gate.deliveries(hook.path))
+    session = await stage.session(workspace.id)
+
+    async with browser.chrome() as chrome, chrome.tab(stage.stack.base_url, session=session) as tab:
+        await tab.page.goto(f"/dashboard/replays/new?webhookId={hook.id}&ratePerSecond=40")
+        await tab.page.get_by_text(f"{BULK} deliveries would be sent again").wait_for()
+        await tab.page.get_by_role("button", name="Send them again").click()
+        await gate.wait_for(before + BULK // 4, path=hook.path)
+        for victim in ("worker-1", "worker-2"):
+            pid = stage.stack.stores.pid(victim)
+            os.kill(pid, signal.SIGKILL)
+            await _again(stage, victim, pid)
+        await tab.page.get_by_text("Finished", exact=True).wait_for(timeout=60_000)
+        await tab.picture("replay-finished")
+        told = (await workspace.http.get("/events/v1beta1/replays")).json()["items"][0]["progress"]
+
+    arrived = [request.header("webhook-id") for request in gate.deliveries(hook.path)][before:]
+    assert (told["found"], told["delivered"], told["failed"], told["skipped"]) == (BULK, BULK, 0, 0)
+    assert set(arrived) == {receipt["id"] for receipt in receipts}
+    # At 40 a second few are under way when a worker dies.
+    assert len(arrived) - BULK <= SHARE
+    assert await rows.unfinished(stage.stack.stores.database_url, overdue=0.0) == []
 
 
 async def _again(stage: Stage, part: str, victim: int) -> None:

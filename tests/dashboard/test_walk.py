@@ -86,7 +86,9 @@ async def world(services: Services, builder: Builder, clock: Clock, visit: Visit
         webhook = await services.webhook_lifecycle.register(asked, owner)
         order = SubscriptionRequest(event_type=AUDIT, webhook=webhook.id)
         [subscription] = await services.subscription_store.add([order], owner, within=WORKSPACE, now=clock())
-    ids = {str(webhook.id), str(subscription.id)}
+        meant = ReplayRequest(workspace_id=WORKSPACE, wanted=DeliveryFilter(reason=MARK))
+        replay = await services.replays.ask(meant, by=MARK)
+    ids = {str(webhook.id), str(subscription.id), str(replay.id)}
     await visit(Role.VIEWER, name=f"viewer-{MARK}")
     for session in await services.people.sessions(Stretch(limit=9), now=clock()):
         ids |= {str(session.id), str(session.person.id)}

@@ -16,6 +16,10 @@ import psutil
 from deploy.local import Stack, StackProcess, hooklake
 from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
+from subscriptions.access.passwords import Passwords
+from subscriptions.access.people import PersonDraft
+from subscriptions.access.people_store import PeopleStore
+from subscriptions.access.sessions import Browser, SessionLimits
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings, read
 from tests import canaries
@@ -67,6 +71,19 @@ class Stage:
         http.headers["Authorization"] = f"Bearer {token}"
         canaries.add(secret, token)
         return Workspace(client.workspace_id, http, self.receiver)
+
+    async def session(self, workspace: str, *roles: Role) -> str:
+        """The token of a dashboard's session of somebody new in the workspace: a subscriber, where no role is said."""
+        draft = PersonDraft(
+            name=f"Ada {uuid4().hex[:6]}", workspace_id=workspace, roles=frozenset(roles or {Role.SUBSCRIBER})
+        )
+        store = PeopleStore(self._database, Passwords(), SessionLimits.of_seconds(3600, 3600))
+        now = datetime.now(UTC)
+        person = await store.create(draft, None, now=now)
+        link = await store.link(person.id, now=now)
+        token = await store.sign_in_by_link(link, Browser(address="127.0.0.1", agent="A browser"), now=now)
+        canaries.add(token)
+        return token
 
     def logged(self, words: str) -> list[str]:
         """The lines of the workers' logs that hold these words."""
