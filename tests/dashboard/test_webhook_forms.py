@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import trustme
 
 from service.services import Services
 from subscriptions.access.clients import Role
@@ -39,6 +40,7 @@ async def kept(services: Services) -> dict[str, Any]:
         "auth_type",
         "epoch",
         "created_by",
+        *("ca_bundle", "client_certificate", "client_key"),
     )
     return {**{name: row[name] for name in columns}, "secrets": hooks[row["id"]].secrets}
 
@@ -133,6 +135,39 @@ async def test_only_what_differs_is_changed(visit: Visit, services: Services) ->
     row = await kept(services)
     assert (row["name"], row["description"], row["destination"]) == ("other", "old", "https://127.0.0.1:9/new")
     assert row["epoch"] == 2
+
+
+async def test_certificates_are_given_kept_and_taken_away(visit: Visit, services: Services) -> None:
+    """A certificate comes with its key, and stays with it where neither is touched; one that goes takes the key along."""
+    authority = trustme.CA()
+    pair, other = authority.issue_cert("client.example.com"), authority.issue_cert("other.example.com")
+    certificate = pair.cert_chain_pems[0].bytes().decode().replace("\n", "\r\n")
+    bundle, key = authority.cert_pem.bytes().decode(), pair.private_key_pem.bytes().decode()
+    wrong_key = other.private_key_pem.bytes().decode()
+    asked = FORM | {"ca_bundle": bundle, "client_certificate": certificate}
+    async with await visit(Role.SUBSCRIBER) as client:
+        keyless = await client.post(PATH, data=asked)
+        strange = await client.post(PATH, data=asked | {"client_key": wrong_key})
+        made = await client.post(PATH, data=asked | {"client_key": key})
+        own = made.headers["location"].removesuffix("/handler")
+        page, form = await client.get(own), await client.get(f"{own}/edit")
+        first = await kept(services)
+        same = {"name": "Licences", "destination": FORM["destination"], "content_mode": "json", "ca_bundle": bundle}
+        same |= {"client_certificate": certificate, "challenge_request_enabled": "true", "generation": "1"}
+        nothing = await client.post(own, data=same)
+        anew = await client.post(own, data=same | {"client_key": key})
+        gone = await client.post(own, data=same | {"ca_bundle": "", "client_certificate": "", "generation": "2"})
+
+    assert [marked(each) for each in (keyless, strange)] == [{"client_key"}, {"client_key"}]
+    assert "Client certificate" in page.text
+    assert "BEGIN CERTIFICATE" in form.text
+    assert "PRIVATE KEY" not in form.text.replace("-----BEGIN PRIVATE KEY-----", "")
+    assert first["client_certificate"].count("BEGIN") == first["ca_bundle"].count("BEGIN") == 1
+    assert said(nothing) == "Nothing was changed."
+    assert said(anew).startswith("Saved.")
+    assert said(gone).startswith("Saved.")
+    row = await kept(services)
+    assert (row["client_certificate"], row["ca_bundle"], row["client_key"]) == ("", "", None)
 
 
 async def test_a_rotation_in_three_steps(visit: Visit, services: Services) -> None:

@@ -41,7 +41,8 @@ async def test_a_webhook_from_its_form_to_its_first_delivery(
 ) -> None:
     """What is wrong is said as it is typed; then a handler to copy, the challenge, types found by a word, and a test event."""
     async with chrome.tab(url, session=session) as tab:
-        page = tab.page
+        page, asked = tab.page, list[str]()
+        page.on("request", lambda request: asked.append(request.url))
         await page.goto("/dashboard/webhooks")
         await seen(tab, "webhooks-empty")
         await page.get_by_role("link", name="Register a webhook").first.click()
@@ -51,6 +52,9 @@ async def test_a_webhook_from_its_form_to_its_first_delivery(
         await seen(tab, "webhook-new")
         await page.get_by_label("Webhook URL").fill(receiver.url())
         await page.get_by_text("It can be sent to").wait_for()
+        checks = [each.partition("/check?")[2] for each in asked if "/check" in each]
+        assert checks
+        assert all(each.startswith(("name=", "destination=")) and "&" not in each for each in checks)
         assert not await page.get_by_label("API key").is_visible()
         await page.get_by_label("Beside the signature").select_option("APIKey")
         await page.get_by_label("API key").fill("Token abc")
