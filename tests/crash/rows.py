@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from delivery.ledger.counts.rollups import NOBODY
+
 #: `$1`: seconds that a row may be overdue. One row per unfinished row: what it is, its key, its state, and whether it is stuck.
 UNFINISHED = """
 WITH patience AS (SELECT clock_timestamp() - $1::float8 * interval '1 second' AS since)
@@ -54,6 +56,17 @@ FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.state IN ('failed'
 """
 
 
+#: What was counted, folded or not, beside what there is to be counted: attempts of deliveries, and events that were published.
+COUNTED = """
+SELECT (SELECT coalesce(sum(attempts), 0) FROM rollups WHERE grain = 1440 AND webhook = $1 AND workspace_id = '')
+        + (SELECT coalesce(sum(cardinality(webhooks)), 0) FROM outcome_counts) AS attempts,
+    (SELECT count(*) FROM attempts WHERE round >= 0) AS kept,
+    (SELECT coalesce(sum(accepted), 0) FROM rollups WHERE grain = 1440 AND webhook = $1 AND workspace_id = '')
+        + (SELECT coalesce(sum(events), 0) FROM accepted_counts) AS accepted,
+    (SELECT count(*) FROM events e WHERE NOT EXISTS (SELECT FROM parcels p WHERE p.id = e.key)
+        AND NOT EXISTS (SELECT FROM attempts a WHERE a.event = e.key AND a.round < 0)) AS published
+"""
+
 #: Attempts that were recorded as having had no answer in time.
 TIMED_OUT = """
 SELECT a.event::text AS id, w.name AS hook FROM attempts a JOIN webhooks w ON w.id = a.webhook
@@ -90,6 +103,13 @@ async def given_up(url: str) -> list[str]:
 async def timed_out(url: str) -> set[tuple[str, str]]:
     """(`webhook-id`, name of the webhook) of attempts that ended at the deadline: whoever answered later is asked again."""
     return {(row["id"], row["hook"]) for row in await _asked(url, TIMED_OUT)}
+
+
+async def miscounted(url: str) -> list[str]:
+    """What was counted less or more often than once, a line each (protocol.md 5.8)."""
+    [row] = await _asked(url, COUNTED, NOBODY)
+    pairs = (("attempts", row["attempts"], row["kept"]), ("events", row["accepted"], row["published"]))
+    return [f"{counted:,} of {kept:,} {what}" for what, counted, kept in pairs if counted != kept]
 
 
 async def _asked(url: str, statement: str, *values: object) -> Sequence[asyncpg.Record]:

@@ -108,6 +108,7 @@ async def counted(ground: Ground, left: Sequence[Row], *, seed: int) -> Figures:
         *_named("repeated without need", needless),
         *_named("forged or altered", [each.id for each in arrivals if not each.genuine]),
         *_named("given up", await rows.given_up(ground.stack.stores.database_url)),
+        *_named("miscounted", await rows.miscounted(ground.stack.stores.database_url)),
         *_named("replayed otherwise", await misplayed(ground)),
         *_named("told otherwise", await untold(ground)),
         *_named("answered wrongly", ground.tenant.books.wrong),

@@ -83,6 +83,7 @@ async def test_a_worker_killed(stage: Stage, gate: Gate) -> None:
     assert set(arrived) == {receipt["id"] for receipt in receipts}
     assert len(arrived) - len(receipts) <= SHARE
     assert await rows.unfinished(stage.stack.stores.database_url, overdue=0.0) == []
+    assert await rows.miscounted(stage.stack.stores.database_url) == []
 
 
 async def test_the_broker_killed_and_emptied(stage: Stage, gate: Gate) -> None:
