@@ -27,6 +27,12 @@ SELECT state, count(*) AS many FROM (
 ) AS found GROUP BY state
 """
 
+#: Webhooks (all zeros: none) that have issues, all of which people have set aside, and how many those are.
+ASIDE = """
+SELECT webhook, count(*) AS many FROM issues WHERE resolved_at IS NULL AND ($1::text IS NULL OR workspace_id = $1)
+GROUP BY webhook HAVING bool_and(state <> 'open') LIMIT $2
+"""
+
 #: The newest round of each event, and its last attempt.
 AFFECTED = """
 SELECT d.event, d.round, d.state, d.attempts, d.due_at, d.ended_at, coalesce(a.status, d.status) AS status,
@@ -189,6 +195,12 @@ class IssueReport:
         given = WorstIssues(workspace_id=workspace_id, webhook=webhook, limit=limit)
         async with self._database.raw() as connection:
             return [_issue(row) for row in await ATTENTION.fetch(connection, given)]
+
+    async def aside(self, workspace_id: str | None) -> Mapping[UUID, int]:
+        """Webhooks with issues that are all acknowledged or snoozed, and how many each has."""
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(ASIDE, workspace_id, COUNTED)
+        return {row["webhook"]: row["many"] for row in rows}
 
     async def page(self, search: IssueSearch) -> IssuePage:
         """The worst kinds first, and of each the newest."""

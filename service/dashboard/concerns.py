@@ -1,13 +1,17 @@
 """What needs somebody, over all that a visitor sees: the worst first, in words, each with the one thing to do.
 
-What of one webhook needs somebody is left to `webhook_attention.py`, how it is shown to `templates/overview`.
+Issues say it where there are any. What of one webhook needs somebody is left to `webhook_attention.py`, how it is shown to
+`templates/overview`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from delivery.issue_kinds import IssueKind
 from delivery.judgement.breaker import Status
+from delivery.reports.issues import ListedIssue
 from delivery.reports.standing import Standing, WorstOff
 from service.dashboard import wording
 from service.health.carriers import CarrierReport
@@ -41,11 +45,32 @@ class Concern:
     path: str = ""
 
 
-def of(standing: Standing | None, carriers: CarrierReport | None, *, operator: bool) -> list[Concern]:
+@dataclass(frozen=True, kw_only=True)
+class KnownIssues:
+    """Issues, as far as they need somebody."""
+
+    #: Of each webhook the worst that is open, the worst first.
+    worst: Sequence[ListedIssue] = ()
+    #: Webhooks whose issues have all been set aside, and how many each has.
+    aside: Mapping[UUID, int] = field(default_factory=dict)
+
+
+#: Nothing goes out, or did not, until somebody acts.
+_GRAVE = frozenset(
+    {*(IssueKind.STUCK, IssueKind.GIVEN_UP, IssueKind.HALTED, IssueKind.DISABLED), IssueKind.VERIFICATION}
+)
+
+
+def of(
+    standing: Standing | None, carriers: CarrierReport | None, issues: KnownIssues, *, operator: bool
+) -> list[Concern]:
     """The worst first; empty where all is well. None: it is not known, which is said elsewhere."""
-    found = [*_of_carriers(carriers, operator=operator)]
+    found = [*_of_carriers(carriers, operator=operator), *map(_of_issue, issues.worst)]
+    known = {each.webhook for each in issues.worst} | issues.aside.keys()
     if standing is not None:
-        found += [concern for worst in standing.worst if (concern := _of_webhook(worst, standing.at)) is not None]
+        left = (worst for worst in standing.worst if worst.id not in known)
+        found += [concern for worst in left if (concern := _of_webhook(worst, standing.at)) is not None]
+    found += _of_aside(sum(issues.aside.values()))
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
 
@@ -73,6 +98,25 @@ def _of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Co
     if foreign:
         said = f"{foreign:,} messages named nothing of this database: give each Hooklake a broker, or a number of it, of its own."
         yield Concern(tone="warn", title="The broker is shared", text=said)
+
+
+def _of_issue(issue: ListedIssue) -> Concern:
+    title = f"{issue.webhook_name}: {issue.kind_name.lower()}" if issue.webhook_name else issue.kind_name
+    others = f" {issue.others:,} more {'issue' if issue.others == 1 else 'issues'} beside it." if issue.others else ""
+    return Concern(
+        tone="bad" if issue.kind in _GRAVE else "warn",
+        title=title,
+        text=f"{issue.wrong} {issue.to_do}{others}",
+        words="See the issue",
+        path=f"/dashboard/issues/{issue.id}",
+    )
+
+
+def _of_aside(many: int) -> Iterator[Concern]:
+    if many:
+        said = "Somebody knows of them, or wants them back later: they are not over."
+        title = "One issue is set aside" if many == 1 else f"{many:,} issues are set aside"
+        yield Concern(tone="info", title=title, text=said, words="See all issues", path="/dashboard/issues")
 
 
 def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:

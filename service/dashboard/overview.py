@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.reports.figures import Latency, Point, Scope, Span, SpanFigures
+from delivery.reports.issues import IssueReport
 from service import auth
 from service.api import reading
 from service.auth import Permission
 from service.dashboard import concerns, visitors
+from service.dashboard.concerns import KnownIssues
 from service.dashboard.plotting import Series
 from service.dashboard.rendering import render
 from service.health.carriers import CarrierReport
@@ -30,6 +32,8 @@ T = TypeVar("T")
 PATH = "/dashboard"
 #: Seconds that the page waits for each of its parts: what has not answered by then is said to be away.
 WAIT = 3.0
+#: Issues that are asked for: the page shows the worst, and how many more there are.
+ISSUES = 100
 #: What a span is called, beside "over the last".
 SPANS = {Span.HOUR: "Hour", Span.DAY: "Day", Span.WEEK: "Week", Span.MONTH: "Month"}
 STEPS = {Span.HOUR: "the minute", Span.DAY: "the hour", Span.WEEK: "the hour", Span.MONTH: "the day"}
@@ -57,12 +61,13 @@ async def shown(request: Request) -> Response:
     visitor, services = visitors.visitor(request), services_of(request)
     span = Span(reading.choice(request, "span", list(Span)) or Span.HOUR)
     workspace, operator = visitor.workspace(request), auth.scope(visitor.caller) is None
-    figures, standing, carriers = await asyncio.gather(
+    figures, standing, carriers, issues = await asyncio.gather(
         _told(services.figures.over(span, Scope.of(workspace))),
         _told(services.standing.of(workspace)),
         _told(services.carriers.look()),
+        _told(_issues(services.issues, workspace)),
     )
-    found = concerns.of(standing, carriers, operator=operator)
+    found = concerns.of(standing, carriers, issues or KnownIssues(), operator=operator)
     named, more = concerns.shown(found)
     return render(
         request,
@@ -75,11 +80,15 @@ async def shown(request: Request) -> Response:
         concerns=named,
         more=more,
         away=figures is None or standing is None,
-        quiet=not found and standing is not None and carriers is not None,
+        quiet=not found and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
         plots_of=None if figures is None else _plots(figures),
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
     )
+
+
+async def _issues(report: IssueReport, workspace: str | None) -> KnownIssues:
+    return KnownIssues(worst=await report.attention(workspace, limit=ISSUES), aside=await report.aside(workspace))
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

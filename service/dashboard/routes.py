@@ -17,6 +17,7 @@ from service.dashboard import (
     delivery_page,
     event_pages,
     finding,
+    issues,
     openid_pages,
     overview,
     people,
@@ -57,6 +58,11 @@ SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 #: For whoever is signed in and has the permission.
 PAGES: Sequence[PageRoute] = (
     PageRoute("GET", overview.PATH, overview.shown, Permission.READ_WEBHOOKS),
+    PageRoute("GET", issues.PATH, issues.listed, Permission.READ_WEBHOOKS),
+    PageRoute("GET", issues.PATH + "/{id}", issues.shown, Permission.READ_WEBHOOKS),
+    PageRoute("POST", issues.PATH + "/{id}/acknowledge", issues.acknowledged, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", issues.PATH + "/{id}/snooze", issues.snoozed, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", issues.PATH + "/{id}/reopen", issues.reopened, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", replays.PATH, replays.listed, Permission.READ_WEBHOOKS),
     PageRoute("POST", replays.PATH, replay_forms.created, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", replay_forms.NEW, replay_forms.page, Permission.UPDATE_WEBHOOKS),

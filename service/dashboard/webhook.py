@@ -8,9 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from delivery.issue_kinds import IssueKind, IssueState
 from delivery.judgement.breaker import Status
 from delivery.reports import backlogs
 from delivery.reports.figures import Scope
+from delivery.reports.issues import IssueSearch, ListedIssue
 from service import auth
 from service.api import reading
 from service.api.redaction import redacted
@@ -27,6 +29,9 @@ from subscriptions.webhooks.webhook import Webhook
 
 #: Deliveries on the page, subscriptions, and past states.
 RECENT, SUBSCRIPTIONS, HISTORY = 10, 100, 12
+#: Issues on the page: of kinds that nothing else there tells.
+ISSUES = 5
+TOLD = (IssueKind.STUCK, IssueKind.GIVEN_UP, IssueKind.CREDENTIALS, IssueKind.FAILURES, IssueKind.BACKLOG)
 
 
 async def shown(request: Request) -> Response:
@@ -91,7 +96,15 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         "trial": {"type": "", "data": "", "why": ""},
         "verifiable": webhook.challenge_request_enabled or services.assembly.settings.require_proof != "never",
     }
-    return render(request, "webhooks/one.html", status, **{**values, **more})
+    return render(request, "webhooks/one.html", status, **{**values, "issues": await _issues(request, webhook), **more})
+
+
+async def _issues(request: Request, of: Webhook) -> list[ListedIssue]:
+    """The open ones that its status and certificates do not tell already."""
+    search = IssueSearch(
+        workspace_id=of.workspace_id, webhook=of.id, states=(IssueState.OPEN,), kinds=TOLD, limit=ISSUES
+    )
+    return list((await services_of(request).issues.page(search)).items)
 
 
 def may(request: Request) -> dict[str, bool]:
