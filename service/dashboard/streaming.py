@@ -74,7 +74,7 @@ async def _pieces(request: Request, hub: Live, workspace: str | None) -> AsyncIt
 async def _signed_in(request: Request) -> bool:
     """Whether the visitor still is; while that cannot be asked, he is."""
     try:
-        return await visitors.session_of(request, cookies.token(request)) is not None
+        return await visitors.session_of(request, cookies.token(request), used=False) is not None
     except Unavailable:
         return True
 

@@ -75,12 +75,12 @@ async def entered(request: Request) -> Visitor:
     return visitor
 
 
-async def session_of(request: Request, token: str) -> DashboardSession | None:
-    """The session that a token names, as long as it lasts."""
+async def session_of(request: Request, token: str, *, used: bool = True) -> DashboardSession | None:
+    """The session that a token names, as long as it lasts; a stream that is only open does not use it."""
     services = services_of(request)
     # Nobody knows yet who asks: those of an address take the database's connections by turns.
     with asked_by(household(address(request)), request.scope.get(AUDIENCE, STAYS)):
-        return await services.people.session(token, now=services.clock())
+        return await services.people.session(token, now=services.clock(), used=used)
 
 
 def address(request: Request) -> str:

@@ -146,6 +146,8 @@ class AuditLog:
 
     async def page(self, query: AuditQuery) -> AuditPage:
         """A page of entries, newest first."""
+        # What the indexes do not find is looked for; else as many are read as are shown.
+        looked_for = bool(query.action or query.actor)
         before = _LAST if query.until is None else event_keys.floor(query.until)
         given = _Page(
             before=before if query.after is None else min(before, query.after),
@@ -154,7 +156,7 @@ class AuditLog:
             subject=query.subject,
             action=query.action,
             actor=query.actor,
-            most=READ,
+            most=READ if looked_for else query.limit + 1,
             limit=query.limit + 1,
         )
         async with self._database.raw() as connection:
@@ -163,7 +165,7 @@ class AuditLog:
         found = [_entry(row) for row in rows if row["id"] is not None]
         if len(found) > query.limit:
             return AuditPage(entries=found[: query.limit], next=found[query.limit - 1].id, read_out=False)
-        read_out = looked_at >= READ
+        read_out = looked_for and looked_at >= READ
         return AuditPage(entries=found, next=last if read_out else None, read_out=read_out)
 
     async def find(self, within: str | None, entry: UUID) -> AuditEntry:

@@ -140,10 +140,10 @@ class PeopleStore:
                 raise Unauthorized("the link was used, or is too old")
             return await self._begin(connection, person, browser, by="link", now=now)
 
-    async def session(self, token: str, *, now: datetime) -> DashboardSession | None:
-        """The session that a token names, as long as it lasts."""
+    async def session(self, token: str, *, now: datetime, used: bool = True) -> DashboardSession | None:
+        """The session that a token names, as long as it lasts; not `used`: that somebody only looks keeps it no longer."""
         async with self._database.transaction() as connection:
-            return await sessions.of_token(connection, token, limits=self._limits, now=now)
+            return await sessions.of_token(connection, token, limits=self._limits, now=now, used=used)
 
     async def sessions(self, stretch: Stretch, *, now: datetime) -> list[DashboardSession]:
         """Live sessions, newest first."""

@@ -104,14 +104,14 @@ async def begin(
 
 
 async def of_token(
-    connection: AsyncConnection, token: str, *, limits: SessionLimits, now: datetime
+    connection: AsyncConnection, token: str, *, limits: SessionLimits, now: datetime, used: bool
 ) -> DashboardSession | None:
-    """The session of a token, as long as it lasts and its person may sign in; that it was used is noted."""
+    """The session of a token, as long as it lasts and its person may sign in; that it was `used` is noted."""
     query = select(*_COLUMNS).select_from(_JOINED).where(sessions.c.token_hash == _hash(token), _live(limits, now))
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    if now - row["seen_at"] >= SEEN:
+    if used and now - row["seen_at"] >= SEEN:
         await connection.execute(update(sessions).where(sessions.c.id == row["id"]).values(seen_at=now))
     return _session(row, limits)
 

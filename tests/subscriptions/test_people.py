@@ -128,12 +128,15 @@ async def test_sessions_end(
 
 
 async def test_reading_does_not_write(people: PeopleStore, ada: Person, database: Database, clock: Clock) -> None:
-    """When a session was used is noted once a minute."""
+    """When a session was used is noted once a minute, and not where a stream only looks whether it lasts."""
     token, began = await people.sign_in("ada", PASSWORD, HERE, now=clock()), clock()
     for seconds, seen in ((SEEN.total_seconds() - 1, began), (1, began + SEEN)):
         clock.advance(seconds)
         await people.session(token, now=clock())
         assert await kept(database, "SELECT seen_at FROM sessions") == [seen]
+    clock.advance(600)
+    await people.session(token, now=clock(), used=False)
+    assert await kept(database, "SELECT seen_at FROM sessions") == [began + SEEN]
 
 
 async def test_what_ends_sessions(people: PeopleStore, ada: Person, clock: Clock) -> None:
