@@ -154,7 +154,7 @@ class Replaying:
         skipped = turn.opened.skipped
         turn.opened = await opening.open_items(connection, held, chosen)
         # What was skipped took nobody's time: others may have its.
-        turn.more |= bool(turn.opened.skipped)
+        turn.more |= turn.opened.skipped.total() > 0
         turn.opened.skipped.update(skipped)
         turn.next_at = turns.following(slots, turn.opened.opened, held.per_second, held.next_at)
 

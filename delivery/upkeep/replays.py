@@ -49,7 +49,7 @@ __all__ = [
 #: The rate where none is asked for.
 PER_SECOND = 50.0
 #: A dry run counts so many at most, reads so many rows, and begins no page after so many seconds.
-COUNTED, READ, SECONDS = 10_000, 200_000, 2.0
+COUNTED, READ, SECONDS = 10_000, 100_000, 1.0
 #: Replays that a list counts at most.
 LISTED = 10_000
 

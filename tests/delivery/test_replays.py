@@ -272,6 +272,18 @@ async def test_the_rate(craft: Craft) -> None:
     assert [nudge for nudge in craft.announced if not isinstance(nudge, Job)] == []
 
 
+async def test_turns_wait_for_their_time(craft: Craft) -> None:
+    """What is opened in a turn is not followed by another one at once: a second lies between them."""
+    hook = await craft.hook()
+    await ended(craft, hook, 40)
+    replay = await ask(craft, per_second=500)
+    await turn(craft)
+
+    due_at = await craft.value("SELECT due_at FROM replays WHERE id = $1", replay.id)
+    assert due_at == craft.clock() + timedelta(seconds=1)
+    assert await craft.value("SELECT count(*) FROM deliveries WHERE round = 1") == 16
+
+
 async def test_a_slow_webhook_holds_up_nobody(craft: Craft) -> None:
     """At a webhook that takes nothing no more than 16 wait untried, and others' go on; what is fresh is due before the rest is
     opened (protocol.md 11.4)."""

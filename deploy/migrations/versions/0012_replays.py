@@ -39,7 +39,7 @@ CREATE TABLE replay_items (
     stage smallint NOT NULL,
     look_at timestamptz,
     PRIMARY KEY (replay, webhook, event)
-)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0)
 """
 
 
