@@ -24,6 +24,8 @@ SELECT coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(bool_or(more), fal
 FROM backlogs WHERE $1::text IS NULL OR workspace_id = $1
 """
 
+SAMPLED = "SELECT webhook, waiting, more, oldest FROM backlogs WHERE webhook = ANY($1::uuid[])"
+
 # Halted ones first, and of each the one for which most waits.
 WORST = """
 SELECT w.id, w.workspace_id, w.name, w.status, w.state_reason, w.failures, w.halted_since, w.last_failure_at,
@@ -38,6 +40,16 @@ STATES = "SELECT since, status, reason FROM webhook_states WHERE webhook = $1 OR
 
 #: Webhooks that are named one by one.
 NAMED = 20
+
+
+class SampledBacklog(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for a webhook, as the newest sample has it."""
+
+    waiting: int = 0
+    #: There are more than were counted.
+    more: bool = False
+    #: When the oldest of them was accepted; None where nothing waits.
+    oldest: datetime | None = None
 
 
 class WorstOff(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +131,24 @@ class StandingReport:
             worst=[_worst(row) for row in worst],
         )
 
+    async def waiting(self, webhooks: Sequence[UUID]) -> Mapping[UUID, SampledBacklog]:
+        """For lists: what waits for each of these, a few seconds ago; raises Unavailable."""
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(SAMPLED, list(webhooks))
+        found = {row["webhook"]: row for row in rows}
+        return {webhook: _sampled(found.get(webhook)) for webhook in webhooks}
+
     async def states(self, webhook: UUID) -> list[PastState]:
         """The statuses that a webhook came to, newest first, as far as they are kept; raises Unavailable."""
         async with self._database.raw() as connection:
             rows = await connection.fetch(STATES, webhook)
         return [PastState(since=row["since"], status=Status(row["status"]), reason=row["reason"]) for row in rows]
+
+
+def _sampled(row: Row | None) -> SampledBacklog:
+    if row is None:
+        return SampledBacklog()
+    return SampledBacklog(waiting=row["waiting"], more=row["more"], oldest=row["oldest"])
 
 
 def _worst(row: Row) -> WorstOff:

@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.judgement.breaker import Status
-from delivery.reports import backlogs
-from delivery.reports.backlogs import Backlog
 from delivery.reports.figures import Span
+from delivery.reports.standing import SampledBacklog
 from service import auth
 from service.api import reading
 from service.api.webhooks import LONGEST_SEARCH
@@ -55,9 +54,8 @@ async def listed(request: Request) -> Response:
         "webhooks/list.html",
         query=query,
         page=page,
-        waiting=await services.backlogs.of(ids, most=backlogs.EACH) if ids else {},
+        waiting=await services.standing.waiting(ids),
         days=await _days(request, ids),
-        most=backlogs.EACH,
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
         sorts=SORTS,
         statuses=STATUSES,
@@ -76,7 +74,7 @@ async def _pages(request: Request, query: WebhookQuery) -> AsyncIterator[list[li
     while True:
         page = await services.webhook_lifecycle.listed(replace(query, after=following))
         ids = [each.id for each in page.webhooks]
-        waiting = await services.backlogs.of(ids, most=backlogs.EACH) if ids else {}
+        waiting = await services.standing.waiting(ids)
         days = await _days(request, ids)
         yield [_row(each, waiting[each.id], days[each.id]) for each in page.webhooks]
         following = page.following
@@ -84,12 +82,11 @@ async def _pages(request: Request, query: WebhookQuery) -> AsyncIterator[list[li
             return
 
 
-def _row(of: Webhook, waiting: Backlog, day: DayOfOne) -> list[object]:
-    left = waiting.owed + waiting.parked + waiting.collecting
+def _row(of: Webhook, left: SampledBacklog, day: DayOfOne) -> list[object]:
     state = "PAUSED" if of.paused else of.status
     shown: list[object] = [of.id, of.workspace_id, of.name, of.destination, state, of.state_reason]
     shown += [day.attempts, day.delivered, day.success]
-    return [*shown, f"{left}+" if waiting.more else left, of.failures, of.last_failure_at, of.created_at]
+    return [*shown, f"{left.waiting}+" if left.more else left.waiting, of.failures, of.last_failure_at, of.created_at]
 
 
 def _query(request: Request, workspace: str | None) -> WebhookQuery:

@@ -75,6 +75,7 @@ async def test_the_list_shows_how_webhooks_fare(
         await client.post(f"{PATH}/{paused.id}/pause")
         await builder.owe(builder.event(), paused.id, sendable=False)
         clock.advance(60)
+        await services.assembly.counting.count()
         page = await client.get(PATH)
         found = await client.get(PATH, params={"search": "WELL"})
     async with await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE) as other:
