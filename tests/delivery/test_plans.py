@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import Struct, structs
 
 from delivery.ledger.claims import claiming, drains, paces
 from delivery.ledger.days import on_day
@@ -19,9 +20,13 @@ from delivery.ledger.owing import batches, ripe_batches
 from delivery.ledger.records import batch_members, health_counts, outcomes
 from delivery.ledger.upkeep import retention, sweeps
 from delivery.ledger.webhooks import rate_limits
+from delivery.reports import delivery_search, event_search
+from delivery.reports.delivery_search import DeliveryStep
+from delivery.reports.event_search import EventStep
 from subscriptions.ground import event_keys, partitions, tables
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.settings import GroundSettings
+from subscriptions.ground.statements import Statement
 from tests.clock import Clock
 from tests.conftest import VAULT_KEYS
 from tests.delivery.craft import Craft
@@ -265,3 +270,86 @@ async def test_halt_looks_at_its_window(grown: Raw) -> None:
     plan = await custom(grown, statement, arguments)
 
     assert min(re.findall(r"attempts_(\d{8})", plan)) >= f"{TODAY - timedelta(days=1):%Y%m%d}"
+
+
+#: Of a step of a search: rows of which 200 are read, and nothing is found.
+SEARCHED = DeliveryStep(
+    event=partitions.bounds(TODAY)[1],
+    webhook=HOOK,
+    round=0,
+    floor=partitions.bounds(DAYS[-1])[0],
+    chunk=200,
+    wanted=50,
+    workspace=None,
+    webhooks=[],
+    events=[],
+    ids=[],
+    states=[],
+    classes=[],
+    statuses=[418],
+    reason="",
+    ended_since=None,
+    tried=True,
+    members=True,
+    opens=False,
+    types=[],
+    id="",
+    origin="",
+    texts=[],
+    tag_texts=[],
+    tag_values=[],
+)
+OF_EVENTS = EventStep(
+    after=SEARCHED.event,
+    floor=SEARCHED.floor,
+    chunk=200,
+    wanted=50,
+    workspace="nobody's",
+    types=[],
+    id="",
+    origin="",
+    opens=False,
+    texts=[],
+    tag_texts=[],
+    tag_values=[],
+)
+
+
+def touched(plan: str) -> int:
+    """Rows of days that scans came across, those that a filter took away too."""
+    rows, loops = 0, 0
+    for line in plan.splitlines():
+        if met := re.search(r"Scan .*(?:deliveries|events|attempts)_\d{8}.*actual rows=([\d.]+) loops=(\d+)", line):
+            loops = int(met[2])
+            rows += round(float(met[1]) * loops)
+        elif met := re.search(r"Rows Removed by Filter: (\d+)", line):
+            rows += int(met[1]) * loops
+        elif "actual rows" in line or "never executed" in line:
+            loops = 0
+    return rows
+
+
+@pytest.mark.parametrize("source", ["by time", "of webhooks", "unmet", "named", "waiting", "events"])
+async def test_a_step_of_a_search_reads_what_it_is_told_to(grown: Raw, source: str) -> None:
+    """Rows of its source and each one's delivery and event, and not all that stand beside them."""
+    [hook] = [row["id"] for row in await grown.fetch("SELECT id FROM webhooks ORDER BY id LIMIT 1")]
+    [event] = [row["key"] for row in await grown.fetch("SELECT key FROM events LIMIT 1")]
+    waiting = ["owed", "parked"]
+    asked: dict[str, tuple[Statement[Any], Struct]] = {
+        "by time": (delivery_search.BY_TIME, SEARCHED),
+        "of webhooks": (delivery_search.OF_WEBHOOKS, structs.replace(SEARCHED, webhooks=[hook])),
+        "unmet": (delivery_search.UNMET, structs.replace(SEARCHED, states=["failed"])),
+        "named": (delivery_search.NAMED, structs.replace(SEARCHED, events=[event])),
+        "waiting": (delivery_search.OF_WAITING, structs.replace(SEARCHED, states=waiting)),
+        "events": (event_search.SEARCH, OF_EVENTS),
+    }
+    statement, given = asked[source]
+    waits = await grown.fetchval("SELECT count(*) FROM deliveries WHERE state = ANY($1::text[])", waiting)
+
+    lines = await grown.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement.text}", *structs.astuple(given))
+
+    # What waits is read at once: by its webhook, or all of it where that is little.
+    bound = 200 * 4 + (waits if source in ("waiting", "of webhooks") else 0)
+    plan = "\n".join(row["QUERY PLAN"] for row in lines)
+    assert touched(plan) <= bound, plan
+    assert source == "unmet" or touched(plan) > 0, plan
