@@ -76,6 +76,13 @@ class Tab:
             for node in each["nodes"]
         ]
 
+    async def weight(self) -> int:
+        """The bytes of the page with all that it has loaded, as they travel."""
+        weight: int = await self.page.evaluate(
+            "performance.getEntries().reduce((sum, each) => sum + (each.encodedBodySize ?? 0), 0)"
+        )
+        return weight
+
     async def sideways(self) -> int:
         """By how many pixels the page is wider than what one looks through."""
         wide: int = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")

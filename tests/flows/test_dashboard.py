@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from starlette.routing import compile_path
 
 from delivery import assembly
+from service.dashboard import cookies
 from service.dashboard.routes import PAGES
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft
@@ -26,6 +27,10 @@ from tests.receiver import Answer, Receiver
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), browser.needed]
 
 NEW = canaries.planted("second")
+#: Deliveries that are given up and sent again.
+EVENTS = 6
+#: Bytes of a page with all that it loads, as they travel.
+HEAVIEST = 60_000
 #: Answers with no page of their own: parts of pages, streams.
 PARTS = ("/dashboard/live", "/dashboard/webhooks/check")
 
@@ -68,7 +73,7 @@ async def shows(page: Page, text: str) -> None:
 async def test_a_subscriber_s_first_hour(
     chrome: Chrome, stage: Stage, workspace: Workspace, receiver: Receiver
 ) -> None:
-    """Signs in by a link, registers, subscribes, sees a delivery land while looking, one fail and why, retries it, rotates."""
+    """Signs in by a link, registers, subscribes, sees a delivery land while looking, one fail and why, and rotates."""
     link = await invited(stage, "ada", workspace, Role.SUBSCRIBER)
     receiver.secrets["/ada"] = (SECRET,)
     async with chrome.tab(stage.stack.base_url) as tab:
@@ -134,7 +139,7 @@ async def test_every_page_is_there_for_everybody(
     chrome: Chrome, stage: Stage, workspace: Workspace, receiver: Receiver
 ) -> None:
     """Every page, with something on it, wide and narrow, light and dark, and without a script: no error, nothing that the policy
-    stops, no barrier, nothing that sticks out."""
+    stops, no barrier, nothing that sticks out, and no more than 60 KB with all that it loads."""
     hook = await workspace.hook()
     failing = await workspace.hook()
     receiver.plan(failing.path, *[Answer(status=503)] * 3, *[Answer(status=400)] * 20)
@@ -147,7 +152,7 @@ async def test_every_page_is_there_for_everybody(
         await entered(tab.page, link)
         found = await _every_page(tab)
         state = await tab.page.context.storage_state()
-    session = next(each["value"] for each in state["cookies"] if each["name"] == "hooklake_session")
+    session = next(each["value"] for each in state["cookies"] if each["name"] == cookies.PLAIN)
     for size, scheme in (("desktop", "light"), ("phone", "dark")):
         async with chrome.tab(stage.stack.base_url, size=size, scheme=scheme, session=session) as tab:  # type: ignore[arg-type]
             for name, address in found.items():
@@ -156,7 +161,66 @@ async def test_every_page_is_there_for_everybody(
                 faults += await tab.barriers()
                 if wide := await tab.sideways():
                     faults.append(f"{address} is {wide} pixels wider than a {size}")
+                if (weight := await tab.weight()) > HEAVIEST:
+                    faults.append(f"{address} weighs {weight} bytes with all that it loads")
+    async with chrome.tab(stage.stack.base_url, size="phone", script=False, session=session) as tab:
+        for address in found.values():
+            await tab.page.goto(address)
+            await expect(tab.page.locator("h1").first).to_be_visible()
     assert faults == []
+
+
+async def test_all_that_failed_is_sent_again_while_a_worker_is_killed(
+    chrome: Chrome, stage: Stage, workspace: Workspace, receiver: Receiver
+) -> None:
+    """What was given up is chosen by a filter, counted, sent again, and watched to its end: a worker that dies on the way keeps
+    nothing of it back."""
+    hook = await workspace.hook()
+    receiver.plan(hook.path, *[Answer(status=400)] * EVENTS * 5)
+    receipts = await workspace.publish_many(EVENTS)
+    await workspace.settled(*receipts, failed=1)
+    link = await invited(stage, "rosa", workspace, Role.SUBSCRIBER)
+    async with chrome.tab(stage.stack.base_url) as tab:
+        page = tab.page
+        await entered(page, link)
+        await page.get_by_role("link", name="Deliveries", exact=True).click()
+        await page.get_by_role("link", name="Failed", exact=True).click()
+        await page.get_by_role("link", name="Retry everything that this finds").click()
+        await page.get_by_label("Rate").fill("2")
+        await page.get_by_role("button", name="Count").click()
+        await expect(page.locator("#counted")).to_contain_text(f"{EVENTS} deliveries would be sent again")
+        await tab.picture("replay-counted")
+        assert await tab.barriers() == []
+        await page.get_by_role("button", name="Send them again").click()
+        await receiver.wait_for(EVENTS * 5 + 2, path=hook.path, timeout=60)
+        next(iter(stage.workers().values())).kill()
+        await shows(page, "Finished")
+        await expect(page.locator(".tile").filter(has_text="Delivered")).to_contain_text(str(EVENTS))
+        await tab.picture("replay-done")
+    await workspace.settled(*receipts, delivered=1)
+
+
+async def test_a_webhook_is_paused_by_keys_alone(chrome: Chrome, stage: Stage, workspace: Workspace) -> None:
+    """Sections by `g` and a letter, rows by `j`, buttons by Tab: no mouse is needed, and what has the focus can be seen."""
+    await workspace.hook()
+    link = await invited(stage, "kim", workspace, Role.SUBSCRIBER)
+    async with chrome.tab(stage.stack.base_url) as tab:
+        page, press = tab.page, tab.page.keyboard.press
+        await entered(page, link)
+        await press("g")
+        await press("w")
+        await page.wait_for_url("**/dashboard/webhooks")
+        await press("j")
+        await press("Enter")
+        await page.wait_for_url("**/dashboard/webhooks/*")
+        for _ in range(60):
+            await press("Tab")
+            if await page.evaluate("document.activeElement.innerText") == "Pause":
+                break
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        await press("Enter")
+        await expect(page.locator(".said")).to_be_visible()
+        await expect(page.locator(".heading .state")).to_have_text("Paused")
 
 
 async def _every_page(tab: Tab) -> dict[str, str]:
