@@ -157,6 +157,7 @@ workers = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("slots", Integer, nullable=False),
+    #: What a sweep may send it: nothing while it drains.
     Column("free", Integer, nullable=False),
     Column("seen_at", Moment, nullable=False),
     #: `worker`, `beat` or `api`.
@@ -167,6 +168,8 @@ workers = Table(
     Column("swept_at", Moment),
     #: Tickets it took that named no delivery of this database.
     Column("foreign_tickets", Integer, nullable=False, server_default=text("0")),
+    #: Slots that attempts hold, and outcomes that are not recorded yet.
+    Column("in_use", Integer, nullable=False, server_default=text("0")),
 )
 
 #: What attempts came to, as it was recorded and in the same transaction: at most sixty of them a row, nothing is ever changed,

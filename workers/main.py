@@ -199,7 +199,10 @@ async def _look_after(assembly: Assembly, engine: Engine, memory: Memory) -> Non
             await memory.look()
             # First of what asks the database, for it asks what time it is.
             foreign = assembly.rounds.claims.foreign.count
-            await assembly.upkeep.report(NAME, slots=engine.slots.slots, free=engine.free, foreign=foreign)
+            slots = engine.slots
+            await assembly.upkeep.report(
+                NAME, slots=slots.slots, free=engine.free, in_use=slots.in_flight, foreign=foreign
+            )
             if not made:
                 await assembly.upkeep.make_partitions()
                 made = True

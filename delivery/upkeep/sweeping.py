@@ -68,8 +68,9 @@ class Upkeep:
         #: When this process made a sweep last.
         self._swept_at: datetime | None = None
 
-    async def report(self, name: str, *, slots: int, free: int, foreign: int = 0) -> None:
-        """A worker says what it could take, and how many foreign tickets it took; its clock follows the answer."""
+    async def report(self, name: str, *, slots: int, free: int, in_use: int = 0, foreign: int = 0) -> None:
+        """A worker says what a sweep could send it, how many of its slots are in use, and how many foreign tickets it took; its
+        clock follows the answer."""
         async with self._database.raw() as connection:
             asked = self._clock.asking()
             self._clock.follow(await sweeps.database_now(connection), asked)
@@ -78,6 +79,7 @@ class Upkeep:
                 kind="worker",
                 slots=slots,
                 free=free,
+                in_use=in_use,
                 ahead=self._clock.ahead,
                 swept_at=self._swept_at,
                 foreign=foreign,

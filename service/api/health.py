@@ -43,7 +43,7 @@ async def workers(request: Request) -> Response:
         "workers": {
             "live": len(carrying),
             "slots": sum(each.slots for each in carrying),
-            "forNextSweep": sum(each.free for each in carrying),
+            "free": sum(each.slots - each.in_use for each in carrying),
         },
         "beat": {"live": sum(each.kind == "beat" for each in look.processes)},
         "broker": {

@@ -152,8 +152,8 @@ def _workers(report: CarrierReport) -> StackPart:
     workers = [each for each in report.processes if each.kind == "worker"]
     if not workers:
         return StackPart(name="Workers", state="down", text="none has said anything for 5 s")
-    slots, free = sum(each.slots for each in workers), sum(each.free for each in workers)
-    text = f"{len(workers)} live; {slots - free:,} of {slots:,} attempts under way"
+    slots, used = sum(each.slots for each in workers), sum(each.in_use for each in workers)
+    text = f"{len(workers)} live; {used:,} of {slots:,} slots in use"
     return StackPart(name="Workers", state="up", text=text)
 
 

@@ -47,7 +47,7 @@ async def at_work(
 ) -> Callable[[Callable[[], Awaitable[Any]]], None]:
     """Workers, beat and API have just spoken; the broker says what it is given."""
     upkeep = services.assembly.upkeep
-    await upkeep.report("w1", slots=500, free=120)
+    await upkeep.report("w1", slots=500, free=0, in_use=380)
     await upkeep.present("b", "beat")
     await upkeep.present("a", "api")
     async with services.database.raw() as connection:
@@ -89,7 +89,7 @@ async def test_all_quiet(visit: Visit, services: Services, clock: Clock) -> None
     assert "1.5k" in hour
     assert "1.51k" in day
     assert "100 %" in hour
-    assert "380 of 500 attempts under way" in hour
+    assert "380 of 500 slots in use" in hour
     assert "redis 7.0; waiting in it: 1,200 deliveries" in hour
     assert "Nothing was published in this time" not in hour
     assert (await operator.get(PATH, params={"span": "year"})).status_code == 400

@@ -130,8 +130,8 @@ async def test_health_tells_who_carries_deliveries(api: httpx.AsyncClient, servi
     nobody = await api.get("/health/workers")
     upkeep = Upkeep(services.database, _ahead(services), DeliverySettings(), lambda _nudges: None)
     await upkeep.sweep(0)
-    await upkeep.report("a host:1", slots=500, free=480, foreign=7)
-    await upkeep.report("a host:2", slots=500, free=20)
+    await upkeep.report("a host:1", slots=500, free=480, in_use=20, foreign=7)
+    await upkeep.report("a host:2", slots=500, free=0, in_use=30)
     await upkeep.present("a host:3", "beat")
     async with services.database.raw() as connection:
         await connection.execute("UPDATE workers SET ahead = 0 WHERE name <> 'a host:3'")
@@ -144,7 +144,7 @@ async def test_health_tells_who_carries_deliveries(api: httpx.AsyncClient, servi
     assert len(nobody.json()["missing"]) == 3
     assert nobody.json()["missing"][2] == "nobody has looked for what is due yet"
     assert (body["status"], body["missing"]) == ("working", [])
-    assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "forNextSweep": 500}, {"live": 1})
+    assert (body["workers"], body["beat"]) == ({"live": 2, "slots": 1000, "free": 950}, {"live": 1})
     waits = {"tickets": 0, "drains": 0, "errands": 0, "clock": 0}
     said = {"server": None, "warnings": ["it is nearly full"], "waiting": waits}
     assert body["broker"] == {"answers": True, "foreignTickets": 7} | said

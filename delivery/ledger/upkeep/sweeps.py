@@ -19,7 +19,8 @@ from subscriptions.ground.statements import statement
 WORKER_SILENCE = 5.0
 
 PROCESSES = """
-SELECT kind, slots, free, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - swept_at AS swept FROM workers ORDER BY kind, name
+SELECT kind, slots, in_use, ahead, foreign_tickets, $1 - seen_at AS silent, $1 - swept_at AS swept
+FROM workers ORDER BY kind, name
 """
 
 TAKERS = "SELECT least(count(*), sum(free)) FROM workers WHERE kind = 'worker' AND seen_at > $1"
@@ -48,6 +49,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     slots: int
     free: int
+    in_use: int
     now: datetime
     kind: str
     ahead: float
@@ -109,7 +111,10 @@ class ProcessReport:
     #: `worker`, `beat` or `api`.
     kind: str
     slots: int = 0
+    #: What a sweep may send it: nothing while it drains.
     free: int = 0
+    #: Slots that attempts hold, and outcomes that are not recorded yet.
+    in_use: int = 0
     #: Seconds that its machine's clock is ahead of the database's; 0 within a second.
     ahead: float
     #: When it made a sweep last.
@@ -124,6 +129,7 @@ async def seen(connection: Raw, said: ProcessReport, *, now: datetime) -> None:
         name=said.name,
         slots=said.slots,
         free=said.free,
+        in_use=said.in_use,
         now=now,
         kind=said.kind,
         ahead=said.ahead,
@@ -139,7 +145,7 @@ class ProcessState:
 
     kind: str
     slots: int
-    free: int
+    in_use: int
     ahead: float
     #: Seconds since it spoke, and since the last sweep that it made.
     silent: float
@@ -155,7 +161,7 @@ async def processes(connection: Raw, *, now: datetime) -> list[ProcessState]:
         ProcessState(
             kind=row["kind"],
             slots=row["slots"],
-            free=row["free"],
+            in_use=row["in_use"],
             ahead=row["ahead"],
             foreign=row["foreign_tickets"],
             silent=max(0.0, row["silent"].total_seconds()),

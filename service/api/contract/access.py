@@ -46,9 +46,8 @@ SCHEMAS: dict[str, Json] = {
                 {
                     "live": whole("Worker processes that spoke within 5 s."),
                     "slots": whole("Tries that they could have in flight."),
-                    "forNextSweep": whole(
-                        "Those of them that the next sweep may send work to: none of a worker that drains, for it takes what it "
-                        "can on by itself, nor of one that waits for its database or for file descriptors."
+                    "free": whole(
+                        "Those of them that nothing holds: neither an attempt nor an outcome to be recorded."
                     ),
                 }
             ),
