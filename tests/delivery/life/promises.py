@@ -99,6 +99,7 @@ class Promises:
             moved = None
         after = (await watch.again()).deliveries
         changed = {each for each in before if dict(before[each]) != dict(after[each])}
+        self.by_hand += key[:2] in {each[:2] for each in after.keys() - before.keys()}
         for each in changed:
             leased = before[each]["leased_until"]
             assert leased is None or leased <= process.craft.clock(), f"{each} was under way, and was changed by hand"
