@@ -4,6 +4,7 @@ A turn writes what it did and how far it came together, so that a crash neither 
 for a replay is left to `replays.py`.
 """
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from subscriptions.ground.database import Clock, Database, Raw, repeating
 from subscriptions.ground.statements import Row
+
+log = logging.getLogger("hooklake.delivery")
 
 #: Seconds of a turn's lease, after which another process takes over.
 LEASE = 15.0
@@ -197,6 +200,8 @@ class Replaying:
             leased_until=now + timedelta(seconds=LEASE) if more else None,
         )
         await replay_rows.move(connection, moved)
+        if over:
+            log.info("replay.finished replay=%s workspace=%s progress=%s", held.id, held.workspace_id, moved.progress)
         return more
 
 

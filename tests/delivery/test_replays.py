@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
+from delivery.ledger.jobs import job_rows
 from delivery.ledger.replays import finding, replay_rows
 from delivery.lifecycle import State
 from delivery.reports.recent_deliveries import History
 from delivery.tickets import Job, JobKind
+from delivery.upkeep.replaying import Replaying
 from delivery.upkeep.replays import Replay, ReplayProgress, ReplayRequest, Replays, ReplayState, SkipReason
 from subscriptions.ground.errors import Absent, Conflicting, LimitReached, Refused
 from tests.delivery.craft import TYPE, WORKSPACE, Craft
@@ -368,6 +370,47 @@ async def test_pause_resume_cancel(craft: Craft) -> None:
         await door(craft).order(WORKSPACE, replay.id, ReplayState.RUNNING)
     with pytest.raises(Absent):
         await door(craft).order("0" * 32, replay.id, ReplayState.CANCELLED)
+
+
+async def test_what_is_fresh_goes_in_the_same_drain(craft: Craft) -> None:
+    """A replay of many leaves room: what is published meanwhile, to the same webhook and another, is claimed by the next drain,
+    which takes no more than a webhook's share (protocol.md 11.4)."""
+    hook, other = await craft.hook(), await craft.hook()
+    await ended(craft, hook, 1000)
+    await ask(craft, per_second=500)
+    await turn(craft)
+    craft.clock.advance(1)
+    fresh = await craft.publish(3)
+    craft.clock.advance(3)
+
+    held = await craft.drain(wanted=40, share=20)
+
+    claimed = {(each.claimed.event, each.claimed.webhook) for each in held}
+    assert {(receipt.key, webhook) for receipt in fresh for webhook in (hook, other)} <= claimed
+    assert sum(webhook == hook for _, webhook in claimed) == 16 + 3
+
+
+async def test_a_turn_that_breaks_off_has_done_nothing(craft: Craft) -> None:
+    """An error at the end of a turn takes all of it back, and the next claim does it once (protocol.md 11.1)."""
+    hook = await craft.hook()
+    await ended(craft, hook, 5)
+    replay = await ask(craft, per_second=500)
+    [job] = [job for job in await craft.queued_jobs() if job.kind is JobKind.REPLAY]
+    async with craft.database.raw() as connection:
+        claimed = await job_rows.claim(connection, job, now=craft.clock(), lease=15)
+    assert claimed is not None
+    moments = iter([craft.clock()])  # for the beginning of a turn, and no more
+
+    with pytest.raises(RuntimeError):  # StopIteration, as a coroutine raises it
+        await Replaying(craft.database, lambda: next(moments), craft.settings, craft.announced.extend).carry(claimed)
+    left = await door(craft).read(WORKSPACE, replay.id)
+    kept = await craft.value("SELECT count(*) FROM replay_items")
+    craft.clock.advance(15.5)
+    shown = await carried(craft, replay)
+
+    assert (left.progress, kept) == (ReplayProgress(), 0)
+    assert shown.progress == ReplayProgress(found=5, opened=5, delivered=5)
+    assert await rounds(craft, hook) == [(0, "failed"), (1, "delivered")] * 5
 
 
 async def test_two_processes_at_once(craft: Craft) -> None:
