@@ -26,7 +26,7 @@ from service.health.carriers import AskBroker, Carriers
 from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
-from service.limits.throttle import TOKEN_FORGOTTEN, Throttle
+from service.limits.throttle import TOKEN_FORGOTTEN, SignIns, Throttle
 from service.live import Ear, Live
 from service.server.bodies import Bodies
 from service.server.pieces import LongWork
@@ -197,7 +197,7 @@ def assemble(
         bodies=_bodies(settings),
         long_work=LongWork(),
         throttle=Throttle(),
-        sign_ins=Throttle(),
+        sign_ins=SignIns(),
         publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
         debts=assembly.debts,
     )

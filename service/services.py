@@ -31,7 +31,7 @@ from service.health.carriers import Carriers
 from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
-from service.limits.throttle import Throttle
+from service.limits.throttle import SignIns, Throttle
 from service.live import Live
 from service.server.bodies import Bodies
 from service.server.pieces import LongWork
@@ -105,8 +105,8 @@ class Services:
     long_work: LongWork
     #: Counts failed logins.
     throttle: Throttle
-    #: Counts failed sign-ins of people.
-    sign_ins: Throttle
+    #: Counts people's sign-ins.
+    sign_ins: SignIns
     #: Counts the events of workspaces; None: they may publish any number.
     publish_quota: PublishQuota | None
     #: Counts what workspaces are owed; None: they may be owed any number.

@@ -20,8 +20,6 @@ log = logging.getLogger("hooklake.access")
 
 PATH = visitors.SIGN_IN + "/openid"
 ANSWERED = PATH + "/answered"
-#: What failures of all people who come back from one address are counted under.
-WHOM = "openid"
 
 
 async def begun(request: Request) -> Response:
@@ -43,20 +41,24 @@ async def answered(request: Request) -> Response:
     services, address = services_of(request), visitors.address(request)
     kept = dict(parse_qsl(cookies.flow(request)))
     flow = SignInFlow(**{name: kept.get(name, "") for name in ("state", "nonce", "verifier")})
-    if seconds := services.sign_ins.wait(WHOM, address, services.clock()):
-        return _refused(request, f"Too many sign-ins failed from here. Try again in {seconds} s.", 429)
+    sign_in = _sign_in(request)
+    # Only what is asked of the issuer is counted: any page can send a browser here, with nothing of ours.
+    if not flow.state or request.query_params.get("state", "") != flow.state:
+        return _refused(
+            request, "You are not signed in: it is the answer to another sign-in, or one that is too old.", 403
+        )
+    if seconds := services.sign_ins.begin(flow.state, address, services.clock()):
+        return _refused(request, f"Too many sign-ins were tried from here. Try again in {seconds} s.", 429)
     try:
-        if not flow.state:
-            raise Unauthorized("it is the answer to another sign-in, or one that is too old")
-        outside = await _sign_in(request).finish(flow, dict(request.query_params), services.clock())
+        outside = await sign_in.finish(flow, dict(request.query_params), services.clock())
         token = await services.people.vouched(outside, signing_in.browser(request), now=services.clock())
     except Unavailable as error:
-        services.sign_ins.failed(WHOM, address, services.clock())
+        services.sign_ins.failed(flow.state, address, services.clock())
         return _refused(request, f"{error.dependency} could not be asked who you are: {error.cause}.", 503)
     except Absent:
         return _refused(request, "An operator has removed you: ask one to let you in again.", 403)
     except (Unauthorized, Refused) as error:
-        services.sign_ins.failed(WHOM, address, services.clock())
+        services.sign_ins.failed(flow.state, address, services.clock())
         log.info("person.refused address=%s by=openid why=%r", address, str(error))
         return _refused(request, f"You are not signed in: {_why(error)}.", 403)
     response = await signing_in.entered(request, token, signing_in.following(kept.get("next", "")), by="openid")

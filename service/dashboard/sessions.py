@@ -57,11 +57,13 @@ async def password_set(request: Request) -> Response:
         said = f"is kept by {visitor.person.issuer}, who vouches for you"
         raise Forbidden(Issue(subject="password", description=said))
     address, whom = visitors.address(request), str(visitor.person.id)
-    if seconds := services.sign_ins.wait(whom, address, services.clock()):
-        said = f"Too many wrong passwords came from here. Try again in {seconds} s."
-        return await _page(request, 429, wrong={"current": said})
     if form.text("password") != form.text("again"):
         return await _page(request, 400, wrong={"again": "The two passwords differ."})
+    if form.text("password") == form.text("current"):
+        return await _page(request, 400, wrong={"password": "It is the one that you have."})
+    if seconds := services.sign_ins.begin(whom, address, services.clock()):
+        said = f"Too many passwords were tried from here. Try again in {seconds} s."
+        return await _page(request, 429, wrong={"current": said})
     try:
         await services.people.change_password(
             visitor.person.id, form.text("current"), form.text("password"), but=visitor.session.id

@@ -51,9 +51,9 @@ async def signed_in(request: Request) -> Response:
         return await _by_link(request, link)
     name, wanted = form.line("name"), following(form.text("next"))
     services, address, whom = services_of(request), visitors.address(request), _counted(form.line("name"))
-    if seconds := services.sign_ins.wait(whom, address, services.clock()):
+    if seconds := services.sign_ins.begin(whom, address, services.clock()):
         return _refused(
-            request, name, wanted, f"Too many wrong passwords came from here. Try again in {seconds} s.", seconds
+            request, name, wanted, f"Too many passwords were tried from here. Try again in {seconds} s.", seconds
         )
     try:
         with asked_by(household(address), request.scope.get(AUDIENCE, STAYS)):

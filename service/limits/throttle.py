@@ -16,6 +16,9 @@ from service.limits.addresses import household
 OF_A_CLIENT, OF_AN_ADDRESS, FORGOTTEN = 10, 50, 6.0
 #: The same of a forged token, which costs a fifth of a millisecond: ten a second of an address do no harm.
 TOKEN_FORGOTTEN = 0.1
+#: Checks of passwords that an address may ask for at once, right ones too, and how many seconds it takes until there is room
+#: for one more: each takes a tenth of a second of a core, and waits for others.
+CHECKS, CHECK_FORGOTTEN = 20, 1.0
 #: Whoever is counted at once, at some 300 bytes each; with more, the one that was quiet longest starts anew.
 MOST = 10_000
 
@@ -62,6 +65,30 @@ class Throttle:
         self._welcome.move_to_end(pair)
         if len(self._welcome) > self._most:
             self._welcome.popitem(last=False)
+
+
+class SignIns:
+    """Counts people's failed sign-ins, and checks of passwords before they are made, whatever they come to."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._failures = Throttle(most)
+        self._checks = _Failures(CHECKS, most, CHECK_FORGOTTEN)
+
+    def begin(self, whom: str, address: str, now: datetime) -> int:
+        """Whole seconds until this password may be checked; 0: at once, and it is counted."""
+        home = household(address)
+        seconds = max(self._failures.wait(whom, address, now), self._checks.wait(home, now))
+        if not seconds:
+            self._checks.add(home, now)
+        return seconds
+
+    def failed(self, whom: str, address: str, now: datetime) -> None:
+        """It was wrong."""
+        self._failures.failed(whom, address, now)
+
+    def succeeded(self, whom: str, address: str) -> None:
+        """It was right."""
+        self._failures.succeeded(whom, address)
 
 
 class _Failures:

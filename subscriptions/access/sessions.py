@@ -21,6 +21,8 @@ from subscriptions.ground.tables import people, sessions, sign_in_links
 TOKEN_BYTES = 32
 #: Of what a browser says of itself.
 LONGEST_AGENT = 200
+#: Sessions of one person; with one more the oldest ends.
+MOST = 50
 #: How exactly it is kept when a session was last used: a page that is read need not write.
 SEEN = timedelta(minutes=1)
 
@@ -99,6 +101,10 @@ async def begin(
         "agent": "".join(filter(str.isprintable, browser.agent))[:LONGEST_AGENT],
     }
     await connection.execute(insert(sessions).values(values))
+    newest = (
+        select(sessions.c.id).where(sessions.c.person == person.id).order_by(sessions.c.created_at.desc()).offset(MOST)
+    )
+    await connection.execute(delete(sessions).where(sessions.c.id.in_(newest)))
     await connection.execute(update(people).where(people.c.id == person.id).values(signed_in_at=now))
     return token
 

@@ -14,6 +14,7 @@ import pytest
 from delivery.settings import DeliverySettings
 from service.app import Configuration, build, opened
 from service.dashboard import cookies, openid_pages
+from service.limits.throttle import CHECKS
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
@@ -212,7 +213,7 @@ async def test_an_issuer_that_is_away(browser: httpx.AsyncClient, issuer: Receiv
 
 
 async def test_a_code_that_is_refused(browser: httpx.AsyncClient, issuer: Receiver) -> None:
-    """A code that the issuer does not take, and an answer without an ID token, are told, and counted."""
+    """A code that the issuer does not take, and an answer without an ID token, are told; what is asked of it is counted."""
     publishes(issuer)
     said = []
     for answer in (Answer(status=400, body=b'{"error":"invalid_grant"}'), Answer(body=b"{}")):
@@ -220,11 +221,26 @@ async def test_a_code_that_is_refused(browser: httpx.AsyncClient, issuer: Receiv
         issuer.plan("/token", answer)
         back = await browser.get(openid_pages.ANSWERED, params={"code": "c", "state": asked["state"]})
         said.append((back.status_code, "it answered 400" in back.text, "holds no id_token" in back.text))
-    for _ in range(8):
-        await browser.get(openid_pages.ANSWERED)
+
+    async def answered() -> int:
+        asked = await begins(browser)
+        issuer.plan("/token", Answer(status=400, body=b"{}"))
+        return (await browser.get(openid_pages.ANSWERED, params={"code": "c", "state": asked["state"]})).status_code
 
     assert said == [(503, True, False), (503, False, True)]
-    assert (await browser.get(openid_pages.ANSWERED)).status_code == 429
+    assert [await answered() for _ in range(CHECKS - 1)] == [503] * (CHECKS - 2) + [429]
+
+
+async def test_answers_to_nothing_of_ours_lock_nobody_out(browser: httpx.AsyncClient, issuer: Receiver) -> None:
+    """Any page can send a browser here without a sign-in under way: that is refused, and counted against nobody."""
+    publishes(issuer)
+    strange = [await browser.get(openid_pages.ANSWERED, params={"code": "c", "state": "s"}) for _ in range(2 * CHECKS)]
+    asked = await begins(browser)
+    issuer.plan("/token", Answer(status=400, body=b"{}"))
+    back = await browser.get(openid_pages.ANSWERED, params={"code": "c", "state": asked["state"]})
+
+    assert {each.status_code for each in strange} == {403}
+    assert back.status_code == 503
 
 
 async def test_no_issuer(visit: Visit) -> None:

@@ -12,7 +12,7 @@ from subscriptions.access.clients import Role
 from subscriptions.access.passwords import Passwords
 from subscriptions.access.people import OutsidePerson, Person, PersonDraft
 from subscriptions.access.people_store import LINK, PeopleStore
-from subscriptions.access.sessions import SEEN, Browser, DashboardSession, SessionLimits, Stretch
+from subscriptions.access.sessions import MOST, SEEN, Browser, DashboardSession, SessionLimits, Stretch
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Busy, Conflicting, HooklakeError, Refused, Unauthorized
 from tests.clock import Clock
@@ -109,8 +109,19 @@ async def test_passwords_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = await asyncio.gather(*(checked.right(None, PASSWORD) for _ in range(5)), return_exceptions=True)
     checked.close()
 
-    assert [type(each) for each in tried] == [bool, bool, bool, Busy, Busy]
+    assert [type(each) for each in tried] == [bool, bool, Busy, Busy, Busy]
     assert await cheap().right(None, "nobody has this password") is False
+
+
+async def test_a_person_has_so_many_sessions(people: PeopleStore, ada: Person, clock: Clock) -> None:
+    """With one more the oldest ends: who signs in in a loop fills nothing."""
+    tokens = []
+    for _ in range(MOST + 2):
+        clock.advance(1)
+        tokens.append(await people.sign_in("ada", PASSWORD, HERE, now=clock()))
+    found = [await people.session(token, now=clock()) for token in tokens]
+
+    assert [each is not None for each in found] == [False, False] + [True] * MOST
 
 
 @pytest.mark.parametrize(("minutes", "live"), [((59, 59), True), ((60,), False), ((59,) * 25, False)])
