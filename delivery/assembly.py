@@ -132,7 +132,7 @@ class StoreAssembly(ReadModels):
     @cached_property
     def issue_watch(self) -> IssueWatch:
         """The clock's look at what is wrong."""
-        return IssueWatch(self.database, self.clock, self.settings)
+        return IssueWatch(self.database, self.clock, self.settings, self._notify)
 
     @cached_property
     def issue_handling(self) -> IssueHandling:

@@ -11,6 +11,8 @@ from delivery.issue_kinds import IssueKind
 from delivery.ledger.issues import conditions, failures, issue_rows, late_rows, resolving
 from delivery.ledger.upkeep import sweeps
 from delivery.settings import DeliverySettings
+from delivery.upkeep import issue_events
+from delivery.upkeep.jobs import FailurePublisher
 from subscriptions.ground.database import Clock, Database, Raw
 
 log = logging.getLogger("hooklake.delivery")
@@ -24,7 +26,8 @@ FOLDED, CHUNK = 2000, 1000
 class IssueWatch:
     """Keeps the issues; each call safe to make twice, and from several processes."""
 
-    def __init__(self, database: Database, clock: Clock, settings: DeliverySettings) -> None:
+    def __init__(self, database: Database, clock: Clock, settings: DeliverySettings, notify: FailurePublisher) -> None:
+        self._notify = notify
         self._database = database
         self._clock = clock
         self._settings = settings
@@ -33,6 +36,7 @@ class IssueWatch:
         """Puts all failures that were recorded to their issues, and opens what was set aside until now."""
         while await self._fold() >= FOLDED:
             pass
+        await issue_events.publish(self._database, self._notify)
 
     async def _fold(self) -> int:
         async with self._database.raw() as connection, sweeps.alone(connection, ISSUES) as mine:
@@ -45,6 +49,7 @@ class IssueWatch:
     async def look(self) -> None:
         """Looks at webhooks, at what waits and at what nobody takes, and resolves what is over."""
         await self._alone(self._look)
+        await issue_events.publish(self._database, self._notify)
 
     async def look_at_certificates(self) -> None:
         """Looks when certificates of webhooks end."""

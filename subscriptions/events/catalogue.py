@@ -25,6 +25,7 @@ CHALLENGE = ".webhooks.verification"
 #: How the type ends that tells of a delivery which was given up: giving one of those up is told to nobody.
 AUDIT_LOG = ".audit-log.v1.logs.created"
 DELIVERY_FAILED = ".events.v1beta1.webhooks.delivery-failed"
+ISSUE_OPENED, ISSUE_RESOLVED = ".events.v1beta1.issues.opened", ".events.v1beta1.issues.resolved"
 
 _TOKEN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _VERSION = r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?"
@@ -170,7 +171,7 @@ def entry(
 _TRANSFER = "A service provision moves to another workspace; documented as not raised."
 _SAMPLE = "A sample of GreenLake's documentation."
 
-#: The types of greenlake.md 7.1 without their prefix, with friendly name and description; the last is our own.
+#: The types of greenlake.md 7.1 without their prefix, with friendly name and description; the last three are our own.
 _DOCUMENTED = (
     ("audit-log.v1.logs.created", "Audit log created", "An audit log entry was written."),
     (
@@ -206,6 +207,8 @@ _DOCUMENTED = (
         "Webhook delivery failed",
         "The delivery of an event to a webhook was given up.",
     ),
+    (ISSUE_OPENED[1:], "Issue opened", "Something about the deliveries of a workspace went wrong."),
+    (ISSUE_RESOLVED[1:], "Issue resolved", "What was wrong about the deliveries of a workspace is over."),
 )
 
 

@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
 from delivery.attempts.endings import EndedAttempt
@@ -17,6 +22,8 @@ from delivery.ledger.records import outcomes
 from delivery.reports.issues import IssueSearch, ListedIssue
 from delivery.upkeep.issue_handling import Handled
 from delivery.wire.parcels import Failure, FailureKind, Reply
+from subscriptions.events.catalogue import ISSUE_OPENED, ISSUE_RESOLVED
+from subscriptions.events.event import Naming
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Absent, Conflicting, Refused
 from tests.clock import Clock
@@ -364,3 +371,60 @@ async def test_resolved_issues_leave_as_records_do(craft: Craft, clock: Clock) -
 def test_the_time_of_an_issue_is_in_its_id(clock: Clock) -> None:
     """So that lists in order of ids are in order of beginning."""
     assert abs(event_keys.time_of(event_keys.new(clock.now)) - clock.now) < timedelta(milliseconds=1)
+
+
+async def test_who_has_subscribed_is_told(craft: Craft, clock: Clock) -> None:
+    """That an issue was opened and, when it is over, resolved (protocol.md 12.6): each an event, told twice one."""
+    opened, resolved = (Naming().prefix + each for each in (ISSUE_OPENED, ISSUE_RESOLVED))
+    listener = await craft.hook(subscribed=opened)
+    await craft.subscribe([listener], resolved)
+    webhook, elsewhere = await craft.hook(), await craft.hook(workspace="f" * 32)
+    await failed(craft, webhook, reply(503), REFUSED)
+    await failed(craft, elsewhere, reply(503))
+    await craft.assembly.issue_watch.fold()
+    found = {each.id: each for each in await issues(craft, webhook=webhook)}
+    sent = await craft.fetch("SELECT id, type, body FROM events WHERE type = ANY ($1)", [opened, resolved])
+
+    assert {(row["id"], row["type"]) for row in sent} == {(f"{key}.opened", opened) for key in found}
+    data = [msgspec.json.decode(row["body"])["data"] for row in sent]
+    assert {each["summary"] for each in data} == {each.wrong for each in found.values()}
+    assert await craft.value("SELECT count(*) FROM deliveries WHERE webhook = $1", listener) == 2
+
+    await craft.sql("DELETE FROM deliveries WHERE webhook = $1", listener)
+    await craft.sql("UPDATE issues SET untold = 'opened' WHERE webhook = $1", webhook)
+    await craft.sql("UPDATE webhooks SET deleted_at = now() WHERE id = $1", elsewhere)
+    await craft.assembly.issue_watch.fold()
+    await craft.sql("UPDATE webhooks SET failures = 0 WHERE id = $1", webhook)
+    clock.advance(craft.settings.issue_quiet + 1)
+    await craft.assembly.issue_watch.look()
+    sent = await craft.fetch("SELECT id, type FROM events WHERE type = ANY ($1)", [opened, resolved])
+
+    words = {opened: "opened", resolved: "resolved"}
+    assert sorted(row["id"] for row in sent) == sorted(f"{key}.{word}" for key in found for word in words.values())
+    assert all(row["id"].endswith(words[row["type"]]) for row in sent)
+    assert await craft.value("SELECT count(*) FROM issues WHERE untold IS NOT NULL") == 0
+
+
+async def test_certificates_that_end_are_issues(craft: Craft, clock: Clock) -> None:
+    """From two weeks before on, the client's and the authorities' apart; a new one ends it."""
+    soon, late = (_certificate(clock.now + timedelta(days=days)) for days in (10, 40))
+    webhook = await craft.hook(client_certificate=soon, ca_bundle=late)
+    await craft.assembly.issue_watch.look_at_certificates()
+    [found] = await issues(craft)
+    clock.advance(30 * 86400)
+    await craft.assembly.issue_watch.look_at_certificates()
+    both = await issues(craft, IssueState.OPEN)
+    await craft.sql("UPDATE webhooks SET client_certificate = '', ca_bundle = ''")
+    await craft.assembly.issue_watch.look_at_certificates()
+
+    assert (found.kind, found.webhook, found.cause) == (IssueKind.CERTIFICATE, webhook, "client certificate")
+    assert "CN=hook ends on" in found.reason
+    assert {each.cause: "ended" in each.reason for each in both} == {"client certificate": True, "authority": False}
+    assert await issues(craft, IssueState.OPEN) == []
+
+
+def _certificate(ends: datetime) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, ends - timedelta(days=365), ends)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
