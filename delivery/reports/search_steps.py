@@ -16,7 +16,7 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 #: Rows that a page reads at most, and seconds after which it reads no further.
-ROWS, PATIENCE = 20_000, 0.12
+ROWS, PATIENCE = 10_000, 0.08
 #: Rows of the first step and of the largest one; of a step that looks into payloads.
 FIRST, LARGEST, OPENED = 200, 4000, 200
 #: Where an event's `data` begins in its structured JSON: attributes are no objects, so that no key of theirs looks like it.

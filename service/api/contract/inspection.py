@@ -50,7 +50,7 @@ _OF_DELIVERIES: tuple[Json, ...] = (
     _many("id", text(), "Deliveries by their ids."),
 )
 _BOUNDED = (
-    "Newest first. A page looks at 20,000 deliveries at most, or for as long as an eighth of a second: where that was not "
+    "Newest first. A page looks at 10,000 deliveries at most, or for as long as a twelfth of a second: where that was not "
     "enough, `searchedBackTo` says how far it came, and `after` goes on from there. Nothing is counted beyond the page."
 )
 _NAMES: Mapping[str, Json] = {"id": ID}
