@@ -5,7 +5,8 @@ Whose they are is left to `people.py`, how often one may be wrong to the entranc
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TypeVar
@@ -13,22 +14,25 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from subscriptions.ground.database import asking
 from subscriptions.ground.errors import Busy, Issue, Refused
 
 T = TypeVar("T")
 
 #: NIST SP 800-63B 5.1.1.2 asks for eight; a password that is the only proof needs more.
 SHORTEST, LONGEST = 12, 256
-#: Hashes that are made at once, each of which takes 64 MB, a tenth of a second and several cores, and that wait for one.
-AT_ONCE, WAITING = 1, 32
+#: Hashes that are made at once, each of which takes 64 MB and a fifth of a second of a core; that wait for one, and of one asker.
+AT_ONCE, WAITING, OF_ONE = 1, 64, 2
 
 
 class Passwords:
-    """Hashes and checks passwords, off the event loop; the parameters are RFC 9106's second recommendation."""
+    """Hashes and checks passwords, off the event loop; the parameters are RFC 9106's second recommendation, but for the lanes:
+    one, so that a core is left to whoever publishes."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
-        self._under_way = 0
+        self._hasher = hasher or PasswordHasher(parallelism=1)
+        #: Of each asker how many.
+        self._under_way: Counter[Hashable] = Counter()
 
     async def hashed(self, password: str) -> str:
         """The password as it is kept; raises Refused for one that is too short or too long."""
@@ -70,13 +74,14 @@ class Passwords:
         return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._under_way >= AT_ONCE + WAITING:
+        asker = asking()
+        if self._under_way.total() >= AT_ONCE + WAITING or (asker and self._under_way[asker] >= OF_ONE):
             raise Busy("Too many passwords are being checked just now")
-        self._under_way += 1
+        self._under_way[asker] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._under_way -= 1
+            self._under_way -= Counter({asker: 1})
 
 
 def _normal(password: str) -> str:

@@ -114,6 +114,12 @@ def asked_by(key: Hashable, audience: Audience = STAYS, *, reads: bool = True) -
         _audience.reset(others)
 
 
+def asking() -> Hashable | None:
+    """Who asks; None: nobody in particular."""
+    asker = _asker.get()
+    return asker.key if asker else None
+
+
 def still_asked() -> None:
     """Raises NobodyWaits where whoever asked has gone: for reads, before what is dear."""
     _audience.get().check()

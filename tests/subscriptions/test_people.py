@@ -13,7 +13,7 @@ from subscriptions.access.passwords import Passwords
 from subscriptions.access.people import OutsidePerson, Person, PersonDraft
 from subscriptions.access.people_store import LINK, PeopleStore
 from subscriptions.access.sessions import MOST, SEEN, Browser, DashboardSession, SessionLimits, Stretch
-from subscriptions.ground.database import Database
+from subscriptions.ground.database import Database, asked_by
 from subscriptions.ground.errors import Absent, Busy, Conflicting, HooklakeError, Refused, Unauthorized
 from tests.clock import Clock
 
@@ -111,6 +111,20 @@ async def test_passwords_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert [type(each) for each in tried] == [bool, bool, Busy, Busy, Busy]
     assert await cheap().right(None, "nobody has this password") is False
+
+
+async def test_passwords_of_one_asker() -> None:
+    """Who asks for many at once is told so, and others wait for no more than two of them."""
+    checked = cheap()
+
+    async def asked(key: str) -> object:
+        with asked_by(key):
+            return await checked.right(None, PASSWORD)
+
+    tried = await asyncio.gather(*(asked("many") for _ in range(4)), asked("one"), return_exceptions=True)
+    checked.close()
+
+    assert [type(each) for each in tried] == [bool, bool, Busy, Busy, bool]
 
 
 async def test_a_person_has_so_many_sessions(people: PeopleStore, ada: Person, clock: Clock) -> None:
