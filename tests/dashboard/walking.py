@@ -15,7 +15,7 @@ from starlette.routing import compile_path
 from service.dashboard.routes import PageRoute
 
 #: Addresses of one route with the same names in the query that are looked at: the rest of a list looks like its first rows.
-ALIKE = 4
+ALIKE = 2
 #: What is typed into a field that is empty.
 TYPED = "walked"
 
