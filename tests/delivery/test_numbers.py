@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from delivery.ledger.counts import histograms
 from delivery.ledger.counts.rollups import DAY, HOUR, MINUTE, NOBODY
 from delivery.ledger.webhooks.state_history import KEPT
+from delivery.upkeep.counting import FOLDED
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from subscriptions.webhooks.webhook import Change
 from tests.clock import Clock
@@ -119,6 +120,24 @@ async def test_many_are_counted_in_few_rows(craft: Craft) -> None:
     assert await craft.value("SELECT count(*) FROM outcome_counts") == 3
     await asyncio.gather(*(craft.counting.count() for _ in range(4)))
     assert (await rollup(craft, webhook, grain=DAY))["delivered"] == 150
+
+
+async def test_what_was_left_while_nobody_folded_is_folded_minute_by_minute(craft: Craft, clock: Clock) -> None:
+    """Counts of three minutes, more rows than one transaction takes: each in its own minute, all in their hour or day."""
+    webhook = await craft.hook()
+    for _ in range(3):
+        await craft.sql(
+            "INSERT INTO outcome_counts SELECT $1, ARRAY[$2::uuid], '{200}', '{3}', '{7}', '{9}' FROM generate_series(1, $3)",
+            *(clock(), webhook, FOLDED * 3 // 5),
+        )
+        clock.advance(60)
+
+    await craft.counting.count()
+
+    rows = await craft.fetch("SELECT attempts FROM rollups WHERE webhook = $1 AND grain = 1", webhook)
+    assert [row["attempts"] for row in rows] == [FOLDED * 3 // 5] * 3
+    days = await craft.fetch("SELECT delivered FROM rollups WHERE webhook = $1 AND grain = 1440", webhook)
+    assert sum(row["delivered"] for row in days) == FOLDED * 3 // 5 * 3
 
 
 async def test_accepted_events_are_counted(craft: Craft) -> None:

@@ -1,21 +1,20 @@
 -- Folds what was counted in the oldest minute into that minute, its hour and its day, of each webhook, each workspace and all.
 -- One transaction with the deletion of the counts: whatever is counted is folded once. Of one minute, so that each rollup is
--- touched once; nothing is joined with anything but webhooks, for the server cannot guess how many rows there are.
-WITH oldest AS MATERIALIZED (
-    SELECT date_trunc('minute', least(
-        (SELECT min(recorded_at) FROM outcome_counts), (SELECT min(accepted_at) FROM accepted_counts)
-    )) AS minute
+-- touched once; nothing is joined with anything but webhooks, for the server cannot guess how many rows there are. No more than
+-- the first rows are looked at, as they lie there: what a day without beat has left is not read as a whole each time.
+WITH recorded AS MATERIALIZED (
+    SELECT ctid AS place, date_trunc('minute', recorded_at) AS minute FROM outcome_counts LIMIT $at_most
+), accepted AS MATERIALIZED (
+    SELECT ctid AS place, date_trunc('minute', accepted_at) AS minute FROM accepted_counts LIMIT $at_most
+), oldest AS MATERIALIZED (
+    SELECT least((SELECT min(minute) FROM recorded), (SELECT min(minute) FROM accepted)) AS minute
 ), taken AS (
-    DELETE FROM outcome_counts WHERE ctid = ANY (ARRAY(
-        SELECT c.ctid FROM outcome_counts c, oldest o
-        WHERE c.recorded_at >= o.minute AND c.recorded_at < o.minute + interval '1 minute' LIMIT $at_most
-    ))
+    DELETE FROM outcome_counts
+    WHERE ctid = ANY (ARRAY(SELECT r.place FROM recorded r JOIN oldest o ON o.minute = r.minute))
     RETURNING webhooks, statuses, came_to, took, arrived
 ), published AS (
-    DELETE FROM accepted_counts WHERE ctid = ANY (ARRAY(
-        SELECT c.ctid FROM accepted_counts c, oldest o
-        WHERE c.accepted_at >= o.minute AND c.accepted_at < o.minute + interval '1 minute' LIMIT $at_most
-    ))
+    DELETE FROM accepted_counts
+    WHERE ctid = ANY (ARRAY(SELECT a.place FROM accepted a JOIN oldest o ON o.minute = a.minute))
     RETURNING workspace_id, events
 ), each AS (
     SELECT u.* FROM taken t CROSS JOIN LATERAL unnest(t.webhooks, t.statuses, t.came_to, t.took, t.arrived)
