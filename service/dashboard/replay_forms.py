@@ -32,7 +32,7 @@ CHOICE = 200
 #: The fields, in the order of the form; those that are repeated where there are several.
 REPEATED = ("webhookId", "state", "statusClass", "type", "id")
 SINGLE = ("kind", "since", "until", "endedSince", "reason", "ratePerSecond", "workspaceId")
-KINDS = (("lost", "What was owed and is to be sent again"), ("missing", "What was never owed: the webhook came later"))
+KINDS = (("lost", "Past deliveries"), ("missing", "Events never owed: the webhook came later"))
 STATES = (
     (State.FAILED, "Failed: given up after all its attempts"),
     (State.EXPIRED, "Expired: kept too long for a webhook that could not be sent to"),
