@@ -93,6 +93,14 @@ def why(facts: WaitFacts, now: datetime) -> Wait | None:
     return _owed(facts, now)
 
 
+def heard_of(wait: Wait, *, broker: bool) -> Wait:
+    """The same where the broker answers; where it does not, workers hear of nothing that is due (protocol.md 3.3)."""
+    if broker or wait.cause not in (WaitCause.DUE, WaitCause.CIRCUIT):
+        return wait
+    said = "The broker does not answer: workers hear of nothing that is due until it does."
+    return Wait(cause=WaitCause.CARRIERS, text=said)
+
+
 def _collecting(facts: WaitFacts) -> Wait:
     if facts.webhook_status in (Status.DISABLED, Status.PENDING):
         held = _held(facts)

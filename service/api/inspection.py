@@ -4,21 +4,24 @@ What is found is left to `delivery/reports`, what moving one does to `delivery/u
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.delivery_filter import DeliveryId
+from delivery.reports import waiting
 from delivery.reports.delivery_search import FoundDelivery
 from delivery.reports.event_search import FoundEvent
 from delivery.reports.one_delivery import OneAttempt, OneDelivery
 from delivery.reports.one_event import EventDelivery, NotDelivered
-from delivery.reports.waiting import Wait
+from delivery.reports.search_steps import SearchPage
+from delivery.reports.waiting import Wait, WaitCause
 from delivery.upkeep import by_hand
 from delivery.upkeep.by_hand import Moved
 from delivery.wire.guard import public
@@ -50,16 +53,7 @@ async def found(request: Request) -> Response:
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
     asked = searches.deliveries(request.query_params, workspace, limit=limit)
     page = await services_of(request).inspection.deliveries.search(asked)
-    back = None if page.next is None or page.full else writing.moment(event_keys.time_of(page.next.event))
-    return writing.json(
-        {
-            "items": [_found(each) for each in page.items],
-            "count": len(page.items),
-            "next": None if page.next is None else str(page.next),
-            "read": page.read,
-            "searchedBackTo": back,
-        }
-    )
+    return writing.json(_searched(page, [_found(each) for each in page.items], page.next and page.next.event))
 
 
 async def events_found(request: Request) -> Response:
@@ -68,16 +62,7 @@ async def events_found(request: Request) -> Response:
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
     asked = searches.events(request.query_params, workspace, limit=limit)
     page = await services_of(request).inspection.events.search(asked)
-    back = None if page.next is None or page.full else writing.moment(event_keys.time_of(page.next))
-    return writing.json(
-        {
-            "items": [_event(each) for each in page.items],
-            "count": len(page.items),
-            "next": page.next,
-            "read": page.read,
-            "searchedBackTo": back,
-        }
-    )
+    return writing.json(_searched(page, [_event(each) for each in page.items], page.next))
 
 
 async def audience(request: Request) -> Response:
@@ -114,6 +99,9 @@ async def read(request: Request) -> Response:
 async def details(services: Services, caller: Caller, id: DeliveryId, workspace: str | None = None) -> OneDelivery:
     """One delivery as the caller may see it: who may only look sees no signatures. Raises Absent."""
     one = await services.inspection.delivery.read(auth.scope(caller) or workspace, id)
+    if one.wait is not None and one.wait.cause is WaitCause.DUE:
+        answers = (await services.carriers.look()).broker is not None
+        one = replace(one, wait=waiting.heard_of(one.wait, broker=answers))
     if auth.may(caller, Permission.UPDATE_WEBHOOKS):
         return one
     return replace(one, attempts=[redaction.redacted(each) for each in one.attempts])
@@ -147,6 +135,17 @@ def peer(wire: WireNotes | None, *, operator: bool) -> str:
     if wire is None or not wire.address or not (operator or public(wire.address)):
         return ""
     return joined(wire.address, wire.port)
+
+
+def _searched(page: SearchPage[Any, Any], items: Sequence[object], at: UUID | None) -> dict[str, object]:
+    """A page; where it is not full, and there is more to read, how far it was read."""
+    return {
+        "items": items,
+        "count": len(items),
+        "next": None if page.next is None else str(page.next),
+        "read": page.read,
+        "searchedBackTo": None if at is None or page.full else writing.moment(event_keys.time_of(at)),
+    }
 
 
 def _found(each: FoundDelivery) -> dict[str, object]:

@@ -77,3 +77,14 @@ def test_the_reason_of_a_status_is_told() -> None:
 def test_what_has_ended_waits_for_nothing(state: State) -> None:
     """Whatever its webhook is."""
     assert waiting.why(structs.replace(DUE, state=state, webhook_status=Status.ERROR), NOW) is None
+
+
+def test_nothing_is_heard_of_while_the_broker_is_away() -> None:
+    """What is due waits for it then; what waits for something else goes on waiting for that (protocol.md 3.3)."""
+    due, later = (waiting.why(structs.replace(DUE, **each), NOW) for each in ({}, {"due_at": LATER, "attempts": 1}))
+
+    assert due is not None
+    assert later is not None
+    assert waiting.heard_of(due, broker=True) is due
+    assert waiting.heard_of(due, broker=False).cause is WaitCause.CARRIERS
+    assert waiting.heard_of(later, broker=False) is later
