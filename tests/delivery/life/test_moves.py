@@ -28,6 +28,8 @@ def moves(sources: set[State], targets: set[State]) -> set[Move]:
 CLAIM = moves({OWED}, {PARKED, CANCELLED})
 LOST = moves({OWED}, {FAILED})
 
+RECORD = moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED})
+
 #: Which moves each statement of the ledger makes, as its conditions allow.
 WRITTEN: dict[str, set[Move]] = {
     "batches.CLOSE": moves({COLLECTING}, {BUNDLED}),
@@ -42,7 +44,10 @@ WRITTEN: dict[str, set[Move]] = {
     "cancellations.CANCEL": moves({OWED, PARKED, COLLECTING}, {CANCELLED}),
     "batch_members.FOLLOW": moves({BUNDLED}, set(FINAL)) | moves({FAILED}, {DELIVERED}),
     "paces.PACE": CLAIM | LOST,
-    "outcomes.WRITE": moves({OWED}, {PARKED, DELIVERED, FAILED, EXPIRED}) | moves({PARKED, FAILED}, {DELIVERED}),
+    "outcomes.WRITE": RECORD,
+    "outcomes.WRITE_FAILING": RECORD,
+    # It moves issues, not deliveries.
+    "resolving.SENT_AGAIN": set(),
     "retention.LET_GO": moves({OWED, PARKED, COLLECTING}, {EXPIRED}),
     "sweeps.EXPIRE": moves({PARKED}, {EXPIRED}),
 }
