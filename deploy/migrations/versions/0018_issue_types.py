@@ -3,8 +3,8 @@
 from alembic import context, op
 from sqlalchemy import text
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
