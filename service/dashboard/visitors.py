@@ -23,6 +23,8 @@ from subscriptions.ground.errors import Issue, Refused, Unauthorized
 
 #: Where a request keeps who looks.
 VISITOR = "hooklake.visitor"
+#: The header of what a page loads by itself, while nobody does anything: it keeps nobody signed in.
+LIVE = "x-live"
 #: Where nobody is known yet, they are sent.
 SIGN_IN = "/dashboard/sign-in"
 #: The query's parameter by which operators narrow what they see.
@@ -58,7 +60,7 @@ class Visitor:
 async def entered(request: Request) -> Visitor:
     """Who looks; raises Unauthorized where nobody is known."""
     token = cookies.token(request)
-    found = await session_of(request, token) if token else None
+    found = await session_of(request, token, used=LIVE not in request.headers) if token else None
     if found is None:
         raise Unauthorized("sign in to see this page", named=bool(token))
     person, services = found.person, services_of(request)

@@ -85,6 +85,8 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await expect(page.locator("#stamp")).to_have_class("stamp live")
         await expect(page.locator("#life")).to_have_text("Looked at 1")
         place = await page.locator("table").bounding_box()
+        alone: list[str | None] = []
+        page.on("request", lambda request: alone.append(request.headers.get("x-live")))
 
         told.say(OTHER_WORKSPACE, 500)
         told.say(WORKSPACE, 3)
@@ -96,6 +98,8 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await expect(page.get_by_role("link", name="6 new, show")).to_be_visible()
         await expect(page.locator("#life")).to_have_text("Looked at 2")
         assert await page.locator("table").bounding_box() == place
+        # What a page asks for by itself says so: it keeps nobody signed in.
+        assert set(alone) == {"true"}
         await tab.picture("live", whole=False)
         assert await tab.barriers() == []
 

@@ -186,6 +186,17 @@ async def test_a_session_ends_by_itself(stranger: httpx.AsyncClient, ada: Person
     assert (await stranger.get(SESSIONS)).status_code == 303
 
 
+async def test_what_loads_itself_keeps_nobody_signed_in(stranger: httpx.AsyncClient, ada: Person, clock: Clock) -> None:
+    """A page that is left open and loads its parts anew ends with its session, as one that stands still does."""
+    await stranger.post(SIGN_IN, data=form())
+    loaded = []
+    for _ in range(3):
+        clock.advance(timedelta(hours=5).total_seconds())
+        loaded.append((await stranger.get(SESSIONS, headers={"X-Live": "true"})).status_code)
+
+    assert loaded == [200, 200, 303]
+
+
 FORGED: tuple[dict[str, str], ...] = (
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site", "Origin": "http://hooklake"},
