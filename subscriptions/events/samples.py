@@ -21,6 +21,21 @@ MARK = "testevent"
 _SPACE = UUID("6f2c7a52-6a1b-5d43-9d1e-0d6f1c2b7e11")
 _ITSELF = "is a type that this service sends itself: nobody else makes an event of it, not even to try a webhook"
 
+_ISSUE: dict[str, object] = {
+    "id": "01a222ac-2220-707f-954d-f9ee92ea0aa7",
+    "type": "events/issue",
+    "resourceUri": "/events/v1beta1/issues/01a222ac-2220-707f-954d-f9ee92ea0aa7",
+    "kind": "delivery-failure",
+    "summary": "214 attempts for billing failed: 503 Service Unavailable.",
+    "remedy": "Look at the newest answer and mend the destination. What waits is tried again by itself.",
+    "cause": "503 Service Unavailable",
+    "reason": "503 Service Unavailable",
+    "httpResponseCode": 503,
+    "failedAttempts": 214,
+    "deliveriesGivenUp": 0,
+    "webhook": {"resourceUri": "/events/v1beta1/webhooks/1b1e0f0a-3c1d-4a5c-9a4e-5f4d7c2b9e10"},
+}
+
 #: What GreenLake's documentation shows, by the type without its prefix.
 _CAPTURED: dict[str, dict[str, object]] = {
     "audit-log.v1.logs.created": {
@@ -58,7 +73,11 @@ _CAPTURED: dict[str, dict[str, object]] = {
         "httpResponseCode": 503,
         "reason": "the destination answered 503 Service Unavailable",
     },
+    catalogue.ISSUE_OPENED[1:]: _ISSUE,
+    catalogue.ISSUE_RESOLVED[1:]: _ISSUE,
 }
+#: Types that only this service sends, and that a webhook can be tried with, in made-up data.
+_TRIED = (catalogue.DELIVERY_FAILED, catalogue.ISSUE_OPENED, catalogue.ISSUE_RESOLVED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +109,7 @@ def made(of: SampleType, *, key: UUID, now: datetime, data: bytes | None = None)
     that are no JSON; TooLarge.
     """
     prefix = of.naming.prefix
-    if catalogue.reserved(of.type, prefix=prefix) and not (
-        of.type == prefix + catalogue.DELIVERY_FAILED and data is None
-    ):
+    if catalogue.reserved(of.type, prefix=prefix) and not (of.type.removeprefix(prefix) in _TRIED and data is None):
         raise Refused(Issue(subject="eventType", description=f"{of.type[:200]} {_ITSELF}"))
     text = sample(of.type, now, naming=of.naming) if data is None else json_text.compact(data, root="data")
     parts = catalogue.parse(of.type, prefix=prefix)
