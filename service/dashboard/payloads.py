@@ -15,9 +15,11 @@ from delivery.wire import parcels
 from service.api.redaction import CREDENTIALS, SIGNATURES
 from subscriptions.ground.errors import HooklakeError
 
-#: Bytes of a body that are laid out; longer ones are shown as they are.
-LAID_OUT = 512 * 1024
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+#: Bytes of a body that are laid out, how deep it may nest, and characters that this may come to. What is beyond one of them is
+#: shown as it is: indentation grows with depth times length, and it is others who send it.
+LAID_OUT, DEPTH, SHOWN = 160 * 1024, 64, 512 * 1024
+#: What a string has begun it keeps (`*+`): one that never ends is looked at once, not once from each of its quotes.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
 #: What a command has in the place of what would let its reader speak as Hooklake.
 PLACES = {"authorization": "$AUTHORIZATION", "hpe-webhook-signature2": "$SIGNATURE2"}
 #: Said by curl itself.
@@ -25,31 +27,57 @@ _OWN = frozenset({"host", "content-length", "accept-encoding"})
 
 
 def laid_out(raw: bytes) -> str:
-    """JSON on several lines; no number and no text is changed. What is no JSON comes back as it is."""
+    """JSON on several lines; no number and no text is changed. What is none, or nests or grows too far, comes back as it is."""
     text = raw.decode(errors="replace")
-    if len(raw) > LAID_OUT or text[:1] not in ("{", "["):
+    if len(raw) > LAID_OUT or text[:1] not in ("{", "[") or not _is_json(raw):
         return text
-    lines: list[str] = []
-    line, depth, tokens = "", 0, _TOKEN.findall(text)
-    for n, token in enumerate(tokens):
-        if token in "{[":
-            line += token
-            if n + 1 < len(tokens) and tokens[n + 1] not in "}]":
-                lines.append(line)
-                depth += 1
-                line = "  " * depth
-        elif token in "}]":
-            if tokens[n - 1] not in "{[":
-                lines.append(line)
-                depth -= 1
-                line = "  " * depth
-            line += token
-        elif token == ",":
-            lines.append(line + token)
-            line = "  " * depth
-        else:
-            line += ": " if token == ":" else token
-    return "\n".join([*lines, line])
+    lines = _Lines()
+    before = ""
+    for found in _TOKEN.finditer(text):
+        lines.put(found[0], before)
+        if lines.depth > DEPTH or lines.size > SHOWN:
+            return text
+        before = found[0]
+    return "\n".join([*lines.done, lines.last])
+
+
+class _Lines:
+    """Tokens of JSON, as they come to stand on lines."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.last = ""
+        self.depth = 0
+        #: Characters of what is done.
+        self.size = 0
+
+    def put(self, token: str, before: str) -> None:
+        """One more, behind `before`; a bracket's line ends only where something follows that does not close it."""
+        opened = before in ("{", "[")
+        if token in ("}", "]"):
+            self.depth -= 1
+            if not opened:
+                self._end()
+        elif opened:
+            self._end()
+        self.last += ": " if token == ":" else token
+        if token == ",":
+            self._end()
+        elif token in ("{", "["):
+            self.depth += 1
+
+    def _end(self) -> None:
+        self.done.append(self.last)
+        self.size += len(self.last) + 1
+        self.last = "  " * self.depth
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(raw, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def body_of(event: UUID, body: bytes | None, attempt: OneAttempt) -> bytes:
@@ -65,7 +93,8 @@ def body_of(event: UUID, body: bytes | None, attempt: OneAttempt) -> bytes:
 def curl(url: str, body: bytes, attempt: OneAttempt) -> str:
     """The request as a command for a shell; signatures and credentials are variables, never what was sent."""
     method = attempt.wire.method if attempt.wire is not None else "POST"
-    words = [f"curl --request {method} {shlex.quote(url)}"]
+    # --globoff: `[1-9]` and `{a,b}` of a URL are not patterns; --path-as-is: nor are its dots.
+    words = [f"curl --globoff --path-as-is --request {method} {shlex.quote(url)}"]
     for name, value in attempt.request_headers:
         low = name.lower()
         if low in _OWN:
@@ -75,7 +104,8 @@ def curl(url: str, body: bytes, attempt: OneAttempt) -> str:
         else:
             words.append(f"--header {shlex.quote(f'{name}: {value}')}")
     if body:
-        words.append(f"--data-binary {shlex.quote(body.decode(errors='replace'))}")
+        # Not --data-binary: of that a body that begins with `@` is the name of a file of whoever runs it.
+        words.append(f"--data-raw {shlex.quote(body.decode(errors='replace'))}")
     return " \\\n  ".join(words)
 
 
@@ -103,8 +133,4 @@ def _to_the_letter(body: bytes) -> object:
     """As JSON where it is that, as text where it is not."""
     if not body:
         return None
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        return body.decode(errors="replace")
-    return msgspec.Raw(body)
+    return msgspec.Raw(body) if _is_json(body) else body.decode(errors="replace")

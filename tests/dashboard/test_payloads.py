@@ -1,0 +1,128 @@
+"""What others sent, laid out in bounds, and as a command that does what Hooklake did and nothing else."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from delivery.reports.one_delivery import OneAttempt
+from service.dashboard.payloads import LAID_OUT, SHOWN, curl, fixture, laid_out
+
+TYPE = ("content-type", "text/plain")
+
+
+class Heard(ThreadingHTTPServer):
+    """Keeps what it was asked: path and body."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Keeps)
+        self.asked: list[tuple[str, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Keeps(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Heard)
+        self.server.asked.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    with Heard() as server:
+        serving = Thread(target=server.serve_forever, args=[0.01])
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+def attempt(answer: bytes = b"") -> OneAttempt:
+    return OneAttempt(
+        number=1,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        milliseconds=1,
+        success=True,
+        status=200,
+        reason="",
+        request_headers=(TYPE,),
+        response_headers=(),
+        response_body=answer,
+        cut=False,
+        wire=None,
+        signed_with=(),
+    )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 65_536,
+        b"[" * LAID_OUT,
+        b"[" * 1_000 + b"]" * 1_000,
+        b'{"a":' * 10_000,
+        b'{"a":' * 200 + b"1" + b"}" * 200,
+        b'{"' + b'\\"' * 32_768,
+        b'["' + b"\\" * 65_535,
+        b'{"a":1,',
+        b"[1] and more",
+        b"[" * 60 + b"1," * 60_000 + b"1" + b"]" * 60,
+        b"[" + b"1," * LAID_OUT + b"1]",
+    ],
+)
+def test_what_would_grow_is_shown_as_it_is(raw: bytes) -> None:
+    """JSON that nests deeply, is very long, or would be laid out very long, and what is no JSON at all: to the letter."""
+    assert laid_out(raw) == raw.decode()
+
+
+def test_what_is_laid_out_is_a_page_at_most() -> None:
+    """However it nests: lines indented by their depth stay within the bound."""
+    for depth in range(1, 70):
+        made = laid_out(b"[" * depth + b"1," * 5_000 + b"1" + b"]" * depth)
+        assert len(made) <= SHOWN
+    assert laid_out(b"[" * 3 + b"]" * 3) == "[\n  [\n    []\n  ]\n]"
+
+
+def test_a_fixture_of_a_bomb() -> None:
+    """An answer and a body that nest without end are texts in it, one line each."""
+    made = fixture("https://example.com", b"[" * 65_536, attempt(b"[" * 65_536))
+    assert len(made) < 4 * 65_536
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed (apt-get install curl)")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/x", "{file}"),
+        ("/x%5B1%5D/../y", "{file}\n"),
+        ("/x[1-3]", "@-"),
+        ("/{a,b}", "-"),
+        ("/[", "'; touch {file}.made; '"),
+        ("/x?q={1..9}", "$(id)"),
+        ("/x?q=$(id)&r='", "a\r\nb<{file}"),
+    ],
+)
+def test_the_command_does_what_was_done(heard: Heard, tmp_path: Path, path: str, body: str) -> None:
+    """Run, it makes one request with the very body and path; it reads no file of whoever runs it, and no pattern."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    sent = body.replace("{file}", f"@{secret}").encode()
+
+    command = curl(heard.url + path, sent, attempt())
+    subprocess.run(["/bin/sh", "-c", f"{command} --silent --max-time 20"], check=True, stdin=subprocess.DEVNULL)
+
+    assert heard.asked == [(path, sent)]
+    assert [each.name for each in tmp_path.iterdir()] == ["secret"]
