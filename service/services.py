@@ -3,7 +3,7 @@
 What is behind each is left to its room.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -29,6 +29,7 @@ from delivery.verification.system_webhooks import SystemWebhooks
 from delivery.verification.webhook_lifecycle import WebhookLifecycle
 from service.health.carriers import Carriers
 from service.health.readiness import Readiness
+from service.limits.at_once import AtOnce
 from service.limits.publish_quota import PublishQuota
 from service.limits.request_quota import RequestQuota
 from service.limits.throttle import SignIns, Throttle
@@ -48,6 +49,9 @@ from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.settings import GroundSettings
 from subscriptions.webhooks.subscription_store import SubscriptionStore
+
+#: Pages of one workspace that are drawn at once: more would only make publications wait.
+PAGES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,8 @@ class Services:
     long_work: LongWork
     #: Counts failed logins.
     throttle: Throttle
+    #: Pages of a workspace that are drawn at once.
+    pages: AtOnce = field(default_factory=lambda: AtOnce(PAGES))
     #: Counts people's sign-ins.
     sign_ins: SignIns
     #: Counts the events of workspaces; None: they may publish any number.

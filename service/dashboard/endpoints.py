@@ -14,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from service import auth
 from service.answers import LONG
-from service.api import reading
+from service.api import long_work, reading
 from service.api.routes import tell
 from service.auth import CALLER, Handler, Permission
 from service.dashboard import forgery, refusals, visitors
+from service.services import services_of
 from subscriptions.ground.audit import ActorKind
 from subscriptions.ground.database import repeating
 
@@ -72,7 +73,10 @@ def _guarded(handler: Handler, permission: Permission | None) -> Handler:
         visitor = await visitors.entered(request)
         if permission is not None:
             auth.require(visitor.caller, permission)
-        with auth.serving(request, visitor.caller, ActorKind.PERSON):
-            return await handler(request)
+        # Each takes the loop for some milliseconds, which whoever publishes waits for.
+        async with services_of(request).pages.place(visitor.caller.workspace_id):
+            await long_work.turn(request)
+            with auth.serving(request, visitor.caller, ActorKind.PERSON):
+                return await handler(request)
 
     return entrance

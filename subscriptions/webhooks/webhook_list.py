@@ -88,7 +88,7 @@ async def listed(connection: AsyncConnection, query: WebhookQuery) -> WebhookPag
     total = await connection.scalar(counted) or 0
     key, falls = _KEYS[query.sort]
     order = (key.desc() if falls else key.asc(), _table.c.id)
-    behind = true() if query.after is None else await _behind(connection, query.after, key, falls)
+    behind = true() if query.after is None else await _behind(connection, query, key, falls)
     page = select(*SHOWN).where(mine, behind).order_by(*order).limit(query.limit + 1).offset(query.offset)
     rows = [webhook_of(row) for row in await connection.execute(page)]
     found = rows[: query.limit]
@@ -115,14 +115,15 @@ def _found(text: str) -> ColumnElement[bool]:
 
 
 async def _behind(
-    connection: AsyncConnection, after: UUID, key: ColumnElement[Any], falls: bool
+    connection: AsyncConnection, query: WebhookQuery, key: ColumnElement[Any], falls: bool
 ) -> ColumnElement[bool]:
-    """Behind that one as it is now; one that is not there any more still says where it stood."""
-    last = (await connection.execute(select(key.label("key")).where(_table.c.id == after))).one_or_none()
+    """Behind that one as it is now; one that is not there any more still says where it stood, and another workspace's nothing."""
+    named = and_(_table.c.id == query.after, within(query.workspace_id))
+    last = (await connection.execute(select(key.label("key")).where(named))).one_or_none()
     if last is None:
         return true()
     beyond = key < last.key if falls else key > last.key
-    return or_(beyond, and_(key == last.key, _table.c.id > after))
+    return or_(beyond, and_(key == last.key, _table.c.id > query.after))
 
 
 def webhook_of(row: Composed[Any]) -> Webhook:

@@ -96,6 +96,17 @@ async def test_the_list_shows_how_webhooks_fare(
     assert str(well.id) not in narrowed.text
 
 
+async def test_the_list_goes_on_behind_a_webhook(visit: Visit, services: Services) -> None:
+    """A later page leads back to the first one, whatever the order."""
+    for name in ("a", "b", "c"):
+        first = await hook(services, name)
+    async with await visit(Role.SUBSCRIBER) as ada:
+        page = await ada.get(PATH, params={"sort": "newest", "after": str(first.id)})
+
+    assert page.status_code == 200
+    assert f'href="{PATH}?sort=newest">First page' in page.text
+
+
 async def test_a_webhook_shows_all_of_it(visit: Visit, services: Services, builder: Builder) -> None:
     """All that GreenLake's page has, and what was sent, with retry; who may only look sees no signature."""
     webhook = await hook(services, description="For licences", secondary_secret="second-s3cr3t")

@@ -15,6 +15,7 @@ from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.builders import WORKSPACE
 from tests.clock import Clock
 
+OTHER = "f" * 32
 OWNER = Owner(workspace_id=WORKSPACE, principal="user:x", created_by="x")
 PLAIN = Registration(name="x", destination="https://example.com/", secret="s3cr3t", challenge_request_enabled=False)
 #: Name, destination, status, failures; registered in this order.
@@ -73,6 +74,22 @@ async def test_each_order_is_kept_from_page_to_page(
 
     assert len(set(found)) == len(four)
     assert all(name in place.split("|") for name, place in zip(found, order, strict=True))
+
+
+@pytest.mark.parametrize("sort", Sort)
+async def test_a_place_of_another_workspace_is_none(
+    database: Database, clock: Clock, four: list[Webhook], sort: Sort
+) -> None:
+    """Behind a webhook that one may not see stands the whole list: else where it stands would tell its name, state and age."""
+    async with database.transaction() as connection:
+        store = WebhookStore(Vault([("one", b"1" * 32)]))
+        for name in ("a", "z"):
+            await store.insert(connection, replace(PLAIN, name=name), replace(OWNER, workspace_id=OTHER), now=clock())
+    theirs = await listed(database, WebhookQuery(workspace_id=OTHER, sort=sort, limit=9))
+    page = await listed(database, WebhookQuery(workspace_id=OTHER, sort=sort, limit=9, after=four[1].id))
+
+    assert names(page.webhooks) == names(theirs.webhooks)
+    assert len(theirs.webhooks) == 2
 
 
 async def test_a_search_is_for_what_it_says(database: Database, four: list[Webhook]) -> None:
