@@ -51,6 +51,9 @@ class PageEndpoint:
                 if scope["method"] not in auth.READING:
                     forgery.vet(request)
                 response = await self._handlers.get(scope["method"], self._unknown)(request)
+                if scope["method"] == "HEAD" and not hasattr(response, "body"):
+                    # What would be made while it is sent is made for nobody.
+                    response = Response(status_code=response.status_code, headers=dict(response.headers))
                 size = len(getattr(response, "body", b""))
                 if size > LONG and CALLER in scope:
                     reading.hold(request).answer(size)

@@ -71,7 +71,7 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", replays.PATH + "/{id}/resume", replays.resumed, Permission.UPDATE_WEBHOOKS),
     PageRoute("POST", replays.PATH + "/{id}/cancel", replays.cancelled, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", finding.PATH, finding.found, None),
-    PageRoute("GET", streaming.PATH, streaming.live, None),
+    PageRoute("GET", streaming.PATH, streaming.live, Permission.READ_WEBHOOKS),
     PageRoute("POST", signing_in.SIGN_OUT, signing_in.signed_out, None),
     PageRoute("GET", sessions.PATH, sessions.listed, None),
     PageRoute("POST", sessions.PATH + "/others/end", sessions.others_ended, None),

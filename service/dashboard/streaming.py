@@ -26,7 +26,7 @@ from subscriptions.ground.errors import TooSoon, Unavailable
 PATH = "/dashboard/live"
 #: Seconds between two signs of life, for which one piece may wait to be read, and between two looks whether the visitor is
 #: still signed in.
-PING, UNREAD, LOOK = 15, 20.0, 30.0
+PING, UNREAD, LOOK = 15, 20.0, 10.0
 
 
 class Stream(EventSourceResponse):
@@ -72,11 +72,13 @@ async def _pieces(request: Request, hub: Live, workspace: str | None) -> AsyncIt
 
 
 async def _signed_in(request: Request) -> bool:
-    """Whether the visitor still is; while that cannot be asked, he is."""
+    """Whether the visitor still is, and may see what he might at the beginning; while that cannot be asked, he is."""
+    before = visitors.visitor(request).person
     try:
-        return await visitors.session_of(request, cookies.token(request), used=False) is not None
+        now = await visitors.session_of(request, cookies.token(request), used=False)
     except Unavailable:
         return True
+    return now is not None and (now.person.roles, now.person.workspace_id) == (before.roles, before.workspace_id)
 
 
 def _sign_of_life() -> ServerSentEvent:

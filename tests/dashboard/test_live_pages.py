@@ -117,6 +117,33 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await expect(delivered).to_have_text("2,003")
 
 
+async def test_a_stream_is_for_who_may_see_deliveries(visit: Visit) -> None:
+    """What a stream tells is what pages of webhooks and deliveries show: no other role has it."""
+    async with await visit(Role.PUBLISHER) as publisher:
+        assert (await publisher.get(streaming.PATH)).status_code == 403
+
+
+@browser.needed
+@pytest.mark.parametrize("changed", ["roles", "removed"])
+async def test_a_stream_ends_with_what_one_may_see(
+    url: str, services: Services, told: Told, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Whoever has other roles, or may not sign in any more, is told nothing more by a stream of before."""
+    monkeypatch.setattr(streaming, "LOOK", 0.05)
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.OPERATOR])
+    client = httpx.AsyncClient(base_url=url, cookies={"hooklake_session": session}, timeout=20)
+    async with client, client.stream("GET", streaming.PATH) as stream:
+        lines = stream.aiter_lines()
+        assert (await anext(lines)).startswith("event: alive")
+        [person] = await services.people.page(limit=1)
+        if changed == "roles":
+            await services.people.set_roles(person.id, frozenset({Role.VIEWER}))
+        else:
+            await services.people.remove(person.id, now=services.clock())
+        async for _ in lines:
+            pass
+
+
 @browser.needed
 async def test_a_session_has_so_many_streams(url: str, services: Services, told: Told) -> None:
     """One page more than one may have live is answered 429; nothing is cached, and what is sent is events."""
