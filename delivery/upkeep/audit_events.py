@@ -3,21 +3,25 @@
 What leaves an entry is left to `subscriptions/ground/audit.py`; the shape is the captured one (greenlake.md 1.14).
 """
 
-import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+
+import msgspec
 
 from delivery.upkeep.jobs import FailurePublisher
 from subscriptions.access import audit_log
-from subscriptions.access.audit_log import AuditEntry
+from subscriptions.access.audit_log import AuditEntry, Change
 from subscriptions.events.catalogue import AUDIT_LOG
 from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
 from subscriptions.ground.database import Clock, Database
-
-log = logging.getLogger("hooklake.delivery")
+from subscriptions.ground.errors import TooLarge
 
 #: Entries that are published, or deleted, at once.
 PAGE, CHUNK = 100, 1000
+#: Characters of a field that are told where the whole would be more than an event may have.
+SHORT = 200
 #: GreenLake's own platform (greenlake.md 1.10).
 APPLICATION = "00000000-0000-0000-0000-000000000000"
 
@@ -54,14 +58,36 @@ class AuditEvents:
             asked = await audit_log.subscribed(connection, kind, workspaces)
         for entry in entries:
             if entry.workspace_id in asked:
-                event = _event(entry, self._notify.naming)
-                await self._notify.events.publish([event], workspace_id=entry.workspace_id, id_alone=True)
+                await self._tell(entry, entry.workspace_id)
         async with self._database.raw() as connection:
             await audit_log.tell(connection, [each.id for each in entries])
         return len(entries)
 
+    async def _tell(self, entry: AuditEntry, workspace_id: str) -> None:
+        """With as much of its changes as an event can hold."""
+        naming, publish = self._notify.naming, self._notify.events.publish
+        for changes in (entry.changes, [_short(each) for each in entry.changes]):
+            with suppress(TooLarge):
+                await publish([_event(entry, naming, changes)], workspace_id=workspace_id, id_alone=True)
+                return
+        what = f"audit.untold entry={entry.id}"
+        await self._notify.one_of_many(_event(entry, naming, []), workspace_id=workspace_id, what=what)
 
-def _event(entry: AuditEntry, naming: Naming) -> SdkEvent:
+
+def _short(change: Change) -> Change:
+    """The beginnings of what was and is there, where there is more."""
+    name, before, after = change
+    return name, _begun(before), _begun(after)
+
+
+def _begun(value: object) -> object:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if len(text) <= SHORT else f"{text[:SHORT]}... (cut: {len(text)} characters in all)"
+
+
+def _event(entry: AuditEntry, naming: Naming, changes: Sequence[Change]) -> SdkEvent:
+    """`changes` are the entry's; where they are not whole, `changes_cut` says so."""
+    cut = {} if changes == entry.changes else {"changes_cut": True}
     milliseconds = round(entry.at.timestamp() * 1000)
     data = {
         "id": str(entry.id),
@@ -79,7 +105,8 @@ def _event(entry: AuditEntry, naming: Naming) -> SdkEvent:
             "action": entry.action,
             "subject": entry.subject,
             "roles": list(entry.roles),
-            "changes": [{"field": name, "before": before, "after": after} for name, before, after in entry.changes],
+            "changes": [{"field": name, "before": before, "after": after} for name, before, after in changes],
+            **cut,
         },
         "has_details": bool(entry.changes),
     }

@@ -35,7 +35,7 @@ async def _publish_page(database: Database, notify: FailurePublisher) -> int:
     for each in found:
         if each.workspace_id in asked[each.word]:
             event = _event(await report.one(None, each.id), each.word, notify.naming)
-            await notify.events.publish([event], workspace_id=each.workspace_id, id_alone=True)
+            await notify.one_of_many(event, workspace_id=each.workspace_id, what=f"issue.untold issue={each.id}")
     async with database.raw() as connection:
         await untold.told_of(connection, found)
     return len(found)

@@ -31,6 +31,7 @@ from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
 from subscriptions.ground import partitions
 from subscriptions.ground.database import Clock, Database, repeating
+from subscriptions.ground.errors import Refused
 
 log = logging.getLogger("hooklake.delivery")
 
@@ -46,6 +47,16 @@ class FailurePublisher:
 
     naming: Naming
     events: PythonEvents
+
+    async def one_of_many(self, event: SdkEvent, *, workspace_id: str, what: str) -> None:
+        """Publishes one of a line; what can never be published is logged as lost, so that those behind it are told.
+
+        Raises Unavailable: then it can be later on.
+        """
+        try:
+            await self.events.publish([event], workspace_id=workspace_id, id_alone=True)
+        except Refused as error:
+            log.error("%s workspace=%s cannot be told of as an event: %s", what, workspace_id, error)
 
 
 class Jobs:

@@ -19,6 +19,10 @@ from subscriptions.ground.statements import Row, statement
 
 #: Entries that one page reads at most; one that finds fewer than it was asked for says how far it has read.
 READ = 20_000
+#: Untold entries among which workspaces take turns: so many of the oldest.
+WAITING = 5000
+#: A field with what it was and what it is; None where it was or is not there.
+Change = tuple[str, object, object]
 _FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 #: Kinds of changed things, by which actions begin; each with the category of a GreenLake audit log entry.
@@ -53,6 +57,15 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PAGE = statement(__package__, "audit_page", _Page)
+
+UNTOLD = """
+WITH oldest AS MATERIALIZED (
+    SELECT id, workspace_id FROM audit_entries WHERE NOT told ORDER BY id LIMIT $2
+), turns AS (
+    SELECT id, row_number() OVER (PARTITION BY workspace_id ORDER BY id) AS turn FROM oldest ORDER BY turn, id LIMIT $1
+)
+SELECT e.* FROM turns JOIN audit_entries e USING (id) ORDER BY turns.turn, e.id
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +112,7 @@ class AuditEntry:
         return CATEGORIES.get(self.action.partition(".")[0], "Unified Eventing")
 
     @property
-    def changes(self) -> list[tuple[str, object, object]]:
+    def changes(self) -> list[Change]:
         """Each field with what it was and what it is; None where it was or is not there."""
         names = dict.fromkeys([*self.before, *self.after])
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
@@ -184,8 +197,8 @@ async def read(connection: Raw, ids: Sequence[UUID]) -> list[AuditEntry]:
 
 
 async def untold(connection: Raw, *, limit: int) -> list[AuditEntry]:
-    """Entries that were not published yet, oldest first."""
-    rows = await connection.fetch("SELECT * FROM audit_entries WHERE NOT told ORDER BY id LIMIT $1", limit)
+    """Entries that were not published yet, oldest first within a workspace; the workspaces by turns."""
+    rows = await connection.fetch(UNTOLD, limit, WAITING)
     return [_entry(row) for row in rows]
 
 

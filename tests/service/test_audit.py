@@ -257,6 +257,69 @@ async def test_entries_are_events(operator: httpx.AsyncClient, services: Service
     assert data["additional_info"]["changes"] == [{"field": "description", "before": "", "after": "for billing"}]
 
 
+async def test_an_entry_that_is_too_large_stops_nobodys(
+    operator: httpx.AsyncClient, services: Services, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its event says that its changes are cut; one that can be none is logged; those behind it, of all workspaces, are told."""
+    hook = await registered(operator)
+    order = {"eventType": AUDIT_TYPE, "webhook": {"resourceUri": f"{EVENTS}/webhooks/{hook}"}}
+    await operator.post(f"{EVENTS}/subscriptions", json=[order])
+    await services.assembly.audit_events.publish()
+    limit = services.ground.max_event_bytes
+    large = {"tls": {"caBundle": "x" * limit}, "paused": False}
+    many = {f"field{n}": "\0" * 100 for n in range(limit // 100)}
+    ids = await noted(
+        services,
+        AuditChange(
+            action="webhook.changed", subject="large", name="n", workspace_id=WORKSPACE, before=large, after={"tls": 1}
+        ),
+        AuditChange(action="webhook.removed", subject="many", name="n", workspace_id=WORKSPACE, before=many),
+        AuditChange(
+            action="webhook.changed", subject="never", name="n" * limit, workspace_id=WORKSPACE, after={"a": 1}
+        ),
+        AuditChange(action="webhook.changed", subject="behind", name="n", workspace_id=WORKSPACE, after={"a": 1}),
+    )
+    await services.assembly.audit_events.publish()
+    async with database.raw() as connection:
+        bodies = [msgspec.json.decode(row["body"]) for row in await connection.fetch("SELECT body FROM events")]
+        untold = await connection.fetchval("SELECT count(*) FROM audit_entries WHERE NOT told")
+
+    told = {each["data"]["additional_info"]["subject"]: each["data"]["additional_info"] for each in bodies}
+    assert {"large", "many", "behind"} <= told.keys()
+    assert ("never" in told, untold) == (False, 0)
+    assert [told[each].get("changes_cut", False) for each in ("large", "many", "behind")] == [True, True, False]
+    first, second = told["large"]["changes"]
+    assert (first["field"], first["before"].startswith('{"caBundle":"xxx'), first["after"]) == ("tls", True, 1)
+    assert first["before"].endswith(f"... (cut: {limit + 15} characters in all)")
+    assert second == {"field": "paused", "before": False, "after": None}
+    assert told["many"]["changes"] == []
+    [said] = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert f"audit.untold entry={ids[2]} workspace={WORKSPACE}" in said
+
+
+async def test_workspaces_take_turns(operator: httpx.AsyncClient, services: Services, database: Database) -> None:
+    """One with very many entries has its share of a page, and another's single one is among the first that are told."""
+    flood = AuditChange(action="webhook.changed", subject="f", name="f", workspace_id=OTHER_WORKSPACE, after={"a": 1})
+    calm = AuditChange(action="webhook.changed", subject="calm", name="c", workspace_id=WORKSPACE, after={"a": 1})
+    await noted(services, *[flood] * 300, calm)
+
+    async with database.raw() as connection:
+        first = await audit_log.untold(connection, limit=100)
+
+    assert [each.subject for each in first[:3]] == ["f", "calm", "f"]
+
+
+async def noted(services: Services, *changes: AuditChange) -> list[UUID]:
+    """Entries of these changes, as a command leaves them, in their order."""
+    actor = audit.Actor(
+        kind=audit.ActorKind.COMMAND, id="ada", name="ada", workspace_id="", roles=(), address="", at=services.clock()
+    )
+    with audit.acting(actor):
+        async with services.assembly.database.raw() as raw, raw.transaction():
+            await audit.note(raw, *changes)
+    return [each.id for each in (await entries(services))[-len(changes) :]]
+
+
 async def test_entries_leave_with_age(operator: httpx.AsyncClient, services: Services, clock: Clock) -> None:
     """Entries that are kept no longer are deleted."""
     await registered(operator)
