@@ -180,7 +180,7 @@ async def _given(connection: Raw, asked: DeliverySearch) -> DeliveryStep:
         webhooks = [row["id"] for row in rows] or [_NIL]
     elif asked.workspace_id is not None:
         rows = await connection.fetch(WEBHOOKS, asked.workspace_id, FEW + 1)
-        webhooks = [row["id"] for row in rows] if len(rows) <= FEW else []
+        webhooks = ([row["id"] for row in rows] or [_NIL]) if len(rows) <= FEW else []
     return DeliveryStep(
         event=_LAST if wanted.until is None else event_keys.floor(wanted.until),
         webhook=_NIL,

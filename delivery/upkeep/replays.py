@@ -81,8 +81,8 @@ class DryRun:
     count: int
     #: There may be more: it left off before the end.
     more: bool
-    #: Rows that were read.
-    read: int
+    #: Rows that were read, of all workspaces; None where that is not the reader's to know.
+    read: int | None
     #: It has seen everything that was accepted before then.
     seen_until: datetime
 

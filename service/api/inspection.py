@@ -4,11 +4,10 @@ What is found is left to `delivery/reports`, what moving one does to `delivery/u
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
-from uuid import UUID
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
@@ -20,7 +19,6 @@ from delivery.reports.delivery_search import FoundDelivery
 from delivery.reports.event_search import FoundEvent
 from delivery.reports.one_delivery import OneAttempt, OneDelivery
 from delivery.reports.one_event import EventDelivery, NotDelivered
-from delivery.reports.search_steps import SearchPage
 from delivery.reports.waiting import Wait, WaitCause
 from delivery.upkeep import by_hand
 from delivery.upkeep.by_hand import Moved
@@ -28,11 +26,11 @@ from delivery.wire.guard import public
 from delivery.wire.notes import WireNotes
 from delivery.wire.proxy import joined
 from service import auth
-from service.api import deliveries, reading, redaction, searches, workspaces, writing
+from service.api import deliveries, reading, redaction, search_pages, searches, workspaces, writing
+from service.api.search_pages import Extent
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
-from subscriptions.ground import event_keys
 
 log = logging.getLogger("hooklake.service")
 
@@ -51,18 +49,20 @@ async def found(request: Request) -> Response:
     """`GET /events/v1beta1/deliveries`"""
     workspace = await workspaces.within(request)
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
-    asked = searches.deliveries(request.query_params, workspace, limit=limit)
-    page = await services_of(request).inspection.deliveries.search(asked)
-    return writing.json(_searched(page, [_found(each) for each in page.items], page.next and page.next.event))
+    services, scope = services_of(request), auth.scope(auth.caller(request))
+    query = search_pages.opened(services, scope, request.query_params)
+    page = await services.inspection.deliveries.search(searches.deliveries(query, workspace, limit=limit))
+    return writing.json(_page([_found(each) for each in page.items], search_pages.extent_of(services, scope, page)))
 
 
 async def events_found(request: Request) -> Response:
     """`GET /events/v1beta1/events`"""
     workspace = await workspaces.within(request)
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
-    asked = searches.events(request.query_params, workspace, limit=limit)
-    page = await services_of(request).inspection.events.search(asked)
-    return writing.json(_searched(page, [_event(each) for each in page.items], page.next))
+    services, scope = services_of(request), auth.scope(auth.caller(request))
+    query = search_pages.opened(services, scope, request.query_params)
+    page = await services.inspection.events.search(searches.events(query, workspace, limit=limit))
+    return writing.json(_page([_event(each) for each in page.items], search_pages.extent_of(services, scope, page)))
 
 
 async def audience(request: Request) -> Response:
@@ -137,15 +137,9 @@ def peer(wire: WireNotes | None, *, operator: bool) -> str:
     return joined(wire.address, wire.port)
 
 
-def _searched(page: SearchPage[Any, Any], items: Sequence[object], at: UUID | None) -> dict[str, object]:
-    """A page; where it is not full, and there is more to read, how far it was read."""
-    return {
-        "items": items,
-        "count": len(items),
-        "next": None if page.next is None else str(page.next),
-        "read": page.read,
-        "searchedBackTo": None if at is None or page.full else writing.moment(event_keys.time_of(at)),
-    }
+def _page(items: list[dict[str, object]], extent: Extent) -> dict[str, object]:
+    back = None if extent.back is None else writing.moment(extent.back)
+    return {"items": items, "count": len(items), "next": extent.next, "read": extent.read, "searchedBackTo": back}
 
 
 def _found(each: FoundDelivery) -> dict[str, object]:

@@ -16,13 +16,12 @@ from delivery.lifecycle import State
 from delivery.reports.delivery_search import DeliverySearch, FoundDelivery
 from delivery.reports.search_steps import SearchPage
 from service import auth
-from service.api import searches
+from service.api import search_pages, searches
 from service.auth import Permission
 from service.dashboard import export, navigation, visitors
 from service.dashboard.list_queries import PRESETS, ListQuery
 from service.dashboard.rendering import render
 from service.services import services_of
-from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Refused
 from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
@@ -79,16 +78,18 @@ COLUMNS = (
 async def listed(request: Request) -> Response:
     """GET /dashboard/deliveries?webhookId=&state=&statusClass=&eventType=&eventId=&last=&since=&until=&text=&tag=&after="""
     services, visitor = services_of(request), visitors.visitor(request)
-    query = ListQuery(request.query_params, FILTERS)
+    query, scope = ListQuery(request.query_params, FILTERS), auth.scope(visitor.caller)
     wrong: dict[str, str] = {}
     page: SearchPage[DeliveryId, FoundDelivery] = SearchPage()
     try:
-        asked = searches.deliveries(query.searched(services.clock()), visitor.workspace(request), limit=PAGE)
+        found = search_pages.opened(services, scope, query.searched(services.clock()))
+        asked = searches.deliveries(found, visitor.workspace(request), limit=PAGE)
         if export.wanted(request):
             return export.answer(request, "deliveries", COLUMNS, _pages(request, asked))
         page = await services.inspection.deliveries.search(asked)
     except Refused as error:
         wrong = {issue.subject: issue.description for issue in error.issues}
+    extent = search_pages.extent_of(services, scope, page)
     states = tuple(query.every("state"))
     return render(
         request,
@@ -99,8 +100,8 @@ async def listed(request: Request) -> Response:
         wrong=wrong,
         views=[(words, query.path(PATH, state=of), None) for words, of in VIEWS],
         view=next((query.path(PATH, state=of) for _, of in VIEWS if set(of) == set(states)), ""),
-        back=event_keys.time_of(page.next.event) if page.next is not None and not page.full else None,
-        further=query.path(PATH, after=str(page.next)) if page.next is not None else "",
+        extent=extent,
+        further=query.path(PATH, after=extent.next) if extent.next is not None else "",
         first=query.path(PATH),
         clear=ListQuery(request.query_params, ()).path(PATH, last="", since="", until=""),
         file=query.path(PATH, format="csv"),

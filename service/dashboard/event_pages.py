@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from delivery.reports.event_search import COUNTED, EventSearch, FoundEvent
 from delivery.reports.search_steps import SearchPage
-from service.api import reading, searches
+from service import auth
+from service.api import reading, search_pages, searches
 from service.dashboard import export, payloads, visitors
 from service.dashboard.delivery_list import TIMES
 from service.dashboard.list_queries import ListQuery
 from service.dashboard.rendering import render
 from service.services import services_of
-from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Refused
 
 PATH = "/dashboard/events"
@@ -31,16 +31,18 @@ COLUMNS = ("Message id", "Id", "Source", "Type", "Workspace", "Accepted", "Bytes
 async def listed(request: Request) -> Response:
     """GET /dashboard/events?eventId=&eventType=&source=&last=&since=&until=&text=&tag=&after="""
     services, visitor = services_of(request), visitors.visitor(request)
-    query = ListQuery(request.query_params, FILTERS)
+    query, scope = ListQuery(request.query_params, FILTERS), auth.scope(visitor.caller)
     wrong: dict[str, str] = {}
     page: SearchPage[UUID, FoundEvent] = SearchPage()
     try:
-        asked = searches.events(query.searched(services.clock()), visitor.workspace(request), limit=PAGE)
+        found = search_pages.opened(services, scope, query.searched(services.clock()))
+        asked = searches.events(found, visitor.workspace(request), limit=PAGE)
         if export.wanted(request):
             return export.answer(request, "events", COLUMNS, _pages(request, asked))
         page = await services.inspection.events.search(asked)
     except Refused as error:
         wrong = {issue.subject: issue.description for issue in error.issues}
+    extent = search_pages.extent_of(services, scope, page)
     return render(
         request,
         "events/list.html",
@@ -48,8 +50,8 @@ async def listed(request: Request) -> Response:
         query=query,
         page=page,
         wrong=wrong,
-        back=event_keys.time_of(page.next) if page.next is not None and not page.full else None,
-        further=query.path(PATH, after=str(page.next)) if page.next is not None else "",
+        extent=extent,
+        further=query.path(PATH, after=extent.next) if extent.next is not None else "",
         first=query.path(PATH),
         clear=ListQuery(request.query_params, ()).path(PATH, last="", since="", until=""),
         file=query.path(PATH, format="csv"),

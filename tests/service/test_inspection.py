@@ -1,15 +1,23 @@
 """Looking at deliveries and events over HTTP: searches, one of each, and what is done with one delivery."""
 
+import base64
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from starlette.datastructures import QueryParams
 
+from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import State
+from delivery.reports.delivery_search import Deliveries, DeliverySearch
+from delivery.reports.search_steps import SearchPage
 from delivery.tickets import Nudge, Ticket
+from service.api import search_pages
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.events.event import Event
+from subscriptions.ground.database import Database
 from subscriptions.webhooks.webhook import Webhook
 from tests.builders import Builder, Result
 from tests.clock import Clock
@@ -188,3 +196,42 @@ async def test_an_event_tells_its_audience(
         (other.id, "UNSUBSCRIBED")
     ]
     assert told["event"]["data"] == {"n": 1.5}
+
+
+async def test_a_search_tells_nothing_of_others(
+    api: httpx.AsyncClient, callers: Callers, services: Services, hook: Webhook, failed: Event
+) -> None:
+    """Not how many rows they have, nor what the last one read is called: a place of others is sealed, and goes on from there."""
+    place = DeliveryId(failed.key, hook.id, 0)
+    nobody = await callers.headers(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)
+    own, operator = await callers.headers(Role.VIEWER), await callers.headers(Role.OPERATOR)
+    cut: SearchPage[DeliveryId, object] = SearchPage(next=place, read=7)
+    theirs = search_pages.extent_of(services, OTHER_WORKSPACE, cut)
+    all_of_it = search_pages.extent_of(services, None, cut)
+
+    for path in (DELIVERIES, f"{EVENTS}/events"):
+        empty = (await api.get(path, params={"eventType": "nonesuch"}, headers=nobody)).json()
+        assert empty == {"items": [], "count": 0, "next": None, "read": None, "searchedBackTo": None}
+        assert (await api.get(path, headers=operator)).json()["read"] == 1
+    assert theirs.next is not None
+    assert theirs.looked("deliveries") == "The newest deliveries were looked through"
+    for told in (str(failed.key), str(hook.id), base64.b64encode(str(place).encode()).decode()[:20]):
+        assert told not in theirs.next
+    assert (theirs.read, theirs.back and theirs.back.microsecond) == (None, 0)
+    assert (all_of_it.next, all_of_it.read) == (str(place), 7)
+    on = await api.get(DELIVERIES, params={"after": theirs.next}, headers=nobody)
+    for stranger in (own, operator):
+        wrong = await api.get(DELIVERIES, params={"after": theirs.next}, headers=stranger)
+        assert wrong.status_code == 400
+    behind = search_pages.opened(services, OTHER_WORKSPACE, QueryParams({"after": theirs.next, "limit": "5"}))
+    assert (on.status_code, behind["after"], behind["limit"]) == (200, str(place), "5")
+    asked = {"all": True, "dryRun": True, "filter": {"states": ["failed"]}}
+    tried = await api.post(f"{EVENTS}/replays", json=asked, headers=nobody)
+    assert (tried.status_code, tried.json()["rowsRead"]) == (200, None)
+
+
+async def test_a_workspace_without_webhooks_reads_no_row(database: Database, failed: Event) -> None:
+    """A search for its deliveries ends at once, whatever others have."""
+    assert failed.id
+    page = await Deliveries(database).search(DeliverySearch(workspace_id=OTHER_WORKSPACE))
+    assert (page.items, page.next, page.read) == ([], None, 0)

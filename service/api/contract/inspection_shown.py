@@ -62,7 +62,10 @@ _DELIVERY: dict[str, Json] = {
 _SEARCHED: dict[str, Json] = {
     "count": whole("Items of this page.", minimum=0),
     "next": either(text(), "What `after` takes for the next page; null where everything has been read."),
-    "read": whole("How many were looked at for this page.", minimum=0),
+    "read": either(
+        whole("", minimum=0),
+        "How many were looked at for this page, of all workspaces: told to operators, null to others.",
+    ),
     "searchedBackTo": either(
         moment(""),
         "Where the page is not full and there is more to read: how far it was read. `after` goes on from there.",

@@ -12,6 +12,7 @@ from service.api.contract.shapes import (
     WORKSPACE,
     Json,
     array,
+    either,
     flag,
     given,
     literal,
@@ -108,7 +109,9 @@ SCHEMAS: dict[str, Json] = {
             "dryRun": flag(""),
             "count": whole("How many it would send again now.", minimum=0),
             "more": flag("It left off counting: there may be more."),
-            "rowsRead": whole("Rows that it read for it.", minimum=0),
+            "rowsRead": either(
+                whole("", minimum=0), "Rows that it read for it, of all workspaces: told to operators, null to others."
+            ),
             "searchedUntil": moment("Everything that was accepted before then was looked at."),
             "ratePerSecond": {"type": "number"},
         }

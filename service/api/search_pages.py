@@ -1,0 +1,79 @@
+"""What a page of a search tells of how far it was read: to operators all, to others nothing of what is not theirs.
+
+A search reads rows of all workspaces and answers those of one. Where it left off may be another's event and webhook, and how
+many rows it read is how much others do: so the place is sealed, the moment a whole second, and the number not told.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from starlette.datastructures import QueryParams
+
+from delivery.delivery_filter import DeliveryId
+from delivery.reports.search_steps import SearchPage
+from service.services import Services
+from subscriptions.ground import event_keys
+from subscriptions.ground.errors import Issue, Refused, Sealed
+
+T = TypeVar("T")
+#: The query's parameter, and what a sealed place begins with: no UUID does.
+AFTER, MARK = "after", "s."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """Of one page."""
+
+    #: What `after` takes; None: everything has been read.
+    next: str | None
+    #: Rows that were looked at; None where that is not the reader's to know.
+    read: int | None
+    #: Where there is more to read and the page is not full: what was accepted from then on was read.
+    back: datetime | None
+
+    def looked(self, kind: str) -> str:
+        """As a sentence of a page begins; `kind` is what they are, in the plural."""
+        what = f"The newest {kind}" if self.read is None else f"{self.read:,} {kind}"
+        return f"{what} were looked through"
+
+
+def extent_of(services: Services, scope: str | None, page: SearchPage[DeliveryId, T] | SearchPage[UUID, T]) -> Extent:
+    """`scope` is the reader's own, None for operators."""
+    if page.next is None:
+        return Extent(next=None, read=page.read if scope is None else None, back=None)
+    back = event_keys.time_of(page.next.event if isinstance(page.next, DeliveryId) else page.next)
+    if scope is None:
+        return Extent(next=str(page.next), read=page.read, back=None if page.full else back)
+    if page.full:
+        # The last item of the page.
+        return Extent(next=str(page.next), read=None, back=None)
+    sealed = services.assembly.base.vault.seal(str(page.next), context=_context(scope))
+    return Extent(next=MARK + base64.urlsafe_b64encode(sealed).decode(), read=None, back=_later(back))
+
+
+def opened(services: Services, scope: str | None, query: QueryParams) -> QueryParams:
+    """The query with the place that a page named; raises Refused for one that was sealed for nobody, or for others."""
+    given = query.get(AFTER, "")
+    if scope is None or not given.startswith(MARK):
+        return query
+    try:
+        sealed = base64.b64decode(given.removeprefix(MARK), altchars=b"-_", validate=True)
+        place = services.assembly.base.vault.unseal(sealed, context=_context(scope))
+    except (binascii.Error, ValueError, Sealed):
+        said = "is none that a page of this list has named"
+        raise Refused(Issue(subject=AFTER, description=said, source="query.parameter")) from None
+    return QueryParams([*((name, value) for name, value in query.multi_items() if name != AFTER), (AFTER, place)])
+
+
+def _context(scope: str) -> bytes:
+    return f"search:{scope}".encode()
+
+
+def _later(at: datetime) -> datetime:
+    """The whole second that is not before then."""
+    at = at.astimezone(UTC)
+    return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
