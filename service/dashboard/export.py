@@ -5,6 +5,7 @@ Which rows there are is left to the pages.
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -17,8 +18,9 @@ from subscriptions.ground.database import asked_by
 
 #: Rows of one file at most; the last one says so where there were more.
 MOST = 100_000
-#: What a spreadsheet would take for a formula; behind an apostrophe it is a text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Where a spreadsheet would take a formula to begin, or a tab or an end of line would begin a cell: behind an apostrophe it is a
+#: text. Where the list separator is another than the comma, it parts what stands in one cell; a full-width sign is one, too.
+FORMULA = re.compile(r"(\A|[;|\t\r\n])(?=[ \u00a0\u3000]*[=+\-@\uff1d\uff0b\uff0d\uff20\u2212])|\A(?=[\t\r\n])")
 
 Rows = Iterable[Sequence[object]]
 
@@ -46,7 +48,7 @@ async def _lines(request: Request, columns: Sequence[str], pages: AsyncIterator[
             page = await anext(pages, None)
         if page is None:
             return
-        rows = [[_cell(value) for value in row] for row in page]
+        rows = [[cell(value) for value in row] for row in page]
         yield _written(rows[:left])
         if len(rows) > left:
             yield _written([[f"There are more than {MOST:,} rows: narrow the list by its filters"]])
@@ -56,14 +58,15 @@ async def _lines(request: Request, columns: Sequence[str], pages: AsyncIterator[
 
 def _written(rows: Rows) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     return text.getvalue().encode()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """As it stands in a file: moments in UTC, and of texts nothing that a spreadsheet runs."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     said = str(value)
-    return f"'{said}" if isinstance(value, str) and said.startswith(FORMULA) else said
+    return FORMULA.sub(r"\g<0>'", said) if isinstance(value, str) else said

@@ -83,7 +83,26 @@ async def test_a_list_is_exported_as_it_is(visit: Visit) -> None:
     answer = await viewer.get("/dashboard/list")
 
     assert answer.headers["content-disposition"] == 'attachment; filename="things.csv"'
-    assert answer.text == 'Name,Number,Text\r\n\'=1+1,,"a ""b"", c"\r\nplain,-3,é\r\n'
+    assert answer.text == '"Name","Number","Text"\r\n"\'=1+1","","a ""b"", c"\r\n"plain","-3","é"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        *((f"{sign}1+1", f"'{sign}1+1") for sign in "=+-@\uff1d\uff0b\uff0d\uff20\u2212"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a; \u3000=1", "a;' \u3000=1"),
+        ("a\t@x;-y|+z", "a\t'@x;'-y|'+z"),
+        (" =1", "' =1"),
+        ("\tx", "'\tx"),
+        ("a\r\n\uff1d1", "a\r\n'\uff1d1"),
+        ("a - b = c, d@e.f; 1-2", "a - b = c, d@e.f; 1-2"),
+        (-3, "-3"),
+    ],
+)
+def test_no_cell_is_a_formula(value: object, cell: str) -> None:
+    """Nor what becomes a cell where another character than the comma parts them."""
+    assert export.cell(value) == cell
 
 
 async def test_a_long_list_ends_with_a_sentence(visit: Visit) -> None:
