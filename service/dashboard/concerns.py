@@ -65,7 +65,7 @@ def of(
     standing: Standing | None, carriers: CarrierReport | None, issues: KnownIssues, *, operator: bool
 ) -> list[Concern]:
     """The worst first; empty where all is well. None: it is not known, which is said elsewhere."""
-    found = [*_of_carriers(carriers, operator=operator), *map(_of_issue, issues.worst)]
+    found = [*of_carriers(carriers, operator=operator), *map(_of_issue, issues.worst)]
     known = {each.webhook for each in issues.worst} | issues.aside.keys()
     if standing is not None:
         left = (worst for worst in standing.worst if worst.id not in known)
@@ -74,7 +74,8 @@ def of(
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
 
-def _of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Concern]:
+def of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Concern]:
+    """What keeps deliveries from being carried, in words for whoever can do something about it and for others."""
     if report is None:
         return
     if report.missing and not operator:
@@ -114,7 +115,8 @@ def _of_issue(issue: ListedIssue) -> Concern:
 
 def _of_aside(many: int) -> Iterator[Concern]:
     if many:
-        said = "Somebody knows of them, or wants them back later: they are not over."
+        it, are = ("it", "it is") if many == 1 else ("them", "they are")
+        said = f"Somebody knows of {it}, or wants {it} back later: {are} not over."
         title = "One issue is set aside" if many == 1 else f"{many:,} issues are set aside"
         yield Concern(tone="info", title=title, text=said, words="See all issues", path="/dashboard/issues")
 

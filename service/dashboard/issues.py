@@ -20,7 +20,7 @@ from service import auth
 from service.api import inspection, reading
 from service.api import issues as api
 from service.auth import Permission
-from service.dashboard import export, forms, payloads, visitors
+from service.dashboard import concerns, export, forms, payloads, visitors
 from service.dashboard.rendering import redirect, render
 from service.dashboard.visitors import NAME
 from service.services import services_of
@@ -55,10 +55,14 @@ async def listed(request: Request) -> Response:
         return export.answer(request, "issues", COLUMNS, _pages(request, search))
     page = await services.issues.page(search)
     asked = request.query_params
+    operator = auth.scope(visitor.caller) is None
+    # While nothing is carried nothing fails either.
+    late = () if page.items else list(concerns.of_carriers(await services.carriers.look(), operator=operator))
     return render(
         request,
         "issues/list.html",
         issues=page.items,
+        late=late,
         following=None if page.after is None else api.cursor(page.after),
         counts=await services.issues.counts(workspace),
         query={name: asked.get(name, "") for name in ("state", "kind", "webhookId", "after")},

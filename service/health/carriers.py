@@ -19,7 +19,7 @@ log = logging.getLogger("hooklake.service")
 T = TypeVar("T")
 
 #: Seconds that a look counts for all that ask, and that one may take.
-FRESH, WAIT = 1.0, 4.0
+FRESH, WAIT = 1.0, 2.5
 #: Seconds of silence after which a process counts as gone. An API process speaks every ten.
 SILENT: Mapping[str, float] = {"worker": 5.0, "beat": 10.0, "api": 30.0}
 #: Seconds without a sweep that are too many.

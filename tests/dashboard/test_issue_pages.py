@@ -11,6 +11,7 @@ import pytest
 from delivery.issue_kinds import IssueState
 from delivery.lifecycle import State
 from delivery.reports.issues import IssueSearch, ListedIssue
+from service.health.carriers import CarrierReport
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.webhooks.webhook import Webhook
@@ -63,9 +64,18 @@ async def known(services: Services, *states: IssueState) -> list[ListedIssue]:
     return list((await services.issues.page(IssueSearch(workspace_id=None, states=states))).items)
 
 
+class Calm:
+    """Everything that carries deliveries is there."""
+
+    async def look(self) -> CarrierReport:
+        return CarrierReport(processes=(), swept=0.1, broker=None, missing=())
+
+
 async def test_the_list(visit: Visit, services: Services, failing: Failing) -> None:
     """The worst kind first, narrowed by kind, webhook and state, as a file; of one's own workspace alone; empty in words."""
     client = await visit(Role.VIEWER)
+    unwatched = (await client.get(ISSUES)).text
+    object.__setattr__(services, "carriers", Calm())
     nothing = (await client.get(ISSUES)).text
     billing = await failing("billing", UNAVAILABLE, UNAVAILABLE, REFUSED)
     await failing("audit", replace(UNAVAILABLE, cause="<b>", reason="<b>"))
@@ -77,6 +87,7 @@ async def test_the_list(visit: Visit, services: Services, failing: Failing) -> N
     odd = await client.get(ISSUES, params={"kind": "worst"})
     other = (await (await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)).get(ISSUES)).text
 
+    assert ("Deliveries are late" in unwatched, "Nothing is wrong" in unwatched) == (True, False)
     assert "Nothing is wrong" in nothing
     assert page.index("Deliveries given up") < page.index("Deliveries fail")
     assert ("&lt;b&gt;" in page, "<b>" in page) == (True, False)

@@ -208,8 +208,8 @@ async def test_the_list_is_exported(visit: Visit, services: Services) -> None:
         some = await viewer.get(PATH, params={"format": "csv", "search": "two"})
 
     rows = every.text.splitlines()
-    assert rows[0].startswith("Id,Workspace,Name,URL,State")
-    assert [row.split(",")[2] for row in rows[1:]] == ["'-three", "one", "two"]
+    assert rows[0].startswith('"Id","Workspace","Name","URL","State"')
+    assert [row.split(",")[2] for row in rows[1:]] == ['"\'-three"', '"one"', '"two"']
     assert len(some.text.splitlines()) == 2
 
 

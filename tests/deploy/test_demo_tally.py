@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from deploy.demo_subscriber import Arrival
-from deploy.demo_tally import PREFIX, Tally
+from deploy.demo_tally import AUDIT, PREFIX, Tally
 
 CREATED = PREFIX + "compute-ops.v1.servers.created"
 
@@ -46,6 +46,15 @@ def test_answers_become_figures(answers: Sequence[int | None], figures: str) -> 
 def test_all_is_well() -> None:
     """An event that was accepted, and arrived as it was sent, is nothing to complain about."""
     assert tally((503, 204), expected=b"{}").complaints() == []
+
+
+def test_entries_of_the_audit_log_are_told_apart() -> None:
+    """What the demo itself changes is an event that its subscriber gets: no stranger, and no part of what was published."""
+    kept = tally((204,))
+    kept.arrived(Arrival(at=time.monotonic(), id="2", type=AUDIT, body=b"{}", status=204))
+
+    assert (kept.complaints(), str(kept.figures())[:24]) == ([], "accepted=1 delivered=1 r")
+    assert kept.table().endswith("Beside them, entries of Hooklake's own audit log, of what was changed here: 1.")
 
 
 @pytest.mark.parametrize(

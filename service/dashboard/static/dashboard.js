@@ -202,6 +202,10 @@
       } else if (event.key === "Enter") {
         event.preventDefault();
         links[chosen()]?.click();
+      } else if (event.key === "Escape") {
+        // A search field would only be emptied.
+        event.preventDefault();
+        palette.close();
       }
     });
     palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
@@ -297,6 +301,13 @@
     const sum = (part.count = (part.count ?? 0) + more);
     link.textContent = sum ? `${sum.toLocaleString("en")} new, show` : "There is something new, show";
     link.hidden = false;
+    // A place on this very page would only be jumped to.
+    link.onclick = (event) => {
+      if (link.pathname + link.search !== location.pathname + location.search) return;
+      event.preventDefault();
+      history.replaceState(null, "", link.href);
+      location.reload();
+    };
   };
   const again = (part) => {
     const wait = Math.max(0, (part.next ?? 0) - Date.now());
