@@ -80,6 +80,8 @@ async def shown(request: Request) -> Response:
         concerns=named,
         more=more,
         away=figures is None or standing is None,
+        # Workers count what waits, when beat tells them to.
+        uncounted=carriers is not None and bool(carriers.missing),
         quiet=not found and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
         plots_of=None if figures is None else _plots(figures),

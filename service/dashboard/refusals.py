@@ -19,6 +19,8 @@ from subscriptions.ground.errors import Unauthorized
 
 #: Headers of the API's answer that hold for a page too.
 KEPT = ("allow", "retry-after")
+#: With what the API begins to say that a role may not (greenlake.md 1.8): for programs.
+FORMAL = "Authorization: Invalid Permission Error: "
 TITLES: Mapping[int, str] = {
     400: "That cannot be done",
     403: "Not allowed",
@@ -58,7 +60,7 @@ async def answered(request: Request, error: Exception) -> Response:
         "refused.html",
         status=status,
         heading=TITLES.get(status, "Something went wrong"),
-        message=said["message"],
+        message=said["message"].removeprefix(FORMAL).capitalize() if FORMAL in said["message"] else said["message"],
         advice=NEXT.get(status, ""),
         debug_id=said["debugId"] if status >= 500 else "",
     )

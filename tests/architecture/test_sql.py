@@ -89,15 +89,3 @@ def test_some_sql_is_found() -> None:
     """What the other rules ask is asked of something."""
     assert Path("delivery/ledger/claims/sql/take_due.sql") in sql_files()
     assert len(list(sql_texts(read(Path("delivery/ledger/jobs/erasures.py"))))) > 5
-
-
-def test_migrations_follow_one_another() -> None:
-    """Each has a number of its own, that of its file, and comes after the one before it; processes ask for the last one."""
-    folder = ROOT / "deploy" / "migrations" / "versions"
-    named = [(path.name, path.read_text()) for path in sorted(folder.glob("[0-9]*.py"))]
-
-    for place, (name, text) in enumerate(named, 1):
-        before = "None" if place == 1 else f'"{place - 1:04}"'
-        assert name.startswith(f"{place:04}_"), f"{name} is the {place}th"
-        assert f'\nrevision = "{place:04}"\ndown_revision = {before}\n' in text, name
-    assert f'REVISION = "{len(named):04}"' in (ROOT / "subscriptions" / "ground" / "schema.py").read_text()

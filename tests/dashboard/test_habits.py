@@ -43,6 +43,11 @@ async def test_a_page_is_used_by_keys_alone(chrome: Chrome, url: str, services: 
         await press("Enter")
         await page.wait_for_url("**/dashboard/people")
 
+        await press("Control+k")
+        await page.keyboard.type("zz")
+        await press("Escape")
+        await expect(page.locator("#palette")).to_be_hidden()
+
         await press("g")
         await press("w")
         await page.wait_for_url("**/dashboard/webhooks")

@@ -28,7 +28,7 @@ TEMPLATE = """
 {{ ui.page_title("Live") }}
 {{ ui.tiles([("Delivered", ui.counted(1999, "delivered"), "", ""), ("Failed", ui.counted(3, "failed", webhook), "", "")]) }}
 <p id="other">{{ ui.counted(7, "delivered", other) }}</p>
-{{ ui.fresh(path) }}
+{{ ui.fresh(path ~ "#life") }}
 {% call ui.table(["Event"]) %}<tr><td>{{ event }}</td></tr>{% endcall %}
 <div id="life" {{ ui.again(path, event=event) }}>{% block life %}<p>Looked at {{ looks() }}</p>{% endblock %}</div>
 {% endblock %}

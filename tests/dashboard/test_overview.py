@@ -85,7 +85,7 @@ async def test_all_quiet(visit: Visit, services: Services, clock: Clock) -> None
 
     hour, day = (await operator.get(PATH)).text, (await operator.get(PATH, params={"span": "day"})).text
 
-    assert "All quiet" in hour
+    assert ("All quiet" in hour, "when it was counted last" in hour) == (True, False)
     assert "1.5k" in hour
     assert "1.51k" in day
     assert "100 %" in hour
@@ -145,6 +145,8 @@ async def test_carriers_that_are_away_are_said_with_the_remedy(visit: Visit, ser
     assert "HOOKLAKE_BROKER_URL" in operator
     assert "Beat has said nothing for 10 s." in operator
     assert "What carries deliveries" in operator
+    # Whoever counts what waits is away: it is not "nothing".
+    assert ["when it was counted last" in page for page in (operator, subscriber)] == [True, True]
     assert "Deliveries are late" in subscriber
     assert "HOOKLAKE_BROKER_URL" not in subscriber
     assert "What carries deliveries" not in subscriber

@@ -254,6 +254,7 @@ async def test_verify_tells_what_the_destination_answered(visit: Visit, services
 
     assert "The destination answered nothing" in said(told)
     assert "The destination answered nothing" in page.text
+    assert ("Unanswered" in page.text, "Delivered later" in page.text) == (True, False)
 
 
 async def test_a_test_event_and_a_retry_from_the_page(
@@ -325,4 +326,5 @@ async def test_who_may_only_look_changes_nothing(visit: Visit, services: Service
         page = await viewer.get(f"{PATH}/{webhook.id}")
 
     assert answer.status_code == 403
+    assert ("Your role does not permit it." in answer.text, "Invalid Permission" in answer.text) == (True, False)
     assert "Active" in page.text
