@@ -20,8 +20,8 @@ from delivery.tickets import BrokerReport, Nudge
 from service import problems
 from service.api import reading
 from service.api.routes import nowhere, routes
-from service.dashboard import openid_pages
 from service.dashboard import routes as dashboard
+from service.dashboard.access import openid_pages
 from service.health.carriers import AskBroker, Carriers
 from service.health.readiness import Readiness
 from service.limits.publish_quota import PublishQuota

@@ -9,35 +9,22 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Route
 
 from service.auth import Handler, Permission
-from service.dashboard import (
-    assets,
-    audit,
-    catalogue,
-    delivery_list,
-    delivery_page,
-    event_pages,
-    finding,
-    issues,
-    openid_pages,
-    overview,
-    people,
-    refusals,
-    replay_forms,
-    replays,
-    sessions,
-    signing_in,
-    streaming,
-    views,
-    webhook,
+from service.dashboard.access import audit, openid_pages, people, sessions, signing_in
+from service.dashboard.attention import issues, overview
+from service.dashboard.catalogue import event_types
+from service.dashboard.deliveries import delivery_list, delivery_page, event_pages, replay_forms, replays, saved_views
+from service.dashboard.frame import assets, finding, refusals, streaming
+from service.dashboard.frame.endpoints import Open, PageEndpoint
+from service.dashboard.frame.visitors import SIGN_IN
+from service.dashboard.webhooks import (
     webhook_actions,
     webhook_forms,
     webhook_handler,
+    webhook_list,
+    webhook_page,
     webhook_secrets,
     webhook_subscriptions,
-    webhooks,
 )
-from service.dashboard.endpoints import Open, PageEndpoint
-from service.dashboard.visitors import SIGN_IN
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class PageRoute:
     permission: Permission | None
 
 
-WEBHOOK = webhooks.PATH + "/{id}"
+WEBHOOK = webhook_list.PATH + "/{id}"
 SUBSCRIPTIONS = WEBHOOK + "/subscriptions"
 SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 
@@ -84,8 +71,8 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", delivery_page.ONE + "/retry", delivery_page.retry, Permission.UPDATE_WEBHOOKS),
     PageRoute("POST", delivery_page.ONE + "/resend", delivery_page.resend, Permission.UPDATE_WEBHOOKS),
     PageRoute("POST", delivery_page.ONE + "/cancel", delivery_page.cancel, Permission.UPDATE_WEBHOOKS),
-    PageRoute("POST", views.PATH, views.saved, None),
-    PageRoute("POST", views.PATH + "/{id}/remove", views.removed, None),
+    PageRoute("POST", saved_views.PATH, saved_views.saved, None),
+    PageRoute("POST", saved_views.PATH + "/{id}/remove", saved_views.removed, None),
     PageRoute("GET", event_pages.PATH, event_pages.listed, Permission.READ_WEBHOOKS),
     PageRoute("GET", event_pages.PATH + "/{key}", event_pages.shown, Permission.READ_WEBHOOKS),
     PageRoute("GET", people.PATH, people.listed, Permission.MANAGE_PEOPLE),
@@ -94,15 +81,15 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", people.PATH + "/{id}/roles", people.roles_set, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/link", people.linked, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/remove", people.removed, Permission.MANAGE_PEOPLE),
-    PageRoute("GET", catalogue.PATH, catalogue.listed, Permission.READ_EVENT_TYPES),
-    PageRoute("GET", catalogue.PATH + "/{id}", catalogue.shown, Permission.READ_EVENT_TYPES),
-    PageRoute("POST", catalogue.PATH + "/{id}/send", catalogue.sent, Permission.UPDATE_WEBHOOKS),
-    PageRoute("POST", catalogue.PATH + "/{id}/publish", catalogue.published, Permission.TEST_EVENTS),
-    PageRoute("GET", webhooks.PATH, webhooks.listed, Permission.READ_WEBHOOKS),
-    PageRoute("POST", webhooks.PATH, webhook_forms.registered, Permission.CREATE_WEBHOOKS),
-    PageRoute("GET", webhooks.PATH + "/new", webhook_forms.new, Permission.CREATE_WEBHOOKS),
-    PageRoute("GET", webhooks.PATH + "/check", webhook_forms.checked, Permission.CREATE_WEBHOOKS),
-    PageRoute("GET", WEBHOOK, webhook.shown, Permission.READ_WEBHOOKS),
+    PageRoute("GET", event_types.PATH, event_types.listed, Permission.READ_EVENT_TYPES),
+    PageRoute("GET", event_types.PATH + "/{id}", event_types.shown, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", event_types.PATH + "/{id}/send", event_types.sent, Permission.UPDATE_WEBHOOKS),
+    PageRoute("POST", event_types.PATH + "/{id}/publish", event_types.published, Permission.TEST_EVENTS),
+    PageRoute("GET", webhook_list.PATH, webhook_list.listed, Permission.READ_WEBHOOKS),
+    PageRoute("POST", webhook_list.PATH, webhook_forms.registered, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", webhook_list.PATH + "/new", webhook_forms.new, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", webhook_list.PATH + "/check", webhook_forms.checked, Permission.CREATE_WEBHOOKS),
+    PageRoute("GET", WEBHOOK, webhook_page.shown, Permission.READ_WEBHOOKS),
     PageRoute("POST", WEBHOOK, webhook_forms.changed, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", WEBHOOK + "/edit", webhook_forms.editing, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", WEBHOOK + "/handler", webhook_handler.shown, Permission.READ_WEBHOOKS),

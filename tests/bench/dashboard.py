@@ -24,7 +24,7 @@ import httpx
 
 from delivery import assembly
 from delivery.ledger.owing import deliveries
-from service.dashboard import cookies
+from service.dashboard.frame import cookies
 from service.dashboard.routes import PAGES
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft

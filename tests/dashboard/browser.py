@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 
-from service.dashboard import cookies
+from service.dashboard.frame import cookies
 
 #: Under these names it is looked for.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from service.dashboard import cookies
+from service.dashboard.frame import cookies
 from service.dashboard.routes import PAGES, PageRoute, routes
 from service.server.connection_limits import ConnectionLimits
 from service.services import Services

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.auth import Permission
-from service.dashboard import rendering
-from service.dashboard.plotting import Series
+from service.dashboard.frame import rendering
+from service.dashboard.frame.plotting import Series
 from service.dashboard.routes import PageRoute
 from service.services import services_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
-from service.dashboard.payloads import laid_out
+from service.dashboard.frame.payloads import laid_out
 from subscriptions.access.clients import Role
 from subscriptions.events.event import Event
 from subscriptions.webhooks.webhook import Webhook

@@ -8,8 +8,9 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.dashboard import export, finding, routes
-from service.dashboard.export import Rows
+from service.dashboard import routes
+from service.dashboard.frame import export, finding
+from service.dashboard.frame.export import Rows
 from service.dashboard.routes import PageRoute
 from service.services import Services
 from subscriptions.access.clients import Role

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from service.dashboard import finding, routes
+from service.dashboard import routes
+from service.dashboard.frame import finding
 from service.dashboard.routes import PageRoute
 from service.services import Services
 from subscriptions.access.clients import Role

@@ -15,7 +15,7 @@ import pytest
 from delivery.wire import challenge, parcels, signing
 from delivery.wire.parcels import Parcel, Reply
 from delivery.wire.sender import Destination
-from service.dashboard import handler_programs
+from service.dashboard.webhooks import handler_programs
 from tests.delivery.wire.attempts import EVENT, WEBHOOK, opened
 
 BODY = b'{"specversion":"1.0","id":"e-1","source":"//here","type":"com.example.thing","data":{"n":1}}'

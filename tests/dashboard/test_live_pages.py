@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import live as lives
-from service.dashboard import rendering, streaming
+from service.dashboard.frame import rendering, streaming
 from service.dashboard.routes import PAGES, PageRoute
 from service.live import Live
 from service.services import Services

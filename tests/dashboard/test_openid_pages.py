@@ -13,7 +13,8 @@ import pytest
 
 from delivery.settings import DeliverySettings
 from service.app import Configuration, build, opened
-from service.dashboard import cookies, openid_pages
+from service.dashboard.access import openid_pages
+from service.dashboard.frame import cookies
 from service.limits.throttle import CHECKS
 from service.services import Services
 from service.settings import ServiceSettings

@@ -10,7 +10,7 @@ import pytest
 
 from delivery.ledger.counts import rollups
 from delivery.tickets import BrokerReport
-from service.dashboard import overview
+from service.dashboard.attention import overview
 from service.health.carriers import Carriers
 from service.services import Services
 from subscriptions.access.clients import Role

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from delivery.reports.one_delivery import OneAttempt
-from service.dashboard.payloads import LAID_OUT, SHOWN, curl, fixture, laid_out
+from service.dashboard.frame.payloads import LAID_OUT, SHOWN, curl, fixture, laid_out
 
 TYPE = ("content-type", "text/plain")
 

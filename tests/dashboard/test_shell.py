@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from service.dashboard import assets, rendering
+from service.dashboard.frame import assets, rendering
 from service.dashboard.routes import PageRoute
 from subscriptions.access.clients import Role
 from tests.dashboard import gallery

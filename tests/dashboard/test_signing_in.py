@@ -7,7 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from service.dashboard import agents, cookies, signing_in
+from service.dashboard.access import agents, signing_in
+from service.dashboard.frame import cookies
 from service.limits.throttle import CHECKS, OF_A_CLIENT
 from service.services import Services
 from subscriptions.access.clients import Role

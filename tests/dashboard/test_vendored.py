@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from service.dashboard import assets
+from service.dashboard.frame import assets
 
 VENDOR = Path(assets.__file__).parent / "static" / "vendor"
 MANIFEST = json.loads((VENDOR / "manifest.json").read_text())

@@ -17,7 +17,7 @@ from delivery.ledger.issues.issue_rows import Sighting
 from delivery.lifecycle import State
 from delivery.upkeep.replays import ReplayRequest
 from service import auth
-from service.dashboard import streaming
+from service.dashboard.frame import streaming
 from service.dashboard.routes import PAGES
 from service.services import Services
 from subscriptions.access.clients import Role

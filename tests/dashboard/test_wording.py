@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from service.dashboard import plotting, wording
-from service.dashboard.plotting import Series
+from service.dashboard.frame import plotting, wording
+from service.dashboard.frame.plotting import Series
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from starlette.routing import compile_path
 
 from delivery import assembly
-from service.dashboard import cookies
+from service.dashboard.frame import cookies
 from service.dashboard.routes import PAGES
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft

@@ -1,0 +1,1 @@
+"""What asks for somebody: the overview, its concerns, and issues."""

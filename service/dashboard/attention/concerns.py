@@ -1,0 +1,174 @@
+"""What needs somebody, over all that a visitor sees: the worst first, in words, each with the one thing to do.
+
+Issues say it where there are any. What of one webhook needs somebody is left to `webhook_attention.py`, how it is shown to
+`templates/overview`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from delivery.issue_kinds import IssueKind
+from delivery.judgement.breaker import Status
+from delivery.reports.issues import ListedIssue
+from delivery.reports.standing import Standing, WorstOff
+from service.dashboard.frame import wording
+from service.health.carriers import CarrierReport
+
+TONES = ("bad", "warn", "info")
+#: How long what is due may wait for a webhook that is sent to before somebody is told.
+LATE = timedelta(minutes=5)
+#: Shown at once.
+MOST = 12
+
+#: What to do about what carriers lack, by a word of the sentence that says it.
+_REMEDIES = (
+    ("no worker", "Start one with `hooklake worker`; deliveries are kept until then."),
+    ("beat", "Start it with `hooklake beat`; without it nothing is retried and nothing lost is found."),
+    ("broker", "See that it runs and that HOOKLAKE_BROKER_URL leads to it; events are accepted and kept meanwhile."),
+    ("database", "See that PostgreSQL runs and that HOOKLAKE_DATABASE_URL leads to it; nothing is accepted meanwhile."),
+    ("looked for", "See that beat and a worker run, and what their logs say of it."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concern:
+    """One thing that needs somebody."""
+
+    #: `bad`, `warn` or `info`.
+    tone: str
+    title: str
+    text: str
+    #: What to click, and where on the dashboard it leads; empty where there is nothing to click.
+    words: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownIssues:
+    """Issues, as far as they need somebody."""
+
+    #: Of each webhook the worst that is open, the worst first.
+    worst: Sequence[ListedIssue] = ()
+    #: Webhooks whose issues have all been set aside, and how many each has.
+    aside: Mapping[UUID, int] = field(default_factory=dict)
+
+
+#: Nothing goes out, or did not, until somebody acts.
+_GRAVE = frozenset(
+    {*(IssueKind.STUCK, IssueKind.GIVEN_UP, IssueKind.HALTED, IssueKind.DISABLED), IssueKind.VERIFICATION}
+)
+
+
+def of(
+    standing: Standing | None, carriers: CarrierReport | None, issues: KnownIssues, *, operator: bool
+) -> list[Concern]:
+    """The worst first; empty where all is well. None: it is not known, which is said elsewhere."""
+    found = [*of_carriers(carriers, operator=operator), *map(_of_issue, issues.worst)]
+    known = {each.webhook for each in issues.worst} | issues.aside.keys()
+    if standing is not None:
+        left = (worst for worst in standing.worst if worst.id not in known)
+        found += [concern for worst in left if (concern := _of_webhook(worst, standing.at)) is not None]
+    found += _of_aside(sum(issues.aside.values()))
+    return sorted(found, key=lambda each: TONES.index(each.tone))
+
+
+def of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Concern]:
+    """What keeps deliveries from being carried, in words for whoever can do something about it and for others."""
+    if report is None:
+        return
+    if report.missing and not operator:
+        said = (
+            "Deliveries are late at the moment: something of this Hooklake is away. Events are kept, and go out later."
+        )
+        yield Concern(tone="warn", title="Deliveries are late", text=said)
+        return
+    for missing in report.missing:
+        yield Concern(tone="bad", title=_sentence(missing), text=_remedy(missing))
+    if not operator:
+        return
+    for warning in () if report.broker is None else report.broker.warnings:
+        yield Concern(tone="warn", title="The broker may lose messages", text=_sentence(warning))
+    ahead = {each.kind: each.ahead for each in report.processes if each.ahead}
+    for kind, seconds in ahead.items():
+        way = "ahead of" if seconds > 0 else "behind"
+        said = f"The clock of a {kind} is {wording.duration(abs(seconds))} {way} the database's: set it by NTP."
+        yield Concern(tone="warn", title="A clock is wrong", text=said)
+    foreign = sum(each.foreign for each in report.processes)
+    if foreign:
+        said = f"{foreign:,} messages named nothing of this database: give each Hooklake a broker, or a number of it, of its own."
+        yield Concern(tone="warn", title="The broker is shared", text=said)
+
+
+def _of_issue(issue: ListedIssue) -> Concern:
+    title = f"{issue.webhook_name}: {issue.kind_name.lower()}" if issue.webhook_name else issue.kind_name
+    others = f" {issue.others:,} more {'issue' if issue.others == 1 else 'issues'} beside it." if issue.others else ""
+    return Concern(
+        tone="bad" if issue.kind in _GRAVE else "warn",
+        title=title,
+        text=f"{issue.wrong} {issue.to_do}{others}",
+        words="See the issue",
+        path=f"/dashboard/issues/{issue.id}",
+    )
+
+
+def _of_aside(many: int) -> Iterator[Concern]:
+    if many:
+        it, are = ("it", "it is") if many == 1 else ("them", "they are")
+        said = f"Somebody knows of {it}, or wants {it} back later: {are} not over."
+        title = "One issue is set aside" if many == 1 else f"{many:,} issues are set aside"
+        yield Concern(tone="info", title=title, text=said, words="See all issues", path="/dashboard/issues")
+
+
+def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
+    path = f"/dashboard/webhooks/{worst.id}"
+    reason, waits = _sentence(worst.state_reason), _waits(worst, now)
+    if worst.status is Status.ERROR:
+        since = (
+            "" if worst.halted_since is None else f" since {wording.ago(worst.halted_since, now)}".replace(" ago", "")
+        )
+        said = f"Too much failed, so it is not sent to{_for(since)}. {reason}{waits} Mend the receiver, then verify it."
+        return Concern(tone="bad", title=worst.name, text=said, words="Look at it", path=path)
+    if worst.status is Status.WARNING:
+        said = f"Some deliveries fail, and are tried again by themselves. {reason}{waits}"
+        return Concern(tone="warn", title=worst.name, text=said.strip(), words="See its last deliveries", path=path)
+    if worst.status is Status.PENDING and waits:
+        said = f"It has not answered its challenge yet. {reason}{waits}"
+        return Concern(
+            tone="warn", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
+        )
+    if worst.oldest is not None and now - worst.oldest > LATE:
+        said = f"It is sent to, and does not keep up.{waits}"
+        return Concern(tone="warn", title=worst.name, text=said, words="Look at it", path=path)
+    return None
+
+
+def _for(since: str) -> str:
+    return since.replace(" since ", " for ")
+
+
+def _waits(worst: WorstOff, now: datetime) -> str:
+    if not worst.waiting:
+        return ""
+    things = "delivery waits" if worst.waiting == 1 else "deliveries wait"
+    many = f"{'More than ' if worst.more else ''}{worst.waiting:,} {things}"
+    oldest = (
+        "" if worst.oldest is None else f", the oldest for {wording.duration((now - worst.oldest).total_seconds())}"
+    )
+    return f" {many}{oldest}."
+
+
+def _remedy(missing: str) -> str:
+    return next((said for word, said in _REMEDIES if word in missing), "See the runbook, deploy/README.md.")
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter and an end; empty of nothing."""
+    text = text.strip()
+    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def shown(concerns: Sequence[Concern]) -> tuple[Sequence[Concern], int]:
+    """The first of them, and how many more there are."""
+    return concerns[:MOST], max(0, len(concerns) - MOST)

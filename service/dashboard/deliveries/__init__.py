@@ -1,0 +1,1 @@
+"""Deliveries, events, saved views and replays."""

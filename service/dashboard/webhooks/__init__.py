@@ -1,0 +1,1 @@
+"""The list of webhooks, one webhook, and what can be done with it."""

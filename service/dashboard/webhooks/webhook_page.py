@@ -1,0 +1,127 @@
+"""One webhook: its state and what needs somebody, what it has subscribed to, what it was sent, its secrets and certificates.
+
+Changing it is left to `webhook_forms.py` and `webhook_actions.py`.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delivery.issue_kinds import IssueKind, IssueState
+from delivery.judgement.breaker import Status
+from delivery.reports import backlogs
+from delivery.reports.figures import Scope
+from delivery.reports.issues import IssueSearch, ListedIssue
+from service import auth
+from service.api import reading
+from service.api.redaction import redacted
+from service.auth import Permission
+from service.dashboard.frame import visitors
+from service.dashboard.frame.rendering import render
+from service.dashboard.webhooks import webhook_attention, webhook_figures
+from service.dashboard.webhooks.webhook_attention import WebhookStanding
+from service.dashboard.webhooks.webhook_list import PATH
+from service.services import services_of
+from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.webhooks import certificates
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
+from subscriptions.webhooks.webhook import Webhook
+
+#: Deliveries on the page, subscriptions, and past states.
+RECENT, SUBSCRIPTIONS, HISTORY = 10, 100, 12
+#: Issues on the page: of kinds that nothing else there tells.
+ISSUES = 5
+TOLD = (IssueKind.STUCK, IssueKind.GIVEN_UP, IssueKind.CREDENTIALS, IssueKind.FAILURES, IssueKind.BACKLOG)
+
+
+async def shown(request: Request) -> Response:
+    """GET /dashboard/webhooks/{id}"""
+    return await page(request, await found(request))
+
+
+async def found(request: Request) -> Webhook:
+    """The webhook of the path, if the visitor sees it; raises Absent."""
+    scope = auth.scope(visitors.visitor(request).caller)
+    return await services_of(request).webhook_lifecycle.find(scope, reading.identifier(request, "id", "Webhook"))
+
+
+async def subscribed(request: Request, webhook: Webhook) -> list[Subscription]:
+    """What it has subscribed to, by what the types are called."""
+    query = SubscriptionQuery(workspace_id=webhook.workspace_id, webhook=webhook.id, limit=SUBSCRIPTIONS)
+    listed, _ = await services_of(request).subscription_store.listed(query)
+    return sorted(listed, key=lambda each: (each.friendly_name, each.event_type))
+
+
+def path_of(webhook: Webhook) -> str:
+    """Its page."""
+    return f"{PATH}/{webhook.id}"
+
+
+async def page(request: Request, webhook: Webhook, status: int = 200, **more: Any) -> Response:
+    """The webhook's page; `more` are values of the template beside its own."""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    backlog = (await services.backlogs.of([webhook.id], most=backlogs.ONE))[webhook.id]
+    probes = await services.backlogs.probes([webhook.id]) if webhook.status == Status.ERROR else {}
+    subscriptions = await subscribed(request, webhook)
+    recent, total = await services.history.recent(auth.scope(caller), webhook.id, limit=RECENT, offset=0)
+    bundle, certificate = certificates.shown(webhook.ca_bundle), certificates.shown(webhook.client_certificate)[:1]
+    seen_certificate = await services.receivers.certificate(webhook.id)
+    standing = WebhookStanding(
+        webhook=webhook,
+        backlog=backlog,
+        subscriptions=len(subscriptions),
+        certificates=[*bundle, *certificate],
+        receiver_until=None if seen_certificate is None else seen_certificate.until,
+        probe_at=probes.get(webhook.id),
+    )
+    seen = webhook_figures.span(request)
+    numbers = await services.figures.over(seen, Scope.of(None, webhook.id))
+    values = {
+        "webhook": webhook,
+        "span": seen,
+        "spans": webhook_figures.SPANS,
+        "numbers": numbers,
+        "drawn": webhook_figures.plots(numbers),
+        "history": (await services.standing.states(webhook.id))[:HISTORY],
+        "backlog": backlog,
+        "most": backlogs.ONE,
+        "subscriptions": subscriptions,
+        "recent": recent if auth.may(caller, Permission.UPDATE_WEBHOOKS) else [redacted(each) for each in recent],
+        "tried": total,
+        "bundle": bundle,
+        "receiver": seen_certificate,
+        "certificate": certificate[0] if certificate else None,
+        "attention": webhook_attention.needed(standing, services.clock()),
+        "may": may(request),
+        "trial": {"type": "", "data": "", "why": ""},
+        "verifiable": webhook.challenge_request_enabled or services.assembly.settings.require_proof != "never",
+    }
+    return render(request, "webhooks/one.html", status, **{**values, "issues": await _issues(request, webhook), **more})
+
+
+async def _issues(request: Request, of: Webhook) -> list[ListedIssue]:
+    """The open ones that its status and certificates do not tell already."""
+    search = IssueSearch(
+        workspace_id=of.workspace_id, webhook=of.id, states=(IssueState.OPEN,), kinds=TOLD, limit=ISSUES
+    )
+    return list((await services_of(request).issues.page(search)).items)
+
+
+def may(request: Request) -> dict[str, bool]:
+    """What of a webhook's page the visitor may do."""
+    caller = visitors.visitor(request).caller
+    asked = {
+        "change": Permission.UPDATE_WEBHOOKS,
+        "remove": Permission.DELETE_WEBHOOKS,
+        "subscribe": Permission.CREATE_SUBSCRIPTIONS,
+        "unsubscribe": Permission.DELETE_SUBSCRIPTIONS,
+        "resubscribe": Permission.UPDATE_SUBSCRIPTIONS,
+    }
+    return {name: auth.may(caller, permission) for name, permission in asked.items()}
+
+
+async def types(request: Request) -> list[CatalogueEntry]:
+    """The catalogue's types, as far as a choice on a page goes."""
+    listed, _ = await services_of(request).types.page(limit=1000, offset=0)
+    return listed

@@ -1,0 +1,196 @@
+"""What a webhook subscribes to: event types are chosen, each with a filter or without, changed and ended.
+
+Which may stand is left to `subscriptions/webhooks/subscription_store.py`, what a filter may say to `filters/grammar.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import auth
+from service.api import reading, subscriptions
+from service.api.webhooks import owner
+from service.auth import Permission
+from service.dashboard.frame import forms, visitors
+from service.dashboard.frame.rendering import redirect, render
+from service.dashboard.webhooks import webhook_page
+from service.dashboard.webhooks.webhook_actions import back
+from service.services import services_of
+from subscriptions.events import catalogue
+from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.ground.errors import Absent, LimitReached, Refused
+from subscriptions.webhooks.filters import grammar
+from subscriptions.webhooks.subscription_list import Subscription
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest
+from subscriptions.webhooks.webhook import Webhook
+
+#: What a form's field is called that holds the filter of a type.
+FILTER = "filter:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeChoice:
+    """An event type that can be chosen."""
+
+    entry: CatalogueEntry
+    category: str
+    taken: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceGroup:
+    """The types of an API group, within its service manager."""
+
+    manager: str
+    group: str
+    types: Sequence[TypeChoice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """What a form was sent with, and what is wrong with it."""
+
+    chosen: Sequence[str] = ()
+    #: By type.
+    filters: Mapping[str, str] = field(default_factory=dict)
+    #: What is wrong with the filter of a type.
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    #: Why nothing was done.
+    refused: str = ""
+
+
+async def choosing(request: Request) -> Response:
+    """GET /dashboard/webhooks/{id}/subscribe?type="""
+    return await _choices(
+        request, await webhook_page.found(request), Typed(chosen=request.query_params.getlist("type"))
+    )
+
+
+async def added(request: Request) -> Response:
+    """POST /dashboard/webhooks/{id}/subscriptions: `type`s, each with its filter"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.CREATE_SUBSCRIPTIONS)
+    found, form = await webhook_page.found(request), await forms.read(request)
+    chosen = [each for each in form.every("type") if each]
+    filters = {each: form.line(FILTER + each) for each in chosen}
+    wrong = {each: fault for each in chosen if (fault := _fault(filters[each], services.ground.max_filter_conditions))}
+    if not chosen:
+        return await _choices(request, found, Typed(refused="Choose at least one event type."))
+    if wrong:
+        return await _choices(request, found, Typed(chosen=chosen, filters=filters, wrong=wrong))
+    wanted = [SubscriptionRequest(event_type=each, webhook=found.id, event_filter=filters[each]) for each in chosen]
+    try:
+        subscriptions.bounded(wanted)
+        made = await services.subscription_store.add(
+            wanted, owner(caller), within=auth.scope(caller), now=services.clock()
+        )
+    except (Refused, LimitReached) as error:
+        said = "; ".join(issue.description for issue in error.issues)
+        typed = Typed(chosen=chosen, filters=filters, refused=f"Nothing was changed: {said}.")
+        return await _choices(request, found, typed)
+    subscriptions.tell("created", made, caller.client_id)
+    said = f"{len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
+    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+
+
+async def shown(request: Request) -> Response:
+    """GET /dashboard/webhooks/{id}/subscriptions/{subscription}: its filter"""
+    found = await webhook_page.found(request)
+    one = await _one(request, found)
+    return _filter(request, found, one, text=one.event_filter)
+
+
+async def changed(request: Request) -> Response:
+    """POST /dashboard/webhooks/{id}/subscriptions/{subscription}: another filter, or none"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.UPDATE_SUBSCRIPTIONS)
+    found, form = await webhook_page.found(request), await forms.read(request)
+    one, text = await _one(request, found), form.line("filter")
+    if fault := _fault(text, services.ground.max_filter_conditions):
+        return _filter(request, found, one, text=text, wrong=fault)
+    order = SubscriptionRequest(event_type=one.event_type, webhook=found.id, event_filter=text)
+    made = await services.subscription_store.replace(
+        [Replacement(subscription=one.id, order=order)],
+        owner(caller),
+        within=auth.scope(caller),
+        now=services.clock(),
+    )
+    subscriptions.tell("replaced", made, caller.client_id)
+    said = f"The filter of {one.friendly_name} holds for what is published from now on."
+    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+
+
+async def ended(request: Request) -> Response:
+    """POST /dashboard/webhooks/{id}/subscriptions/{subscription}/end"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.DELETE_SUBSCRIPTIONS)
+    found = await webhook_page.found(request)
+    one = await _one(request, found)
+    await services.subscription_store.remove(auth.scope(caller), [one.id])
+    subscriptions.tell_removed([one.id], caller.client_id)
+    return redirect(
+        back(request, webhook_page.path_of(found)) + "#subscriptions",
+        said=f"{one.friendly_name} is not sent to it any more.",
+    )
+
+
+async def _one(request: Request, of: Webhook) -> Subscription:
+    wanted = reading.identifier(request, "subscription", "Subscription")
+    found = [each for each in await webhook_page.subscribed(request, of) if each.id == wanted]
+    if not found:
+        raise Absent("Subscription", str(wanted))
+    return found[0]
+
+
+def _fault(text: str, conditions: int) -> str:
+    """Why this cannot be a filter; empty where it can, or is none."""
+    try:
+        if text:
+            grammar.parse(text, conditions=conditions)
+    except Refused as refused:
+        return refused.issues[0].description
+    return ""
+
+
+def _filter(request: Request, of: Webhook, one: Subscription, *, text: str, wrong: str = "") -> Response:
+    status = 400 if wrong else 200
+    return render(request, "webhooks/filter.html", status, webhook=of, subscription=one, text=text, wrong=wrong)
+
+
+async def _choices(request: Request, of: Webhook, typed: Typed) -> Response:
+    services = services_of(request)
+    standing = await webhook_page.subscribed(request, of)
+    most = services.ground.max_subscriptions_per_webhook
+    return render(
+        request,
+        "webhooks/subscribe.html",
+        400 if typed.wrong or typed.refused else 200,
+        webhook=of,
+        groups=_groups(await webhook_page.types(request), standing, services.ground.type_prefix),
+        typed=typed,
+        most=most,
+        left=most - len(standing),
+    )
+
+
+def _groups(types: Sequence[CatalogueEntry], standing: Sequence[Subscription], prefix: str) -> list[ChoiceGroup]:
+    taken = {each.event_type for each in standing}
+    ordered = sorted(types, key=lambda each: (each.service_manager, each.api_group, each.type))
+    return [
+        ChoiceGroup(
+            manager=manager,
+            group=group,
+            types=[
+                TypeChoice(
+                    entry=each,
+                    category=str(catalogue.entry(each.type, prefix=prefix).category),
+                    taken=each.type in taken,
+                )
+                for each in entries
+            ],
+        )
+        for (manager, group), entries in groupby(ordered, key=lambda each: (each.service_manager, each.api_group))
+    ]
