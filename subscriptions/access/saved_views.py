@@ -17,6 +17,7 @@ from subscriptions.ground.statements import statement
 MOST, NAME, QUERY = 20, 60, 2000
 
 OF = "SELECT id, name, query FROM saved_views WHERE person = $1 AND page = $2 ORDER BY name, id"
+EVERY = "SELECT page, id, name, query FROM saved_views WHERE person = $1 ORDER BY name, id"
 COUNT = "SELECT count(*) FROM saved_views WHERE person = $1 AND page = $2 AND name <> $3"
 REMOVE = "DELETE FROM saved_views WHERE person = $1 AND id = $2 RETURNING page"
 
@@ -57,6 +58,12 @@ class SavedViews:
         async with self._database.raw() as connection:
             rows = await connection.fetch(OF, person, page)
         return [SavedView(id=row["id"], name=row["name"], query=row["query"]) for row in rows]
+
+    async def every(self, person: UUID) -> list[tuple[str, SavedView]]:
+        """Those of all pages, by name, each with the path of its list."""
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(EVERY, person)
+        return [(row["page"], SavedView(id=row["id"], name=row["name"], query=row["query"])) for row in rows]
 
     async def save(self, person: UUID, page: str, view: SavedView, *, now: datetime) -> None:
         """Under its name, in the place of one of the same; raises Refused for what it cannot be called, LimitReached."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.dashboard import routes
+from service.dashboard.deliveries import saved_views
 from service.dashboard.frame import export, finding
 from service.dashboard.frame.export import Rows
 from service.dashboard.routes import PageRoute
@@ -17,7 +18,6 @@ from subscriptions.access.clients import Role
 from subscriptions.webhooks.webhook import Registration
 from tests import canaries
 from tests.builders import OWNER
-from tests.dashboard import gallery
 from tests.dashboard.conftest import Visit
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 
@@ -38,9 +38,8 @@ async def exported(request: Request) -> Response:
 @pytest.fixture
 def pages() -> tuple[PageRoute, ...]:
     return (
-        *gallery.PAGES,
+        *routes.PAGES,
         PageRoute("GET", "/dashboard/list", exported, None),
-        *(each for each in routes.PAGES if each.handler is finding.found),
     )
 
 
@@ -61,19 +60,42 @@ async def test_the_palette_finds_what_the_visitor_may_see(visit: Visit, services
     by_name, by_id, by_title, nothing = [await asked(each) for each in ("BILLING", str(theirs), "peop", "no such <i>")]
 
     assert f"/dashboard/webhooks/{ours}" in by_name[0]
-    assert str(theirs) not in by_name[0] + by_id[0].replace(f"“{theirs}”", "")
+    assert f"/dashboard/webhooks/{theirs}" not in by_name[0] + by_id[0]
     assert f"/dashboard/webhooks/{theirs}" in by_name[1]
     assert f"/dashboard/webhooks/{theirs}" in by_id[1]
     assert ("/dashboard/people" in by_title[0], "/dashboard/people" in by_title[1]) == (False, True)
-    assert "Nothing is called “no such &lt;i&gt;”" in nothing[0]
+    assert "“no such &lt;i&gt;”" in nothing[0]
+
+
+async def test_the_palette_finds_saved_views(visit: Visit, services: Services) -> None:
+    """One's own by its name, with its filters; nobody else's."""
+    ada, bob = await visit(Role.VIEWER), await visit(Role.VIEWER)
+    view = {"page": "/dashboard/deliveries", "name": "Late ones", "query": "statusClass=5&last=1h"}
+    assert (await ada.post(saved_views.PATH, data=view)).status_code == 303
+
+    mine, theirs = [(await who.get(finding.PATH, params={"text": "late"}, headers=SCRIPT)).text for who in (ada, bob)]
+
+    assert 'href="/dashboard/deliveries?statusClass=5&amp;last=1h"' in mine
+    assert "Late ones" not in theirs
+
+
+async def test_what_no_name_is_may_be_an_event_s_id(visit: Visit) -> None:
+    """Where one can look for events, one answer is given: to look for the id; not that there is nothing as well."""
+    page = (await (await visit(Role.VIEWER)).get(finding.PATH, params={"text": "login-6"}, headers=SCRIPT)).text
+
+    assert "Events with the id “login-6”" in page
+    assert "Nothing is called" not in page
 
 
 async def test_what_is_found_is_a_page_without_a_script(visit: Visit) -> None:
     """The same as a page with a form; strangers find nothing."""
-    page = await (await visit(Role.VIEWER)).get(finding.PATH)
+    viewer = await visit(Role.VIEWER)
+    page = await viewer.get(finding.PATH)
     stranger = await (await visit()).get(finding.PATH, headers=SCRIPT)
 
     assert "<form" in page.text
+    # Every page leads there.
+    assert f'href="{finding.PATH}" data-find' in (await viewer.get("/dashboard")).text
     assert stranger.status_code == 401
 
 

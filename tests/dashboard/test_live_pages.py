@@ -28,7 +28,7 @@ TEMPLATE = """
 {{ ui.page_title("Live") }}
 {{ ui.tiles([("Delivered", ui.counted(1999, "delivered"), "", ""), ("Failed", ui.counted(3, "failed", webhook), "", "")]) }}
 <p id="other">{{ ui.counted(7, "delivered", other) }}</p>
-{{ ui.fresh(path ~ "#life") }}
+{{ ui.fresh(path ~ "#life") }}{{ ui.fresh(path, webhook=webhook) }}
 {% call ui.table(["Event"]) %}<tr><td>{{ event }}</td></tr>{% endcall %}
 <div id="life" {{ ui.again(path, event=event) }}>{% block life %}<p>Looked at {{ looks() }}</p>{% endblock %}</div>
 {% endblock %}
@@ -75,8 +75,8 @@ async def test_what_may_not_be_watched(visit: Visit) -> None:
 
 @browser.needed
 async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Services, told: Told) -> None:
-    """Numbers rise, a list says how much is new and stays as it is, what is of one event is loaded again; and all of it stands
-    still while it is paused, on the next page too."""
+    """Numbers rise, the frame says once how much is new and the list stays as it is, what is of one event is loaded again; and
+    all of it stands still while it is paused, on the next page too."""
     session = await signed_in(services, "Ada", WORKSPACE, [Role.VIEWER])
     async with chrome.tab(url, session=session) as tab:
         page = tab.page
@@ -95,7 +95,10 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await expect(delivered).to_have_text("2,002")
         await expect(failed).to_have_text("5")
         await expect(page.locator("#other")).to_have_text("7")
-        await expect(page.get_by_role("link", name="6 new, show")).to_be_visible()
+        await expect(page.get_by_role("link", name="6 new attempts, show")).to_be_visible()
+        # One for the page, in its frame: it covers nothing.
+        assert await page.get_by_role("link", name="new attempt").count() == 1
+        assert await page.locator(".top #news").count() == 1
         await expect(page.locator("#life")).to_have_text("Looked at 2")
         assert await page.locator("table").bounding_box() == place
         # What a page asks for by itself says so: it keeps nobody signed in.
@@ -106,7 +109,7 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await page.get_by_role("button", name="Pause live updates").click()
         await expect(page.locator("#stamp")).to_have_class("stamp paused")
         assert services.live is not None
-        await page.get_by_role("link", name="6 new, show").click()
+        await page.get_by_role("link", name="6 new attempts, show").click()
         await expect(page.locator("#stamp")).to_have_class("stamp paused")
         await expect(delivered).to_have_text("1,999")
         told.say(WORKSPACE, 3)

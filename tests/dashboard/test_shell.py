@@ -68,6 +68,28 @@ async def test_pages_that_there_are_not(visit: Visit) -> None:
     assert "nobody expected this" not in broken.text
 
 
+async def test_who_is_signed_in_keeps_the_frame(visit: Visit) -> None:
+    """A page that there is not, a method that it has not, what is not allowed, a defect, a workspace that is none: each with the
+    navigation around it, and a way on that works."""
+    viewer, operator = await visit(Role.VIEWER), await visit(Role.OPERATOR)
+
+    pages = [
+        await viewer.get("/dashboard/no/such"),
+        await viewer.post("/dashboard/webhooks"),
+        await viewer.get("/dashboard/people"),
+        await viewer.get("/dashboard/broken"),
+        await operator.get("/dashboard/no/such?workspace=none"),
+        await viewer.post("/dashboard/gallery", headers={"Sec-Fetch-Site": "cross-site"}),
+    ]
+
+    assert [page.status_code for page in pages] == [404, 405, 403, 500, 404, 403]
+    for page in pages:
+        assert 'aria-label="Sections"' in page.text
+        assert 'href="/dashboard/webhooks"' in page.text
+        assert "To the overview" in page.text
+    assert "Sign in" in (await (await visit()).get("/dashboard/no/such")).text
+
+
 async def test_a_page_loads_nothing_from_elsewhere_and_nothing_inline(visit: Visit) -> None:
     """Every page carries the policy, and holds nothing that the policy would stop."""
     page = await (await visit(Role.OPERATOR)).get("/dashboard/gallery")

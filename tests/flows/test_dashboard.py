@@ -84,8 +84,8 @@ async def test_a_subscriber_s_first_hour(
         await _registers(tab, receiver.url("/ada"))
         await _subscribes(page)
         await workspace.publish()
-        await expect(page.get_by_role("link", name=re.compile("new, show"))).to_be_visible()
-        await page.get_by_role("link", name=re.compile("new, show")).click()
+        await expect(page.get_by_role("link", name=re.compile("new attempt"))).to_be_visible()
+        await page.get_by_role("link", name=re.compile("new attempt")).click()
         await shows(page, "Delivered")
 
         receiver.plan("/ada", *[Answer(status=400)] * 2)

@@ -1,6 +1,6 @@
-"""`/dashboard/find`: what the palette (Ctrl-K) finds while one types: pages, webhooks by name or id, events by id.
+"""`/dashboard/find`: what the palette (Ctrl-K) finds while one types: pages, saved views and webhooks by name, events by id.
 
-How it is shown is left to `templates/found.html`; without a script the page of it is a form.
+How it is shown is left to `templates/find.html`; without a script the page of it is a form.
 """
 
 from collections.abc import Iterator
@@ -40,6 +40,7 @@ async def found(request: Request) -> Response:
     visitor = visitors.visitor(request)
     matches = list(_pages(request, visitor, text))
     if text:
+        matches += await _views(request, visitor, text)
         matches += await _webhooks(request, visitor, text)
         matches += await _events(request, visitor, text)
     return render(request, "find.html", text=text, matches=matches)
@@ -49,6 +50,16 @@ def _pages(request: Request, visitor: Visitor, text: str) -> Iterator[Match]:
     for each in navigation.shown(request, visitor):
         if text.lower() in each.title.lower():
             yield Match(title=each.title, path=each.path, icon=each.icon, beside=f"g {each.key}")
+
+
+async def _views(request: Request, visitor: Visitor, text: str) -> list[Match]:
+    """The visitor's own, of lists that they may open."""
+    titles = {each.path: each.title for each in navigation.shown(request, visitor)}
+    return [
+        Match(title=view.name, path=f"{page}?{view.query}", icon="filter", beside=f"view of {titles[page].lower()}")
+        for page, view in await services_of(request).people.views.every(visitor.person.id)
+        if page in titles and text.lower() in view.name.lower()
+    ][:SHOWN]
 
 
 async def _webhooks(request: Request, visitor: Visitor, text: str) -> list[Match]:

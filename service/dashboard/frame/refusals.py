@@ -4,6 +4,7 @@ Which status an error has, and what the log keeps of it, is left to `service/pro
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service import problems
-from service.dashboard.frame import rendering
-from service.dashboard.frame.visitors import SIGN_IN
-from subscriptions.ground.errors import Unauthorized
+from service.dashboard.frame import rendering, visitors
+from service.dashboard.frame.visitors import SIGN_IN, VISITOR
+from subscriptions.ground.errors import HooklakeError, Unauthorized
 
 #: Headers of the API's answer that hold for a page too.
 KEPT = ("allow", "retry-after")
@@ -55,6 +56,8 @@ async def answered(request: Request, error: Exception) -> Response:
         return refused
     said: dict[str, Any] = msgspec.json.decode(refused.body)
     status = refused.status_code
+    if status < 500 and status != 429:
+        await _known(request)
     response = rendering.render(
         request,
         "refused.html",
@@ -66,6 +69,13 @@ async def answered(request: Request, error: Exception) -> Response:
     )
     response.headers.update({name: value for name, value in refused.headers.items() if name in KEPT})
     return response
+
+
+async def _known(request: Request) -> None:
+    """Whoever is signed in keeps the frame also where no page asked who they are."""
+    if VISITOR not in request.scope:
+        with suppress(HooklakeError):
+            await visitors.entered(request)
 
 
 def _sign_in(request: Request) -> Response:

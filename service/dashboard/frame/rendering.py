@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service import auth
 from service.api.documents import takes_gzip
-from service.dashboard.frame import assets, navigation, plotting, wording
+from service.dashboard.frame import assets, navigation, plotting, visitors, wording
 from service.dashboard.frame.visitors import NAME, VISITOR, Visitor
 from service.services import services_of
 
@@ -103,7 +103,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
     """What the frame around every page needs; without a visitor it is a plain page."""
     visitor: Visitor | None = request.scope.get(VISITOR)
     sections = navigation.shown(request, visitor) if visitor else []
-    chosen = request.query_params.get(NAME, "")
+    chosen = visitors.chosen(request)
     theme = request.cookies.get(THEME, "")
     return {
         "request": request,

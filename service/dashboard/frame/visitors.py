@@ -57,6 +57,12 @@ class Visitor:
         return chosen
 
 
+def chosen(request: Request) -> str:
+    """The workspace that the page's address names, where it can be one; links keep it."""
+    named = request.query_params.get(NAME, "")
+    return named if WORKSPACE.match(named) else ""
+
+
 async def entered(request: Request) -> Visitor:
     """Who looks; raises Unauthorized where nobody is known."""
     token = cookies.token(request)

@@ -126,7 +126,7 @@
 
   // What needs a script is shown where there is one.
   const reveal = (within) => {
-    for (const each of all("[data-copy], [data-copy-below], [data-keys], [data-find], [data-theme-switch]", within)) each.hidden = false;
+    for (const each of all("[data-copy], [data-copy-below], [data-keys], [data-find-key], [data-theme-switch]", within)) each.hidden = false;
   };
   // Rows of a choice that hold what is typed; those that are chosen stay.
   const narrowing = (within) => {
@@ -264,7 +264,10 @@
     let button;
     if ((button = hit("[data-copy]"))) copy(button.dataset.copy);
     else if ((button = hit("[data-copy-below]"))) copy(one("pre", button.parentElement).textContent);
-    else if (hit("[data-find]")) openPalette();
+    else if (hit("[data-find]") && palette && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      openPalette();
+    }
     else if (hit("[data-keys]")) KEYS["?"]();
     else if (hit("[data-theme-switch]")) theme();
   });
@@ -296,10 +299,15 @@
     if (webhook) return news.webhooks[webhook] ?? [0, 0, 0];
     return [news.delivered, news.failed, news.retried];
   };
+  // One link says what is new, for all of a page: the first of its parts that has any.
   const offer = (part, more) => {
-    const link = one("a", part);
-    const sum = (part.count = (part.count ?? 0) + more);
-    link.textContent = sum ? `${sum.toLocaleString("en")} new, show` : "There is something new, show";
+    part.count = (part.count ?? 0) + more;
+    const link = one("#news");
+    const first = parts("fresh").find((each) => each.count !== undefined);
+    if (part !== first) return;
+    const many = first.count;
+    link.textContent = many ? `${many.toLocaleString("en")} new attempt${many === 1 ? "" : "s"}, show` : "There is something new, show";
+    link.href = first.dataset.path;
     link.hidden = false;
     // A place on this very page would only be jumped to.
     link.onclick = (event) => {
