@@ -1,7 +1,8 @@
 """Do the dashboard's pages answer beside five million deliveries, and does delivery go on while twenty people click?
 
-`PART=dashboard make bench`; GROWN=1000000 for fewer, CLICKING=30 for fewer seconds of clicking. Every page that the navigation
-leads to is visited, every choice of every filter, and what they link to; how the database grows is left to `seeding.py`.
+`PART=dashboard make bench`; GROWN=1000000 for fewer, CLICKING=30 for fewer seconds of clicking; KEEP=folder keeps the grown
+database there for the next run with the same KEEP. Every page that the navigation leads to is visited, every choice of every
+filter, and what they link to; how the database grows is left to `seeding.py`.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -36,6 +38,8 @@ from tests.bench.rig import Rig
 
 GROWN = int(os.environ.get("GROWN", "5000000"))
 CLICKING = float(os.environ.get("CLICKING", "60"))
+#: A directory in which the grown database stays, for the next run; empty: it is made anew, and removed.
+KEEP = os.environ.get("KEEP", "")
 WEBHOOKS, PEOPLE = 1000, 20
 #: Events per second, each to so many webhooks.
 RATE, EACH = 100, 5
@@ -47,6 +51,8 @@ WITHIN, SLOWER = 300.0, 1.05
 LEFT_OUT = ("/dashboard/live", "/dashboard/static", "/dashboard/sign-in", "/dashboard/webhooks/check")
 #: Pages of one shape that are visited, and how often each while nobody else does anything.
 OF_A_SHAPE, ALONE = 2, 3
+#: Of a kept database: which port its webhooks deliver to; there once it is grown.
+GROWN_AT = "sink-port"
 GREW = "com.hpe.greenlake.bench.v1.grown.measured"
 
 FORM = re.compile(r'<form class="filters" action="([^"]*)".*?</form>', re.DOTALL)
@@ -95,9 +101,13 @@ def name_of(url: str) -> str:
 
 async def main() -> int:
     """Grows, looks around, clicks under load; answers how many pages are slow, and 1 more where delivery is."""
-    async with rig.sinking() as sink, rig.standing(sink, {}) as bench:
-        await bench.fan_out("fans", EACH)
-        await _grow(bench)
+    kept = Path(KEEP) if KEEP else None
+    async with rig.sinking(_sink_before(kept)) as sink, rig.standing(sink, {}, kept=kept) as bench:
+        if kept is None or not (kept / GROWN_AT).exists():
+            await bench.fan_out("fans", EACH)
+            await _grow(bench)
+            if kept is not None:
+                (kept / GROWN_AT).write_text(str(sink.port))
         await _traffic(bench, 5.0)
         headers = {"Cookie": f"{cookies.PLAIN}={await _signed_in(bench)}"}
         async with httpx.AsyncClient(base_url=bench.stack.base_url, headers=headers, timeout=60) as client:
@@ -108,6 +118,11 @@ async def main() -> int:
             visits = Visits()
             beside, _ = await asyncio.gather(_traffic(bench, CLICKING), _click(client, urls, visits))
     return _tell(looked, visits) + _compare(alone, beside)
+
+
+def _sink_before(kept: Path | None) -> int:
+    """The port of the sink that a kept database delivers to; 0: any."""
+    return int((kept / GROWN_AT).read_text()) if kept is not None and (kept / GROWN_AT).exists() else 0
 
 
 async def _grow(bench: Rig) -> None:

@@ -212,10 +212,10 @@ async def running(environ: Mapping[str, str]) -> AsyncIterator[Rig]:
 
 
 @asynccontextmanager
-async def sinking() -> AsyncIterator[Sink]:
-    """A sink."""
+async def sinking(port: int = 0) -> AsyncIterator[Sink]:
+    """A sink, on a port that was free, or on this one."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.sink", stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.bench.sink", str(port)), stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -227,10 +227,15 @@ async def sinking() -> AsyncIterator[Sink]:
 
 @asynccontextmanager
 async def standing(
-    sink: Sink, environ: Mapping[str, str], program: Callable[[Mapping[str, str]], StackProcess] = hooklake
+    sink: Sink,
+    environ: Mapping[str, str],
+    program: Callable[[Mapping[str, str]], StackProcess] = hooklake,
+    *,
+    kept: Path | None = None,
 ) -> AsyncIterator[Rig]:
-    """A stack in a temporary directory, for which a sink runs already; `program` says which processes it has."""
-    directory = Path(tempfile.mkdtemp(prefix="hl-"))
+    """A stack in a temporary directory, or in one that is kept, for which a sink runs already; `program` says which processes
+    it has."""
+    directory = kept or Path(tempfile.mkdtemp(prefix="hl-"))
     given = {**SETTINGS, **environ}
     stack = Stack(data_dir=directory, port=0, environ=given, say=lambda _line: None, program=program)
     try:
@@ -243,7 +248,8 @@ async def standing(
             yield Rig(stack=stack, sink=sink, client=client, credentials=credentials, counters=counting)
     finally:
         await stack.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _kind(collection: str) -> str:

@@ -1,8 +1,8 @@
 """The sink: a process that takes deliveries as cheaply as Python can, and counts them.
 
-`python -m tests.bench.sink` prints its port; `GET /counts` answers what arrived, `GET /told` how late as well, `GET /reset`
-forgets it. `GET /ill` makes it answer 503 to all until `GET /well`. Below `/hang`, `/slow`, `/fail` and `/spare` it counts
-nothing, and misbehaves but for the last. What is sent there is left to the runs.
+`python -m tests.bench.sink [port]` prints its port; `GET /counts` answers what arrived, `GET /told` how late as well, `GET
+/reset` forgets it. `GET /ill` makes it answer 503 to all until `GET /well`. Below `/hang`, `/slow`, `/fail` and `/spare` it
+counts nothing, and misbehaves but for the last. What is sent there is left to the runs.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+import sys
 import time
 from array import array
 from typing import cast
@@ -154,12 +155,12 @@ def _written(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-async def _serve() -> None:
+async def _serve(port: int) -> None:
     counts = Counts()
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(counts), "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(counts), "127.0.0.1", port, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    uvloop.run(_serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

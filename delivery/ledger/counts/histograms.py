@@ -22,11 +22,6 @@ MERGED = f"""(
 )"""
 
 
-def bucket_of(milliseconds: float) -> int:
-    """The bucket that holds it; anything below one millisecond is in the first."""
-    return math.floor(math.log(max(milliseconds, 1.0)) / math.log(RATIO))
-
-
 def merged(histograms: Iterable[Iterable[int]]) -> Counter[int]:
     """How many there are in each bucket of all of them together."""
     found: Counter[int] = Counter()

@@ -1,13 +1,13 @@
-"""Deliveries over all webhooks: searched by filters that stand in the URL, a page at a time, newest first.
+"""Deliveries over all webhooks, as a list that is searched, with a way to send again what was found.
 
 What a filter finds is left to `delivery/reports/delivery_search.py`, one delivery to `delivery_page.py`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,19 +16,15 @@ from delivery.lifecycle import State
 from delivery.reports.delivery_search import DeliverySearch, FoundDelivery
 from delivery.reports.search_steps import SearchPage
 from service import auth
-from service.api import search_pages, searches
+from service.api import searches
 from service.auth import Permission
-from service.dashboard.frame import export, navigation, visitors
-from service.dashboard.frame.list_queries import PRESETS, ListQuery
-from service.dashboard.frame.rendering import render
-from service.services import services_of
-from subscriptions.ground.errors import Refused
+from service.dashboard.deliveries.searched_list import SearchedList
+from service.dashboard.frame import navigation, visitors
+from service.dashboard.frame.list_queries import ListQuery
+from service.services import Services, services_of
 from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 PATH = "/dashboard/deliveries"
-PAGE = 50
-#: Of a file: deliveries that are read at once.
-CHUNK = 500
 #: Webhooks that one can choose from by name.
 CHOICE = 50
 #: Where deliveries are sent again many at a time.
@@ -56,7 +52,6 @@ CLASSES = (
     ("5", "5xx"),
     ("0", "No answer"),
 )
-TIMES = (("", "Any time"), *((value, words) for value, (_, words) in PRESETS.items()))
 COLUMNS = (
     *(
         "Id",
@@ -77,43 +72,7 @@ COLUMNS = (
 
 async def listed(request: Request) -> Response:
     """GET /dashboard/deliveries?webhookId=&state=&statusClass=&eventType=&eventId=&last=&since=&until=&text=&tag=&after="""
-    services, visitor = services_of(request), visitors.visitor(request)
-    query, scope = ListQuery(request.query_params, FILTERS), auth.scope(visitor.caller)
-    wrong: dict[str, str] = {}
-    page: SearchPage[DeliveryId, FoundDelivery] = SearchPage()
-    try:
-        found = search_pages.opened(services, scope, query.searched(services.clock()))
-        asked = searches.deliveries(found, visitor.workspace(request), limit=PAGE)
-        if export.wanted(request):
-            return export.answer(request, "deliveries", COLUMNS, _pages(request, asked))
-        page = await services.inspection.deliveries.search(asked)
-    except Refused as error:
-        wrong = {issue.subject: issue.description for issue in error.issues}
-    extent = search_pages.extent_of(services, scope, page)
-    states = tuple(query.every("state"))
-    return render(
-        request,
-        "deliveries/list.html",
-        400 if wrong else 200,
-        query=query,
-        page=page,
-        wrong=wrong,
-        views=[(words, query.path(PATH, state=of), None) for words, of in VIEWS],
-        view=next((query.path(PATH, state=of) for _, of in VIEWS if set(of) == set(states)), ""),
-        extent=extent,
-        further=query.path(PATH, after=extent.next) if extent.next is not None else "",
-        first=query.path(PATH),
-        clear=ListQuery(request.query_params, ()).path(PATH, last="", since="", until=""),
-        file=query.path(PATH, format="csv"),
-        replay=replay_of(query, services.clock()),
-        webhooks=await _webhooks(request),
-        # The selection goes to the page of replays.
-        replays=REPLAY in navigation.permissions(request) and auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS),
-        classes=CLASSES,
-        times=TIMES,
-        saved=await services.people.views.of(visitor.person.id, PATH),
-        asked=query.path(PATH).partition("?")[2] if query.asked and not wrong else "",
-    )
+    return await LIST.answer(request)
 
 
 def replay_of(query: ListQuery, now: datetime) -> str:
@@ -142,15 +101,22 @@ async def _webhooks(request: Request) -> list[tuple[str, str]]:
     return [("", "Any"), *named] if named and known and len(named) <= CHOICE else []
 
 
-async def _pages(request: Request, asked: DeliverySearch) -> AsyncIterator[list[list[object]]]:
-    """All that is found, in the order of COLUMNS."""
-    services, asked = services_of(request), replace(asked, limit=CHUNK)
-    while True:
-        page = await services.inspection.deliveries.search(asked)
-        yield [_row(each) for each in page.items]
-        if page.next is None:
-            return
-        asked = replace(asked, after=page.next)
+async def _search(services: Services, asked: DeliverySearch) -> SearchPage[DeliveryId, FoundDelivery]:
+    return await services.inspection.deliveries.search(asked)
+
+
+async def _beside(request: Request, query: ListQuery) -> Mapping[str, Any]:
+    states = {*query.every("state")}
+    return {
+        "views": [(words, query.path(PATH, state=of), None) for words, of in VIEWS],
+        "view": next((query.path(PATH, state=of) for _, of in VIEWS if set(of) == states), ""),
+        "replay": replay_of(query, services_of(request).clock()),
+        "webhooks": await _webhooks(request),
+        # The selection goes to the page of replays.
+        "replays": REPLAY in navigation.permissions(request)
+        and auth.may(visitors.visitor(request).caller, Permission.UPDATE_WEBHOOKS),
+        "classes": CLASSES,
+    }
 
 
 def _row(each: FoundDelivery) -> list[object]:
@@ -159,3 +125,15 @@ def _row(each: FoundDelivery) -> list[object]:
         *(each.members or 1, str(each.state), each.attempts, each.status, each.reason),
         *(each.accepted_at, each.due_at, each.ended_at),
     ]
+
+
+LIST = SearchedList(
+    path=PATH,
+    name="deliveries",
+    filters=FILTERS,
+    read=searches.deliveries,
+    search=_search,
+    columns=COLUMNS,
+    row=_row,
+    beside=_beside,
+)

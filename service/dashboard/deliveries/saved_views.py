@@ -20,10 +20,7 @@ from subscriptions.ground.errors import Absent, Issue, Refused
 
 PATH = "/dashboard/views"
 #: The lists that have views, by their paths, and the filters of each.
-LISTS: Mapping[str, Sequence[str]] = {
-    delivery_list.PATH: delivery_list.FILTERS,
-    event_pages.PATH: event_pages.FILTERS,
-}
+LISTS: Mapping[str, Sequence[str]] = {each.path: each.filters for each in (delivery_list.LIST, event_pages.LIST)}
 
 
 async def saved(request: Request) -> Response:
