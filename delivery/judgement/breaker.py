@@ -12,9 +12,10 @@ import msgspec
 
 from delivery.settings import DeliverySettings
 
-#: The literal form of greenlake.md 1.3; what the last failure came to follows it.
+#: The literal forms of greenlake.md 1.3; what the last failure came to follows the first.
 FAILING = "Failure in Event Deliveries"
 LAST = FAILING + ". The last one: {reason}"
+DISABLED_BY = "Webhook Disabled by user: {principal}"
 
 
 class Status(StrEnum):

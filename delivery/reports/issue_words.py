@@ -6,6 +6,7 @@ What leads there is left to who shows them.
 from collections.abc import Mapping
 
 from delivery.issue_kinds import IssueKind
+from delivery.reports import state_words
 
 #: Of each kind its name, what is wrong, and what to do.
 WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
@@ -21,12 +22,12 @@ WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
     ),
     IssueKind.HALTED: (
         "Webhook halted",
-        "{webhook} has failed for so long that it is halted. What is published for it is kept, and it is probed. {reason}.",
+        "{webhook} failed for so long that it is halted. What is published is kept, and it is probed. The last: {reason}.",
         "Mend the destination, then verify the webhook: a right answer starts what was kept.",
     ),
     IssueKind.DISABLED: (
-        "Webhook disabled",
-        "{webhook} was disabled by an answer of its destination: {reason}.",
+        "Webhook paused",
+        "{webhook} was {reason}.",
         "Correct the destination, then resume the webhook. Unregister it if nobody listens any more.",
     ),
     IssueKind.VERIFICATION: (
@@ -52,7 +53,7 @@ WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
     IssueKind.CERTIFICATE: (
         "Certificate ends",
         "A certificate that {webhook} needs is near its end: {reason}.",
-        "Give the webhook a new certificate (PATCH `tls`).",
+        "Give the webhook a new certificate.",
     ),
 }
 
@@ -64,7 +65,7 @@ def name(kind: IssueKind) -> str:
 
 def wrong(kind: IssueKind, *, webhook: str, said: tuple[str, str], attempts: int, given_up: int) -> str:
     """What is wrong, as a sentence; `said` are the reason that was seen last and the cause."""
-    reason, cause = (each.rstrip(".") for each in said)
+    reason, cause = (state_words.words(each).rstrip(".") for each in said)
     return WORDS[kind][1].format(
         webhook=webhook or "a webhook that is gone",
         reason=reason,

@@ -10,6 +10,7 @@ import msgspec
 
 from delivery.judgement.breaker import Status, sendable
 from delivery.lifecycle import State, final
+from delivery.reports import state_words
 
 
 class WaitCause(StrEnum):
@@ -112,9 +113,10 @@ def _collecting(facts: WaitFacts) -> Wait:
 
 def _held(facts: WaitFacts) -> Wait | None:
     """What keeps a webhook from being sent to; None where nothing does, and a wake is on its way."""
-    reason = f" ({facts.state_reason})" if facts.state_reason else ""
+    why = state_words.words(facts.state_reason)
+    reason = f" ({why})" if why else ""
     if facts.webhook_status is Status.DISABLED:
-        said = f"Its webhook is disabled{reason}: it is kept, and goes out once the webhook is enabled."
+        said = f"Its webhook is {why or 'paused'}: this is kept, and goes out once the webhook is resumed."
         return Wait(cause=WaitCause.DISABLED, text=said)
     if facts.webhook_status is Status.PENDING:
         said = f"Its webhook is pending{reason}: its destination has to answer a challenge first."

@@ -6,12 +6,10 @@ it to `webhook_lifecycle.py`.
 
 from datetime import UTC, datetime
 
-from delivery.judgement.breaker import Health, Status, sendable
+from delivery.judgement.breaker import DISABLED_BY, Health, Status, sendable
 from delivery.ledger.webhooks.status import LockedWebhook, StatusMove
 from subscriptions.webhooks import webhook
 from subscriptions.webhooks.webhook import Change, Webhook
-
-DISABLED_BY = "Webhook Disabled by user: {principal}"
 
 
 def asks(challenged: bool, proof: str) -> bool:

@@ -17,7 +17,7 @@ from service.dashboard.routes import PageRoute
 from service.services import services_of
 
 TEMPLATE = Path(__file__).with_name("gallery.html")
-STATUSES = ("ACTIVE", "PENDING", "WARNING", "ERROR", "DISABLED", "PAUSED", "running", "retrying")
+STATUSES = ("ACTIVE", "PENDING", "WARNING", "ERROR", "DISABLED", "running", "retrying")
 
 
 async def shown(request: Request) -> Response:

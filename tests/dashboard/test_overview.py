@@ -110,6 +110,7 @@ async def test_what_needs_somebody_stands_first_the_worst_on_top(
         move = "UPDATE webhooks SET status = $2, state_reason = $3, halted_since = $4 WHERE id = $1"
         await connection.execute(move, warned.id, "WARNING", "503 Service Unavailable", None)
         await connection.execute(move, halted.id, "ERROR", "21 attempts failed", clock() - timedelta(hours=2))
+        await connection.execute("UPDATE webhooks SET failures = 21 WHERE id = $1", halted.id)
         sampled = "INSERT INTO backlogs VALUES ($1, $2, $3, $4, $5, $6)"
         await connection.execute(sampled, halted.id, WORKSPACE, 1000, True, clock() - timedelta(hours=2), clock())
         await connection.execute(sampled, late.id, WORKSPACE, 3, False, clock() - timedelta(minutes=20), clock())

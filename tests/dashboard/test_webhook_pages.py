@@ -157,7 +157,7 @@ async def test_the_figures_of_a_webhook(visit: Visit, services: Services, builde
     assert (
         day.text.index('id="history"')
         < day.text.index('class="timeline"')
-        < day.text.rindex(">Disabled<")
+        < day.text.rindex(">Paused<")
         < day.text.rindex(">Active<")
     )
     assert wrong.status_code == 400

@@ -21,10 +21,10 @@ def test_durations() -> None:
 
 
 def test_shares_that_are_not_all_are_not_shown_as_all() -> None:
-    """99.9996 % of a million is not 100 %, and one of a million is not none."""
-    said = [wording.percent(each) for each in (None, 0, 0.000001, 0.5, 0.9987, 0.999996, 1)]
+    """99.9996 % of a million is not 100 %, one of a million is not none, and 5 of 23 are no five digits."""
+    said = [wording.percent(each) for each in (None, 0, 0.000001, 0.0123, 5 / 23, 0.5, 0.9987, 0.999996, 1)]
 
-    assert said == ["–", "0 %", "0.01 %", "50 %", "99.87 %", "99.99 %", "100 %"]
+    assert said == ["–", "0 %", "0.01 %", "1 %", "22 %", "50 %", "99.87 %", "99.99 %", "100 %"]
 
 
 def test_numbers_and_counts() -> None:
@@ -69,3 +69,25 @@ def test_plots_of_nothing() -> None:
     assert not plotting.plotted([Series("x", [0, 0])], [NOON, NOON]).empty
     assert plotting.spark([]) == plotting.spark([None]) == ""
     assert plotting.spark([3, None, 6], 100, 24) == "M0 12M100 1"
+
+
+def test_a_reason_is_said_in_peoples_words() -> None:
+    """A paused webhook is paused, whoever paused it; the wire's literal forms are left to the API."""
+    given = (
+        "",
+        "Webhook Disabled by user: ada",
+        "410 Gone: the webhook was disabled",
+        "Webhook URL unreachable. error: connection refused by 192.0.2.1:443",
+        "Failure in Event Deliveries. The last one: 503 Service Unavailable",
+        "HMAC validation failed. Please verify webhook secret.",
+    )
+
+    assert [wording.FILTERS["why"](each) for each in given] == [
+        "",
+        "Paused by ada.",
+        "Paused by its destination, which answered 410 Gone.",
+        "Connection refused by 192.0.2.1:443.",
+        "503 Service Unavailable.",
+        "HMAC validation failed. Please verify webhook secret.",
+    ]
+    assert wording.state("DISABLED")[2] == "Paused"

@@ -73,6 +73,21 @@ def test_the_reason_of_a_status_is_told() -> None:
     assert "(Failure in Event Deliveries)" in wait.text
 
 
+def test_what_a_paused_webhook_keeps_waits_for_its_resumption() -> None:
+    """One word for it, that of the button that ends it, and who paused it."""
+    facts = structs.replace(DUE, **PARKED, webhook_status=Status.DISABLED)
+
+    said = [
+        waiting.why(structs.replace(facts, state_reason=each), NOW)
+        for each in ("", "Webhook Disabled by user: ada", "410 Gone: the webhook was disabled")
+    ]
+
+    assert [each and each.text for each in said] == [
+        f"Its webhook is {how}: this is kept, and goes out once the webhook is resumed."
+        for how in ("paused", "paused by ada", "paused by its destination, which answered 410 Gone")
+    ]
+
+
 @pytest.mark.parametrize("state", sorted(FINAL))
 def test_what_has_ended_waits_for_nothing(state: State) -> None:
     """Whatever its webhook is."""

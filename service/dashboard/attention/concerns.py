@@ -11,6 +11,7 @@ from uuid import UUID
 
 from delivery.issue_kinds import IssueKind
 from delivery.judgement.breaker import Status
+from delivery.reports import state_words
 from delivery.reports.issues import ListedIssue
 from delivery.reports.standing import Standing, WorstOff
 from service.dashboard.frame import wording
@@ -123,11 +124,16 @@ def _of_aside(many: int) -> Iterator[Concern]:
 
 def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
     path = f"/dashboard/webhooks/{worst.id}"
-    reason, waits = _sentence(worst.state_reason), _waits(worst, now)
+    reason, waits = state_words.sentence(worst.state_reason), _waits(worst, now)
     if worst.status is Status.ERROR:
         since = (
             "" if worst.halted_since is None else f" since {wording.ago(worst.halted_since, now)}".replace(" ago", "")
         )
+        if not worst.failures:
+            said = f"It has not answered its challenge, so nothing is sent to it. {reason}{waits}"
+            return Concern(
+                tone="bad", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
+            )
         said = f"Too much failed, so it is not sent to{_for(since)}. {reason}{waits} Mend the receiver, then verify it."
         return Concern(tone="bad", title=worst.name, text=said, words="Look at it", path=path)
     if worst.status is Status.WARNING:

@@ -35,6 +35,8 @@ HEADERS: Mapping[str, str] = {
 }
 #: The sentence that a redirect carries to the next page, and for how many seconds.
 SAID, KEPT = "hooklake_said", 60
+#: How a sentence begins that is a warning.
+WARNED = "!"
 #: What a person chose of the looks; `dashboard.js` writes it.
 THEME = "hooklake_theme"
 THEMES = ("light", "dark")
@@ -66,11 +68,13 @@ def render(request: Request, name: str | Template, status: int = 200, **values: 
     return response
 
 
-def redirect(path: str, said: str = "") -> Response:
-    """Leads to the next page (303), which shows the sentence once."""
+def redirect(path: str, said: str = "", *, good: bool = True) -> Response:
+    """Leads to the next page (303), which shows the sentence once; not `good`: as a warning."""
     response = RedirectResponse(path, 303, headers=HEADERS)
     if said:
-        response.set_cookie(SAID, quote(said[:300]), KEPT, path="/dashboard", httponly=True, samesite="lax")
+        response.set_cookie(
+            SAID, quote(("" if good else WARNED) + said[:300]), KEPT, path="/dashboard", httponly=True, samesite="lax"
+        )
     return response
 
 
@@ -105,6 +109,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
     sections = navigation.shown(request, visitor) if visitor else []
     chosen = visitors.chosen(request)
     theme = request.cookies.get(THEME, "")
+    said = unquote(request.cookies.get(SAID, ""))
     return {
         "request": request,
         "path": request.url.path,
@@ -117,7 +122,8 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "link": _Link(chosen),
         "now": services_of(request).clock().astimezone(UTC).replace(microsecond=0),
         "theme": theme if theme in THEMES else "",
-        "said": unquote(request.cookies.get(SAID, "")),
+        "said": said.removeprefix(WARNED),
+        "warned": said.startswith(WARNED),
     }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from delivery.reports import state_words
+
 #: Seconds of the units of a duration, the largest first.
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: How a state is shown: its colour, its symbol in the sprite, its word.
@@ -16,8 +18,8 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "PENDING": ("idle", "waiting", "Pending"),
     "WARNING": ("warn", "warn", "Warning"),
     "ERROR": ("bad", "bad", "Error"),
-    "DISABLED": ("idle", "off", "Disabled"),
-    "PAUSED": ("idle", "paused", "Paused"),
+    # One word for people, whoever paused it: a person, or an answer of its destination.
+    "DISABLED": ("idle", "paused", "Paused"),
     # Deliveries.
     "owed": ("idle", "waiting", "Waiting"),
     "retrying": ("warn", "again", "Retrying"),
@@ -76,11 +78,14 @@ def count(value: int, capped: int | None = None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """0.9987 as "99.87 %"; what has no share is a dash. What is not all is never rounded up to 100."""
+    """0.9987 as "99.87 %", 0.2174 as "22 %"; what has no share is a dash. What is not all is never rounded up to 100."""
     if share is None:
         return "–"
     given = share * 100
-    shown = f"{given:.2f}".rstrip("0").rstrip(".")
+    # Digits behind the point tell something near all and near nothing alone.
+    digits = 0 if 1 <= given < 99 else 2
+    shown = f"{given:.{digits}f}"
+    shown = shown.rstrip("0").rstrip(".") if digits else shown
     if share < 1 and shown == "100":
         shown = "99.99"
     return f"{'0.01' if given > 0 and shown == '0' else shown} %"
@@ -134,5 +139,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "duration": duration,
     "size": size,
     "moment": moment,
+    "why": state_words.sentence,
     "ago": ago,
 }

@@ -76,11 +76,13 @@
     dialog.append(...asking.childNodes);
     details.append(dialog);
     asking.remove();
-    one("summary", details).addEventListener("click", (event) => {
+    const summary = one("summary", details);
+    // A page that is loaded again in parts keeps its buttons, and brings questions anew.
+    summary.onclick = (event) => {
       event.preventDefault();
       details.open = true;
       dialog.showModal();
-    });
+    };
     dialog.addEventListener("close", () => { details.open = false; });
     const cancel = one("[data-cancel]", dialog);
     if (cancel) {
@@ -126,7 +128,7 @@
 
   // What needs a script is shown where there is one.
   const reveal = (within) => {
-    for (const each of all("[data-copy], [data-copy-below], [data-keys], [data-find-key], [data-theme-switch]", within)) each.hidden = false;
+    for (const each of all("[data-copy], [data-copy-field], [data-copy-below], [data-keys], [data-find-key], [data-theme-switch]", within)) each.hidden = false;
   };
   // Rows of a choice that hold what is typed; those that are chosen stay.
   const narrowing = (within) => {
@@ -263,6 +265,7 @@
     const hit = (selector) => event.target.closest?.(selector);
     let button;
     if ((button = hit("[data-copy]"))) copy(button.dataset.copy);
+    else if ((button = hit("[data-copy-field]"))) copy(one(`#${CSS.escape(button.dataset.copyField)}`).value);
     else if ((button = hit("[data-copy-below]"))) copy(one("pre", button.parentElement).textContent);
     else if (hit("[data-find]") && palette && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
@@ -394,6 +397,23 @@
     }));
   }
 
+  // What is loaded again leaves alone what somebody has unfolded, is asked, or points at.
+  const calm = (old, { newNode }) => {
+    if (old.matches?.("figure.plot")) {
+      // Its points carry listeners, so that it is another one or the same.
+      if (!old.matches(":hover, :focus-within") && !one("details[open]", old)) old.replaceChildren(...newNode.cloneNode(true).childNodes);
+      return false;
+    }
+    if (old.matches?.("details.confirm")) {
+      const dialog = one("dialog", old);
+      if (dialog?.open) return false;
+      // A question names numbers, which may be others by now.
+      dialog?.remove();
+      delete old.dataset.made;
+    } else if (old.matches?.("details")) newNode.open = old.open;
+    return true;
+  };
+  window.htmx?.registerExtension("calm", { htmx_before_morph_node: calm });
   document.addEventListener("htmx:after:swap", () => made());
   made();
   if (stamp) asOf(new Date(stamp.dateTime));

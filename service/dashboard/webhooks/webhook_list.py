@@ -17,7 +17,7 @@ from service import auth
 from service.api import reading
 from service.api.webhooks import LONGEST_SEARCH
 from service.auth import Permission
-from service.dashboard.frame import export, visitors
+from service.dashboard.frame import export, visitors, wording
 from service.dashboard.frame.rendering import render
 from service.dashboard.webhooks import webhook_figures
 from service.dashboard.webhooks.webhook_figures import DayOfOne
@@ -39,7 +39,7 @@ SORTS = (
     (Sort.NEWEST, "Newest first"),
     (Sort.FAILURES, "Most failures first"),
 )
-STATUSES = (("", "Any"), *((str(each), str(each).capitalize()) for each in Status))
+STATUSES = (("", "Any"), *((str(each), wording.state(each)[2]) for each in Status))
 
 
 async def listed(request: Request) -> Response:
@@ -84,7 +84,7 @@ async def _pages(request: Request, query: WebhookQuery) -> AsyncIterator[list[li
 
 
 def _row(of: Webhook, left: SampledBacklog, day: DayOfOne) -> list[object]:
-    state = "PAUSED" if of.paused else of.status
+    state = wording.state(of.status)[2]
     shown: list[object] = [of.id, of.workspace_id, of.name, of.destination, state, of.state_reason]
     shown += [day.attempts, day.delivered, day.success]
     return [*shown, f"{left.waiting}+" if left.more else left.waiting, of.failures, of.last_failure_at, of.created_at]

@@ -1,0 +1,28 @@
+"""Why a webhook is not sent to, in people's words: what its `stateReason` says in the wire's literal forms (greenlake.md 1.3).
+
+The forms are the API's; who reads a page, why a delivery waits, or an issue reads these.
+"""
+
+from delivery.judgement.breaker import DISABLED_BY, LAST
+from delivery.judgement.outcome import DISABLED
+from delivery.wire.challenge import UNREACHABLE
+
+_PAUSED_BY = DISABLED_BY.partition("{")[0]
+_LAST = LAST.partition("{")[0]
+_UNREACHABLE = UNREACHABLE.partition("{")[0]
+
+
+def words(state_reason: str) -> str:
+    """The reason without its literal form, for the middle of a sentence; other reasons are left as they are."""
+    text = state_reason.strip().removeprefix(_LAST).removeprefix(_UNREACHABLE)
+    if text.startswith(_PAUSED_BY):
+        return f"paused by {text.removeprefix(_PAUSED_BY)}"
+    if text.endswith(DISABLED):
+        return f"paused by its destination, which answered {text.removesuffix(DISABLED)}"
+    return text
+
+
+def sentence(state_reason: str) -> str:
+    """The same with a capital letter and an end; empty of nothing."""
+    text = words(state_reason)
+    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
