@@ -174,6 +174,7 @@ def facts_of(row: Row, *, last_status: int | None) -> WaitFacts:
         due_at=row["due_at"],
         leased_until=row["leased_until"],
         attempts=row["attempts"],
+        reason=row["reason"] or "",
         lost=row["lost"],
         unanswered=row["attempts"] > 0 and last_status is None,
         webhook_status=Status(row["webhook_status"]),

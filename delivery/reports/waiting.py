@@ -49,6 +49,8 @@ class WaitFacts(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     leased_until: datetime | None
     attempts: int
+    #: What the last attempt came to; empty: nothing was attempted.
+    reason: str = ""
     #: Attempts whose process was lost.
     lost: int
     #: The last attempt was not answered.
@@ -155,6 +157,7 @@ def _later(facts: WaitFacts) -> Wait:
         said = f"The process that sent it was lost {facts.lost} times: it waits before it is tried again."
         return Wait(cause=WaitCause.LOST, text=said, until=facts.due_at)
     if facts.attempts == 0:
-        return Wait(cause=WaitCause.DUE, text="It was announced to workers, and is due at once.", until=facts.due_at)
-    said = f"Attempt {facts.attempts} did not succeed: the next one is scheduled."
+        return Wait(cause=WaitCause.DUE, text="It goes out at once.", until=facts.due_at)
+    why = f": {facts.reason}" if facts.reason else ""
+    said = f"Attempt {facts.attempts} failed{why}."
     return Wait(cause=WaitCause.RETRY, text=said, until=facts.due_at)

@@ -16,6 +16,7 @@ from service.commands.running import Environ, command, with_database, write_priv
 from service.settings import ServiceSettings
 from subscriptions.access.clients import Role
 from subscriptions.access.people import PersonDraft
+from subscriptions.access.workspaces import Workspaces
 from subscriptions.ground.errors import Absent, Misconfigured
 from subscriptions.ground.settings import read
 
@@ -34,7 +35,7 @@ def declare(commands: Any) -> None:
         people, "add", add_person, "let somebody sign in; the password is asked for, or read from standard input"
     )
     add.add_argument("name", help="what they sign in with")
-    add.add_argument("--workspace", required=True, help="32 hexadecimal digits")
+    add.add_argument("--workspace", help="32 hexadecimal digits; if absent, that of the clients, where they have one")
     _roles(add)
     add.add_argument("--no-password", action="store_true", help="by links alone, which `people link` makes")
     command(people, "list", list_people, "show all people, also removed ones")
@@ -58,11 +59,21 @@ def add_person(arguments: Any, environ: Environ) -> None:
     """Prints the new person's name."""
     password = None if arguments.no_password else _password()
     roles = frozenset(Role(role) for role in arguments.role)
-    draft = PersonDraft(name=arguments.name, workspace_id=arguments.workspace, roles=roles)
 
     async def add(stores: StoreAssembly, now: datetime) -> None:
+        workspaces = Workspaces(stores.database)
+        workspace = arguments.workspace or await workspaces.only()
+        if workspace is None:
+            raise Misconfigured(
+                "name the workspace with --workspace: clients are of none, or of several (`clients list`)"
+            )
+        draft = PersonDraft(name=arguments.name, workspace_id=workspace, roles=roles)
         person = await stores.people.create(draft, password, now=now)
         print(f"{person.name} may sign in as {', '.join(sorted(person.roles))}")
+        if await workspaces.unknown([workspace]):
+            print(
+                f"No client and no webhook is of workspace {workspace} yet: `clients list` shows those that are known"
+            )
 
     with_database(environ, add)
 

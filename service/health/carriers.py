@@ -6,7 +6,7 @@ What is said of it over HTTP is left to `api/health.py`; whether this process ca
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +37,8 @@ class CarrierReport:
     processes: tuple[Standing, ...]
     #: Seconds since the last sweep; None: nobody knows of one.
     swept: float | None
+    #: Seconds since a process of each kind spoke last, also one that is gone since; None: the database does not answer.
+    heard: Mapping[str, float] | None
     #: None where the broker does not answer.
     broker: BrokerReport | None
     #: What keeps deliveries from being carried as they should, as sentences.
@@ -67,19 +69,38 @@ class Carriers:
         away = ["the broker does not answer"] if broker is None else []
         if rows is None:
             return CarrierReport(
-                processes=(), swept=None, broker=broker, missing=("the database does not answer", *away)
+                processes=(), swept=None, heard=None, broker=broker, missing=("the database does not answer", *away)
             )
         living = tuple(each for each in rows if each.silent < SILENT.get(each.kind, 0.0))
         swept = min((each.swept for each in rows if each.swept is not None), default=None)
-        kinds = {each.kind for each in living}
+        heard: dict[str, float] = {}
+        for each in rows:
+            heard[each.kind] = min(each.silent, heard.get(each.kind, each.silent))
         missing = [
-            *(["no worker has said anything for 5 s"] if "worker" not in kinds else []),
-            *(["beat has said nothing for 10 s"] if "beat" not in kinds else []),
+            *_silent("worker", heard, "no worker has said anything for", "no worker runs"),
+            *_silent("beat", heard, "beat has said nothing for", "no beat runs"),
             *away,
             *(["nobody has looked for what is due yet"] if swept is None else []),
-            *(["nobody has looked for what is due for 30 s"] if swept is not None and swept > UNSWEPT else []),
+            *(
+                [f"nobody has looked for what is due for {_long(swept)}"]
+                if swept is not None and swept > UNSWEPT
+                else []
+            ),
         ]
-        return CarrierReport(processes=living, swept=swept, broker=broker, missing=tuple(missing))
+        return CarrierReport(processes=living, swept=swept, heard=heard, broker=broker, missing=tuple(missing))
+
+
+def _silent(kind: str, heard: Mapping[str, float], since: str, never: str) -> Iterator[str]:
+    """The sentence for a kind of which no process lives."""
+    seconds = heard.get(kind)
+    if seconds is None:
+        yield never
+    elif seconds >= SILENT[kind]:
+        yield f"{since} {_long(seconds)}"
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds // 60:.0f} min"
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

@@ -13,6 +13,10 @@ SELECT wanted FROM unnest($1::text[]) AS wanted WHERE EXISTS (SELECT FROM client
 """
 
 
+#: Two are enough to tell that there is not one alone.
+FIRST = "SELECT DISTINCT workspace_id FROM clients WHERE revoked_at IS NULL ORDER BY 1 LIMIT 2"
+
+
 class Workspaces:
     """Tells unknown workspaces; with `elsewhere` another issuer names workspaces too, and none is unknown."""
 
@@ -31,3 +35,9 @@ class Workspaces:
             found = {row["wanted"] for row in await connection.fetch(KNOWN, list(missing))}
         self._known |= found
         return missing - found
+
+    async def only(self) -> str | None:
+        """The workspace of all clients that may call; None where there are several, or none."""
+        async with self._database.raw() as connection:
+            rows = await connection.fetch(FIRST)
+        return rows[0]["workspace_id"] if len(rows) == 1 else None

@@ -68,7 +68,7 @@ class Calm:
     """Everything that carries deliveries is there."""
 
     async def look(self) -> CarrierReport:
-        return CarrierReport(processes=(), swept=0.1, broker=None, missing=())
+        return CarrierReport(processes=(), swept=0.1, heard={}, broker=None, missing=())
 
 
 async def test_the_list(visit: Visit, services: Services, failing: Failing) -> None:

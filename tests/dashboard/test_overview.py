@@ -11,6 +11,7 @@ import pytest
 from delivery.ledger.counts import rollups
 from delivery.tickets import BrokerReport
 from service.dashboard.attention import overview
+from service.health import carriers
 from service.health.carriers import Carriers
 from service.services import Services
 from subscriptions.access.clients import Role
@@ -25,7 +26,7 @@ from tests.dashboard.test_webhook_pages import hook
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 
 PATH = "/dashboard"
-REDIS = BrokerReport(product="redis", version="7.0", waiting={"hooklake.tickets": 1200, "hooklake.clock": 0})
+REDIS = BrokerReport(product="redis", version="7.0", waiting={"tickets": 1200, "drains": 0, "clock": 1})
 
 
 async def counted(database: Database, webhook: Webhook, at: datetime, statuses: list[int]) -> None:
@@ -85,12 +86,12 @@ async def test_all_quiet(visit: Visit, services: Services, clock: Clock) -> None
 
     hour, day = (await operator.get(PATH)).text, (await operator.get(PATH, params={"span": "day"})).text
 
-    assert ("All quiet" in hour, "when it was counted last" in hour) == (True, False)
+    assert ("All quiet" in hour, "counted <time" in hour) == (True, False)
     assert "1.5k" in hour
     assert "1.51k" in day
     assert "100 %" in hour
     assert "380 of 500 slots in use" in hour
-    assert "redis 7.0; waiting in it: 1,200 deliveries" in hour
+    assert "redis 7.0; waiting in it: 1,200 deliveries, 1 signal of beat" in hour
     assert "Nothing was published in this time" not in hour
     assert (await operator.get(PATH, params={"span": "year"})).status_code == 400
     again = re.search(r'<div id="overview"[^>]*hx-get="([^"]+)"', day)
@@ -144,13 +145,55 @@ async def test_carriers_that_are_away_are_said_with_the_remedy(visit: Visit, ser
 
     assert "The broker does not answer." in operator
     assert "HOOKLAKE_BROKER_URL" in operator
-    assert "Beat has said nothing for 10 s." in operator
+    assert "No beat runs." in operator
+    assert "Start it with <code>hooklake beat</code>" in operator
     assert "What carries deliveries" in operator
     # Whoever counts what waits is away: it is not "nothing".
-    assert ["when it was counted last" in page for page in (operator, subscriber)] == [True, True]
+    assert ["counted <time" in page for page in (operator, subscriber)] == [True, True]
     assert "Deliveries are late" in subscriber
     assert "HOOKLAKE_BROKER_URL" not in subscriber
     assert "What carries deliveries" not in subscriber
+
+
+async def test_how_long_somebody_is_silent_is_the_true_time(
+    visit: Visit, services: Services, at_work: Any, clock: Clock
+) -> None:
+    """Workers that stopped are told by how long ago they spoke, and what waits by when it was counted last; a sweep that is late
+    is no part that is well."""
+    await hook(services)
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE workers SET seen_at = seen_at - interval '47 s' WHERE kind = 'worker'")
+        await connection.execute("UPDATE workers SET swept_at = swept_at - interval '47 s'")
+
+    page = (await (await visit(Role.OPERATOR)).get(PATH)).text
+
+    assert re.search(r"No worker has said anything for 4[78] s\.", page)
+    assert re.search(r"silent for 4[78] s", page)
+    assert re.search(r'counted <time datetime="[^"]+"[^>]*>4[678] s ago</time>', page)
+    assert re.search(r"<td>Beat</td>.*?Late.*?last look for what is due 4[78] s ago", page, re.DOTALL)
+
+
+async def test_a_broker_that_hangs_is_told_before_the_page_gives_up(
+    visit: Visit, services: Services, at_work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at the broker ends before the page's wait for all of them: what lives is shown, and what hangs is named; whoever
+    publishes is told that deliveries are late."""
+    assert carriers.WAIT < overview.WAIT
+    monkeypatch.setattr(carriers, "WAIT", 0.05)
+    await hook(services)
+
+    async def hanging() -> BrokerReport:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    at_work(hanging)
+    operator = (await (await visit(Role.OPERATOR)).get(PATH)).text
+    subscriber = (await (await visit(Role.SUBSCRIBER)).get(PATH)).text
+
+    assert "The broker does not answer." in operator
+    assert "380 of 500 slots in use" in operator
+    assert "not told within" not in operator
+    assert "Deliveries are late" in subscriber
 
 
 async def test_parts_that_do_not_answer_are_said(

@@ -41,6 +41,7 @@ async def test_a_delivery_with_its_attempts(craft: Craft, clock: Clock) -> None:
     waits = (await read(None, id)).wait
     assert waits is not None
     assert (waits.cause, waits.until) == (WaitCause.RETRY, clock() + timedelta(seconds=3))
+    assert waits.text.startswith("Attempt 1 failed: 503")
     for workspace, asked in (("0" * 32, id), (None, id._replace(round=1))):
         with pytest.raises(Absent):
             await read(workspace, asked)

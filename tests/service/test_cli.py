@@ -133,7 +133,8 @@ async def test_people(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     listed = (await people("list"))[1].splitlines()
     absent = await people("link", "by-link")
 
-    assert added == (0, "ada@example.com may sign in as subscriber, viewer\n", "")
+    unknown = f"No client and no webhook is of workspace {workspace} yet: `clients list` shows those that are known\n"
+    assert added == (0, f"ada@example.com may sign in as subscriber, viewer\n{unknown}", "")
     assert again == (1, "", "hooklake: name: ada@example.com is taken: people have names of their own.\n")
     assert [each[2] for each in refused] == [
         "hooklake: a password is read from standard input, which is empty.\n",
@@ -156,12 +157,14 @@ async def test_the_first_person(empty: str, tmp_path: Path) -> None:
     url = "https://hooks.example"
     first = ("clients", "first", "--file", str(credentials), "--base-url", url, "--sign-in", str(file))
     links = []
+    nowhere = await hooklake(empty, "people", "add", "carl", "--role", "viewer", "--no-password")
     for _ in range(2):
         assert await hooklake(empty, *first) == (0, "", "")
         links.append(file.read_text())
     mode = file.stat().st_mode & 0o777
     file.unlink()
     listed = (await hooklake(empty, "people", "list"))[1].splitlines()
+    added = await hooklake(empty, "people", "add", "ada", "--role", "viewer", "--no-password")
     await hooklake(empty, "people", "remove", "operator")
     await hooklake(empty, *first)
 
@@ -169,6 +172,9 @@ async def test_the_first_person(empty: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"https://hooks\.example/dashboard/sign-in\?link=[\w-]{43}\n", links[0])
     assert json.loads(credentials.read_text())["workspaceId"] == listed[1].split()[1]
     assert not file.exists()
+    # Whoever names no workspace means that of the clients; before there are any there is none to mean.
+    assert (nowhere[0], "name the workspace with --workspace" in nowhere[2]) == (1, True)
+    assert added == (0, "ada may sign in as viewer\n", "")
 
 
 async def test_no_credentials_are_lost(empty: str, tmp_path: Path) -> None:

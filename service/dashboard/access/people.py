@@ -45,7 +45,10 @@ async def added(request: Request) -> Response:
         wrong = {issue.subject: issue.description.capitalize() + "." for issue in error.issues}
         return await _page(request, 409 if isinstance(error, Conflicting) else 400, typed=typed, wrong=wrong)
     _tell("added", person, request)
-    return redirect(f"{PATH}/{person.id}", said=f"{person.name} may sign in, once they have a link.")
+    said = f"{person.name} may sign in, once they have a link."
+    if await services.workspaces.unknown([person.workspace_id]):
+        said += " No client and no webhook is of that workspace yet."
+    return redirect(f"{PATH}/{person.id}", said=said)
 
 
 async def shown(request: Request) -> Response:

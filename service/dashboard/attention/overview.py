@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -14,15 +15,16 @@ from starlette.responses import Response
 
 from delivery.reports.figures import Latency, Point, Scope, Span, SpanFigures
 from delivery.reports.issues import IssueReport
+from delivery.reports.standing import Standing
 from service import auth
 from service.api import reading
 from service.auth import Permission
 from service.dashboard.attention import concerns
 from service.dashboard.attention.concerns import KnownIssues
-from service.dashboard.frame import visitors
+from service.dashboard.frame import visitors, wording
 from service.dashboard.frame.plotting import Series
 from service.dashboard.frame.rendering import render
-from service.health.carriers import CarrierReport
+from service.health.carriers import UNSWEPT, CarrierReport
 from service.services import services_of
 from subscriptions.ground.errors import Unavailable
 
@@ -38,12 +40,12 @@ ISSUES = 100
 #: What a span is called, beside "over the last".
 SPANS = {Span.HOUR: "Hour", Span.DAY: "Day", Span.WEEK: "Week", Span.MONTH: "Month"}
 STEPS = {Span.HOUR: "the minute", Span.DAY: "the hour", Span.WEEK: "the hour", Span.MONTH: "the day"}
-#: The queues by what waits in them, as people call it.
+#: What waits in each queue, as people call one of it and several.
 QUEUES = {
-    "hooklake.tickets": "deliveries",
-    "hooklake.drains": "looks for what is due",
-    "hooklake.errands": "jobs",
-    "hooklake.clock": "the clock's work",
+    "tickets": ("delivery", "deliveries"),
+    "drains": ("look for what is due", "looks for what is due"),
+    "errands": ("job", "jobs"),
+    "clock": ("signal of beat", "signals of beat"),
 }
 
 
@@ -52,7 +54,7 @@ class StackPart:
     """One part of the stack and what it does."""
 
     name: str
-    #: `up`, `down` or `idle`, as `wording.STATES` has them.
+    #: `up`, `late`, `down`, `idle` or `unknown`, as `wording.STATES` has them.
     state: str
     text: str
 
@@ -81,13 +83,21 @@ async def shown(request: Request) -> Response:
         concerns=named,
         more=more,
         away=figures is None or standing is None,
-        # Workers count what waits, when beat tells them to.
-        uncounted=carriers is not None and bool(carriers.missing),
-        quiet=not found and None not in (standing, carriers, issues),
+        uncounted=uncounted(standing, carriers),
+        quiet=all(each.tone == "info" for each in found) and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
         plots_of=None if figures is None else _plots(figures),
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
     )
+
+
+def uncounted(standing: Standing | None, carriers: CarrierReport | None) -> datetime | None:
+    """When what waits was counted last, where nobody counts it at the moment; workers do, when beat tells them to."""
+    if standing is None or carriers is None or not carriers.missing:
+        return None
+    # Of nothing that waits there is no sample; whoever sweeps counts.
+    swept = None if carriers.swept is None else standing.at - timedelta(seconds=carriers.swept)
+    return standing.sampled_at or swept or standing.at
 
 
 async def _issues(report: IssueReport, workspace: str | None) -> KnownIssues:
@@ -134,7 +144,7 @@ def _stack(report: CarrierReport | None, *, database: bool) -> list[StackPart]:
     parts = [StackPart(name="Database", state="up" if database else "down", text=_database(database=database))]
     if report is None:
         said = f"not told within {WAIT:g} s"
-        return [*parts, *(StackPart(name=name, state="down", text=said) for name in ("Broker", "Workers", "Beat"))]
+        return [*parts, *(StackPart(name=name, state="unknown", text=said) for name in ("Broker", "Workers", "Beat"))]
     return [*parts, _broker(report), _workers(report), _beat(report), _entrances(report)]
 
 
@@ -146,26 +156,41 @@ def _broker(report: CarrierReport) -> StackPart:
     if report.broker is None:
         return StackPart(name="Broker", state="down", text="does not answer")
     said = f"{report.broker.product} {report.broker.version}".strip() or "answers"
-    waiting = [f"{count:,} {QUEUES.get(queue, queue)}" for queue, count in report.broker.waiting.items() if count]
+    waiting = [f"{count:,} {_queued(queue, count)}" for queue, count in report.broker.waiting.items() if count]
     text = f"{said}; waiting in it: {', '.join(waiting)}" if waiting else f"{said}; nothing waits in it"
     return StackPart(name="Broker", state="up", text=text)
+
+
+def _queued(queue: str, count: int) -> str:
+    one, many = QUEUES.get(queue, (f"message of {queue}", f"messages of {queue}"))
+    return one if count == 1 else many
 
 
 def _workers(report: CarrierReport) -> StackPart:
     workers = [each for each in report.processes if each.kind == "worker"]
     if not workers:
-        return StackPart(name="Workers", state="down", text="none has said anything for 5 s")
+        return _away("Workers", report, "worker", "none runs")
     slots, used = sum(each.slots for each in workers), sum(each.in_use for each in workers)
     text = f"{len(workers)} live; {used:,} of {slots:,} slots in use"
     return StackPart(name="Workers", state="up", text=text)
 
 
 def _beat(report: CarrierReport) -> StackPart:
-    live = any(each.kind == "beat" for each in report.processes)
-    swept = "nobody has looked for what is due yet"
-    if report.swept is not None:
-        swept = f"last look for what is due {report.swept:.1f} s ago"
-    return StackPart(name="Beat", state="up" if live else "down", text=f"{'live; ' if live else 'silent; '}{swept}")
+    if not any(each.kind == "beat" for each in report.processes):
+        return _away("Beat", report, "beat", "does not run")
+    if report.swept is None:
+        return StackPart(name="Beat", state="late", text="live; nobody has looked for what is due yet")
+    text = f"live; last look for what is due {wording.duration(report.swept)} ago"
+    return StackPart(name="Beat", state="late" if report.swept > UNSWEPT else "up", text=text)
+
+
+def _away(name: str, report: CarrierReport, kind: str, never: str) -> StackPart:
+    """What is known of processes of which none lives."""
+    if report.heard is None:
+        return StackPart(name=name, state="unknown", text="the database, which would know, does not answer")
+    seconds = report.heard.get(kind)
+    text = never if seconds is None else f"silent for {wording.duration(seconds)}"
+    return StackPart(name=name, state="down", text=text)
 
 
 def _entrances(report: CarrierReport) -> StackPart:

@@ -49,6 +49,8 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "finished": ("ok", "ok", "Finished"),
     "up": ("ok", "ok", "Up"),
     "down": ("bad", "bad", "Down"),
+    "late": ("warn", "warn", "Late"),
+    "unknown": ("idle", "idle", "Not known"),
 }
 
 
