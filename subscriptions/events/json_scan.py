@@ -59,6 +59,10 @@ class JsonScan:
             self._unreadable(rest, expects)
         return b"".join(self._out)
 
+    def steps(self) -> list[str | int]:
+        """The keys and indexes that lead to where the reading stands."""
+        return [frame.at for frame in self._stack if frame.closes == b"]" or isinstance(frame.at, str)]
+
     def _step(self, expects: str, kind: str, token: bytes, at: int) -> str:
         """Takes one token; answers what must come next."""
         match expects:

@@ -1,0 +1,1 @@
+"""JSON Schema: schemas vetted, payloads judged."""
