@@ -84,6 +84,12 @@ async def subscribers(connection: AsyncConnection, within: str | None, event_typ
     return {row[0]: row[1] for row in await connection.execute(counted)}
 
 
+async def types(connection: AsyncConnection, workspace_id: str, limit: int) -> list[str]:
+    """The event types that webhooks of a workspace have subscribed to, by name."""
+    named = select(_table.c.event_type).where(_table.c.workspace_id == workspace_id).distinct()
+    return list(await connection.scalars(named.order_by(_table.c.event_type).limit(limit)))
+
+
 def of(workspace_id: str | None) -> ColumnElement[bool]:
     """Of this workspace, or of any for None."""
     return true() if workspace_id is None else _table.c.workspace_id == workspace_id

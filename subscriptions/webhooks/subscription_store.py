@@ -155,6 +155,11 @@ class SubscriptionStore:
         async with self._database.transaction() as connection:
             return await subscription_list.subscribers(connection, within, event_types)
 
+    async def types(self, workspace_id: str, *, limit: int) -> list[str]:
+        """The first event types by name that webhooks of a workspace have subscribed to."""
+        async with self._database.transaction() as connection:
+            return await subscription_list.types(connection, workspace_id, limit)
+
     async def remove(self, within: str | None, ids: Sequence[UUID], *, system: bool = False) -> None:
         """Ends all of them or, raising Absent for the first that the workspace does not have, none."""
         async with self._database.transaction() as connection:

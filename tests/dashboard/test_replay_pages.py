@@ -1,6 +1,7 @@
 """Pages of replays over ASGI: chosen, counted, begun, looked at, paused, resumed and cancelled."""
 
 import re
+from html import unescape
 
 import httpx
 import pytest
@@ -10,8 +11,9 @@ from delivery.tickets import Job, Nudge
 from delivery.upkeep.replays import ReplayQuery
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.webhooks.subscription_store import SubscriptionRequest
 from subscriptions.webhooks.webhook import Webhook
-from tests.builders import Builder, Result
+from tests.builders import OWNER, Builder, Result
 from tests.clock import Clock
 from tests.dashboard import browser
 from tests.dashboard.browser import Chrome
@@ -19,6 +21,7 @@ from tests.dashboard.conftest import Visit, signed_in
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 
 REPLAYS = "/dashboard/replays"
+AUDIT = "com.hpe.greenlake.audit-log.v1.logs.created"
 FAILED = Result(state=State.FAILED, status=410, reason="410 Gone")
 
 
@@ -96,6 +99,41 @@ async def test_what_cannot_be_is_said_at_its_field(visit: Visit, hook: Webhook) 
     assert "No replays yet" in (await ada.get(REPLAYS)).text
 
 
+async def test_what_is_tried_again_by_itself_is_told_where_nothing_was_given_up(
+    visit: Visit, builder: Builder, clock: Clock
+) -> None:
+    """What failed is meant where nothing is chosen: of what still retries it is said how many, with the way to mean those."""
+    ada, made = await visit(Role.SUBSCRIBER), await builder.webhook()
+    for _ in range(6):
+        await builder.tried(builder.event(), made.id, Result(state=State.OWED, status=500, reason="500"))
+    clock.advance(1)
+
+    page = await ada.get(f"{REPLAYS}/new", params={"webhookId": str(made.id), "endedSince": "2026-01-01T00:00"})
+    [way] = re.findall(r'href="(/dashboard/replays/new\?[^"]*state=owed[^"]*)"', page.text)
+    meant = await ada.get(unescape(way))
+
+    assert "Nothing has been given up" in page.text
+    assert "6 are still being tried again by themselves" in page.text
+    assert "Nothing matches" not in page.text
+    assert "6 deliveries would be sent again" in meant.text
+
+
+async def test_event_types_are_chosen_from_a_list(visit: Visit, services: Services, builder: Builder) -> None:
+    """Types that webhooks of the workspace have subscribed to are offered; chosen ones stay ticked, and several can be typed."""
+    ada, made = await visit(Role.SUBSCRIBER), await builder.webhook()
+    order = SubscriptionRequest(event_type=AUDIT, webhook=made.id)
+    await services.subscription_store.add([order], OWNER, within=WORKSPACE, now=services.clock())
+    await builder.tried(builder.event(), made.id, FAILED)
+
+    pages = [await ada.get(path) for path in (f"{REPLAYS}/new", "/dashboard/deliveries", "/dashboard/events")]
+    chosen = await ada.get(f"{REPLAYS}/new", params={"type": "a.b, c.d"})
+
+    for page in pages:
+        assert f'<option value="{AUDIT}">' in page.text
+    for name in ("a.b", "c.d"):
+        assert f'<input type="checkbox" name="type" value="{name}" checked>' in chosen.text
+
+
 async def test_what_a_search_found_is_chosen(visit: Visit, clock: Clock, hook: Webhook) -> None:
     """The filters of the list of deliveries are taken along; one that no replay has is told, and nothing can be begun with it."""
     ada = await visit(Role.SUBSCRIBER)
@@ -110,7 +148,7 @@ async def test_what_a_search_found_is_chosen(visit: Visit, clock: Clock, hook: W
     beyond = await ada.get(f"{REPLAYS}/new", params={**found, "text": "x"})
 
     assert "3 deliveries would be sent again" in taken.text
-    assert 'value="com.test.v1.things.changed"' in taken.text
+    assert 'value="com.test.v1.things.changed" checked' in taken.text
     assert "No replay can be narrowed by a text in data" in beyond.text
     assert "Send them again" not in beyond.text
 

@@ -4,11 +4,13 @@ The fields are those of the API's query and body; what they mean is left to `del
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
+from msgspec import structs
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +20,7 @@ from delivery.lifecycle import State
 from delivery.upkeep.replays import COUNTED, DryRun, ReplayRequest
 from service import auth
 from service.api import replays as api
-from service.dashboard.deliveries import replays
+from service.dashboard.deliveries import replays, type_names
 from service.dashboard.frame import forms, visitors
 from service.dashboard.frame.list_queries import PRESETS
 from service.dashboard.frame.rendering import redirect, render
@@ -58,6 +60,9 @@ FIELDS = {
     "webhookIds": "webhookId",
 }
 
+#: What is meant where no state is chosen.
+GIVEN_UP = frozenset({State.FAILED, State.EXPIRED})
+
 T = TypeVar("T")
 #: States in which a delivery needs no replay.
 WITHOUT = (State.PARKED, State.COLLECTING, State.BUNDLED)
@@ -74,10 +79,17 @@ class ReplayChoice:
     errors: dict[str, str] = field(default_factory=dict)
     request: ReplayRequest | None = None
     counted: DryRun | None = None
+    #: Where nothing was found to have been given up: what of it is still tried again.
+    retrying: DryRun | None = None
 
     def one(self, name: str) -> str:
         """The only value of a field; empty where there is none."""
         return next(iter(self.values.get(name, ())), "")
+
+    def query(self, **instead: str) -> str:
+        """All of it as a query, with these in the place of those of the same name."""
+        kept = [(name, each) for name, each in self.hidden() if name not in instead]
+        return urlencode([*kept, *instead.items()])
 
     def hidden(self) -> Sequence[tuple[str, str]]:
         """All of it, to be sent along."""
@@ -120,6 +132,9 @@ async def _count(services: Services, visitor: Visitor, request: Request, choice:
         return
     try:
         choice.counted = await api.count(services, visitor.caller, asked)
+        if not choice.counted.count and not asked.missing and GIVEN_UP.issuperset(asked.wanted.states):
+            waiting = structs.replace(asked.wanted, states=(State.OWED,), ended_since=None)
+            choice.retrying = await api.count(services, visitor.caller, replace(asked, wanted=waiting))
     except (Refused, Absent) as error:
         _refused(choice, error)
 
@@ -145,6 +160,7 @@ async def _form(request: Request, visitor: Visitor, choice: ReplayChoice, status
         fastest=services.replays.fastest,
         seconds=counted.count / rate if counted and rate else None,
         kinds=KINDS,
+        types=[each for each in await type_names.offered(request) if each not in choice.values.get("type", ())],
         states=STATES,
         classes=tuple(replays.CLASSES.items()),
         webhooks=options,
@@ -162,7 +178,7 @@ async def _understood(
         webhooks=tuple(_each(choice, "webhookId", UUID, "is no webhook's id")),
         states=tuple(_each(choice, "state", State, "is no state of a delivery")),
         status_classes=tuple(_each(choice, "statusClass", int, "is no class of answers")),
-        types=tuple(part for each in choice.values.get("type", ()) for part in each.replace(",", " ").split()),
+        types=tuple(choice.values.get("type", ())),
         since=_moment(choice, "since"),
         until=_moment(choice, "until"),
         ended_since=_moment(choice, "endedSince"),
@@ -209,6 +225,8 @@ def _searched(query: QueryParams, now: datetime) -> QueryParams:
 def _values(every: Callable[[str], Sequence[str]]) -> Values:
     """What is filled in, by field."""
     found = {name: [each.strip() for each in every(name) if each.strip()] for name in (*REPEATED, *SINGLE)}
+    # Several may be typed, or pasted, at once.
+    found["type"] = [part for each in found["type"] for part in each.replace(",", " ").split()]
     return {name: given if name in REPEATED else given[:1] for name, given in found.items() if given}
 
 

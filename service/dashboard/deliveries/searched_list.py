@@ -19,6 +19,7 @@ from delivery.reports.event_search import EventSearch, FoundEvent
 from delivery.reports.search_steps import SearchPage
 from service import auth
 from service.api import search_pages
+from service.dashboard.deliveries import type_names
 from service.dashboard.frame import export, visitors
 from service.dashboard.frame.list_queries import PRESETS, ListQuery
 from service.dashboard.frame.rendering import render
@@ -89,6 +90,7 @@ class SearchedList(Generic[A, P, F]):
             clear=ListQuery(request.query_params, ()).path(self.path, last="", since="", until=""),
             file=query.path(self.path, format="csv"),
             presets=TIMES,
+            types=await type_names.offered(request),
             saved=await services.people.views.of(visitor.person.id, self.path),
             asked=query.path(self.path).partition("?")[2] if query.asked and not wrong else "",
             **await self.beside(request, query),
