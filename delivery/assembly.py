@@ -87,7 +87,7 @@ class StoreAssembly(ReadModels):
     @cached_property
     def subscription_store(self) -> SubscriptionStore:
         """Subscriptions."""
-        return SubscriptionStore(self.database, most=self.base.ground.max_subscriptions_per_webhook)
+        return SubscriptionStore.under(self.database, self.base.ground)
 
     @cached_property
     def intake(self) -> Intake:

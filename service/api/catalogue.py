@@ -4,6 +4,8 @@ How a type is spelled is left to `subscriptions/events/catalogue.py`.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated
 
@@ -67,13 +69,15 @@ async def register(request: Request) -> Response:
     standing, new = await services.types.register(entry, chosen=details, by=by, now=services.clock())
     if new:
         _tell("registered", standing.type, request)
-    return writing.json(_entry(standing, by), 201 if new else 200)
+    return writing.json(_entry(standing, by, services.ground.type_prefix), 201 if new else 200)
 
 
 async def read(request: Request) -> Response:
     """GET /events/v1beta1/event-types/{eventType}"""
-    found = await services_of(request).types.find(_named(request))
-    return writing.json(_entry(found, auth.scope(auth.caller(request))))
+    services = services_of(request)
+    with _spelling(request, services.ground.type_prefix):
+        found = await services.types.find(_named(request))
+    return writing.json(_entry(found, auth.scope(auth.caller(request)), services.ground.type_prefix))
 
 
 async def change(request: Request) -> Response:
@@ -90,7 +94,7 @@ async def change(request: Request) -> Response:
     _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
     changed = await services.types.change(entry.type, values, by=by, now=services.clock())
     _tell("changed", changed.type, request)
-    return writing.json(_entry(changed, by))
+    return writing.json(_entry(changed, by, services.ground.type_prefix))
 
 
 async def retire(request: Request) -> Response:
@@ -99,7 +103,8 @@ async def retire(request: Request) -> Response:
     event_type = _named(request)
     # No more: one that would not be registered today may stand from before.
     _check_type(event_type, services.ground.type_prefix)
-    await services.types.retire(event_type, by=by, now=services.clock())
+    with _spelling(request, services.ground.type_prefix):
+        await services.types.retire(event_type, by=by, now=services.clock())
     _tell("retired", event_type, request)
     return Response(status_code=204)
 
@@ -108,9 +113,10 @@ async def listed(request: Request) -> Response:
     """GET /events/v1beta1/event-types?search=: the catalogue in alphabetical order."""
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
     search = reading.words(request, "search", most=LONGEST_SEARCH)
-    entries, total = await services_of(request).types.page(limit=limit, offset=offset, search=search)
-    by = auth.scope(auth.caller(request))
-    return await writing.page(request, (_entry(entry, by) for entry in entries), offset=offset, total=total)
+    services = services_of(request)
+    entries, total = await services.types.page(limit=limit, offset=offset, search=search)
+    by, prefix = auth.scope(auth.caller(request)), services.ground.type_prefix
+    return await writing.page(request, (_entry(entry, by, prefix) for entry in entries), offset=offset, total=total)
 
 
 async def service_managers(request: Request) -> Response:
@@ -134,8 +140,10 @@ async def group_events(request: Request) -> Response:
     """GET /events/v1beta1/api-groups/{apiGroupId}/events, in alphabetical order."""
     group = reading.identifier(request, "apiGroupId", "API group")
     limit, offset = reading.paging(request, default=PAGE, most=PAGE)
-    found, total = await services_of(request).directory.types(group, limit=limit, offset=offset)
-    return await writing.page(request, (_event(entry) for entry in found), offset=offset, total=total)
+    services = services_of(request)
+    found, total = await services.directory.types(group, limit=limit, offset=offset)
+    prefix = services.ground.type_prefix
+    return await writing.page(request, (_event(entry, prefix) for entry in found), offset=offset, total=total)
 
 
 def _shelf(shelf: TypeGroup, kind: str) -> dict[str, object]:
@@ -149,14 +157,15 @@ def _shelf(shelf: TypeGroup, kind: str) -> dict[str, object]:
     }
 
 
-def _event(entry: CatalogueEntry) -> dict[str, object]:
-    """`name` is the event type, as GreenLake's picker has it; `description` is ours."""
+def _event(entry: CatalogueEntry, prefix: str) -> dict[str, object]:
+    """`name` is the event type, as GreenLake's picker has it; `description` and `category` are ours."""
     return {
         "id": str(directory.type_id(entry.type)),
         "name": entry.type,
         "type": "events/event",
         "friendlyName": entry.friendly_name,
         "description": entry.description,
+        "category": catalogue.category(entry.type, prefix=prefix),
         "generation": entry.generation,
         "createdAt": writing.moment(entry.created_at),
         "updatedAt": writing.moment(entry.updated_at),
@@ -169,6 +178,17 @@ def _named(request: Request) -> str:
     if attributes.value_fault("type", event_type):
         raise Absent("Event type", event_type)
     return event_type
+
+
+@contextmanager
+def _spelling(request: Request, prefix: str) -> Iterator[None]:
+    """Where a type is not there: raises Refused with the right spelling of one that GreenLake's pages spell otherwise."""
+    try:
+        yield
+    except Absent:
+        if said := catalogue.misspelt(request.path_params["eventType"], prefix=prefix):
+            raise Refused(Issue(subject="eventType", description=said)) from None
+        raise
 
 
 def _check_type(event_type: str, prefix: str) -> None:
@@ -200,10 +220,11 @@ def _tell(what: str, event_type: str, request: Request) -> None:
     log.info("type.%s type=%r workspace=%s by=%s", what, event_type, known.workspace_id, known.client_id)
 
 
-def _entry(entry: CatalogueEntry, by: str | None) -> dict[str, object]:
+def _entry(entry: CatalogueEntry, by: str | None, prefix: str) -> dict[str, object]:
     """`workspaceId` for operators (`by` None) and for the workspace itself; absent where it is the operators'."""
     body: dict[str, object] = {
         "eventType": entry.type,
+        "category": catalogue.category(entry.type, prefix=prefix),
         "apiGroup": entry.api_group,
         "serviceManager": entry.service_manager,
         "friendlyName": entry.friendly_name,

@@ -224,6 +224,8 @@ async def _wrong_types(services: Services, types: set[str]) -> dict[str, str]:
     unknown = await services.types.unknown(types - wrong.keys() if wrong else types)
     if unknown:
         wrong |= await services.types.retired(unknown)
+        said = {each: catalogue.misspelt(each, prefix=prefix) for each in unknown}
+        wrong |= {each: sentence for each, sentence in said.items() if sentence}
     for index, each in enumerate(sorted(unknown - wrong.keys()) if unknown else ()):
         # Of several the first: they mostly share their slip.
         meant = None if index else await services.types.meant(each)

@@ -51,7 +51,9 @@ async def found(request: Request) -> Response:
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
     services, scope = services_of(request), auth.scope(auth.caller(request))
     query = search_pages.opened(services, scope, request.query_params)
-    page = await services.inspection.deliveries.search(searches.deliveries(query, workspace, limit=limit))
+    asked = searches.deliveries(query, workspace, limit=limit)
+    searches.spelled(asked.filter.types, "eventType", services.ground.type_prefix)
+    page = await services.inspection.deliveries.search(asked)
     return writing.json(_page([_found(each) for each in page.items], search_pages.extent_of(services, scope, page)))
 
 
@@ -61,7 +63,9 @@ async def events_found(request: Request) -> Response:
     limit, _ = reading.paging(request, default=LIMIT, most=MOST)
     services, scope = services_of(request), auth.scope(auth.caller(request))
     query = search_pages.opened(services, scope, request.query_params)
-    page = await services.inspection.events.search(searches.events(query, workspace, limit=limit))
+    asked = searches.events(query, workspace, limit=limit)
+    searches.spelled(asked.types, "eventType", services.ground.type_prefix)
+    page = await services.inspection.events.search(asked)
     return writing.json(_page([_event(each) for each in page.items], search_pages.extent_of(services, scope, page)))
 
 

@@ -17,7 +17,7 @@ from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.lifecycle import State
 from delivery.upkeep.replays import DryRun, Replay, ReplayQuery, ReplayRequest, ReplayState
 from service import auth
-from service.api import reading, workspaces, writing
+from service.api import reading, searches, workspaces, writing
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
@@ -64,6 +64,8 @@ async def create(request: Request) -> Response:
     caller = auth.caller(request)
     if given.workspace_id is not None and given.workspace_id != caller.workspace_id and auth.scope(caller) is None:
         await workspaces.check(request, given.workspace_id)
+    prefix = services_of(request).ground.type_prefix
+    searches.spelled(given.filter.types, "filter.types", prefix, source="field")
     asked = _request(given, caller)
     try:
         if given.dry_run:

@@ -4,7 +4,7 @@ What a filter finds is left to `delivery/reports/delivery_search.py` and `event_
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.lifecycle import State
 from delivery.reports.delivery_search import DeliverySearch
 from delivery.reports.event_search import EventSearch
+from subscriptions.events import catalogue
 from subscriptions.ground.errors import Issue, Refused
 
 T = TypeVar("T")
@@ -137,6 +138,13 @@ def key(query: QueryParams, name: str) -> UUID | None:
     found = given.one(name, UUID, "is none that a page of this list has named")
     given.bounded(opens=False, since=None)
     return found
+
+
+def spelled(types: Iterable[str], name: str, prefix: str, source: str = "query.parameter") -> None:
+    """Raises Refused for a type that GreenLake's documentation spells otherwise than events do: nothing is found under it."""
+    found = (catalogue.misspelt(each, prefix=prefix) for each in types)
+    if issues := [Issue(subject=name, description=said, source=source) for said in found if said]:
+        raise Refused(*issues)
 
 
 def _issue(name: str, said: str) -> Issue:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, webhooks, workspaces, writing
+from service.api import reading, searches, webhooks, workspaces, writing
 from service.services import services_of
-from subscriptions.events import attributes
+from subscriptions.events import attributes, catalogue
 from subscriptions.ground.errors import Issue, Refused, TooLarge
 from subscriptions.webhooks.filters import grammar, lexer
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
@@ -62,7 +62,8 @@ async def create(request: Request) -> Response:
         wanted, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
     )
     tell("created", made, caller.client_id)
-    return writing.json([_shown(each) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
+    prefix = services.ground.type_prefix
+    return writing.json([_shown(each, prefix) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
 
 
 async def listed(request: Request) -> Response:
@@ -70,16 +71,19 @@ async def listed(request: Request) -> Response:
     limit, offset = reading.paging(request, default=LIMIT, most=MOST)
     webhook = filtered(request)
     services, within = services_of(request), await workspaces.within(request)
+    event_type = reading.words(request, "eventType", most=attributes.MAX_TYPE)
+    searches.spelled([event_type], "eventType", services.ground.type_prefix)
     query = SubscriptionQuery(
         workspace_id=within,
         webhook=webhook,
-        event_type=reading.words(request, "eventType", most=attributes.MAX_TYPE),
+        event_type=event_type,
         limit=limit,
         offset=offset,
     )
     found, total = await services.subscription_store.listed(query)
     every = auth.scope(auth.caller(request)) is None
-    items = (_shown(each) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
+    prefix = services.ground.type_prefix
+    items = (_shown(each, prefix) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
     return await writing.page(request, items, offset=offset, total=total)
 
 
@@ -93,7 +97,7 @@ async def replace(request: Request) -> Response:
         replacements, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
     )
     tell("replaced", changed, caller.client_id)
-    return writing.json([_shown(each) for each in changed])
+    return writing.json([_shown(each, services.ground.type_prefix) for each in changed])
 
 
 async def remove(request: Request) -> Response:
@@ -231,8 +235,8 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _shown(subscription: Subscription) -> dict[str, object]:
-    """SubscriptionResponse; `eventFilter` where there is one, `description` that of the event type."""
+def _shown(subscription: Subscription, prefix: str) -> dict[str, object]:
+    """SubscriptionResponse; `eventFilter` where there is one, `description` that of the event type; `category` is ours."""
     body: dict[str, object] = {
         "id": str(subscription.id),
         "type": "events/subscription",
@@ -240,6 +244,7 @@ def _shown(subscription: Subscription) -> dict[str, object]:
         "apiGroup": subscription.api_group,
         "eventType": subscription.event_type,
         "friendlyName": subscription.friendly_name,
+        "category": catalogue.category(subscription.event_type, prefix=prefix),
         "description": subscription.description,
         "resourceUri": f"{PATH}/{subscription.id}",
         "webhook": {"resourceUri": f"{webhooks.PATH}/{subscription.webhook}"},

@@ -18,7 +18,7 @@ from service.api import events, reading, webhooks, workspaces, writing
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
-from subscriptions.events import samples
+from subscriptions.events import catalogue, samples
 from subscriptions.events.samples import SampleType
 from subscriptions.ground import event_keys
 from subscriptions.ground.audience import STAYS, Audience
@@ -130,9 +130,11 @@ async def _check_type(services: Services, event_type: str) -> None:
     if not await services.types.unknown({event_type}):
         return
     gone = await services.types.retired({event_type})
-    said = gone.get(
-        event_type, f"event type {event_type[:200]} is not in the catalogue (GET /events/v1beta1/event-types)"
+    said = (
+        catalogue.misspelt(event_type, prefix=services.ground.type_prefix)
+        or f"event type {event_type[:200]} is not in the catalogue (GET /events/v1beta1/event-types)"
     )
+    said = gone.get(event_type, said)
     raise Refused(Issue(subject="eventType", description=said))
 
 

@@ -27,6 +27,9 @@ AUDIT_LOG = ".audit-log.v1.logs.created"
 DELIVERY_FAILED = ".events.v1beta1.webhooks.delivery-failed"
 ISSUE_OPENED, ISSUE_RESOLVED = ".events.v1beta1.issues.opened", ".events.v1beta1.issues.resolved"
 
+#: How GreenLake's documentation spells the prefix in places; on the wire nothing begins with it (greenlake.md 3.3).
+_MISSPELT = ("hpe.greenlake.", "greenlake.hpe.")
+
 _TOKEN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _VERSION = r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?"
 _RULES = {
@@ -137,6 +140,21 @@ def reserved(event_type: str, *, prefix: str = PREFIX) -> bool:
     return plain.startswith(f"{prefix}.{OURS}.".casefold()) or plain.endswith(CHALLENGE)
 
 
+def category(event_type: str, *, prefix: str = PREFIX) -> Category:
+    """The category that follows from a type alone."""
+    parts = parse(event_type, prefix=prefix)
+    return Category.FOREIGN if parts is None else category_of(parts.event, parts.resource_collection)
+
+
+def misspelt(event_type: str, *, prefix: str = PREFIX) -> str | None:
+    """A sentence with the right spelling of a type that begins as GreenLake's documentation spells the prefix in places;
+    None for any other type."""
+    for wrong in _MISSPELT:
+        if event_type[: len(wrong)].lower() == wrong and not event_type.startswith(prefix + "."):
+            return f"{event_type[:200]} is spelled {prefix}.{event_type[len(wrong) : 200]}: types begin with {prefix}"
+    return None
+
+
 def entry(
     event_type: str, *, friendly_name: str = "", description: str = "", prefix: str = PREFIX, api_group: str = ""
 ) -> EventType:
@@ -150,6 +168,7 @@ def entry(
     # In another case, too: a name that looks like ours and is not could never be told apart from it by eye.
     if parts is None and not wrong and f"{event_type}.".lower().startswith(f"{prefix}.".lower()):
         wrong = f"must be {prefix}.<api group>.<version>[.<resource collection>].<event>"
+    wrong = wrong or misspelt(event_type, prefix=prefix)
     if not wrong and event_type != event_type.strip():
         wrong = "must not begin or end with white space"
     if not wrong and "" in event_type.split("."):
@@ -162,7 +181,7 @@ def entry(
         version=parts.version if parts else "",
         resource_collection=parts.resource_collection if parts else None,
         event=parts.event if parts else "",
-        category=category_of(parts.event, parts.resource_collection) if parts else Category.FOREIGN,
+        category=category(event_type, prefix=prefix),
         friendly_name=friendly_name or event_type,
         description=description,
     )
@@ -170,6 +189,7 @@ def entry(
 
 _TRANSFER = "A service provision moves to another workspace; documented as not raised."
 _SAMPLE = "A sample of GreenLake's documentation."
+_EXAMPLE = "An example of GreenLake's documentation."
 
 #: The types of greenlake.md 7.1 without their prefix, with friendly name and description; the last three are our own.
 _DOCUMENTED = (
@@ -199,6 +219,8 @@ _DOCUMENTED = (
     ("data.v1.volumes.created", "Volume created", _SAMPLE),
     ("identity.v1.users.created", "User created", _SAMPLE),
     ("compute-ops.v1.servers.rebooted", "Server rebooted", _SAMPLE),
+    ("data.v1.volumes.snapshots.updated", "Volume snapshot updated", _EXAMPLE),
+    ("compute.v1.servers.rebooted", "Server rebooted (compute)", _EXAMPLE),
     ("data-services.v1.service-offline", "Service offline", _SAMPLE),
     ("workspaces.v1beta1.tenants.deleted", "Tenant deleted", _SAMPLE),
     ("devices.v2alpha2.devices.updated", "Device updated", _SAMPLE),

@@ -13,11 +13,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.events import catalogue
 from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import audit, tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
-from subscriptions.webhooks import audited, subscription_list, system_webhooks
+from subscriptions.ground.settings import GroundSettings
+from subscriptions.webhooks import audited, deleted_types, subscription_list, system_webhooks
 from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, of
 from subscriptions.webhooks.webhook import Owner
 
@@ -58,12 +60,19 @@ class Replacement:
 class SubscriptionStore:
     """Subscriptions in SQL, each call one transaction.
 
-    `most` is how many a webhook may have (greenlake.md D.9). `system`: only those of webhooks that the system API registered.
+    `most` is how many a webhook may have (greenlake.md D.9), `prefix` what types of ours begin with. `system`: only those of
+    webhooks that the system API registered.
     """
 
-    def __init__(self, database: Database, *, most: int = 5) -> None:
+    def __init__(self, database: Database, *, most: int = 5, prefix: str = catalogue.PREFIX) -> None:
         self._database = database
         self._most = most
+        self._prefix = prefix
+
+    @classmethod
+    def under(cls, database: Database, settings: GroundSettings) -> "SubscriptionStore":
+        """The store of a deployment with these settings."""
+        return cls(database, most=settings.max_subscriptions_per_webhook, prefix=settings.type_prefix)
 
     async def add(
         self,
@@ -83,7 +92,7 @@ class SubscriptionStore:
             if system:
                 await _check_system(connection, requests)
             workspaces = await _lock(connection, {order.webhook for order in requests}, within)
-            await _check(connection, requests, workspaces)
+            await _check(connection, requests, workspaces, self._prefix)
             await _make_room(connection, requests, self._most)
             made_by = {"hpe_principal": owner.principal, "created_by": owner.created_by, "updated_by": owner.created_by}
             ids = [uuid4() for _ in requests]
@@ -128,7 +137,7 @@ class SubscriptionStore:
             # Out first: so that two can swap their types.
             await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
             workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
-            await _check(connection, [each.order for each in replacements], workspaces)
+            await _check(connection, [each.order for each in replacements], workspaces, self._prefix)
             changed = [
                 {
                     **standing[each.subscription],
@@ -233,7 +242,10 @@ async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None)
 
 
 async def _check(
-    connection: AsyncConnection, requests: Sequence[SubscriptionRequest], workspaces: Mapping[UUID, str]
+    connection: AsyncConnection,
+    requests: Sequence[SubscriptionRequest],
+    workspaces: Mapping[UUID, str],
+    prefix: str,
 ) -> None:
     wanted = {order.event_type for order in requests}
     live = (_types.c.type.in_(wanted), _types.c.retired_at.is_(None))
@@ -251,8 +263,10 @@ async def _check(
         if order.event_type not in known:
             hint = f"; did you mean {meant}?" if meant is not None and order.event_type == unknown else ""
             said = f"event type {order.event_type} is not in the catalogue (GET /events/v1beta1/event-types){hint}"
-            said = gone.get(order.event_type, said)
+            said = gone.get(order.event_type, catalogue.misspelt(order.event_type, prefix=prefix) or said)
             issues.append(Issue(subject=f"{order.at}eventType", description=said))
+        if never := deleted_types.fault(order.event_type, order.event_filter, prefix=prefix):
+            issues.append(Issue(subject=f"{order.at}eventFilter", description=never))
         if (order.webhook, order.event_type) in taken:
             said = f"the webhook {order.webhook} is subscribed to {order.event_type} already"
             issues.append(Issue(subject=f"{order.at}eventType", description=said))

@@ -41,7 +41,7 @@ SUBSCRIPTION = _names(
     "id type serviceManager apiGroup eventType friendlyName resourceUri webhook hpePrincipal createdBy "
     "createdAt updatedBy updatedAt generation"
 )
-SUBSCRIPTION_TOO = frozenset({"description", "eventFilter"})
+SUBSCRIPTION_TOO = frozenset({"category", "description", "eventFilter"})
 SYSTEM_WEBHOOK = _names(
     "id name type destination hpePrincipal resourceUri generation createdBy createdAt updatedBy updatedAt"
 )
@@ -219,7 +219,7 @@ ROWS: dict[str, Row] = {
         method="GET",
         path=f"{EVENTS}/api-groups/{{group}}/events",
         fields=SHELF | {"friendlyName"},
-        more=frozenset({"description"}),
+        more=frozenset({"category", "description"}),
         form="page",
         roles=tuple(Role),
         refused=PAGING | {404: {"path": {"group": NOBODY}}},

@@ -24,6 +24,7 @@ async def test_a_type_is_created_from_its_name(api: httpx.AsyncClient, callers: 
         201,
         {
             "eventType": SNEEZED,
+            "category": "custom",
             "apiGroup": "compute-ops",
             "serviceManager": "HPE GreenLake Platform",
             "friendlyName": SNEEZED,

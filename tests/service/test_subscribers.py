@@ -50,6 +50,6 @@ async def test_the_catalogue_is_searched(api: httpx.AsyncClient, callers: Caller
         answer = await api.get(f"{EVENTS}/event-types", params={"search": text}, headers=viewer)
         return [each["eventType"] for each in answer.json()["items"]]
 
-    assert await found("REBOOTED") == [REBOOTED]
+    assert await found("OPS.V1.SERVERS.REBOOTED") == [REBOOTED]
     assert AUDIT in await found("audit log entry")
     assert await found("%") == []

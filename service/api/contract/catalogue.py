@@ -7,6 +7,7 @@ from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging,
 from service.api.contract.shapes import MOMENT, Json, given, literal, moment, page, ref, taken, text, uuid, whole
 from service.api.contract.subscriptions import EXPIRING
 from service.auth import Permission
+from subscriptions.events.catalogue import Category
 
 PATH = "/events/v1beta1"
 TAG = "Catalogue"
@@ -24,8 +25,15 @@ def _item(kind: str, name: Json, **more: Json) -> Json:
     return {"id": uuid(), "name": name, "type": literal(kind), **more, **_DATED}
 
 
+_CATEGORY = text(
+    "Ours: what follows from the type. `resource`: created, updated or deleted, of a resource; `custom`: any other event of a "
+    "resource; `non-resource`; `foreign`: of another prefix, passed on as it came.",
+    enum=[str(each) for each in Category],
+)
+
 _ENTRY: dict[str, Json] = {
     "eventType": text(),
+    "category": _CATEGORY,
     "apiGroup": text("Who publishes it."),
     "serviceManager": text("Whose catalogue it stands in."),
     "friendlyName": text("What people call it."),
@@ -64,7 +72,7 @@ SCHEMAS: dict[str, Json] = {
     "ApiGroup": given(_item("events/api-group", text("As `apiGroup` in subscriptions."))),
     "CatalogueEvent": given(
         _item("events/event", text("The event type."), friendlyName=text("What people call it.")),
-        {"description": text("Ours: what has happened.")},
+        {"description": text("Ours: what has happened."), "category": _CATEGORY},
     ),
     "EventType": given(
         {**_ENTRY, **_DATED},
@@ -76,6 +84,7 @@ SCHEMAS: dict[str, Json] = {
         examples=[
             {
                 "eventType": EXPIRING,
+                "category": "non-resource",
                 "apiGroup": "subscriptions",
                 "serviceManager": "HPE GreenLake Platform",
                 "friendlyName": "Expiring subscriptions",
@@ -186,9 +195,10 @@ OPERATIONS = (
         id="readEventType",
         permission=Permission.READ_EVENT_TYPES,
         summary="Read one event type",
+        description="400 with the right spelling for one that begins with `hpe.greenlake.` or `greenlake.hpe.`, as everywhere.",
         names=_NAMED,
         answer=ref("EventType"),
-        errors=(404,),
+        errors=(400, 404),
     ),
     Operation(
         method="PATCH",

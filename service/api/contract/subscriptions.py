@@ -104,6 +104,9 @@ SCHEMAS: dict[str, Json] = {
         },
         {
             "description": text("What the catalogue says of the type."),
+            "category": text(
+                "Ours: what follows from the type.", enum=["resource", "custom", "non-resource", "foreign"]
+            ),
             "eventFilter": text("There where there is one."),
             "workspaceId": text("Ours, in operators' lists: whose it is."),
         },

@@ -190,7 +190,7 @@ def _groups(types: Sequence[ListedType]) -> list[ListedGroup]:
 
 
 def _category(request: Request, event_type: str) -> str:
-    return str(catalogue.entry(event_type, prefix=services_of(request).ground.type_prefix).category)
+    return str(catalogue.category(event_type, prefix=services_of(request).ground.type_prefix))
 
 
 async def _page(

@@ -186,7 +186,7 @@ def _groups(types: Sequence[CatalogueEntry], standing: Sequence[Subscription], p
             types=[
                 TypeChoice(
                     entry=each,
-                    category=str(catalogue.entry(each.type, prefix=prefix).category),
+                    category=str(catalogue.category(each.type, prefix=prefix)),
                     taken=each.type in taken,
                 )
                 for each in entries

@@ -84,7 +84,7 @@ class _Reader:
             attributes=envelope.attributes,
             channel=sent.address,
             bindings=self._bindings(sent),
-            deprecated=any(place is not None and place.get("deprecated") is True for place in (message, sent.channel)),
+            deprecated=any(_deprecated(place) for place in (message, sent.channel)),
             pointer=sources.pointer(message.steps),
         )
         self._count(event)
@@ -141,6 +141,11 @@ class _Reader:
             if place is not None and place.get("bindings") is not None
         }
         return _encoder.encode(found) if found else None
+
+
+def _deprecated(place: Place | None) -> bool:
+    # AsyncAPI 3 has no word for it: an extension says it there.
+    return place is not None and (place.get("deprecated") is True or place.get("x-deprecated") is True)
 
 
 def _text(value: Any) -> str:
