@@ -22,7 +22,7 @@ from delivery.tickets import Ticket
 from subscriptions.ground.database import Raw
 from subscriptions.webhooks.webhook_store import Hook
 
-#: Seconds that a slot may be held without another look at its webhook.
+#: Seconds that an attempt may wait for its send time without another look at its webhook.
 GLANCE = 0.5
 #: Webhooks whose destination and unsealed secrets one process keeps at hand.
 HOOKS = 10_000
@@ -78,17 +78,17 @@ class Claims:
             return held
 
     async def turn(self, held: ClaimedDelivery) -> bool:
-        """Waits for the slot of a claim, if it has one; false where its attempt may not begin any more by then.
+        """Waits for the send time of a claim, if it has one; false where its attempt may not begin any more by then.
 
         Because the webhook may not be sent to, or because the attempt could outlast its lease: a process that stood still
         since its claim would send what another one has claimed meanwhile, or what was paused or deleted long ago.
         """
-        slot = held.claimed.slot
-        wait = 0.0 if slot is None else (slot - self._base.clock()).total_seconds()
+        send_at = held.claimed.send_at
+        wait = 0.0 if send_at is None else (send_at - self._base.clock()).total_seconds()
         if wait > 0:
             await self._base.sleep(wait)
-        if slot is not None:
-            late = (self._base.clock() - slot).total_seconds()
+        if send_at is not None:
+            late = (self._base.clock() - send_at).total_seconds()
             if max(wait, late) >= GLANCE and not await self._still(held):
                 return False
         return self._base.clock() + self._deadline <= held.claimed.leased_until

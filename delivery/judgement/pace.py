@@ -1,6 +1,6 @@
 """What a destination allows, read from its OPTIONS answer; and when it is asked again (greenlake.md 5.5).
 
-Sending the question is left to the wire, giving the slots of a granted rate to `ledger/claims/paces.py`.
+Sending the question is left to the wire, giving the send times of a granted rate to `ledger/claims/paces.py`.
 """
 
 import re

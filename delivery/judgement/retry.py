@@ -3,7 +3,7 @@
 A schedule is a policy in tenacity's terms: what is worth another attempt, how long that waits, when there is none. It is asked
 about the state of one delivery and never run: nothing sleeps, for between two attempts a delivery is a row.
 
-What an answer means is left to `outcome`, slots of a paced webhook to `pace`, writing the step to `ledger`.
+What an answer means is left to `outcome`, send times of a paced webhook to `pace`, writing the step to `ledger`.
 """
 
 from dataclasses import dataclass, field

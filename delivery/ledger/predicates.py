@@ -26,7 +26,7 @@ PREDICATES = {
     "sendable": SENDABLE,
     #: It does, and the webhook is there.
     "open": f"{SENDABLE} AND w.deleted_at IS NULL",
-    #: The same, of a webhook that grants a rate: its deliveries go out in slots of time.
+    #: The same, of a webhook that grants a rate: its deliveries go out at send times.
     "paced": f"coalesce(w.endpoint_rate_limit, 0) > 0 AND {SENDABLE} AND w.deleted_at IS NULL",
     "halted": HALTED,
     "unleased": unleased("d", "$now"),

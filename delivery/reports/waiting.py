@@ -22,7 +22,7 @@ class WaitCause(StrEnum):
     LOST = "LOST"
     #: Its next attempt is due later.
     RETRY = "RETRY"
-    #: Its webhook grants a rate, and this is its slot of time.
+    #: Its webhook grants a rate, and this is its send time.
     PACED = "PACED"
     #: Its batch is not full yet.
     BATCH = "BATCH"

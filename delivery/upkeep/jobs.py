@@ -161,7 +161,7 @@ class Jobs:
                 self._announce([closed.ticket])
 
     async def _hasten(self, carried: ClaimedJob) -> None:
-        """One walk over what a slower pace has put off; drains may give it new slots meanwhile."""
+        """One walk over what a slower pace has put off; drains may give it new send times meanwhile."""
         now, until = self._clock(), None
         while True:
             async with self._database.raw() as connection:

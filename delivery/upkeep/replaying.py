@@ -139,18 +139,18 @@ class Replaying:
         turn.searched = not turn.more and (turn.full or sought.before >= held.created_at)
 
     async def _open(self, connection: Raw, held: Replay, turn: _Turn, now: datetime) -> None:
-        slots = turns.slots(held.per_second, held.next_at, now)
-        if not slots:
+        due_times = turns.due_times(held.per_second, held.next_at, now)
+        if not due_times:
             return
         hooks = await item_rows.waiting_webhooks(connection, held.id, most=HOOKS)
         hooks = [hook for hook in hooks if not await self._given_up(connection, held, turn, (hook, now))]
-        quotas = turns.quotas(hooks, turn.settled.moved, len(slots), shuffled)
+        quotas = turns.quotas(hooks, turn.settled.moved, len(due_times), shuffled)
         if not quotas:
             return
         items = await item_rows.next_items(connection, held.id, quotas)
         chosen = ChosenItems(
             items=items,
-            slots=slots,
+            due_times=due_times,
             hooks={hook.webhook: hook for hook in hooks},
             times=deliveries.times(now, self._settings),
         )
@@ -159,7 +159,7 @@ class Replaying:
         # What was skipped took nobody's time: others may have its.
         turn.more |= turn.opened.skipped.total() > 0
         turn.opened.skipped.update(skipped)
-        turn.next_at = turns.following(slots, turn.opened.opened, held.per_second, held.next_at)
+        turn.next_at = turns.following(due_times, turn.opened.opened, held.per_second, held.next_at)
 
     async def _given_up(
         self, connection: Raw, held: Replay, turn: _Turn, hook_now: tuple[WaitingWebhook, datetime]
@@ -206,7 +206,7 @@ class Replaying:
 
 
 def _due(state: ReplayState, turn: _Turn, left: Row, now: datetime) -> datetime | None:
-    """When there is something to do: at once, with the next slot, when what was opened may have ended, or never."""
+    """When there is something to do: at once, when the next is due, when what was opened may have ended, or never."""
     if state is ReplayState.FINISHED:
         return None
     if turn.more:

@@ -122,6 +122,14 @@ def test_documents_that_are_named() -> None:
     fail_on(wrong)
 
 
+def test_decisions_are_numbered() -> None:
+    """Each decision has a number of its own, without a gap, in its name and in its heading."""
+    files = sorted((ROOT / "deploy" / "decisions").glob("*.md"))
+
+    assert [each.name[:5] for each in files] == [f"{number:04}-" for number in range(1, len(files) + 1)]
+    fail_on(each.name for each in files if not each.read_text().startswith(f"# {int(each.name[:4])}. "))
+
+
 def test_the_glossary_is_short() -> None:
     """At most forty words, each once."""
     rows = re.findall(r"^\| (.+?) \| .+ \|$", (SPEC / "glossary.md").read_text(), re.MULTILINE)[1:]

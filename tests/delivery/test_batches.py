@@ -253,7 +253,7 @@ async def test_day_without_partitions(craft: Craft, clock: Clock) -> None:
 
 
 async def test_a_parcel_takes_one_slot_of_a_rate(craft: Craft, clock: Clock) -> None:
-    """Under a destination's rate a parcel is one delivery with one slot, given by the drains."""
+    """Under a destination's rate a parcel is one delivery with one send time, given by the drains."""
     await craft.hook(batching=True, endpoint_rate_limit=60)
     await craft.publish(30)
 
@@ -261,7 +261,11 @@ async def test_a_parcel_takes_one_slot_of_a_rate(craft: Craft, clock: Clock) -> 
     held = await craft.drain()
 
     assert tickets == []
-    assert sorted((each.claimed.slot - clock()).total_seconds() for each in held if each.claimed.slot) == [0, 1, 2]
+    assert sorted((each.claimed.send_at - clock()).total_seconds() for each in held if each.claimed.send_at) == [
+        0,
+        1,
+        2,
+    ]
 
 
 async def test_a_spread_collects_where_webhooks_batch(craft: Craft) -> None:

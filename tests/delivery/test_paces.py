@@ -1,4 +1,4 @@
-"""Slots of a granted rate: evenly spaced, over all processes, with nothing dropped (protocol.md 4.7)."""
+"""Send times of a granted rate: evenly spaced, over all processes, with nothing dropped (protocol.md 4.7)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from tests.delivery.craft import WORKSPACE, Craft
 from tests.delivery.destinations import reply
 
 
-def slots(held: Sequence[ClaimedDelivery]) -> list[datetime]:
+def send_times(held: Sequence[ClaimedDelivery]) -> list[datetime]:
     """When they may be sent."""
-    found = [each.claimed.slot for each in held]
+    found = [each.claimed.send_at for each in held]
     assert None not in found
-    return sorted(slot for slot in found if slot is not None)
+    return sorted(at for at in found if at is not None)
 
 
 def gaps(moments: Sequence[datetime]) -> list[float]:
@@ -59,28 +59,28 @@ async def deliver(craft: Craft, held: Sequence[ClaimedDelivery]) -> None:
         await craft.rounds.outcomes.record([await craft.attempt(each)])
 
 
-async def test_slots_are_spaced_by_the_rate(craft: Craft, clock: Clock) -> None:
-    """Of 60 a minute those within the next 5 s are taken, a second apart and in order; the rest are due at their slots."""
+async def test_send_times_are_spaced_by_the_rate(craft: Craft, clock: Clock) -> None:
+    """Of 60 a minute those within the next 5 s are taken, a second apart and in order; the rest are due at theirs."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     events = await craft.owe(webhook, 20)
 
     held = await craft.drain()
 
-    assert [(slot - clock()).total_seconds() for slot in slots(held)] == [0, 1, 2, 3, 4, 5]
+    assert [(at - clock()).total_seconds() for at in send_times(held)] == [0, 1, 2, 3, 4, 5]
     assert len(held) == AHEAD + 1
     assert await due_in(craft, webhook) == [float(second) for second in range(6, 20)]
     assert await craft.states() == {"owed": len(events)}
 
 
-async def test_lease_counts_from_the_slot(craft: Craft) -> None:
-    """An attempt that is held for its slot has its whole lease from there."""
+async def test_lease_counts_from_the_send_time(craft: Craft) -> None:
+    """An attempt that is held for its send time has its whole lease from there."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 3)
 
     held = await craft.drain()
 
     ends = [(await craft.row(each.claimed.event, webhook)).leased_until for each in held]
-    assert sorted(end for end in ends if end) == [slot + timedelta(seconds=20) for slot in slots(held)]
+    assert sorted(end for end in ends if end) == [at + timedelta(seconds=20) for at in send_times(held)]
 
 
 @pytest.mark.parametrize("rate", [1, 7, 60, 120, 1000, 6000])
@@ -94,7 +94,7 @@ async def test_never_above_the_rate(craft: Craft, database: Database, clock: Clo
     taken: list[datetime] = []
     for turn in range(100_000):
         held = await processes[turn % 2].drain()
-        taken += slots(held)
+        taken += send_times(held)
         await deliver(processes[turn % 2], held)
         if len(taken) == count:
             break
@@ -110,21 +110,21 @@ async def test_never_above_the_rate(craft: Craft, database: Database, clock: Clo
 
 
 async def test_two_at_once(craft: Craft, database: Database, clock: Clock) -> None:
-    """Processes that claim at the same moment never give a slot twice."""
+    """Processes that claim at the same moment never give a send time twice."""
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
     processes = [craft, *(Craft(database, clock, chance=n / 4) for n in range(4))]
 
     claims = await asyncio.gather(*(process.drain(wanted=10) for process in processes))
 
-    taken = sorted(slot for held in claims for slot in slots(held))
+    taken = sorted(at for held in claims for at in send_times(held))
     keys = [each.key for held in claims for each in held]
     assert len(keys) == len(set(keys))
     assert set(gaps(taken)) == {0.1}
 
 
 async def test_while_another_claims(craft: Craft, database: Database, clock: Clock) -> None:
-    """While one process gives a webhook's slots another leaves the webhook alone, and goes on behind them afterwards."""
+    """While one process gives a webhook's send times another leaves the webhook alone, and goes on behind them afterwards."""
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
     other, [day] = Craft(database, clock), await craft.rounds.claims.days_due()
@@ -133,15 +133,15 @@ async def test_while_another_claims(craft: Craft, database: Database, clock: Clo
         first = await paces.claim(connection, room, day=day, now=clock(), lease=20)
         await craft.owe(webhook, 5)
         meanwhile = await other.drain()
-    after = slots(await other.drain())
+    after = send_times(await other.drain())
 
-    given = sorted(claimed.slot for claimed in first.taken if claimed.slot)
+    given = sorted(claimed.send_at for claimed in first.taken if claimed.send_at)
     assert (len(given), meanwhile) == (10, [])
     assert set(gaps([*given, *after])) == {0.1}
 
 
-async def test_missed_slots_are_not_saved_up(craft: Craft, clock: Clock) -> None:
-    """After an hour without anything to send the first goes at once, the next one a slot later."""
+async def test_missed_send_times_are_not_saved_up(craft: Craft, clock: Clock) -> None:
+    """After an hour without anything to send the first goes at once, the next one a minute's share later."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 1)
     await deliver(craft, await craft.drain())
@@ -150,11 +150,11 @@ async def test_missed_slots_are_not_saved_up(craft: Craft, clock: Clock) -> None
 
     held = await craft.drain()
 
-    assert [(slot - clock()).total_seconds() for slot in slots(held)] == [0, 1, 2, 3, 4, 5]
+    assert [(at - clock()).total_seconds() for at in send_times(held)] == [0, 1, 2, 3, 4, 5]
 
 
 async def test_the_pace_outlasts_a_moment_of_silence(craft: Craft, clock: Clock) -> None:
-    """What comes shortly after a delivery waits until its slot is there."""
+    """What comes shortly after a delivery waits until its send time."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 1)
     await deliver(craft, await craft.drain())
@@ -163,10 +163,10 @@ async def test_the_pace_outlasts_a_moment_of_silence(craft: Craft, clock: Clock)
 
     [held] = await craft.drain()
 
-    assert slots([held]) == [clock() + timedelta(seconds=0.75)]
+    assert send_times([held]) == [clock() + timedelta(seconds=0.75)]
 
 
-async def test_retries_need_slots(craft: Craft, clock: Clock) -> None:
+async def test_retries_need_send_times(craft: Craft, clock: Clock) -> None:
     """A retry takes its turn among the others, and is no more than one of them."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 3)
@@ -178,12 +178,12 @@ async def test_retries_need_slots(craft: Craft, clock: Clock) -> None:
 
     again = await craft.drain()
 
-    assert [(slot - clock()).total_seconds() for slot in slots(again)] == [0, 1, 2, 3, 4, 5]
+    assert [(at - clock()).total_seconds() for at in send_times(again)] == [0, 1, 2, 3, 4, 5]
     assert sorted(each.claimed.attempts for each in again) == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("share", [0, 1, 4])
-async def test_slots_are_taken_within_the_free_share(craft: Craft, share: int) -> None:
+async def test_send_times_are_given_within_the_free_share(craft: Craft, share: int) -> None:
     """No more are taken than the webhook's free share, and what it leaves is not spent: the next claim goes on from there."""
     webhook = await craft.hook(endpoint_rate_limit=6000)
     await craft.owe(webhook, 20)
@@ -208,7 +208,7 @@ async def test_no_more_than_wanted(craft: Craft) -> None:
 
 
 async def test_paced_ones_leave_the_others_room(craft: Craft) -> None:
-    """Webhooks without a rate, or with any, are claimed at once and without slots, beside those that have one."""
+    """Webhooks without a rate, or with any, are claimed at once and without send times, beside those that have one."""
     paced, silent, unlimited = (
         await craft.hook(endpoint_rate_limit=60),
         await craft.hook(),
@@ -219,12 +219,12 @@ async def test_paced_ones_leave_the_others_room(craft: Craft) -> None:
 
     held = await craft.drain()
 
-    by_webhook = {w: [h.claimed.slot for h in held if h.claimed.webhook == w] for w in (paced, silent, unlimited)}
+    by_webhook = {w: [h.claimed.send_at for h in held if h.claimed.webhook == w] for w in (paced, silent, unlimited)}
     assert len(by_webhook[paced]) == 6
     assert by_webhook[silent] == by_webhook[unlimited] == [None] * 50
 
 
-async def test_tickets_give_no_slots(craft: Craft) -> None:
+async def test_tickets_give_no_send_times(craft: Craft) -> None:
     """A paced webhook's delivery gets no ticket, and one that is carried all the same claims nothing."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     [receipt] = await craft.publish()
@@ -238,8 +238,8 @@ async def test_tickets_give_no_slots(craft: Craft) -> None:
     assert [each.claimed.event for each in held] == [receipt.key]
 
 
-async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
-    """What is held looks again at its slot: not sent, given back, and there after the webhook is enabled (protocol.md 4.8)."""
+async def test_pause_while_a_claim_waits(craft: Craft, clock: Clock) -> None:
+    """What waits looks again at its send time: not sent, given back, and there after the webhook is enabled (protocol.md 4.8)."""
     webhook = await craft.hook(endpoint_rate_limit=6000, challenge_request_enabled=False)
     await craft.owe(webhook, 1)
     await deliver(craft, await craft.drain())
@@ -265,7 +265,7 @@ async def test_pause_while_a_slot_is_held(craft: Craft, clock: Clock) -> None:
 
 
 async def test_lost_while_held(craft: Craft, database: Database, clock: Clock) -> None:
-    """A process that dies with held slots loses nothing: after the lease its rows get new slots, and count as lost once."""
+    """A process that dies with claims that wait loses nothing: after the lease its rows get new times, and count as lost once."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 4)
     await craft.drain()
@@ -274,7 +274,7 @@ async def test_lost_while_held(craft: Craft, database: Database, clock: Clock) -
 
     held = await other.drain()
 
-    assert [(slot - clock()).total_seconds() for slot in slots(held)] == [0, 1, 2, 3]
+    assert [(at - clock()).total_seconds() for at in send_times(held)] == [0, 1, 2, 3]
     assert {(await craft.row(each.claimed.event, webhook)).lost for each in held} == {1}
 
 
@@ -306,9 +306,9 @@ async def test_more_than_one_statement_moves(craft: Craft, clock: Clock) -> None
     assert waits[-1] <= (MOVED + 10) / 10
 
 
-@pytest.mark.parametrize(("rate", "slot"), [(6000, 0.01), (-1, None), (None, None)])
+@pytest.mark.parametrize(("rate", "gap"), [(6000, 0.01), (-1, None), (None, None)])
 async def test_a_faster_pace_holds_from_the_next_claim(
-    craft: Craft, clock: Clock, rate: int | None, slot: float | None
+    craft: Craft, clock: Clock, rate: int | None, gap: float | None
 ) -> None:
     """What a slow pace has put off by hours comes as soon as the new one allows, in its order."""
     webhook = await craft.hook(endpoint_rate_limit=1)
@@ -327,10 +327,10 @@ async def test_a_faster_pace_holds_from_the_next_claim(
     assert (len(first), len(held)) == (1, 100)
     assert last > 900 * 60
     assert len({each.claimed.event for each in held}) == 100
-    if slot is None:
-        assert {each.claimed.slot for each in held} == {None}
+    if gap is None:
+        assert {each.claimed.send_at for each in held} == {None}
     else:
-        assert set(gaps(slots(held))) == {slot}
+        assert set(gaps(send_times(held))) == {gap}
 
 
 async def test_a_retry_keeps_its_wait(craft: Craft, clock: Clock) -> None:
@@ -351,12 +351,12 @@ async def test_a_slower_pace_holds_from_the_next_claim(craft: Craft, clock: Cloc
     """What is held is sent; after it the new spacing begins, and nothing is brought forward."""
     webhook = await craft.hook(endpoint_rate_limit=600)
     await craft.owe(webhook, 60)
-    before = slots(await craft.drain())
+    before = send_times(await craft.drain())
 
     await allow(craft, webhook, 60)
     jobs = await craft.value("SELECT count(*) FROM jobs")
     clock.advance(6)
-    after = slots(await craft.drain())
+    after = send_times(await craft.drain())
 
     assert (len(before), jobs) == (51, 0)
     assert set(gaps([before[-1], *after])[1:]) == {1.0}
@@ -364,15 +364,15 @@ async def test_a_slower_pace_holds_from_the_next_claim(craft: Craft, clock: Cloc
 
 
 async def test_a_faster_pace_does_not_overtake_what_is_held(craft: Craft, clock: Clock) -> None:
-    """The new spacing begins behind the slots that are in somebody's hands, never between them."""
+    """The new spacing begins behind the send times of what is in somebody's hands, never between them."""
     webhook = await craft.hook(endpoint_rate_limit=60)
     await craft.owe(webhook, 30)
-    held = slots(await craft.drain())
+    held = send_times(await craft.drain())
 
     await allow(craft, webhook, 120)
     await craft.run_jobs()
     clock.advance(1)
-    more = slots(await craft.drain())
+    more = send_times(await craft.drain())
 
     assert gaps(held) == [1.0] * 5
     assert more[0] > held[-1]
@@ -393,7 +393,7 @@ async def test_terms_of_an_epoch_that_is_over(craft: Craft) -> None:
 
 
 async def test_hastening_ends_while_drains_put_off(craft: Craft, database: Database, clock: Clock) -> None:
-    """A drain that gives new slots to what the job brings forward does not keep it from ending, and both lose nothing."""
+    """A drain that gives new send times to what the job brings forward does not keep it from ending, and both lose nothing."""
     webhook = await craft.hook(endpoint_rate_limit=1)
     await craft.owe(webhook, 2500)
     for _ in range(3):

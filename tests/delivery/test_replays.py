@@ -267,10 +267,10 @@ async def test_the_rate(craft: Craft) -> None:
         for held in await craft.drain():
             await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
 
-    slots = sorted(dues.values())
+    times = sorted(dues.values())
     assert (await door(craft).read(WORKSPACE, replay.id)).state is ReplayState.FINISHED
-    assert len(slots) == 12
-    assert all(later - slot >= timedelta(seconds=0.25) for slot, later in itertools.pairwise(slots))
+    assert len(times) == 12
+    assert all(later - sooner >= timedelta(seconds=0.25) for sooner, later in itertools.pairwise(times))
     assert [nudge for nudge in craft.announced if not isinstance(nudge, Job)] == []
 
 

@@ -104,7 +104,7 @@ def any_retry_after(raw: bytes) -> str:
             case RetryAt(when=when):
                 assert NOW < when <= NOW + timedelta(seconds=SCHEDULE.window)
             case GiveUp():
-                raise AssertionError("a regular slot was left")
+                raise AssertionError("a regular time was left")
     return "none" if asked is None else "longest" if asked == LONGEST_WAIT else "some" if asked else "zero"
 
 

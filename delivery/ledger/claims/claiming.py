@@ -41,7 +41,7 @@ class ClaimedRow(msgspec.Struct, frozen=True, kw_only=True):
     #: The webhook has failures that a success clears.
     ailing: bool
     #: When it may be sent, under a destination's rate: at most 5 s ahead; None at once.
-    slot: datetime | None
+    send_at: datetime | None
     #: The end of its lease.
     leased_until: datetime
     #: The event's structured JSON; None once erased.
@@ -60,13 +60,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     database_now: datetime | None
 
 
-#: What every claiming statement has in it; pacing gives other ends of leases, and slots.
+#: What every claiming statement has in it; pacing gives other ends of leases, and send times.
 PARTS = {
     **PREDICATES,
     "take": fragment(__package__, "take"),
     "claimed": fragment(__package__, "claimed"),
     "lease_end": "$until::timestamptz",
-    "slot": "NULL::timestamptz",
+    "send_at": "NULL::timestamptz",
 }
 
 
@@ -146,7 +146,7 @@ def claim_of(rows: Sequence[Row]) -> Claim:
             generation=row["generation"],
             epoch=row["epoch"],
             ailing=row["ailing"],
-            slot=row["slot"],
+            send_at=row["send_at"],
             leased_until=row["leased_until"],
             body=row["body"],
             type=row["type"],

@@ -1,4 +1,4 @@
-"""Pace: due rows of webhooks that grant a rate are claimed with a slot each, evenly spaced (protocol.md 4.7).
+"""Pace: due rows of webhooks that grant a rate are claimed with a send time each, evenly spaced (protocol.md 4.7).
 
 Where there is no rate, `drains.py` claims. The rate itself is written by `ledger/webhooks/rate_limits.py`.
 """
@@ -15,9 +15,9 @@ from delivery.ledger.claims.drains import DrainRoom
 from delivery.ledger.days import day_statement
 from subscriptions.ground.database import Raw
 
-#: Seconds ahead of which slots are given to claims; further rows become due when theirs comes.
+#: Seconds ahead of which send times are given to claims; further rows become due when theirs comes.
 AHEAD = 5.0
-#: Rows of one webhook that one statement moves to their slots.
+#: Rows of one webhook that one statement moves to their send times.
 MOVED = 1000
 
 
@@ -25,7 +25,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """What `pace.sql` is given."""
 
     now: datetime
-    #: The end of the leases of what is sent at once; of others as much later as their slots are.
+    #: The end of the leases of what is sent at once; of others as much later as their send times are.
     until: datetime
     #: Seconds.
     ahead: float = AHEAD
@@ -44,8 +44,8 @@ PACE = day_statement(
     Pace,
     {
         **drains.PARTS,
-        "lease_end": "$until::timestamptz + (k.slot - $now)",
-        "slot": "k.slot",
+        "lease_end": "$until::timestamptz + (k.send_at - $now)",
+        "send_at": "k.send_at",
         "most": drains.QUEUES,
         "moved": MOVED,
     },
@@ -53,7 +53,7 @@ PACE = day_statement(
 
 
 async def claim(connection: Raw, room: DrainRoom, *, day: date, now: datetime, lease: float) -> Claim:
-    """Claims due rows of paced webhooks whose slot is near; each carries its slot, from which its lease counts."""
+    """Claims due rows of paced webhooks whose send time is near; each carries it, and its lease counts from it."""
     given = Pace(
         now=now,
         until=now + timedelta(seconds=lease),

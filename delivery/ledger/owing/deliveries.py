@@ -35,7 +35,7 @@ class Way(StrEnum):
 
     #: Owed, with a ticket.
     SEND = "send"
-    #: Owed, and left to the drains, which give the slots of a granted rate.
+    #: Owed, and left to the drains, which give the send times of a granted rate.
     PACE = "pace"
     #: Parked until the webhook may be sent to.
     PARK = "park"

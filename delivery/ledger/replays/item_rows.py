@@ -60,7 +60,7 @@ class OpenedItems(msgspec.Struct, frozen=True, kw_only=True):
     events: list[UUID]
     webhooks: list[UUID]
     rounds: list[int]
-    slots: list[datetime]
+    due_times: list[datetime]
 
 
 OPENED = statement(__package__, "opened", OpenedItems)
@@ -123,7 +123,7 @@ async def opened(connection: Raw, replay: UUID, items: Sequence[tuple[ReplayItem
         events=[item.event for item, _, _ in items],
         webhooks=[item.webhook for item, _, _ in items],
         rounds=[number for _, number, _ in items],
-        slots=[slot for _, _, slot in items],
+        due_times=[due_at for _, _, due_at in items],
     )
     await OPENED.execute(connection, given)
 

@@ -61,7 +61,7 @@ class Hastened(msgspec.Struct, frozen=True, kw_only=True):
     events: list[UUID]
     webhooks: list[UUID]
     rounds: list[int]
-    slots: list[datetime]
+    due_times: list[datetime]
     now: datetime
 
 
@@ -99,13 +99,13 @@ class ChosenItems:
 
     items: Sequence[ReplayItem]
     #: When the first is due, the second, ...: as many as there are items.
-    slots: Sequence[datetime]
+    due_times: Sequence[datetime]
     hooks: Mapping[UUID, WaitingWebhook]
     times: Times
 
 
 async def open_items(connection: Raw, replay: Replay, chosen: ChosenItems) -> OpenedTurn:
-    """Opens them, each due at a slot; what somebody else has in hands waits for the next turn."""
+    """Opens them, each due at its time; what somebody else has in hands waits for the next turn."""
     events, webhooks = [item.event for item in chosen.items], [item.webhook for item in chosen.items]
     mine = {ReplayItem(*row.values()) for row in await connection.fetch(TRY_TURNS, events, webhooks)}
     asked = [item for item in chosen.items if item in mine]
@@ -113,9 +113,9 @@ async def open_items(connection: Raw, replay: Replay, chosen: ChosenItems) -> Op
     given = StandingOf(events=[item.event for item in asked], webhooks=[item.webhook for item in asked], now=now)
     # A statement of its own: who had the turn before has committed, and is seen.
     stand = {ReplayItem(row["event"], row["webhook"]): row for row in await STANDING.fetch(connection, given)}
-    turn, slots = _Turn(), iter(chosen.slots)
+    turn, due_times = _Turn(), iter(chosen.due_times)
     for item in asked:
-        _sort(replay, turn, (item, stand[item]), slots)
+        _sort(replay, turn, (item, stand[item]), due_times)
     result = OpenedTurn(skipped=Counter(skip for _, skip in turn.skipped))
     await _write_rounds(connection, turn, chosen, result)
     await _hasten(connection, turn, now)
@@ -128,7 +128,7 @@ async def open_items(connection: Raw, replay: Replay, chosen: ChosenItems) -> Op
     return result
 
 
-def _sort(replay: Replay, turn: _Turn, found: tuple[ReplayItem, Row], slots: Iterator[datetime]) -> None:
+def _sort(replay: Replay, turn: _Turn, found: tuple[ReplayItem, Row], due_times: Iterator[datetime]) -> None:
     item, row = found
     if row["newest"] is not None and not row["locked"]:
         return  # it is being recorded: the next turn sees what it came to
@@ -137,10 +137,10 @@ def _sort(replay: Replay, turn: _Turn, found: tuple[ReplayItem, Row], slots: Ite
     if skip is not None:
         turn.skipped.append((item, skip))
     elif state is State.OWED:
-        turn.hastened.append((item, row["newest"], next(slots)))
+        turn.hastened.append((item, row["newest"], next(due_times)))
     else:
         number = 0 if row["newest"] is None else row["newest"] + 1
-        turn.rounds.append((item, number, next(slots)))
+        turn.rounds.append((item, number, next(due_times)))
         if row["batch"]:
             turn.batches.append((item.event, number))
 
@@ -169,8 +169,8 @@ async def _write_rounds(connection: Raw, turn: _Turn, chosen: ChosenItems, resul
     ways = [_way(chosen.hooks[item.webhook], number) for item, number, _ in turn.rounds]
     states = [deliveries.STATES[way] for way in ways]
     dues = [
-        chosen.times.due(way) if way in (deliveries.Way.PARK, deliveries.Way.COLLECT) else slot
-        for way, (_, _, slot) in zip(ways, turn.rounds, strict=True)
+        chosen.times.due(way) if way in (deliveries.Way.PARK, deliveries.Way.COLLECT) else due_at
+        for way, (_, _, due_at) in zip(ways, turn.rounds, strict=True)
     ]
     events, webhooks = [item.event for item, _, _ in turn.rounds], [item.webhook for item, _, _ in turn.rounds]
     numbers = [number for _, number, _ in turn.rounds]
@@ -200,7 +200,7 @@ async def _hasten(connection: Raw, turn: _Turn, now: datetime) -> None:
         events=[item.event for item, _, _ in turn.hastened],
         webhooks=[item.webhook for item, _, _ in turn.hastened],
         rounds=[number for _, number, _ in turn.hastened],
-        slots=[slot for _, _, slot in turn.hastened],
+        due_times=[due_at for _, _, due_at in turn.hastened],
         now=now,
     )
     await HASTEN.execute(connection, given)

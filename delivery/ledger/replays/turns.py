@@ -21,8 +21,8 @@ LEAST = 16
 SENDABLE = ("ACTIVE", "WARNING")
 
 
-def slots(per_second: float, next_at: datetime, now: datetime) -> list[datetime]:
-    """When the next ones are due, evenly spaced; missed slots are not made up for."""
+def due_times(per_second: float, next_at: datetime, now: datetime) -> list[datetime]:
+    """When the next ones are due, evenly spaced; times that were missed are not made up for."""
     base = max(next_at, now)
     ahead = (now - base).total_seconds() + AHEAD
     if ahead < 0:
@@ -30,9 +30,9 @@ def slots(per_second: float, next_at: datetime, now: datetime) -> list[datetime]
     return [base + timedelta(seconds=n / per_second) for n in range(min(MOST, int(ahead * per_second) + 1))]
 
 
-def following(slots: Sequence[datetime], used: int, per_second: float, next_at: datetime) -> datetime:
-    """The slot behind those that were used."""
-    return slots[0] + timedelta(seconds=used / per_second) if used else next_at
+def following(due_times: Sequence[datetime], used: int, per_second: float, next_at: datetime) -> datetime:
+    """The time behind those that were used."""
+    return due_times[0] + timedelta(seconds=used / per_second) if used else next_at
 
 
 def room(hook: WaitingWebhook, moved: int) -> int:

@@ -1,6 +1,6 @@
 """Rate limits: what a destination allows is written to its webhook, and what waits for a slower pace is brought forward.
 
-What an answer allows is judged by `judgement/pace.py`; the slots of a rate are given by `ledger/claims/paces.py`.
+What an answer allows is judged by `judgement/pace.py`; the send times of a rate are given by `ledger/claims/paces.py`.
 """
 
 from datetime import datetime
@@ -28,15 +28,15 @@ class Allow(msgspec.Struct, frozen=True, kw_only=True):
     rate: int | None
     origin: str | None
     now: datetime
-    #: Seconds that slots are given ahead.
+    #: Seconds that send times are given ahead.
     ahead: float = AHEAD
 
 
 ALLOW = statement(__package__, "allow", Allow)
 
 # Squeezed to an instant after `$2`, so that their order stays. The walk goes from the latest to the earliest, and not back:
-# drains give new slots to what it has moved, and both would never end. A row that was tried waits for its retry as well as
-# for its slot; what it waits for now cannot be told, so that it stays.
+# drains give new send times to what it has moved, and both would never end. A row that was tried waits for its retry as well as
+# for its send time; what it waits for now cannot be told, so that it stays.
 HASTEN = """
 WITH next AS (
     SELECT event, webhook, round, due_at FROM deliveries

@@ -45,7 +45,7 @@ SCHEMAS: dict[str, Json] = {
             "workers": given(
                 {
                     "live": whole("Worker processes that spoke within 5 s."),
-                    "slots": whole("Tries that they could have in flight."),
+                    "slots": whole("Attempts that they could have in flight."),
                     "free": whole(
                         "Those of them that nothing holds: neither an attempt nor an outcome to be recorded."
                     ),

@@ -107,12 +107,12 @@ def test_both_policies_share_the_schedule(policy: Policy, status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "asked", "attempts", "elapsed", "seconds"),
     [
-        # Later than the regular slot: honoured, on a 503 as on a 429 and any other retried answer.
+        # Later than the regular time: honoured, on a 503 as on a 429 and any other retried answer.
         (503, "120", 1, 0, 126),
         (429, "120", 1, 0, 126),
         (500, "120", 1, 0, 126),
         (503, "Sun, 01 Mar 2026 12:02:00 GMT", 1, 0, 126),
-        # Sooner than the regular slot: the slot stands.
+        # Sooner than the regular time: that stands.
         (503, "1", 4, 0, 45),
         (503, "0", 1, 0, 3),
         (503, "Sun, 06 Nov 1994 08:49:37 GMT", 1, 0, 3),
@@ -128,10 +128,10 @@ def test_both_policies_share_the_schedule(policy: Policy, status: int) -> None:
         (429, "0", 1, 0, 3),
     ],
 )
-def test_retry_after_is_honoured_between_slot_and_window(
+def test_retry_after_is_honoured_between_regular_time_and_window(
     status: int, asked: str, attempts: int, elapsed: float, seconds: float
 ) -> None:
-    """A Retry-After puts the next attempt off, never before its regular slot and never
+    """A Retry-After puts the next attempt off, never before its regular time and never
     past the window (cloudevents.md W5, greenlake.md 5.2)."""
     assert pytest.approx(seconds) == wait(reply(status, asked), attempts=attempts, elapsed=elapsed)
 
@@ -159,7 +159,7 @@ def test_a_429_without_retry_after_waits_at_least_the_floor(attempts: int, chanc
     ],
 )
 def test_the_window_ends_the_tries(status: int, attempts: int, elapsed: float, halted: float, goes_on: bool) -> None:
-    """No attempt is scheduled whose regular slot begins after the window; halted time does not count in it."""
+    """No attempt is scheduled whose regular time begins after the window; halted time does not count in it."""
     progress = Progress(attempts=attempts, first_try_at=START, halted=halted)
 
     step = retry.step(reply(status), progress, SCHEDULE, now=START + timedelta(seconds=elapsed), chance=MIDDLE)
@@ -174,7 +174,7 @@ def test_giving_up_at_the_window_says_so() -> None:
     )
 
 
-@pytest.mark.parametrize("judged", [reply(503), reply(429), reply(503, "60")], ids=["slot", "floor", "asked"])
+@pytest.mark.parametrize("judged", [reply(503), reply(429), reply(503, "60")], ids=["regular", "floor", "asked"])
 def test_what_failed_at_once_comes_back_spread_out(judged: Outcome) -> None:
     """200 deliveries that failed in one moment with one answer get 200 moments, over a tenth of the wait or so."""
     waits = [wait(judged, chance=n / 200) for n in range(200)]
@@ -203,7 +203,7 @@ A_TICK = timedelta(microseconds=2)
 
 
 @given(retryable, schedules, st.integers(1, 30), st.floats(0, 1e6), st.floats(0, 1e6), chances)
-def test_a_retry_lies_between_its_slot_and_the_end_of_the_window(
+def test_a_retry_lies_between_its_regular_time_and_the_end_of_the_window(
     judged: Outcome, schedule: Schedule, attempts: int, elapsed: float, halted: float, chance: float
 ) -> None:
     """Whatever was answered: never before the shortest regular wait, past the window, or beyond the last attempt."""

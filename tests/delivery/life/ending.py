@@ -149,11 +149,13 @@ async def _carry_out(world: World, watch: Watch) -> None:
 
 
 async def _deliver(world: World, watch: Watch, process: Process) -> bool:
-    claimed = sorted(await world.drain(process, 100, 100), key=lambda each: each.held.claimed.slot or each.claimed_at)
+    claimed = sorted(
+        await world.drain(process, 100, 100), key=lambda each: each.held.claimed.send_at or each.claimed_at
+    )
     for each in claimed:
-        slot = each.held.claimed.slot
-        if slot is not None and slot > world.clock():
-            world.clock.advance((slot - world.clock()).total_seconds())
+        send_at = each.held.claimed.send_at
+        if send_at is not None and send_at > world.clock():
+            world.clock.advance((send_at - world.clock()).total_seconds())
         world.begin(each)
         await world.stage.settled()
     await world.record(process, world.recordable(process))

@@ -28,7 +28,7 @@ THEMES: tuple[frozenset[str], ...] = (
     frozenset(),
     frozenset({"change", "change_and_ask", "verify", "answer_challenge"}),
     frozenset({"replay", "replay_paused", "order_replay", "carry_replays", "refuse_all", "advance"}),
-    frozenset({"change", "hold_slots", "terms", "advance"}),
+    frozenset({"change", "wait_for_send_times", "terms", "advance"}),
     frozenset({"publish", "sweep", "nudge", "drain", "send", "refuse_all", "advance"}),
 )
 #: Seconds that are spent on shortening.

@@ -54,7 +54,7 @@ class Life:
         return [each for process in self.world.processes for each in self.world.idle(process)]
 
     def waiting(self) -> list[UUID]:
-        """Webhooks that tries have begun for, and wait for their slot."""
+        """Webhooks that tries have begun for, and wait for their send time."""
         tries = [each for process in self.world.processes for each in process.tries]
         return [each.key[1] for each in tries if each.actor.still is not None and each.sent_at is None]
 

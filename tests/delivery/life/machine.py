@@ -185,8 +185,8 @@ async def send(life: Life, draw: Random) -> None:
 
 
 @rule()
-async def hold_slots(life: Life, draw: Random) -> None:
-    """More at once than a webhook with a rate wants, all of it begun: some wait for their slot."""
+async def wait_for_send_times(life: Life, draw: Random) -> None:
+    """More at once than a webhook with a rate wants, all of it begun: some wait for their send time."""
     process = life.process(draw)
     await life.promises.publish(process, [life.world.event(n, kind=2) for n in range(3)])
     for each in await life.world.drain(process, 100, 50):
@@ -298,7 +298,7 @@ async def erase(life: Life, draw: Random) -> None:
 
 @rule(weight=5)
 async def change(life: Life, draw: Random) -> None:
-    # Rather of one whose challenge is under way, or that a slot is held for.
+    # Rather of one whose challenge is under way, or that waits for its send time.
     asked = [each.destination.webhook for each in life.world.challenging()] + life.waiting()
     hook, what, n = draw.choice([*life.hooks, *asked * 2]), draw.choice(CHANGES), life.world.step
     changes = {

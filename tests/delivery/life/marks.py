@@ -11,7 +11,7 @@ class Mark(StrEnum):
 
     LATE_CHALLENGE = "a challenge answered after its webhook changed"
     LATE_VERIFICATION = "a verification answered after its webhook changed"
-    HALTED_SLOT = "a slot held while its webhook was halted"
+    HALTED_WAIT = "a wait for a send time while the webhook was halted"
     HALTED_TRY = "a try begun after its webhook was halted"
     ERASED_TRY = "a try begun after its payload was erased"
     BATCH_BESIDE_RETRY = "a batch closed while a retry waited"

@@ -1,4 +1,4 @@
-"""Where the machine's processes run: what they do may stand still at the wire, at a slot or at a commit, and die there.
+"""Where the machine's processes run: what they do may stand still at the wire, at a send time or at a commit, and die there.
 
 What they do is left to `world.py`; a step ends when everybody stands still.
 """

@@ -37,8 +37,8 @@ async def test_process_that_stood_still_since_its_claim(craft: Craft, database: 
 
 
 @pytest.mark.parametrize("waits", [0.4, 0.0], ids=["it woke late", "it began late"])
-async def test_process_that_stood_still_at_a_slot(craft: Craft, clock: Clock, waits: float) -> None:
-    """It looks again whether its webhook may be sent to, however near its slot was: the lease lets it begin 5
+async def test_process_that_stood_still_at_a_send_time(craft: Craft, clock: Clock, waits: float) -> None:
+    """It looks again whether its webhook may be sent to, however near its send time was: the lease lets it begin 5
     s after that (protocol.md 4.8)."""
     webhook = await craft.hook(endpoint_rate_limit=60, challenge_request_enabled=False)
     await craft.sql("UPDATE webhooks SET next_at = $1", clock() + timedelta(seconds=4))

@@ -21,7 +21,7 @@ from tests.delivery.life.world import Exchange, Key, Try, World
 
 SENDABLE = ("ACTIVE", "WARNING")
 #: After the answer to a delete or pause no attempt begins, except those claimed before it, at most so many seconds later: so long
-#: is the margin of a lease, so far ahead is a slot, and so near to it nobody looks again.
+#: is the margin of a lease, so far ahead is a send time, and so near to it nobody looks again.
 GRACE = timedelta(seconds=5 + GLANCE)
 
 # One way there and back: it is asked after every step.
@@ -60,7 +60,7 @@ class Watch:
         self.erasures: dict[UUID, tuple[int, datetime]] = {}
         #: The step in which a batch lost an event.
         self._cut: dict[UUID, int] = {}
-        self._slots: dict[UUID, list[tuple[datetime, int]]] = {}
+        self._send_times: dict[UUID, list[tuple[datetime, int]]] = {}
 
     async def again(self) -> Picture:
         """The rows as they are now, within a step."""
@@ -143,25 +143,25 @@ class Watch:
         for other in self.world.claims:
             if other is not claimed and other.key == claimed.key and not other.done and other.step <= claimed.step:
                 assert other.lease_ends <= claimed.claimed_at, f"two hands hold {claimed.key}"
-        if claimed.held.claimed.slot is not None:
-            self._slot(claimed, hook["endpoint_rate_limit"])
+        if claimed.held.claimed.send_at is not None:
+            self._paced(claimed, hook["endpoint_rate_limit"])
 
-    def _slot(self, claimed: Try, rate: int) -> None:
-        """Slots of a webhook lie a minute's share apart, those of a rate that was changed by the faster of both."""
-        slot, given = claimed.held.claimed.slot, self._slots.setdefault(claimed.key[1], [])
-        assert slot is not None
+    def _paced(self, claimed: Try, rate: int) -> None:
+        """Send times of a webhook lie a minute's share apart, those of a rate that was changed by the faster of both."""
+        send_at, given = claimed.held.claimed.send_at, self._send_times.setdefault(claimed.key[1], [])
+        assert send_at is not None
         for other, of_rate in given:
-            apart = abs((slot - other).total_seconds())
-            assert apart >= 60 / max(rate, of_rate) - 0.001, f"slots of {claimed.key[1]} are {apart} s apart"
-        given.append((slot, rate))
+            apart = abs((send_at - other).total_seconds())
+            assert apart >= 60 / max(rate, of_rate) - 0.001, f"send times of {claimed.key[1]} are {apart} s apart"
+        given.append((send_at, rate))
 
     def _send(self, exchange: Exchange) -> None:
         trial = exchange.of
         assert trial is not None
         assert trial.sent_at is not None
         assert trial.sent_at < trial.lease_ends, f"{trial.key} was sent after its lease"
-        slot = trial.held.claimed.slot
-        assert slot is None or trial.sent_at >= slot, f"{trial.key} was sent before its slot"
+        send_at = trial.held.claimed.send_at
+        assert send_at is None or trial.sent_at >= send_at, f"{trial.key} was sent before its send time"
         self.world.marks[Mark.RETRIED_BATCH] += trial.held.claimed.type == BATCH and trial.held.claimed.attempts > 0
         if trial.key[1] in self.halted and not trial.held.probe:
             self.world.marks[Mark.HALTED_TRY] += 1
@@ -170,14 +170,16 @@ class Watch:
             assert trial.sent_at - since <= GRACE, (
                 f"{trial.key} was sent {trial.sent_at - since} after its webhook's halt"
             )
-            waited = slot is not None and (slot - (trial.begun_at or slot)).total_seconds() >= GLANCE
-            assert not (waited and slot is not None and since < slot), f"{trial.key}'s slot did not look again"
+            waited = send_at is not None and (send_at - (trial.begun_at or send_at)).total_seconds() >= GLANCE
+            assert not (waited and send_at is not None and since < send_at), (
+                f"{trial.key} did not look again at its send time"
+            )
         if trial.key[0] in self.erasures:
             self.world.marks[Mark.ERASED_TRY] += 1
             step, since = self.erasures[trial.key[0]]
             assert trial.step <= step, f"{trial.key} was claimed with a payload that was erased"
-            # A look at a slot is for the webhook: what is erased is sent within the lease, which counts from the slot.
-            late = trial.sent_at - max(since, slot or since)
+            # A look at a send time is for the webhook: what is erased is sent within the lease, which counts from the send time.
+            late = trial.sent_at - max(since, send_at or since)
             assert late <= GRACE, f"{trial.key} was sent {late} after its erasure"
         if trial.step > self._cut.get(trial.key[0], 0):
             body = self._bodies.setdefault(trial.key[0], exchange.parcel.body)

@@ -73,8 +73,8 @@ class Try:
 
     @property
     def lease_ends(self) -> datetime:
-        """By the claim's rule: so long from the claim, or from the slot that the pace gave it."""
-        return (self.held.claimed.slot or self.claimed_at) + timedelta(seconds=20)
+        """By the claim's rule: so long from the claim, or from the send time that the pace gave it."""
+        return (self.held.claimed.send_at or self.claimed_at) + timedelta(seconds=20)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -189,7 +189,7 @@ class World:
         return made
 
     def begin(self, trial: Try) -> None:
-        """As the engine does: it waits for its slot, sends, and has an outcome to record."""
+        """As the engine does: it waits for its send time, sends, and has an outcome to record."""
         rounds, actor = trial.process.craft.rounds, trial.actor
         trial.begun_at = self.clock()
 
@@ -199,7 +199,7 @@ class World:
             else:
                 # Not because it came too late.
                 lasts = timedelta(seconds=trial.process.craft.settings.delivery_timeout)
-                self.marks[Mark.HALTED_SLOT] += self.clock() + lasts <= trial.held.claimed.leased_until
+                self.marks[Mark.HALTED_WAIT] += self.clock() + lasts <= trial.held.claimed.leased_until
                 await self.give_back([trial])
 
         self.stage.begin(actor, attempt())

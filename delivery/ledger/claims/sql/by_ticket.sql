@@ -3,7 +3,7 @@
 -- spelling keeps the server to the primary key, whatever it last knew of the table: the event is looked up apart (OFFSET 0),
 -- or the delivery may be sought by its event alone, among the thousands of a fan-out; and the state hides behind `|| ''`, or
 -- it may be sought among all that its webhook is owed.
--- A webhook with a rate is left to the drains, which give slots (`pace.sql`).
+-- A webhook with a rate is left to the drains, which give send times (`pace.sql`).
 UPDATE {deliveries} AS d SET
 {take}
 FROM unnest($events::uuid[], $webhooks::uuid[], $rounds::smallint[], $fences::int[]) AS t (event, webhook, round, fence)
