@@ -180,8 +180,9 @@ class ServerConnection(HttpToolsProtocol):
     def _whose(self, cycle: RequestResponseCycle) -> Hashable:
         home = self.household
         # A proxy stands for many, each of whom is somebody by himself.
-        forwarder = forwarded(cycle.scope["headers"]) if home is not None and home.shared else None
-        return forwarder or household(self._address())
+        if home is None:
+            return household(self._address())
+        return (forwarded(cycle.scope["headers"]) if home.shared else None) or home.key
 
     def on_message_complete(self) -> None:
         """A request's last byte."""

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from delivery.publishing.calls import Request
-from delivery.publishing.intake import GROUP
+from delivery.publishing.intake import ENOUGH, GATHER, GROUP
 from delivery.publishing.receipts import Receipt
 from delivery.publishing.turns import turn
 from delivery.tickets import Job, JobKind, Ticket
@@ -321,6 +321,20 @@ async def test_many_groups(craft: Craft) -> None:
     assert [[receipt.key for receipt in answer] for answer in answers] == [[e.key for e in batch] for batch in batches]
     assert await craft.states() == {"owed": 120}
     assert all(event_keys.time_of(receipt.key) == craft.clock() for answer in answers for receipt in answer)
+
+
+async def test_what_begins_turn_by_turn_shares_a_transaction(craft: Craft) -> None:
+    """Under load, requests that came together and begin a few in each turn of the loop are committed together."""
+    await asyncio.gather(*(craft.intake.publish([craft.event()]) for _ in range(ENOUGH)))
+    await asyncio.sleep(GATHER)
+    begun: list[asyncio.Task[list[Receipt]]] = []
+    for _ in range(12):
+        begun += [asyncio.create_task(craft.intake.publish([craft.event()])) for _ in range(4)]
+        await asyncio.sleep(0)
+
+    done, _ = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+
+    assert len(done) == len(begun)
 
 
 async def test_large_events_weigh_more(craft: Craft) -> None:
