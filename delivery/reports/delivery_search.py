@@ -164,7 +164,9 @@ class Deliveries:
                 return _step(await source.fetch(connection, msgspec.structs.replace(given, **here)), wanted)
 
             effort = Reach(after=asked.after, limit=asked.limit, opens=given.opens)
-            return await search_steps.walk(step, lambda found: found.id, effort)
+            page = await search_steps.walk(step, lambda found: found.id, effort)
+            page.own = asked.workspace_id is not None and source is OF_WEBHOOKS
+            return page
 
 
 async def _given(connection: Raw, asked: DeliverySearch) -> DeliveryStep:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from delivery.read_budget import ReadBudget
 from subscriptions.ground.database import still_asked
 
 P = TypeVar("P")
@@ -48,6 +49,8 @@ class SearchPage(Generic[P, T]):
     full: bool = False
     #: Rows that were read.
     read: int = 0
+    #: None of them were of others than the workspace that was asked for.
+    own: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class Reach(Generic[P]):
     opens: bool = False
     rows: int = ROWS
     patience: float = PATIENCE
+    clock: Callable[[], float] = time.monotonic
 
 
 async def walk(
@@ -69,20 +73,20 @@ async def walk(
 ) -> SearchPage[P, T]:
     """Calls `step` with (from where, rows to read, how many to find) until the page is full, all is read, or the reach."""
     page: SearchPage[P, T] = SearchPage(next=reach.after)
-    began, rows = time.monotonic(), OPENED if reach.opens else FIRST
-    while page.read < reach.rows and (page.read == 0 or time.monotonic() - began < reach.patience):
+    steps = (OPENED, OPENED) if reach.opens else (FIRST, LARGEST)
+    budget = ReadBudget(reach.rows, reach.patience, steps=steps, clock=reach.clock)
+    while rows := budget.step():
         still_asked()
-        rows = min(rows, reach.rows - page.read)
         made = await step(page.next, rows, reach.limit - len(page.items))
         page.items += made.items
-        page.read += made.read
+        budget.took(made.read)
+        page.read = budget.read
         page.next = place(made.items[-1]) if made.cut and made.items else made.last
         page.full = len(page.items) >= reach.limit
         if made.read < rows and not made.cut:
             page.next = None
         if page.full or page.next is None:
             break
-        rows = OPENED if reach.opens else min(rows * 4, LARGEST)
     return page
 
 

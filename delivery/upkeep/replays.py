@@ -3,7 +3,6 @@
 Workers carry it out (`replaying.py`); how it is spelled on the wire is left to the entrance. The rules are protocol.md 11.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ from delivery.ledger.replays.replay_rows import (
     ReplayState,
     SkipReason,
 )
+from delivery.read_budget import ReadBudget
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
 from subscriptions.access.clients import WORKSPACE
@@ -48,8 +48,8 @@ __all__ = [
 
 #: The rate where none is asked for.
 PER_SECOND = 50.0
-#: A dry run counts so many at most, reads so many rows, and begins no page after so many seconds.
-COUNTED, READ, SECONDS = 10_000, 100_000, 1.0
+#: A dry run counts so many at most, and reads so many rows and for so many seconds, in pages of so many rows.
+COUNTED, READ, SECONDS, PAGES = 10_000, 100_000, 0.2, (1000, finding.READ)
 #: Replays that a list counts at most.
 LISTED = 10_000
 
@@ -83,8 +83,8 @@ class DryRun:
     more: bool
     #: Rows that were read, of all workspaces; None where that is not the reader's to know.
     read: int | None
-    #: It has seen everything that was accepted before then.
-    seen_until: datetime
+    #: It has seen everything that was accepted before then; None where that is not the reader's to know.
+    seen_until: datetime | None
 
 
 class Replays:
@@ -112,22 +112,25 @@ class Replays:
             before=self._clock(),
             kept=self._settings.keep_undelivered,
         )
-        until, steps = time.monotonic() + SECONDS, self._settings.filter_steps
-        count, read, cursor = 0, 0, None
+        budget, steps = ReadBudget(READ, SECONDS, steps=PAGES), self._settings.filter_steps
+        count, cursor = 0, None
         async with self._database.raw() as connection:
             await self._known(connection, asked)
-            while True:
+            while rows := budget.step():
                 still_asked()
                 page = await (
-                    never_owed.page(connection, sought, cursor, steps=steps)
+                    never_owed.page(connection, sought, cursor, steps=steps, read=rows)
                     if asked.missing
-                    else finding.page(connection, sought, cursor)
+                    else finding.page(connection, sought, cursor, read=rows)
                 )
-                count, read, cursor = count + len(page.pairs), read + page.read, page.cursor
-                if cursor is None or count >= COUNTED or read >= READ or time.monotonic() > until:
+                count, cursor = count + len(page.pairs), page.cursor
+                budget.took(page.read)
+                if cursor is None or count >= COUNTED:
                     break
         seen = sought.before if cursor is None else _time_of(cursor)
-        return DryRun(count=min(count, COUNTED), more=cursor is not None or count > COUNTED, read=read, seen_until=seen)
+        return DryRun(
+            count=min(count, COUNTED), more=cursor is not None or count > COUNTED, read=budget.read, seen_until=seen
+        )
 
     async def ask(self, asked: ReplayRequest, *, by: str) -> Replay:
         """Writes it down, for workers to carry out. Raises Refused, Absent, LimitReached where too many are open."""

@@ -113,7 +113,10 @@ async def count(services: Services, caller: Caller, asked: ReplayRequest) -> Dry
     """What it would send again now. Raises Forbidden, Refused, Absent."""
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
     counted = await services.replays.count(_scoped(caller, asked))
-    return counted if auth.scope(caller) is None else replace(counted, read=None)
+    if auth.scope(caller) is None:
+        return counted
+    # How many rows there are, and how far so many reach, is others' doing.
+    return replace(counted, read=None, seen_until=None if counted.more else counted.seen_until)
 
 
 async def ask(services: Services, caller: Caller, asked: ReplayRequest) -> Replay:
@@ -185,7 +188,7 @@ def _counted(counted: DryRun, per_second: float) -> dict[str, object]:
         "count": counted.count,
         "more": counted.more,
         "rowsRead": counted.read,
-        "searchedUntil": writing.moment(counted.seen_until),
+        "searchedUntil": None if counted.seen_until is None else writing.moment(counted.seen_until),
         "ratePerSecond": per_second,
     }
 

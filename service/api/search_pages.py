@@ -1,13 +1,14 @@
 """What a page of a search tells of how far it was read: to operators all, to others nothing of what is not theirs.
 
 A search reads rows of all workspaces and answers those of one. Where it left off may be another's event and webhook, and how
-many rows it read is how much others do: so the place is sealed, the moment a whole second, and the number not told.
+far back so many rows reach, as how many they were, is how much others do: so the place is sealed, and neither is told. Where
+all rows that were read are the workspace's own, the moment is.
 """
 
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -32,8 +33,10 @@ class Extent:
     next: str | None
     #: Rows that were looked at; None where that is not the reader's to know.
     read: int | None
-    #: Where there is more to read and the page is not full: what was accepted from then on was read.
-    back: datetime | None
+    #: There is more to read, and the page is not full.
+    more: bool = False
+    #: Then: what was accepted from then on was read; None where that is not the reader's to know.
+    back: datetime | None = None
 
     def looked(self, kind: str) -> str:
         """As a sentence of a page begins; `kind` is what they are, in the plural."""
@@ -44,15 +47,16 @@ class Extent:
 def extent_of(services: Services, scope: str | None, page: SearchPage[DeliveryId, T] | SearchPage[UUID, T]) -> Extent:
     """`scope` is the reader's own, None for operators."""
     if page.next is None:
-        return Extent(next=None, read=page.read if scope is None else None, back=None)
+        return Extent(next=None, read=page.read if scope is None else None)
     back = event_keys.time_of(page.next.event if isinstance(page.next, DeliveryId) else page.next)
     if scope is None:
-        return Extent(next=str(page.next), read=page.read, back=None if page.full else back)
+        return Extent(next=str(page.next), read=page.read, more=not page.full, back=None if page.full else back)
     if page.full:
         # The last item of the page.
-        return Extent(next=str(page.next), read=None, back=None)
+        return Extent(next=str(page.next), read=None)
     sealed = services.assembly.base.vault.seal(str(page.next), context=_context(scope))
-    return Extent(next=MARK + base64.urlsafe_b64encode(sealed).decode(), read=None, back=_later(back))
+    following = MARK + base64.urlsafe_b64encode(sealed).decode()
+    return Extent(next=following, read=None, more=True, back=back if page.own else None)
 
 
 def opened(services: Services, scope: str | None, query: QueryParams) -> QueryParams:
@@ -71,9 +75,3 @@ def opened(services: Services, scope: str | None, query: QueryParams) -> QueryPa
 
 def _context(scope: str) -> bytes:
     return f"search:{scope}".encode()
-
-
-def _later(at: datetime) -> datetime:
-    """The whole second that is not before then."""
-    at = at.astimezone(UTC)
-    return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)

@@ -17,6 +17,7 @@ from subscriptions.access.clients import LONGEST_NAME, WORKSPACE, Role
 from subscriptions.ground import audit
 from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.errors import Absent, Conflicting, Issue, Refused
+from subscriptions.ground.statements import Row
 from subscriptions.ground.tables import people
 
 #: A page's place: when the person was made, and its id.
@@ -216,7 +217,7 @@ def _of_roles(given: frozenset[Role]) -> list[Issue]:
     return [] if given else [Issue(subject="roles", description=f"must be at least one of {', '.join(Role)}")]
 
 
-def person_of(row: RowMapping, prefix: str = "") -> Person:
+def person_of(row: Row | RowMapping, prefix: str = "") -> Person:
     """A person from a row of the table."""
     return Person(
         id=row[f"{prefix}id"],

@@ -142,7 +142,7 @@ class PeopleStore:
 
     async def session(self, token: str, *, now: datetime, used: bool = True) -> DashboardSession | None:
         """The session that a token names, as long as it lasts; not `used`: that somebody only looks keeps it no longer."""
-        async with self._database.transaction() as connection:
+        async with self._database.raw() as connection:
             return await sessions.of_token(connection, token, limits=self._limits, now=now, used=used)
 
     async def sessions(self, stretch: Stretch, *, now: datetime) -> list[DashboardSession]:

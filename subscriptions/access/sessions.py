@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from typing import Self, cast
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.access import people as persons
 from subscriptions.access.people import Person
+from subscriptions.ground.database import Raw
 from subscriptions.ground.errors import Absent
+from subscriptions.ground.statements import Row, statement
 from subscriptions.ground.tables import people, sessions, sign_in_links
 
 TOKEN_BYTES = 32
@@ -80,6 +83,24 @@ class DashboardSession:
     ends_at: datetime
 
 
+class _OfToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What `session_of.sql` is given."""
+
+    token_hash: bytes
+    seen_after: datetime
+    begun_after: datetime
+
+
+class _Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What `session_seen.sql` is given."""
+
+    id: UUID
+    seen_at: datetime
+
+
+OF_TOKEN = statement(__package__, "session_of", _OfToken)
+NOTED = statement(__package__, "session_seen", _Noted)
+
 _COLUMNS = (*sessions.c, *(column.label(f"p_{column.name}") for column in people.c))
 _JOINED = sessions.join(people, people.c.id == sessions.c.person)
 
@@ -110,15 +131,18 @@ async def begin(
 
 
 async def of_token(
-    connection: AsyncConnection, token: str, *, limits: SessionLimits, now: datetime, used: bool
+    connection: Raw, token: str, *, limits: SessionLimits, now: datetime, used: bool
 ) -> DashboardSession | None:
-    """The session of a token, as long as it lasts and its person may sign in; that it was `used` is noted."""
-    query = select(*_COLUMNS).select_from(_JOINED).where(sessions.c.token_hash == _hash(token), _live(limits, now))
-    row = (await connection.execute(query)).mappings().one_or_none()
+    """The session of a token, as long as it lasts and its person may sign in; that it was `used` is noted.
+
+    Every page asks for it: in one statement, and mostly no other.
+    """
+    given = _OfToken(token_hash=_hash(token), seen_after=now - limits.idle, begun_after=now - limits.lifetime)
+    row = await OF_TOKEN.fetchrow(connection, given)
     if row is None:
         return None
     if used and now - row["seen_at"] >= SEEN:
-        await connection.execute(update(sessions).where(sessions.c.id == row["id"]).values(seen_at=now))
+        await NOTED.execute(connection, _Noted(id=row["id"], seen_at=now))
     return _session(row, limits)
 
 
@@ -177,7 +201,7 @@ def _live(limits: SessionLimits, now: datetime) -> ColumnElement[bool]:
     return and_(fresh, people.c.removed_at.is_(None))
 
 
-def _session(row: RowMapping, limits: SessionLimits) -> DashboardSession:
+def _session(row: Row | RowMapping, limits: SessionLimits) -> DashboardSession:
     return DashboardSession(
         id=row["id"],
         person=persons.person_of(row, "p_"),

@@ -37,10 +37,12 @@ from tests.bench import crowd, rig, seeding
 from tests.bench.rig import Rig
 
 GROWN = int(os.environ.get("GROWN", "5000000"))
-CLICKING = float(os.environ.get("CLICKING", "60"))
+CLICKING = float(os.environ.get("CLICKING", "150"))
 #: A directory in which the grown database stays, for the next run; empty: it is made anew, and removed.
 KEEP = os.environ.get("KEEP", "")
 WEBHOOKS, PEOPLE = 1000, 20
+#: Seconds of the same traffic while nobody clicks.
+QUIET = 20.0
 #: Events per second, each to so many webhooks.
 RATE, EACH = 100, 5
 #: Seconds between two pages of one person.
@@ -80,14 +82,15 @@ ON CONFLICT DO NOTHING
 class Visits:
     """Milliseconds of each page, by its name."""
 
+    client: httpx.AsyncClient
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     #: What did not answer 200.
     failed: list[str] = field(default_factory=list)
 
-    async def visit(self, client: httpx.AsyncClient, url: str) -> str:
-        """The page; how long it took is kept."""
+    async def visit(self, url: str, session: Mapping[str, str]) -> str:
+        """The page, for whoever's headers those are; how long it took is kept."""
         began = time.perf_counter()
-        answer = await client.get(url)
+        answer = await self.client.get(url, headers=session)
         self.took[name_of(url)].append((time.perf_counter() - began) * 1000)
         if answer.status_code != 200:
             self.failed.append(f"{answer.status_code} {url}")
@@ -109,14 +112,14 @@ async def main() -> int:
             if kept is not None:
                 (kept / GROWN_AT).write_text(str(sink.port))
         await _traffic(bench, 5.0)
-        headers = {"Cookie": f"{cookies.PLAIN}={await _signed_in(bench)}"}
-        async with httpx.AsyncClient(base_url=bench.stack.base_url, headers=headers, timeout=60) as client:
-            looked = Visits()
-            urls = await _all(client, looked)
+        sessions = [{"Cookie": f"{cookies.PLAIN}={token}"} for token in await _signed_in(bench)]
+        async with httpx.AsyncClient(base_url=bench.stack.base_url, timeout=60) as client:
+            looked = Visits(client=client)
+            urls = await _all(looked, sessions[0])
             print(f"{len(urls)} pages and filters\n", flush=True)
-            alone = await _traffic(bench, CLICKING / 2)
-            visits = Visits()
-            beside, _ = await asyncio.gather(_traffic(bench, CLICKING), _click(client, urls, visits))
+            alone = await _traffic(bench, QUIET)
+            visits = Visits(client=client)
+            beside, _ = await asyncio.gather(_traffic(bench, CLICKING), _click(visits, urls, sessions))
     return _tell(looked, visits) + _compare(alone, beside)
 
 
@@ -143,23 +146,28 @@ async def _grow(bench: Rig) -> None:
     )
 
 
-async def _signed_in(bench: Rig) -> str:
-    """The token of an operator's session."""
+async def _signed_in(bench: Rig) -> list[str]:
+    """The tokens of as many operators' sessions as people click."""
     ground = GroundSettings(
         database_url=bench.stack.environ["HOOKLAKE_DATABASE_URL"],
         vault_keys=bench.stack.environ["HOOKLAKE_VAULT_KEYS"],
     )
     stores = assembly.stores(ground)
     now = datetime.now(UTC)
-    draft = PersonDraft(name="bench", workspace_id=bench.credentials["workspaceId"], roles=frozenset({Role.OPERATOR}))
-    person = await stores.people.create(draft, None, now=now)
-    link = await stores.people.link(person.id, now=now)
-    token = await stores.people.sign_in_by_link(link, Browser(address="127.0.0.1", agent="bench"), now=now)
+    tokens = []
+    for number in range(PEOPLE):
+        # Of a kept database those of the run before are there still.
+        name, workspace = f"bench {now:%Y-%m-%d %H:%M:%S} {number}", bench.credentials["workspaceId"]
+        draft = PersonDraft(name=name, workspace_id=workspace, roles=frozenset({Role.OPERATOR}))
+        person = await stores.people.create(draft, None, now=now)
+        link = await stores.people.link(person.id, now=now)
+        browser = Browser(address="127.0.0.1", agent="bench")
+        tokens.append(await stores.people.sign_in_by_link(link, browser, now=now))
     await stores.close()
-    return token
+    return tokens
 
 
-async def _all(client: httpx.AsyncClient, looked: Visits) -> list[str]:
+async def _all(looked: Visits, session: Mapping[str, str]) -> list[str]:
     """Every page, every choice of its filters, and a few of what each links to; each is looked at `ALONE` times."""
     waiting = [page.path for page in PAGES if page.method == "GET" and "{" not in page.path]
     found: dict[str, None] = {}
@@ -170,7 +178,7 @@ async def _all(client: httpx.AsyncClient, looked: Visits) -> list[str]:
             continue
         found[url] = None
         for _ in range(ALONE):
-            text = await looked.visit(client, url)
+            text = await looked.visit(url, session)
         waiting += filtered(text)
         for link in dict.fromkeys(unescape(each) for each in LINK.findall(text)):
             shape = urlsplit(name_of(link)).path
@@ -195,17 +203,17 @@ def filtered(text: str) -> Iterator[str]:
         yield from (f"{action}{more}{urlencode({name: unescape(value)})}" for name, value in pairs)
 
 
-async def _click(client: httpx.AsyncClient, urls: Sequence[str], visits: Visits) -> None:
+async def _click(visits: Visits, urls: Sequence[str], sessions: Sequence[Mapping[str, str]]) -> None:
     until, draw = time.monotonic() + CLICKING, random.Random(1)
     deck = itertools.cycle(draw.sample(urls, len(urls)))
 
-    async def person() -> None:
+    async def person(session: Mapping[str, str]) -> None:
         await asyncio.sleep(draw.uniform(0, THINKING[1]))
         while time.monotonic() < until:
-            await visits.visit(client, next(deck))
+            await visits.visit(next(deck), session)
             await asyncio.sleep(draw.uniform(*THINKING))
 
-    await asyncio.gather(*(person() for _ in range(PEOPLE)))
+    await asyncio.gather(*(person(session) for session in sessions))
 
 
 async def _traffic(bench: Rig, seconds: float) -> Mapping[str, float]:

@@ -12,6 +12,7 @@ import pytest
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.ledger.jobs import job_rows
 from delivery.ledger.replays import finding, replay_rows
+from delivery.ledger.replays.finding import Sought
 from delivery.lifecycle import State
 from delivery.reports.recent_deliveries import History
 from delivery.tickets import Job, JobKind
@@ -131,6 +132,26 @@ async def test_a_filter_narrows(craft: Craft, wanted: dict[str, Any], found: lis
     opened = await craft.fetch("SELECT event FROM replay_items WHERE replay = $1 ORDER BY event", replay.id)
     assert [made.index(row["event"]) for row in opened] == found
     assert counted.count == len(found)
+
+
+async def test_of_a_few_webhooks_only_theirs_are_read(craft: Craft) -> None:
+    """What others lack is not read for the count of a few webhooks' losses, and page by page each is found once, in order."""
+    hooks = [await craft.hook() for _ in range(3)]
+    made = [(event, hook) for _ in range(4) for hook in hooks for event in await ended(craft, hook, 2)]
+    craft.clock.advance(1)
+
+    counted = await door(craft).count(request(webhooks=(hooks[0],)))
+    wanted = DeliveryFilter(webhooks=(hooks[0], hooks[2]))
+    sought = Sought(workspace_id=WORKSPACE, wanted=wanted, before=craft.clock(), kept=3600.0)
+    found: list[tuple[UUID, UUID]] = []
+    at = None
+    async with craft.database.raw() as connection:
+        while (page := await finding.page(connection, sought, at, read=3)).cursor is not None:
+            found += page.pairs
+            at = page.cursor
+
+    assert (counted.count, counted.more, counted.read) == (8, False, 8)
+    assert found == [(event, hook) for event, hook in made if hook != hooks[1]]
 
 
 async def test_times_and_names(craft: Craft) -> None:

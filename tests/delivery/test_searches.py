@@ -1,5 +1,6 @@
 """The searches for deliveries and events: what each filter finds, in which order, and how far a page reads."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -228,3 +229,25 @@ async def test_a_page_reads_so_far_and_says_where_it_stopped(craft: Craft) -> No
     assert (short.read, short.next) == (search_steps.FIRST, search_steps.ROWS + search_steps.FIRST)
     found = await craft.assembly.inspection.deliveries.search(structs.replace(EVERY, statuses=(418,)))
     assert [each.id.event for each in found.items] == [oldest]
+
+
+async def test_a_page_begins_no_step_that_there_is_no_time_for() -> None:
+    """However slowly rows are read, a page of a search takes its patience and no more: steps follow the pace so far, told by a
+    clock of the test's."""
+    for each, most in ((1e-6, search_steps.ROWS), (20e-6, search_steps.ROWS), (100e-6, 800), (1.0, search_steps.FIRST)):
+        told = [0.0]
+
+        async def step(
+            after: int | None, rows: int, _wanted: int, each: float = each, told: list[float] = told
+        ) -> Step[int, int]:
+            told[0] += rows * each
+            return Step(items=[], read=rows, last=(after or 0) + rows, cut=False)
+
+        page = await search_steps.walk(
+            step, int, Reach(after=None, limit=10, clock=functools.partial(told.__getitem__, 0))
+        )
+
+        assert search_steps.FIRST <= page.read <= most
+        # The first step is made in any case, or a search would come to no end.
+        assert told[0] <= max(search_steps.PATIENCE, search_steps.FIRST * each) * 1.001
+        assert told[0] >= search_steps.PATIENCE * 0.8 or page.read == search_steps.ROWS

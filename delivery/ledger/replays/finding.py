@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from delivery.delivery_filter import DeliveryFilter, DeliveryId
-from delivery.ledger.days import day_statement
+from delivery.ledger.days import DayStatement, day_statement
 from delivery.ledger.owing.deliveries import START
 from delivery.ledger.predicates import UNMET
 from delivery.lifecycle import State
@@ -24,6 +24,8 @@ from subscriptions.ground.statements import Row, fragment, statement
 
 #: Deliveries that a page reads.
 READ = 10_000
+#: Webhooks whose deliveries are read one by one; of more those of all are.
+FEW = 10
 #: What a replay sends again where its filter names no state, and what it may be asked for: who cancelled one meant it.
 LOST = (State.FAILED, State.EXPIRED)
 STATES = (*LOST, State.CANCELLED, State.DELIVERED, State.OWED)
@@ -101,9 +103,17 @@ class MembersOf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MATCHING = fragment(__package__, "matching")
-FIND = day_statement(__package__, "find", Find, {"matching": _MATCHING, "kind": "true"})
-# Of what nobody has there is an index, in the same order: what arrived, which most did, is not read for it.
-FIND_UNMET = day_statement(__package__, "find", Find, {"matching": _MATCHING, "kind": UNMET})
+
+
+def _found(source: str, kind: str) -> DayStatement[Find]:
+    parts = {"matching": _MATCHING, "page": fragment(__package__, source), "kind": kind}
+    return day_statement(__package__, "find", Find, parts)
+
+
+FIND = _found("page_by_time", "true")
+# Of what nobody has there are two indexes: one in the same order, and one of each webhook. What arrived, which most did, is not
+# read for it, and of a few webhooks what others lack is not.
+FIND_UNMET, FIND_UNMET_OF = _found("page_by_time", UNMET), _found("page_of_webhooks", UNMET)
 FIND_NAMED = statement(
     __package__, "find_named", FindNamed, {"matching": _MATCHING, "deliveries": "deliveries", "events": "events"}
 )
@@ -115,16 +125,16 @@ WHERE NOT EXISTS (SELECT FROM webhooks w WHERE w.id = t.id AND w.workspace_id = 
 """
 
 
-async def page(connection: Raw, sought: Sought, after: DeliveryId | None) -> FoundPage:
-    """The next deliveries that the filter means, behind `after`."""
+async def page(connection: Raw, sought: Sought, after: DeliveryId | None, *, read: int = READ) -> FoundPage:
+    """The next deliveries that the filter means, behind `after`, of `read` rows at most."""
     if sought.wanted.ids:
         return await _named(connection, sought)
     at = after or DeliveryId(first(sought), START, 0)
     before = last(sought)
-    find = FIND_UNMET if _NOBODY_HAS.issuperset(states(sought.wanted)) else FIND
+    find = _source(sought.wanted)
     for day in await days(connection, "deliveries", at.event, before):
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since
-            found = await find.on(day).fetchrow(connection, _find(sought, at, before))
+            found = await find.on(day).fetchrow(connection, _find(sought, at, before, read))
             if found is not None and found["read"]:
                 return FoundPage(
                     pairs=await _alone(connection, sought, found),
@@ -161,7 +171,14 @@ async def days(connection: Raw, table: str, after: UUID, before: UUID) -> list[d
     return [day for day, (begin, past) in bounds.items() if past > after and begin < before]
 
 
-def _find(sought: Sought, at: DeliveryId, before: UUID) -> Find:
+def _source(wanted: DeliveryFilter) -> DayStatement[Find]:
+    """The source with the fewest rows to read."""
+    if not _NOBODY_HAS.issuperset(states(wanted)):
+        return FIND
+    return FIND_UNMET_OF if 0 < len(wanted.webhooks) <= FEW else FIND_UNMET
+
+
+def _find(sought: Sought, at: DeliveryId, before: UUID, read: int) -> Find:
     wanted = sought.wanted
     return Find(
         workspace_id=sought.workspace_id,
@@ -175,7 +192,7 @@ def _find(sought: Sought, at: DeliveryId, before: UUID) -> Find:
         webhook=at.webhook,
         round=at.round,
         before=before,
-        read=READ,
+        read=read,
     )
 
 

@@ -64,11 +64,14 @@ SELECT count(*) FROM (
 """
 
 
-async def page(connection: Raw, sought: Sought, after: DeliveryId | None, *, steps: int) -> FoundPage:
-    """The next events that a webhook wants and was never owed; `steps` is what one filter may take of one event."""
+async def page(
+    connection: Raw, sought: Sought, after: DeliveryId | None, *, steps: int, read: int = PAIRS
+) -> FoundPage:
+    """The next events that a webhook wants and was never owed, of `read` events at most; `steps` is what one filter may take of
+    one event."""
     wanted = sought.wanted
     hooks = await connection.fetchval(MANY, sought.workspace_id, list(wanted.webhooks), PAIRS)
-    read = max(FEW, PAIRS // max(1, hooks))
+    read = min(read, max(FEW, PAIRS // max(1, hooks)))
     begin, before = finding.first(sought) if after is None else after.event, finding.last(sought)
     for day in await finding.days(connection, "events", begin, before):
         with suppress(asyncpg.UndefinedTableError):  # dropped by age since

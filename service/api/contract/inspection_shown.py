@@ -68,7 +68,8 @@ _SEARCHED: dict[str, Json] = {
     ),
     "searchedBackTo": either(
         moment(""),
-        "Where the page is not full and there is more to read: how far it was read. `after` goes on from there.",
+        "Where the page is not full and there is more to read: how far it was read. `after` goes on from there. Null to "
+        "who is no operator where rows of other workspaces were read, too: how far so many reach is not theirs to know.",
     ),
 }
 _STEP = "How long it took, in microseconds; absent where it was not taken, as on a connection that was kept."

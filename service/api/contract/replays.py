@@ -112,7 +112,10 @@ SCHEMAS: dict[str, Json] = {
             "rowsRead": either(
                 whole("", minimum=0), "Rows that it read for it, of all workspaces: told to operators, null to others."
             ),
-            "searchedUntil": moment("Everything that was accepted before then was looked at."),
+            "searchedUntil": either(
+                moment(""),
+                "Everything that was accepted before then was looked at. Null to who is no operator where there is `more`.",
+            ),
             "ratePerSecond": {"type": "number"},
         }
     ),

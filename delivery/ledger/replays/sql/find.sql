@@ -1,9 +1,6 @@
 -- The next deliveries of a day, and those of them that a replay means: so many are read, whatever the filter leaves of them.
 WITH page AS MATERIALIZED (
-    SELECT d.event, d.webhook, d.round, d.state, d.attempts, d.status, d.reason, d.ended_at, d.first_try_at FROM {deliveries} d
-    WHERE (d.event, d.webhook, d.round) > ($event::uuid, $webhook::uuid, $round::smallint) AND d.event < $before
-        AND {kind}
-    ORDER BY d.event, d.webhook, d.round LIMIT $read
+    {page}
 ), end_of_page AS (
     SELECT event, webhook, round FROM page ORDER BY event DESC, webhook DESC, round DESC LIMIT 1
 ), {matching}

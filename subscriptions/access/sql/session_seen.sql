@@ -1,0 +1,2 @@
+-- Notes when a session was last used.
+UPDATE sessions SET seen_at = $seen_at WHERE id = $id
