@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 import delivery.issue_tables
 import delivery.replay_tables  # noqa: F401  they register their tables with the metadata
+import subscriptions.catalogue.tables  # noqa: F401
 from subscriptions.ground.tables import Moment, metadata
 
 UNMET = "state IN ('failed', 'cancelled', 'expired')"

@@ -51,6 +51,8 @@ class CatalogueEntry:
     workspace_id: str | None = None
     #: Since when it takes neither publications nor subscriptions; None while it does.
     retired_at: datetime | None = None
+    #: What its events get that are of a deprecated version, as the catalogue keeps it; None: nothing.
+    deprecation: str | None = None
 
 
 class EventTypeStore:

@@ -41,6 +41,8 @@ event_types = Table(
     Column("workspace_id", Text),
     #: Since when it takes neither publications nor subscriptions.
     Column("retired_at", Moment),
+    #: By `dataschema` (empty: of the others) what events get, as JSON; null: nothing (`catalogue/deprecation.py`).
+    Column("deprecation", Text),
     Index("event_types_of_workspace", "workspace_id"),
 )
 
@@ -240,6 +242,9 @@ subscriptions = Table(
     Column("webhook", Uuid, ForeignKey("webhooks.id"), nullable=False),
     Column("event_type", Text, ForeignKey("event_types.type"), nullable=False),
     Column("event_filter", Text, nullable=False, server_default=""),
+    #: The version of the type that is understood, and the filter that tells its events; empty: every one.
+    Column("version", Text, nullable=False, server_default=""),
+    Column("version_filter", Text, nullable=False, server_default=""),
     Column("description", Text, nullable=False, server_default=""),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("hpe_principal", Text, nullable=False),
