@@ -1,0 +1,120 @@
+"""Validators made of schemas, and those of them that a process keeps: what is known of jsonschema-rs is known here.
+
+What may be compiled at all is `bounds.py`'s matter, what a refusal says `faults.py`'s.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+
+from subscriptions.catalogue.schemas import bounds
+from subscriptions.catalogue.schemas.bounds import Weight
+from subscriptions.catalogue.schemas.dialects import Dialect
+from subscriptions.catalogue.schemas.document import SchemaDocument
+
+#: Bytes of schemas whose validators a process keeps; one takes about forty times its schema's text.
+KEPT_BYTES = 1024 * 1024
+
+#: Linear in the text that is matched, and so without look-around and back-references.
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=256 * 1024, dfa_size_limit=1024 * 1024)
+_OFFLINE: dict[str, Any] = {"pattern_options": _PATTERNS, "offline": True, "validate_formats": True, "mask": "it"}
+
+#: What a kept validator is of: a schema's text, and its dialect.
+Key = tuple[bytes, Dialect]
+
+
+class Unusable(Exception):
+    """A schema that no validator can be made of."""
+
+    def __init__(self, path: list[str | int], message: str) -> None:
+        super().__init__(message)
+        #: Where in the schema.
+        self.path = path
+        self.message = message
+
+
+class Compiled:
+    """A schema that judges."""
+
+    def __init__(self, text: str, document: SchemaDocument) -> None:
+        """`text` names its dialect. Raises Unusable."""
+        self.document = document
+        self.weight: Weight = bounds.weighed(document)
+        self._text = text
+        self._parts: jsonschema_rs.ValidatorMap | None = None
+        try:
+            self.accepts = jsonschema_rs.validator_for(text, **_OFFLINE).is_valid
+        except jsonschema_rs.ValidationError as error:
+            raise Unusable(error.instance_path, _said(error)) from None
+
+    def part_accepts(self, pointer: str, value: object) -> bool:
+        """Whether the schema at a pointer takes a value."""
+        if self._parts is None:
+            self._parts = jsonschema_rs.validator_map_for(self._text, **_OFFLINE)
+        validator = self._parts.get(f"#{pointer}")
+        return validator is None or validator.is_valid(value)
+
+
+class Kept:
+    """The validators that were used last, as many as `most` bytes of schemas make."""
+
+    def __init__(self, most: int = KEPT_BYTES) -> None:
+        self._most = most
+        self._held = 0
+        self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._compiled)
+
+    def find(self, key: Key) -> Compiled | None:
+        """The validator of a schema, if it is kept."""
+        found = self._compiled.get(key)
+        if found is not None:
+            self._compiled.move_to_end(key)
+        return found
+
+    def keep(self, key: Key, compiled: Compiled) -> None:
+        """Keeps it, and lets go of those that were not used for longest."""
+        if key not in self._compiled:
+            self._held += len(key[0])
+        self._compiled[key] = compiled
+        while self._held > self._most and len(self._compiled) > 1:
+            gone, _ = self._compiled.popitem(last=False)
+            self._held -= len(gone[0])
+
+
+def meta_faults(schema: dict[str, Any], dialect: Dialect) -> Iterator[tuple[list[str | int], str]]:
+    """What the meta-schema of the dialect finds wrong with a schema: each place and a sentence."""
+    judge = _meta(dialect)
+    if judge.is_valid(schema):
+        return
+    for error in judge.iter_errors(schema):
+        yield error.instance_path, _said(error)
+
+
+def keyword_faults(keywords: dict[str, Any], value: object, dialect: Dialect) -> list[tuple[str, str]]:
+    """What keywords that hold no schemas say of a value: each keyword that refuses it and a sentence."""
+    text = json.dumps({"$schema": dialect.value, **keywords})
+    errors = jsonschema_rs.validator_for(text, **_OFFLINE).iter_errors(value)
+    return [(str(error.schema_path[0]) if error.schema_path else "", _said(error)) for error in errors]
+
+
+@lru_cache(len(Dialect))
+def _meta(dialect: Dialect) -> jsonschema_rs.Validator:
+    # Not _OFFLINE's mask: a keyword's value is what the sentence is about.
+    return jsonschema_rs.validator_for(
+        {"$schema": dialect.value, "$ref": dialect.value},
+        offline=True,
+        pattern_options=_PATTERNS,
+        validate_formats=True,
+    )
+
+
+def _said(error: jsonschema_rs.ValidationError) -> str:
+    if error.kind.name == "format" and error.kind.value == "regex":
+        return "is no regular expression as they are taken here: no look-around, no back-reference, compiled 256 KiB at most"
+    return error.message[:300]

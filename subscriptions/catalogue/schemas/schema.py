@@ -1,0 +1,147 @@
+"""A schema that was vetted: it may be kept, and judges payloads.
+
+How a schema is taken apart, bounded and compiled are the other modules' matters here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from subscriptions.catalogue.schemas import bounds, compiling, dialects, faults, pointers
+from subscriptions.catalogue.schemas.compiling import Compiled, Kept, Unusable
+from subscriptions.catalogue.schemas.dialects import Dialect
+from subscriptions.catalogue.schemas.document import MOST, SchemaDocument, issue
+from subscriptions.catalogue.schemas.faults import Fault
+from subscriptions.events import json_text
+from subscriptions.ground.errors import Issue, Refused
+
+#: What is judged at once, as values of a payload times the schemas that may judge each: a tenth of a second's work.
+MAX_WORK = 500_000
+#: Digits that a binary number keeps whatever they are.
+_EXACT = 15
+
+_kept = Kept()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A JSON Schema that was vetted, as its text: what it takes to judge is made when it is first asked."""
+
+    #: Compact JSON as it was given, keys in their order, numbers as they were spelt.
+    text: bytes
+    dialect: Dialect
+
+    def accepts(self, payload: bytes) -> bool:
+        """Whether a payload (JSON that was read) fits.
+
+        A kilobyte takes about 10 microseconds once the schema is compiled. False also where it would take too long to tell.
+        """
+        compiled = judge(self)
+        return not _too_long(compiled, payload) and bool(compiled.accepts(decoded(payload)))
+
+    def faults(self, payload: bytes) -> list[Fault]:
+        """What does not fit, at most 20 places; empty for a payload that fits."""
+        compiled = judge(self)
+        if _too_long(compiled, payload):
+            return [Fault("", "has too many values to be checked by this schema")]
+        value = decoded(payload)
+        return [] if compiled.accepts(value) else faults.of(compiled, value)
+
+
+def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes] = ()) -> Schema:
+    """The schema of a JSON text. `dialect` is what it is in where `$schema` does not say so; 2020-12 for want of both.
+
+    Raises Malformed for what is no JSON, TooLarge over `bounds`, and Refused, each place named by a pointer, for another dialect,
+    what its meta-schema refuses, a reference out of the document or to nothing, a regular expression that is not linear, too much
+    work for one value, and an example (given, or under `examples` anywhere in it) that does not fit.
+    """
+    bounds.sized(text)
+    read = json_text.read(text, root="schema")
+    value = json_text.load(read.text)
+    if not isinstance(value, dict):
+        raise Refused(issue("", "a schema is a JSON object"))
+    bounds.counted(value)
+    schema = Schema(read.text, _dialect(value, dialect))
+    found = {pointers.joined("", *path): said for path, said in compiling.meta_faults(value, schema.dialect)}
+    if found:
+        raise Refused(*(issue(pointer, said) for pointer, said in list(found.items())[:MOST]))
+    compiled = _compile(schema, SchemaDocument(value, schema.dialect))
+    wrong = [*_examples(compiled), *_given(compiled, examples)]
+    if wrong:
+        raise Refused(*wrong[:MOST])
+    return schema
+
+
+def decoded(payload: bytes) -> Any:
+    """The value of a payload that was read, its numbers exact: integers of any size, decimals that a float would change."""
+    return _exact.decode(payload)
+
+
+def _dialect(value: dict[str, Any], default: Dialect | None) -> Dialect:
+    named = value.get("$schema")
+    if named is None:
+        return default or Dialect.DRAFT_2020_12
+    found = dialects.of(named) if isinstance(named, str) else None
+    if found is None:
+        known = ", ".join(each.value for each in Dialect)
+        raise Refused(issue("/$schema", f"must be one of {known}"))
+    return found
+
+
+def judge(schema: Schema) -> Compiled:
+    """What judges by a schema, kept while it is used."""
+    key = schema.text, schema.dialect
+    found = _kept.find(key)
+    if found is None:
+        found = _compile(schema, SchemaDocument(json_text.load(schema.text), schema.dialect))
+        _kept.keep(key, found)
+    return found
+
+
+def _compile(schema: Schema, document: SchemaDocument) -> Compiled:
+    text = schema.text
+    if "$schema" not in document.value:
+        text = b'{"$schema":%b%b' % (json_text.quote(schema.dialect.value), b"," + text[1:] if document.value else b"}")
+    try:
+        return Compiled(text.decode(), document)
+    except Unusable as unusable:
+        raise Refused(issue(pointers.joined("", *unusable.path), unusable.message)) from None
+
+
+def _examples(compiled: Compiled) -> Iterable[Issue]:
+    for pointer, members in compiled.document.walked():
+        listed = members.get("examples")
+        for index, example in enumerate(listed if isinstance(listed, list) else ()):
+            if not compiled.part_accepts(pointer, example):
+                where = pointers.joined(pointer, "examples", index)
+                yield issue(where, "does not fit the schema that it is an example of")
+
+
+def _given(compiled: Compiled, examples: Iterable[bytes]) -> Iterable[Issue]:
+    for index, example in enumerate(examples):
+        value = decoded(json_text.compact(example, root=f"examples[{index}]"))
+        if not compiled.accepts(value):
+            for fault in faults.of(compiled, value):
+                yield Issue(subject=f"examples/{index}{fault.pointer}"[:300], description=fault.message)
+
+
+def _too_long(compiled: Compiled, payload: bytes) -> bool:
+    """Whether judging might hold up all else: jsonschema-rs keeps the interpreter to itself meanwhile."""
+    repeated = compiled.weight.repeated
+    if len(payload) * repeated <= MAX_WORK:
+        return False
+    values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
+    return values * repeated > MAX_WORK
+
+
+def _number(spelt: str) -> float | Decimal:
+    """A float where it means the same number; what is larger or longer stays a decimal."""
+    if len(spelt) <= _EXACT and "e" not in spelt and "E" not in spelt:
+        return float(spelt)
+    return Decimal(spelt)
+
+
+_exact = msgspec.json.Decoder(float_hook=_number)
