@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
-from subscriptions.catalogue.schemas.conjuncts import Conjunct, Place, items_of
+from subscriptions.catalogue.schemas.conjuncts import Conjunct, ComparedPlace, items_of
 from subscriptions.catalogue.schemas.schema import Schema
 
 #: Incompatible changes that are told.
@@ -36,7 +36,7 @@ class Incompatible:
 def changes(before: Schema, after: Schema) -> tuple[Incompatible, ...]:
     """The changes that are not compatible, at most MOST; empty where all are."""
     old, new = schema.judge(before), schema.judge(after)
-    found = _Comparison().places(Place(old, [""]), Place(new, [""]))
+    found = _Comparison().places(ComparedPlace(old, [""]), ComparedPlace(new, [""]))
     return tuple(dict.fromkeys(found))[:MOST]
 
 
@@ -47,7 +47,7 @@ class _Comparison:
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Incompatible]] = {}
         self._level = 0
 
-    def places(self, before: Place, after: Place) -> list[Incompatible]:
+    def places(self, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         """What may stand at a place now and could not before."""
         key = before.roots, after.roots
         if key in self._known:
@@ -65,7 +65,7 @@ class _Comparison:
         self._known[key] = found
         return found
 
-    def _values(self, before: Place, after: Place) -> list[Incompatible]:
+    def _values(self, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         listed = after.values()
         if listed is not None:
             where = after.at("enum" if after.holding("enum") else "const")
@@ -85,7 +85,7 @@ class _Comparison:
                 found += self._items(old, before, after)
         return [] if found and self._case_by_case(before, after) else found
 
-    def _case_by_case(self, before: Place, after: Place) -> bool:
+    def _case_by_case(self, before: ComparedPlace, after: ComparedPlace) -> bool:
         """Whether each of the new schema's alternatives, taken by itself, is compatible."""
         if after.decided:
             return False
@@ -96,7 +96,7 @@ class _Comparison:
                     return True
         return False
 
-    def _held(self, old: Conjunct, before: Place, after: Place) -> list[Incompatible]:
+    def _held(self, old: Conjunct, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         """Alternatives, and what is only looked at for being the same."""
         found: list[Incompatible] = []
         if "anyOf" in old.members:
@@ -123,7 +123,7 @@ class _Comparison:
                 found += self._one_of(before.below(old, keyword, name), now, after.at(keyword), "is gone")
         return found
 
-    def _members(self, old: Conjunct, before: Place, after: Place) -> list[Incompatible]:
+    def _members(self, old: Conjunct, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         found: list[Incompatible] = []
         named = {name: None for new in after.conjuncts for name in new.members.get("properties", {})}
         mine = old.members.get("properties", {})
@@ -154,10 +154,10 @@ class _Comparison:
             found += self._others(old, keyword, before, after)
         return found
 
-    def _others(self, old: Conjunct, keyword: str, before: Place, after: Place) -> list[Incompatible]:
+    def _others(self, old: Conjunct, keyword: str, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         """Members that are not named, or the names of all."""
         was = before.below(old, keyword)
-        if not self.places(was, Place(after.compiled, ())):
+        if not self.places(was, ComparedPlace(after.compiled, ())):
             return []
         now = [after.below(new, keyword) for new in after.holding(keyword)]
         found = self._one_of(was, now, after.at(keyword), "other members may come now")
@@ -169,23 +169,25 @@ class _Comparison:
                     found += self.places(was, after.below(new, "patternProperties", pattern))
         return found
 
-    def _items(self, old: Conjunct, before: Place, after: Place) -> list[Incompatible]:
+    def _items(self, old: Conjunct, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         fixed, rest = items_of(old)
         found: list[Incompatible] = []
         longest = max([len(fixed), *(len(items_of(new)[0]) for new in after.conjuncts)])
         for index in range(longest):
             was = fixed[index] if index < len(fixed) else rest
             if was is not None:
-                found += self.places(Place(before.compiled, [was]), after.item(index))
+                found += self.places(ComparedPlace(before.compiled, [was]), after.item(index))
         if rest is not None:
-            found += self.places(Place(before.compiled, [rest]), after.item(None))
+            found += self.places(ComparedPlace(before.compiled, [rest]), after.item(None))
         return found
 
-    def _alternatives(self, old: Conjunct, keyword: str, before: Place, after: Place) -> list[Incompatible]:
+    def _alternatives(
+        self, old: Conjunct, keyword: str, before: ComparedPlace, after: ComparedPlace
+    ) -> list[Incompatible]:
         """Each form that the new schema has must be one of the old forms."""
         forms = [before.below(old, keyword, index) for index in range(len(old.members[keyword]))]
 
-        def fits(place: Place) -> bool:
+        def fits(place: ComparedPlace) -> bool:
             return any(not self.places(form, place) for form in forms)
 
         if fits(after):
@@ -199,7 +201,7 @@ class _Comparison:
                 best = found if best is None or len(found) < len(best) else best
         return best if best is not None else [Incompatible(after.at(keyword), "may have other forms now")]
 
-    def _one_of(self, was: Place, now: Iterable[Place], where: str, gone: str) -> list[Incompatible]:
+    def _one_of(self, was: ComparedPlace, now: Iterable[ComparedPlace], where: str, gone: str) -> list[Incompatible]:
         """Nothing if one of the new schemas is as narrow as the old one, else what the first allows."""
         first: list[Incompatible] | None = None
         for each in now:
@@ -210,11 +212,11 @@ class _Comparison:
         return first or [Incompatible(where, gone)]
 
 
-def _all_named(place: Place) -> set[str]:
+def _all_named(place: ComparedPlace) -> set[str]:
     return {name for each in place.conjuncts for name in each.members.get("properties", {})}
 
 
-def _same(old: Conjunct, keyword: str, before: Place, after: Place) -> bool:
+def _same(old: Conjunct, keyword: str, before: ComparedPlace, after: ComparedPlace) -> bool:
     """Whether one of the new schemas says the very same, with all that belongs to the keyword and all that it refers to."""
     beside = {
         "if": ("then", "else"),
@@ -222,14 +224,14 @@ def _same(old: Conjunct, keyword: str, before: Place, after: Place) -> bool:
         "unevaluatedItems": ("prefixItems", "items"),
     }.get(keyword, ())
 
-    def said(place: Place, conjunct: Conjunct) -> str:
+    def said(place: ComparedPlace, conjunct: Conjunct) -> str:
         kept = {name: conjunct.members.get(name) for name in (keyword, *beside)}
         return _resolved(place, conjunct, kept)
 
     return any(said(before, old) == said(after, new) for new in after.holding(keyword))
 
 
-def _as_far(before: Place, after: Place) -> bool:
+def _as_far(before: ComparedPlace, after: ComparedPlace) -> bool:
     """Whether what is evaluated at a place is plain, or is by the very same alternatives as before."""
     if not any(place.holding(keyword) for place in (before, after) for keyword in _BRANCHES):
         return True
@@ -237,7 +239,7 @@ def _as_far(before: Place, after: Place) -> bool:
     return old == new
 
 
-def _resolved(place: Place, conjunct: Conjunct, kept: dict[str, Any]) -> str:
+def _resolved(place: ComparedPlace, conjunct: Conjunct, kept: dict[str, Any]) -> str:
     """Keywords as one text, followed by the schemas that they refer to, each once."""
     document = place.compiled.document
     start = tuple(pointers.joined(conjunct.pointer, name) for name in kept)
@@ -258,13 +260,13 @@ def _resolved(place: Place, conjunct: Conjunct, kept: dict[str, Any]) -> str:
     return "\n".join(texts)
 
 
-def _disjoint(forms: list[Place]) -> bool:
+def _disjoint(forms: list[ComparedPlace]) -> bool:
     """Whether it is plain that no value has two of the forms: by type, by listed values, or by a member that tells them apart."""
     pairs = ((one, other) for index, one in enumerate(forms) for other in forms[:index])
     return all(_apart(one, other) for one, other in pairs)
 
 
-def _apart(one: Place, other: Place) -> bool:
+def _apart(one: ComparedPlace, other: ComparedPlace) -> bool:
     if one.nothing or other.nothing or not (one.types() & other.types()):
         return True
     if (listed := one.values()) is not None:
@@ -277,7 +279,7 @@ def _apart(one: Place, other: Place) -> bool:
     return any(_told_apart(one.member(name), other.member(name)) for name in both)
 
 
-def _told_apart(one: Place, other: Place) -> bool:
+def _told_apart(one: ComparedPlace, other: ComparedPlace) -> bool:
     mine, theirs = one.values(), other.values()
     return mine is not None and theirs is not None and not any(other.accepts(value) for value in mine)
 

@@ -22,7 +22,7 @@ class Conjunct(NamedTuple):
     members: Mapping[str, Any]
 
 
-class Place:
+class ComparedPlace:
     """All schemas that apply to a value; there may be none."""
 
     def __init__(self, compiled: Compiled, roots: Iterable[str], *, decided: bool = False) -> None:
@@ -72,7 +72,7 @@ class Place:
         """Whether a value may stand here."""
         return all(self.compiled.part_accepts(each, value) for each in self.roots)
 
-    def member(self, name: str) -> "Place":
+    def member(self, name: str) -> "ComparedPlace":
         """What holds of a member of this name."""
         roots: list[str] = []
         for each in self.conjuncts:
@@ -83,7 +83,7 @@ class Place:
             roots += [pointers.joined(each.pointer, "patternProperties", pattern) for pattern in matching]
             if not named and not matching and "additionalProperties" in each.members:
                 roots.append(pointers.joined(each.pointer, "additionalProperties"))
-        return Place(self.compiled, roots)
+        return ComparedPlace(self.compiled, roots)
 
     def patterns(self, conjunct: Conjunct, name: str) -> list[str]:
         """The patterns of a schema that a member's name matches."""
@@ -94,7 +94,7 @@ class Place:
             if compiling.keyword_faults({"patternProperties": {pattern: False}}, {name: 0}, dialect)
         ]
 
-    def item(self, index: int | None) -> "Place":
+    def item(self, index: int | None) -> "ComparedPlace":
         """What holds of the item of an index; None: of those beyond all that have one of their own."""
         roots = []
         for each in self.conjuncts:
@@ -103,15 +103,17 @@ class Place:
                 roots.append(fixed[index])
             elif rest is not None:
                 roots.append(rest)
-        return Place(self.compiled, roots)
+        return ComparedPlace(self.compiled, roots)
 
-    def below(self, conjunct: Conjunct, *path: str | int) -> "Place":
+    def below(self, conjunct: Conjunct, *path: str | int) -> "ComparedPlace":
         """The schema at a path below one that applies."""
-        return Place(self.compiled, [pointers.joined(conjunct.pointer, *path)])
+        return ComparedPlace(self.compiled, [pointers.joined(conjunct.pointer, *path)])
 
-    def chosen(self, conjunct: Conjunct, keyword: str, index: int) -> "Place":
+    def chosen(self, conjunct: Conjunct, keyword: str, index: int) -> "ComparedPlace":
         """This place, for values that take one of the alternatives."""
-        return Place(self.compiled, [pointers.joined(conjunct.pointer, keyword, index), *self.roots], decided=True)
+        return ComparedPlace(
+            self.compiled, [pointers.joined(conjunct.pointer, keyword, index), *self.roots], decided=True
+        )
 
     def _flatten(self) -> None:
         document, seen, waiting = self.compiled.document, set[str](), list(reversed(self.roots))

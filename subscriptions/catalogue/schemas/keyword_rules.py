@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from subscriptions.catalogue.schemas.conjuncts import Conjunct, Place
+from subscriptions.catalogue.schemas.conjuncts import Conjunct, ComparedPlace
 
 #: Keywords that bound, with the type that they speak of, and whether the new bound must not be lower.
 _LOWER = {"minLength": "string", "minItems": "array", "minProperties": "object"}
@@ -20,7 +20,7 @@ _SAME = {"pattern": "string", "format": "", "contentEncoding": "string", "conten
 _Found = Iterator[tuple[str, str]]
 
 
-def widened(old: Conjunct, after: Place) -> _Found:
+def widened(old: Conjunct, after: ComparedPlace) -> _Found:
     """Each pointer at which a value may come that one of the old schemas refused by its own keywords, and why."""
     types = after.types()
     yield from _types(old, after)
@@ -43,11 +43,11 @@ def widened(old: Conjunct, after: Place) -> _Found:
         yield after.pointer, "any value may come now; the old schema listed them"
 
 
-def _types(old: Conjunct, after: Place) -> _Found:
+def _types(old: Conjunct, after: ComparedPlace) -> _Found:
     named = old.members.get("type")
     if named is None:
         return
-    before = Place(after.compiled, ())
+    before = ComparedPlace(after.compiled, ())
     before.conjuncts.append(old)
     more = after.types() - before.types()
     if more:
@@ -55,7 +55,7 @@ def _types(old: Conjunct, after: Place) -> _Found:
         yield after.at("type"), f"may be of another type now: {', '.join(named_so)}"
 
 
-def _bounded(old: Conjunct, after: Place, keyword: str, *, lower: bool) -> _Found:
+def _bounded(old: Conjunct, after: ComparedPlace, keyword: str, *, lower: bool) -> _Found:
     was = old.members[keyword]
     bounds = [each.members[keyword] for each in after.holding(keyword)]
     if (lower and was <= 0) or any((bound >= was) if lower else (bound <= was) for bound in bounds):
@@ -63,7 +63,7 @@ def _bounded(old: Conjunct, after: Place, keyword: str, *, lower: bool) -> _Foun
     yield after.at(keyword), f"{keyword} was {was} and is {bounds[0] if bounds else 'gone'}"
 
 
-def _range(old: Conjunct, after: Place) -> _Found:
+def _range(old: Conjunct, after: ComparedPlace) -> _Found:
     for keyword, exclusive, sign in (("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1)):
         for was in _limits(old, keyword, exclusive, sign):
             now = [limit for each in after.conjuncts for limit in _limits(each, keyword, exclusive, sign)]
@@ -83,7 +83,7 @@ def _limits(conjunct: Conjunct, keyword: str, exclusive: str, sign: int) -> list
     return found
 
 
-def _multiple(old: Conjunct, after: Place) -> _Found:
+def _multiple(old: Conjunct, after: ComparedPlace) -> _Found:
     was = old.members.get("multipleOf")
     if was is None or (was == 1 and "fraction" not in after.types()):
         return
@@ -99,7 +99,7 @@ def _divides(small: Decimal, large: Decimal) -> bool:
         return False
 
 
-def _required(old: Conjunct, after: Place) -> _Found:
+def _required(old: Conjunct, after: ComparedPlace) -> _Found:
     there = needed(after)
     for name in _names(old, "required"):
         if name not in there:
@@ -115,7 +115,7 @@ def _required(old: Conjunct, after: Place) -> _Found:
                     yield after.at(keyword), said
 
 
-def needed(place: Place) -> set[str]:
+def needed(place: ComparedPlace) -> set[str]:
     """The members that must be there."""
     return {name for each in place.conjuncts for name in _names(each, "required")}
 
@@ -127,7 +127,7 @@ def _names(conjunct: Conjunct, keyword: str, *path: str) -> list[str]:
     return found if isinstance(found, list) else []
 
 
-def _has(place: Place, keyword: str, value: object) -> bool:
+def _has(place: ComparedPlace, keyword: str, value: object) -> bool:
     return any(each.members[keyword] == value for each in place.holding(keyword))
 
 
