@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
-from subscriptions.catalogue.schemas.conjuncts import Conjunct, ComparedPlace, items_of
+from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct, items_of
 from subscriptions.catalogue.schemas.schema import Schema
 
 #: Incompatible changes that are told.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from subscriptions.catalogue.schemas.conjuncts import Conjunct, ComparedPlace
+from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct
 
 #: Keywords that bound, with the type that they speak of, and whether the new bound must not be lower.
 _LOWER = {"minLength": "string", "minItems": "array", "minProperties": "object"}
