@@ -115,7 +115,7 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         told.say(WORKSPACE, 3)
         await page.get_by_role("button", name="Resume live updates").click()
         await expect(page.locator("#stamp")).to_have_class("stamp live")
-        await expect(page.get_by_role("link", name="There is something new, show")).to_be_visible()
+        await expect(page.get_by_role("link", name="New things, show")).to_be_visible()
         told.say(WORKSPACE, 4)
         await expect(delivered).to_have_text("2,003")
 

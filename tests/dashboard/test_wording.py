@@ -65,6 +65,14 @@ def test_a_plot_has_a_place_and_a_sentence_for_each_point() -> None:
 def test_plots_of_nothing() -> None:
     """No point, no value, or nothing but zeros: none of them divides by zero, and only what is not known is empty."""
     assert plotting.plotted([], []).empty
+    # A label of an axis is of one unit, which has room beside the drawing.
+    for most, labels in (
+        (0.15, ["0", "100 ms", "200 ms"]),
+        (94, ["0", "1 min", "2 min"]),
+        (271, ["0", "2.5 min", "5 min"]),
+    ):
+        longest = plotting.plotted([Series("x", [most])], [NOON], unit="s")
+        assert [label for _, label in longest.rules] == labels
     assert plotting.plotted([Series("x", [None])], [NOON]).empty
     assert not plotting.plotted([Series("x", [0, 0])], [NOON, NOON]).empty
     assert plotting.spark([]) == plotting.spark([None]) == ""

@@ -116,17 +116,18 @@ async def _told(asked: Awaitable[T]) -> T | None:
 
 def _plots(figures: SpanFigures) -> dict[str, Any]:
     points = figures.points
+    waited = any(point.waiting for point in points)
     return {
         "moments": [point.start for point in points],
         "deliveries": (
             Series("delivered", [point.counts.delivered for point in points], "ok"),
-            Series("attempts that failed", [point.counts.failed for point in points], "bad"),
+            Series("failed", [point.counts.failed for point in points], "bad"),
         ),
         "success": (Series("succeeded", [point.counts.success for point in points], "ok"),),
         "arrived": _latencies(points, [point.arrived for point in points]),
         "took": _latencies(points, [point.took for point in points]),
-        "waiting": (Series("waiting", [point.waiting for point in points], "warn"),),
-        "waited": any(point.waiting for point in points),
+        # Where nothing waited there is nothing to draw.
+        "waiting": (Series("waiting", [point.waiting for point in points if waited] or [None] * len(points), "warn"),),
     }
 
 

@@ -4,7 +4,7 @@ What is read of it is left to `delivery/reports/one_delivery.py`, moving it to `
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from service.api import inspection
 from service.api.inspection import Move
 from service.auth import Permission
 from service.dashboard.deliveries.delivery_list import PATH
-from service.dashboard.frame import payloads, visitors
+from service.dashboard.frame import payloads, visitors, wording
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.frame.visitors import NAME
 from service.services import services_of
@@ -114,11 +114,11 @@ def life_line(one: OneDelivery) -> list[Knot]:
     if one.id.round:
         line.append((None, f"Sent again, the {one.id.round}. time", "", "idle"))
     for each in one.attempts:
-        took = timedelta(milliseconds=each.milliseconds)
         tone = "ok" if each.success else "warn" if each is not one.attempts[-1] or not final(one.state) else "bad"
-        line.append((each.started_at, f"Attempt {each.number}", each.reason, tone))
-        if each.success:
-            line.append((each.started_at + took, "Answered", f"after {each.milliseconds:,} ms", "ok"))
+        took = f"after {wording.duration(each.milliseconds / 1000)}"
+        line.append(
+            (each.started_at, f"Attempt {each.number}", f"{each.reason}, {took}" if each.reason else took, tone)
+        )
     if final(one.state) and one.state is not State.DELIVERED:
         tone = "bad" if one.state is State.FAILED else "idle"
         said = one.reason if not one.attempts or one.attempts[-1].reason != one.reason else ""

@@ -71,7 +71,7 @@ def plotted(series: Sequence[Series], moments: Sequence[datetime], kind: str = "
         for below, column in zip(bases, columns, strict=True)
     ]
     known = [value for column in tops for value in column if value is not None]
-    most = 1.0 if unit == "share" else _nice(max(known, default=0.0))
+    most = 1.0 if unit == "share" else _end(max(known, default=0.0), unit)
     shape = _Shape(len(moments), most)
     draw = shape.bars if kind == "bars" else shape.line
     step = 100 / max(len(moments), 1)
@@ -110,10 +110,16 @@ def said(value: Value, unit: str, *, axis: bool = False) -> str:
     if value is None:
         return "unknown"
     if unit == "s":
-        return wording.duration(value) if value else "0"
+        return _brief(value) if axis else wording.duration(value) if value else "0"
     if unit == "share":
         return wording.percent(value)
     return wording.short(value) if axis else wording.number(value)
+
+
+def _brief(seconds: float) -> str:
+    """A duration of one unit, which does not run into the drawing: "2.5 min"."""
+    size, unit = next(((size, unit) for size, unit in wording.UNITS if seconds >= size), (1, "s"))
+    return "0" if not seconds else f"{seconds / size:.3g} {unit}" if seconds >= 1 else wording.duration(seconds)
 
 
 class _Shape:
@@ -178,6 +184,12 @@ def _bases(columns: Sequence[Sequence[Value]], count: int) -> list[list[float]]:
         standing.append(below)
         below = [base + (value or 0.0) for base, value in zip(below, column, strict=True)]
     return standing
+
+
+def _end(most: float, unit: str) -> float:
+    """Where an axis ends; of durations at a number of the unit that they are told in."""
+    of = next((size for size, _ in wording.UNITS if unit == "s" and most > size > 1), 1)
+    return of * _nice(most / of)
 
 
 def _nice(most: float) -> float:

@@ -63,12 +63,18 @@ async def answered(request: Request, error: Exception) -> Response:
         "refused.html",
         status=status,
         heading=TITLES.get(status, "Something went wrong"),
-        message=said["message"].removeprefix(FORMAL).capitalize() if FORMAL in said["message"] else said["message"],
+        message=_words(status, said["message"]),
         advice=NEXT.get(status, ""),
         debug_id=said["debugId"] if status >= 500 else "",
     )
     response.headers.update({name: value for name, value in refused.headers.items() if name in KEPT})
     return response
+
+
+def _words(status: int, message: str) -> str:
+    if status == 500:
+        return "It is nothing that you did. Try it once more, or tell whoever operates this Hooklake."
+    return message.removeprefix(FORMAL).capitalize() if FORMAL in message else message
 
 
 async def _known(request: Request) -> None:

@@ -303,13 +303,17 @@
     return [news.delivered, news.failed, news.retried];
   };
   // One link says what is new, for all of a page: the first of its parts that has any.
-  const offer = (part, more) => {
-    part.count = (part.count ?? 0) + more;
+  const offer = (part, found) => {
+    part.count = (part.count ?? 0) + found;
     const link = one("#news");
     const first = parts("fresh").find((each) => each.count !== undefined);
     if (part !== first) return;
     const many = first.count;
-    link.textContent = many ? `${many.toLocaleString("en")} new attempt${many === 1 ? "" : "s"}, show` : "There is something new, show";
+    // The rest has no room on a phone.
+    const [brief, rest] = many ? [`${many.toLocaleString("en")} new`, ` attempt${many === 1 ? "" : "s"}, show`] : ["New", " things, show"];
+    const more = document.createElement("span");
+    more.textContent = rest;
+    link.replaceChildren(brief, more);
     link.href = first.dataset.path;
     link.hidden = false;
     // A place on this very page would only be jumped to.
