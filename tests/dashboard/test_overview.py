@@ -73,6 +73,7 @@ async def test_nothing_here_yet_says_what_to_do_first(visit: Visit) -> None:
     assert "Nothing here yet" in subscriber
     assert 'href="/dashboard/webhooks/new"' in subscriber
     assert "your role may look only" in viewer
+    assert f"in your workspace, {WORKSPACE}" in viewer
     assert "All quiet" not in subscriber + viewer
 
 

@@ -132,6 +132,11 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{said} ago" if seconds > 0 else f"in {said}"
 
 
+def brief(name: str) -> str:
+    """An event type as lists have it: without what nearly all of them begin with."""
+    return name.removeprefix("com.hpe.greenlake.")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "state": state,
     "number": number,
@@ -143,4 +148,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "why": state_words.sentence,
     "ago": ago,
+    "brief": brief,
 }
