@@ -4,6 +4,7 @@ Where settings and the announcer come from is left to the process root, `asgi.py
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -36,9 +37,13 @@ from subscriptions.access.access_tokens import Access
 from subscriptions.access.openid import OpenID, TrustedIssuer
 from subscriptions.access.openid_sign_in import DashboardClient, OpenIDSignIn
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.catalogue.builtin.shipped import shipped
+from subscriptions.catalogue.builtin.switching import switch_on
 from subscriptions.ground.errors import Misconfigured
 from subscriptions.ground.memory import Memory
 from subscriptions.ground.settings import GroundSettings
+
+log = logging.getLogger("hooklake.service")
 
 
 class Announcing(Protocol):
@@ -122,6 +127,7 @@ async def opened(
         live = Live(ear, per_person=streams) if ear is not None and streams else None
         services = replace(made, openid_sign_in=sign_in, live=live)
         announcer.start()
+        services.readiness.first = partial(_switch_on, assembly, ground)
         await services.readiness.start()
         if services.publish_quota is not None:
             services.publish_quota.start()
@@ -201,6 +207,14 @@ def assemble(
         publish_quota=PublishQuota(database, clock, per_minute=per_minute) if per_minute else None,
         debts=assembly.debts,
     )
+
+
+async def _switch_on(assembly: Assembly, ground: GroundSettings) -> None:
+    """The types of the shipped catalogues that this deployment has join the catalogue."""
+    # Reading them takes a third of a second.
+    found = [await asyncio.to_thread(shipped, name, prefix=ground.type_prefix) for name in ground.catalogues]
+    if made := await switch_on(assembly.database, found, now=assembly.clock()):
+        log.info("catalogues.switched_on names=%s types=%d", ",".join(ground.catalogues), len(made))
 
 
 def _access(configuration: Configuration, assembly: Assembly, outside: OpenID | None) -> Access:

@@ -20,8 +20,8 @@ from service.services import services_of
 from subscriptions.events import attributes, catalogue
 from subscriptions.ground.errors import Issue, Refused, TooLarge
 from subscriptions.webhooks.filters import grammar, lexer
-from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
-from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery, SubscriptionRequest
+from subscriptions.webhooks.subscription_store import Replacement
 
 log = logging.getLogger("hooklake.service")
 
@@ -63,7 +63,7 @@ async def create(request: Request) -> Response:
     )
     tell("created", made, caller.client_id)
     prefix = services.ground.type_prefix
-    return writing.json([_shown(each, prefix) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
+    return writing.json([shown(each, prefix) for each in made], 201, {"Location": f"{PATH}/{made[0].id}"})
 
 
 async def listed(request: Request) -> Response:
@@ -83,7 +83,7 @@ async def listed(request: Request) -> Response:
     found, total = await services.subscription_store.listed(query)
     every = auth.scope(auth.caller(request)) is None
     prefix = services.ground.type_prefix
-    items = (_shown(each, prefix) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
+    items = (shown(each, prefix) | ({"workspaceId": each.workspace_id} if every else {}) for each in found)
     return await writing.page(request, items, offset=offset, total=total)
 
 
@@ -97,7 +97,7 @@ async def replace(request: Request) -> Response:
         replacements, webhooks.owner(caller), within=auth.scope(caller), now=services.clock()
     )
     tell("replaced", changed, caller.client_id)
-    return writing.json([_shown(each, services.ground.type_prefix) for each in changed])
+    return writing.json([shown(each, services.ground.type_prefix) for each in changed])
 
 
 async def remove(request: Request) -> Response:
@@ -235,8 +235,9 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _shown(subscription: Subscription, prefix: str) -> dict[str, object]:
-    """SubscriptionResponse; `eventFilter` where there is one, `description` that of the event type; `category` is ours."""
+def shown(subscription: Subscription, prefix: str) -> dict[str, object]:
+    """SubscriptionResponse; `eventFilter` where there is one, `description` that of the event type; `category` and
+    `subscriptionSet` are ours."""
     body: dict[str, object] = {
         "id": str(subscription.id),
         "type": "events/subscription",
@@ -255,4 +256,6 @@ def _shown(subscription: Subscription, prefix: str) -> dict[str, object]:
         "updatedAt": writing.moment(subscription.updated_at),
         "generation": subscription.generation,
     }
+    if subscription.subscription_set:
+        body["subscriptionSet"] = subscription.subscription_set
     return body | ({"eventFilter": subscription.event_filter} if subscription.event_filter else {})

@@ -19,8 +19,8 @@ from service import auth
 from service.api import reading, subscriptions, webhooks, writing
 from service.services import services_of
 from subscriptions.ground.errors import Issue, Refused
-from subscriptions.webhooks.subscription_list import Subscription
-from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionRequest
+from subscriptions.webhooks.subscription_store import Replacement
 from subscriptions.webhooks.system_webhooks import SystemSubscription, SystemWebhook
 from subscriptions.webhooks.webhook import Change, Registration
 

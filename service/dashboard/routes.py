@@ -103,6 +103,10 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", WEBHOOK + "/failures/{failure}/retry", webhook_actions.retried, Permission.UPDATE_WEBHOOKS),
     PageRoute("GET", WEBHOOK + "/subscribe", webhook_subscriptions.choosing, Permission.CREATE_SUBSCRIPTIONS),
     PageRoute("POST", SUBSCRIPTIONS, webhook_subscriptions.added, Permission.CREATE_SUBSCRIPTIONS),
+    PageRoute("POST", WEBHOOK + "/subscription-sets", webhook_subscriptions.added_set, Permission.CREATE_SUBSCRIPTIONS),
+    PageRoute(
+        "POST", WEBHOOK + "/subscription-sets/end", webhook_subscriptions.ended_set, Permission.DELETE_SUBSCRIPTIONS
+    ),
     PageRoute("GET", SUBSCRIPTION, webhook_subscriptions.shown, Permission.UPDATE_SUBSCRIPTIONS),
     PageRoute("POST", SUBSCRIPTION, webhook_subscriptions.changed, Permission.UPDATE_SUBSCRIPTIONS),
     PageRoute("POST", SUBSCRIPTION + "/end", webhook_subscriptions.ended, Permission.DELETE_SUBSCRIPTIONS),

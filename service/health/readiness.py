@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from delivery.upkeep.sweeping import Upkeep
@@ -42,6 +42,8 @@ class Readiness:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._memory = memory
+        #: What is done once, when the database first serves.
+        self.first: Callable[[], Awaitable[None]] | None = None
         self._database = database
         self._clock = clock
         self._upkeep = upkeep
@@ -113,6 +115,12 @@ class Readiness:
             log.info("api.ready")
         with suppress(Unavailable):  # said again with the next beat
             await self._upkeep.present(process.NAME, "api")
+        if self.first is not None:
+            try:
+                await self.first()
+                self.first = None
+            except Unavailable as error:  # tried again with the next beat
+                log.debug("first.not_done cause=%s", error)
         if not self._partitioned:
             try:
                 await self._upkeep.make_partitions()

@@ -33,6 +33,9 @@ TAKES: Mapping[Any, str] = {
 #: What may be asked of secrets: GreenLake's least, and what is short of those that are made here.
 LEAST_SECRETS = (4, 40)
 
+#: The catalogues that are shipped.
+CATALOGUES = ("greenlake", "acm", "onap")
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -61,6 +64,8 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: Event types that belong to one workspace, retired ones included; operators' own are not counted.
     max_event_types_per_workspace: int = 200
     max_event_bytes: int = 65536
+    #: Shipped catalogues whose types and subscription sets this deployment has: greenlake, acm, onap.
+    catalogues: tuple[str, ...] = ()
     #: Conditions that the event filter of a subscription may have, looked at when it is made or changed.
     max_filter_conditions: int = 32
     #: Characters that a webhook's secret has at least; GreenLake's.
@@ -76,6 +81,10 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
         least, most = LEAST_SECRETS
         if not least <= self.least_secret <= most:
             raise Misconfigured(f"{PREFIX}LEAST_SECRET has to be from {least} to {most}")
+        if strange := sorted(set(self.catalogues) - set(CATALOGUES)):
+            raise Misconfigured(
+                f"{PREFIX}CATALOGUES names {', '.join(strange)}: those shipped are {', '.join(CATALOGUES)}"
+            )
         # It is noted to the minute when a session was last used.
         if not 300 <= self.session_idle <= self.session_lifetime:
             said = f"has to be at least 5 minutes, and {PREFIX}SESSION_LIFETIME at most"

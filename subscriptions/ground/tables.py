@@ -245,6 +245,8 @@ subscriptions = Table(
     #: The version of the type that is understood, and the filter that tells its events; empty: every one.
     Column("version", Text, nullable=False, server_default=""),
     Column("version_filter", Text, nullable=False, server_default=""),
+    #: The subscription set that it is of, which counts as one; empty: of none.
+    Column("subscription_set", Text, nullable=False, server_default=""),
     Column("description", Text, nullable=False, server_default=""),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("hpe_principal", Text, nullable=False),

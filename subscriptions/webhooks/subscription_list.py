@@ -28,6 +28,8 @@ class Subscription:
     event_type: str
     #: Empty: every event of the type.
     event_filter: str
+    #: The set that it was subscribed to in; empty: in none.
+    subscription_set: str
     # Of the event type.
     service_manager: str
     api_group: str
@@ -39,6 +41,20 @@ class Subscription:
     created_at: datetime
     updated_by: str
     updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionRequest:
+    """A subscription as somebody asks for it."""
+
+    event_type: str
+    webhook: UUID
+    #: Vetted; empty for every event of the type.
+    event_filter: str = ""
+    #: Where it stands in the request, before a field's name: empty, or `[3].`.
+    at: str = ""
+    #: The subscription set that it is of; empty: of none. What the webhook has of a set already is left out.
+    subscription_set: str = ""
 
 
 #: What the catalogue says.

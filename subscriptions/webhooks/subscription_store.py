@@ -3,24 +3,23 @@
 The webhooks themselves are left to `webhook_store.py`; which events they match, to the transaction that owes deliveries.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select, true, update
+from sqlalchemy import delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events import catalogue
 from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import audit, tables
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Issue, LimitReached, Refused
+from subscriptions.ground.errors import Absent, Issue, Refused
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.webhooks import audited, deleted_types, subscription_list, system_webhooks
-from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, of
+from subscriptions.webhooks import audited, deleted_types, subscription_list, subscription_room, system_webhooks
+from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, SubscriptionRequest, of
 from subscriptions.webhooks.webhook import Owner
 
 #: What a webhook's `stateReason` says while one of its filters takes more steps than it may.
@@ -30,21 +29,8 @@ EXHAUSTED = (
 )
 
 _table = tables.subscriptions
-LIMIT = "HOOKLAKE_MAX_SUBSCRIPTIONS_PER_WEBHOOK"
 _types = tables.event_types
 _hooks = tables.webhooks
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionRequest:
-    """A subscription as somebody asks for it."""
-
-    event_type: str
-    webhook: UUID
-    #: Vetted; empty for every event of the type.
-    event_filter: str = ""
-    #: Where it stands in the request, before a field's name: empty, or `[3].`.
-    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,27 +78,14 @@ class SubscriptionStore:
             if system:
                 await _check_system(connection, requests)
             workspaces = await _lock(connection, {order.webhook for order in requests}, within)
+            requests = await subscription_room.missing(connection, requests)
             await _check(connection, requests, workspaces, self._prefix)
-            await _make_room(connection, requests, self._most)
-            made_by = {"hpe_principal": owner.principal, "created_by": owner.created_by, "updated_by": owner.created_by}
-            ids = [uuid4() for _ in requests]
-            rows: list[dict[str, Any]] = [
-                {
-                    "id": each,
-                    "workspace_id": workspaces[order.webhook],
-                    "webhook": order.webhook,
-                    "event_type": order.event_type,
-                    "event_filter": order.event_filter,
-                    "created_at": now,
-                    "updated_at": now,
-                    **made_by,
-                }
-                for each, order in zip(ids, requests, strict=True)
-            ]
+            rows = [_row(order, workspaces[order.webhook], owner, now) for order in requests]
             await connection.execute(insert(_table), rows)
+            await subscription_room.check(connection, set(workspaces), self._most)
             made = (audited.subscription("subscription.created", row["id"], row) for row in rows)
             await audit.note(connection, *made)
-            return await _kept(connection, ids)
+            return await _kept(connection, [row["id"] for row in rows])
 
     async def replace(
         self,
@@ -138,18 +111,11 @@ class SubscriptionStore:
             await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
             workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
             await _check(connection, [each.order for each in replacements], workspaces, self._prefix)
-            changed = [
-                {
-                    **standing[each.subscription],
-                    "event_type": each.order.event_type,
-                    "event_filter": each.order.event_filter,
-                    "generation": standing[each.subscription]["generation"] + 1,
-                    "updated_by": owner.created_by,
-                    "updated_at": now,
-                }
-                for each in replacements
-            ]
+            changed = [_replaced(each, standing[each.subscription], owner, now) for each in replacements]
             await connection.execute(insert(_table), changed)
+            if any(row["subscription_set"] != standing[row["id"]]["subscription_set"] for row in changed):
+                # What is of its set no more counts alone.
+                await subscription_room.check(connection, set(workspaces), self._most)
             await audit.note(connection, *audited.replaced(changed, standing))
             await _forget_exhausted(connection, set(workspaces))
             return await _kept(connection, ids)
@@ -211,6 +177,37 @@ async def _standing(connection: AsyncConnection, ids: Sequence[UUID], within: st
     return standing
 
 
+def _row(order: SubscriptionRequest, workspace_id: str, owner: Owner, now: datetime) -> dict[str, Any]:
+    """A new subscription's."""
+    return {
+        "id": uuid4(),
+        "workspace_id": workspace_id,
+        "webhook": order.webhook,
+        "event_type": order.event_type,
+        "event_filter": order.event_filter,
+        "subscription_set": order.subscription_set,
+        "created_at": now,
+        "updated_at": now,
+        "hpe_principal": owner.principal,
+        "created_by": owner.created_by,
+        "updated_by": owner.created_by,
+    }
+
+
+def _replaced(replacement: Replacement, standing: Mapping[str, Any], owner: Owner, now: datetime) -> dict[str, Any]:
+    """A subscription's row afterwards; with another type it is of no set."""
+    order = replacement.order
+    return {
+        **standing,
+        "event_type": order.event_type,
+        "event_filter": order.event_filter,
+        "subscription_set": standing["subscription_set"] if order.event_type == standing["event_type"] else "",
+        "generation": standing["generation"] + 1,
+        "updated_by": owner.created_by,
+        "updated_at": now,
+    }
+
+
 def _check_webhooks(replacements: Sequence[Replacement], standing: Mapping[UUID, Mapping[str, Any]]) -> None:
     issues = []
     seen: set[UUID] = set()
@@ -225,10 +222,6 @@ def _check_webhooks(replacements: Sequence[Replacement], standing: Mapping[UUID,
             issues.append(Issue(subject=f"{each.order.at}webhook.resourceUri", description=said))
     if issues:
         raise Refused(*issues)
-
-
-async def _count(connection: AsyncConnection, webhook: UUID) -> int:
-    return await connection.scalar(select(func.count()).select_from(_table).where(_table.c.webhook == webhook)) or 0
 
 
 async def _lock(connection: AsyncConnection, ids: set[UUID], within: str | None) -> Mapping[UUID, str]:
@@ -273,14 +266,6 @@ async def _check(
         taken.add((order.webhook, order.event_type))
     if issues:
         raise Refused(*issues)
-
-
-async def _make_room(connection: AsyncConnection, requests: Sequence[SubscriptionRequest], most: int) -> None:
-    for webhook, more in Counter(order.webhook for order in requests).items():
-        there = await _count(connection, webhook)
-        if there + more > most:
-            said = f"the webhook {webhook} has {there} subscriptions, and may not have more than {most} ({LIMIT})"
-            raise LimitReached(Issue(subject="subscriptions", description=said))
 
 
 async def _forget_exhausted(connection: AsyncConnection, webhooks: set[UUID]) -> None:

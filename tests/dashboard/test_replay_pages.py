@@ -11,7 +11,7 @@ from delivery.tickets import Job, Nudge
 from delivery.upkeep.replays import ReplayQuery
 from service.services import Services
 from subscriptions.access.clients import Role
-from subscriptions.webhooks.subscription_store import SubscriptionRequest
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.webhook import Webhook
 from tests.builders import OWNER, Builder, Result
 from tests.clock import Clock

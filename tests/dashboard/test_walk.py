@@ -25,7 +25,7 @@ from subscriptions.access.sessions import Stretch
 from subscriptions.ground import audit, tables
 from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.database import Database
-from subscriptions.webhooks.subscription_store import SubscriptionRequest
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.webhook import Owner, Registration
 from tests.builders import Builder, Result
 from tests.clock import Clock

@@ -14,7 +14,7 @@ from service.api.webhooks import owner
 from service.services import Services
 from subscriptions.access.access_tokens import Caller
 from subscriptions.access.clients import Role
-from subscriptions.webhooks.subscription_store import SubscriptionRequest
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.webhook import Registration, Webhook
 from tests.builders import Builder, Result
 from tests.clock import Clock

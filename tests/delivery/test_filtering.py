@@ -18,7 +18,8 @@ from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unavailable
 from subscriptions.ground.outage import Outage
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest, SubscriptionStore
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionStore
 from tests.clock import Clock
 from tests.delivery.craft import OWNER, Craft
 

@@ -41,7 +41,7 @@ SUBSCRIPTION = _names(
     "id type serviceManager apiGroup eventType friendlyName resourceUri webhook hpePrincipal createdBy "
     "createdAt updatedBy updatedAt generation"
 )
-SUBSCRIPTION_TOO = frozenset({"category", "description", "eventFilter"})
+SUBSCRIPTION_TOO = frozenset({"category", "description", "eventFilter", "subscriptionSet"})
 SYSTEM_WEBHOOK = _names(
     "id name type destination hpePrincipal resourceUri generation createdBy createdAt updatedBy updatedAt"
 )

@@ -12,8 +12,8 @@ from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.ground.vault import Vault
-from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
-from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest, SubscriptionStore
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery, SubscriptionRequest
+from subscriptions.webhooks.subscription_store import Replacement, SubscriptionStore
 from subscriptions.webhooks.webhook import Owner, Registration
 from subscriptions.webhooks.webhook_store import WebhookStore
 from tests.clock import Clock
@@ -77,6 +77,7 @@ async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
         webhook=webhook,
         event_type=TYPES[1],
         event_filter="",
+        subscription_set="",
         service_manager="Manager",
         api_group="things",
         friendly_name=f"Friendly {TYPES[1]}",

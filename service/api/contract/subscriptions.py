@@ -65,6 +65,9 @@ def reference(path: str) -> Json:
     return taken({"resourceUri": text("The path of the webhook.", pattern=pattern, examples=[f"{path}/{WEBHOOK}"])})
 
 
+SETS = "/events/v1beta1/subscription-sets"
+_NAME = {"name": text("The set's name.", minLength=1, maxLength=100, examples=["acm.inventory"])}
+
 SCHEMAS: dict[str, Json] = {
     "WebhookReference": given({"resourceUri": text("The path of the webhook.", examples=[_URI])}),
     "WebhookReferenceInput": reference(webhooks.PATH),
@@ -108,11 +111,26 @@ SCHEMAS: dict[str, Json] = {
                 "Ours: what follows from the type.", enum=["resource", "custom", "non-resource", "foreign"]
             ),
             "eventFilter": text("There where there is one."),
+            "subscriptionSet": text("Ours: the set that it was subscribed to in; absent where it was not."),
             "workspaceId": text("Ours, in operators' lists: whose it is."),
         },
         examples=[_EXAMPLE],
     ),
     "SubscriptionList": page("SubscriptionResponse"),
+    "SubscriptionSet": given(
+        {
+            "name": text(examples=["acm.inventory"]),
+            "type": literal("events/subscription-set"),
+            "title": text("The consumer that it is made for."),
+            "description": text(),
+            "eventTypes": array(text(), "What is subscribed to in one go."),
+            "resourceUri": text(f"`{SETS}/{{name}}`"),
+        }
+    ),
+    "SubscriptionSetList": page("SubscriptionSet"),
+    "SubscriptionSetInput": taken(
+        {"webhook": ref("WebhookReferenceInput")}, examples=[{"webhook": {"resourceUri": _URI}}]
+    ),
 }
 
 FILTERED = parameter(
@@ -181,6 +199,46 @@ OPERATIONS = (
         description="All of them or none: `?id=<uuid>&id=<uuid>`. Publications that begin after the answer are matched without "
         "them. What was matched before is delivered all the same: to have it stopped, pause or delete the webhook.",
         query=(IDS,),
+        success=204,
+        errors=(400, 404),
+    ),
+    Operation(
+        method="GET",
+        path=SETS,
+        id="listSubscriptionSets",
+        tag=TAG,
+        permission=Permission.READ_EVENT_TYPES,
+        summary="List the subscription sets",
+        description="Ours. A set is what one consumer of a shipped catalogue receives (`HOOKLAKE_CATALOGUES`): its types are "
+        "subscribed to in one go, and count as one against the subscriptions that a webhook may have.",
+        query=paging(200, 200),
+        answer=ref("SubscriptionSetList"),
+        errors=(400,),
+    ),
+    Operation(
+        method="POST",
+        path=SETS + "/{name}/subscriptions",
+        id="createSubscriptionSet",
+        tag=TAG,
+        permission=Permission.CREATE_SUBSCRIPTIONS,
+        summary="Subscribe a webhook to a set",
+        description="All of it or nothing; answered with the subscriptions that are new. What the webhook is subscribed to "
+        "already stays as it is. Each may be given a filter afterwards (PATCH); with another type it is of the set no more.",
+        names=_NAME,
+        body={JSON: ref("SubscriptionSetInput")},
+        success=201,
+        answer=array(ref("SubscriptionResponse")),
+        errors=(400, 404, 413, 422),
+    ),
+    Operation(
+        method="DELETE",
+        path=SETS + "/{name}/subscriptions",
+        id="deleteSubscriptionSet",
+        tag=TAG,
+        permission=Permission.DELETE_SUBSCRIPTIONS,
+        summary="End what a webhook has subscribed to by a set",
+        names=_NAME,
+        query=(parameter("webhookId", text("", format="uuid"), "The webhook.", required=True),),
         success=204,
         errors=(400, 404),
     ),

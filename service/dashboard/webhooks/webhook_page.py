@@ -3,6 +3,7 @@
 Changing it is left to `webhook_forms.py` and `webhook_actions.py`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from service.dashboard.webhooks import webhook_attention, webhook_figures
 from service.dashboard.webhooks.webhook_attention import WebhookStanding
 from service.dashboard.webhooks.webhook_list import PATH
 from service.services import services_of
+from subscriptions.events import catalogue
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.webhooks import certificates
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
@@ -75,8 +77,7 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         receiver_until=None if seen_certificate is None else seen_certificate.until,
         probe_at=probes.get(webhook.id),
     )
-    seen = webhook_figures.span(request)
-    numbers = await services.figures.over(seen, Scope.of(None, webhook.id))
+    numbers = await services.figures.over(seen := webhook_figures.span(request), Scope.of(None, webhook.id))
     values = {
         "webhook": webhook,
         "span": seen,
@@ -87,6 +88,7 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         "backlog": backlog,
         "most": backlogs.ONE,
         "subscriptions": subscriptions,
+        "categories": _categories(subscriptions, services.ground.type_prefix),
         "recent": recent if auth.may(caller, Permission.UPDATE_WEBHOOKS) else [redacted(each) for each in recent],
         "tried": total,
         "bundle": bundle,
@@ -98,6 +100,11 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         "verifiable": webhook.challenge_request_enabled or services.assembly.settings.require_proof != "never",
     }
     return render(request, "webhooks/one.html", status, **{**values, "issues": await _issues(request, webhook), **more})
+
+
+def _categories(subscriptions: Sequence[Subscription], prefix: str) -> Mapping[str, str]:
+    """By type."""
+    return {each.event_type: str(catalogue.category(each.event_type, prefix=prefix)) for each in subscriptions}
 
 
 async def _issues(request: Request, of: Webhook) -> list[ListedIssue]:

@@ -11,20 +11,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, subscriptions
+from service.api import reading, subscription_sets, subscriptions
 from service.api.webhooks import owner
 from service.auth import Permission
 from service.dashboard.frame import forms, visitors
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.webhooks import webhook_page
 from service.dashboard.webhooks.webhook_actions import back
-from service.services import services_of
+from service.services import Services, services_of
+from subscriptions.catalogue.builtin.shipped import SubscriptionSet
 from subscriptions.events import catalogue
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.webhooks.filters import grammar
-from subscriptions.webhooks.subscription_list import Subscription
-from subscriptions.webhooks.subscription_store import Replacement, SubscriptionRequest
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionRequest
+from subscriptions.webhooks.subscription_store import Replacement
 from subscriptions.webhooks.webhook import Webhook
 
 #: What a form's field is called that holds the filter of a type.
@@ -47,6 +48,19 @@ class ChoiceGroup:
     manager: str
     group: str
     types: Sequence[TypeChoice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetChoice:
+    """A subscription set that can be chosen."""
+
+    of: SubscriptionSet
+    #: What people call its types.
+    types: Sequence[str]
+    #: Whether the webhook has subscribed to it.
+    has: bool
+    #: Whether it has subscribed to each of its types, by the set or without.
+    whole: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +108,46 @@ async def added(request: Request) -> Response:
     subscriptions.tell("created", made, caller.client_id)
     said = f"{len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
     return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+
+
+async def added_set(request: Request) -> Response:
+    """POST /dashboard/webhooks/{id}/subscription-sets: the `set`, in one go"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.CREATE_SUBSCRIPTIONS)
+    found, form = await webhook_page.found(request), await forms.read(request)
+    wanted = subscription_sets.named(services, form.line("set"))
+    try:
+        made = await subscription_sets.add(services, caller, wanted, found.id)
+    except (Refused, LimitReached) as error:
+        said = "; ".join(issue.description for issue in error.issues)
+        return await _choices(request, found, Typed(refused=f"Nothing was changed: {said}."))
+    said = f"{wanted.title}: {len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
+    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+
+
+async def ended_set(request: Request) -> Response:
+    """POST /dashboard/webhooks/{id}/subscription-sets/end: what it has by the `set`"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.DELETE_SUBSCRIPTIONS)
+    found, form = await webhook_page.found(request), await forms.read(request)
+    wanted = subscription_sets.named(services, form.line("set"))
+    await subscription_sets.remove(services, caller, wanted, found.id)
+    said = f"{wanted.title}: nothing of it is sent to it any more."
+    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+
+
+def _sets(services: Services, standing: Sequence[Subscription], types: Sequence[CatalogueEntry]) -> list[SetChoice]:
+    taken = {each.event_type for each in standing}
+    called = {each.type: each.friendly_name for each in types}
+    return [
+        SetChoice(
+            of=each,
+            types=[called.get(name, name) for name in each.types],
+            has=any(one.subscription_set == each.name for one in standing),
+            whole=taken.issuperset(each.types),
+        )
+        for each in sorted(subscription_sets.known(services).values(), key=lambda each: each.title)
+    ]
 
 
 async def shown(request: Request) -> Response:
@@ -164,16 +218,25 @@ async def _choices(request: Request, of: Webhook, typed: Typed) -> Response:
     services = services_of(request)
     standing = await webhook_page.subscribed(request, of)
     most = services.ground.max_subscriptions_per_webhook
+    types = await webhook_page.types(request)
     return render(
         request,
         "webhooks/subscribe.html",
         400 if typed.wrong or typed.refused else 200,
         webhook=of,
-        groups=_groups(await webhook_page.types(request), standing, services.ground.type_prefix),
+        groups=_groups(types, standing, services.ground.type_prefix),
+        sets=_sets(services, standing, types),
+        may_end=auth.may(visitors.visitor(request).caller, Permission.DELETE_SUBSCRIPTIONS),
         typed=typed,
         most=most,
-        left=most - len(standing),
+        left=most - counted(standing),
     )
+
+
+def counted(standing: Sequence[Subscription]) -> int:
+    """As how many a webhook's subscriptions count: those of one set are one."""
+    sets = {each.subscription_set for each in standing if each.subscription_set}
+    return len(sets) + sum(not each.subscription_set for each in standing)
 
 
 def _groups(types: Sequence[CatalogueEntry], standing: Sequence[Subscription], prefix: str) -> list[ChoiceGroup]:
