@@ -62,7 +62,7 @@ async def test_people_and_the_log(chrome: Chrome, url: str, services: Services) 
         assert await tab.barriers() == []
         await page.get_by_role("button", name="Sign in as ada@example.com").click()
         await page.goto("/dashboard/sessions")
-        await page.get_by_label("Another password").fill(PASSWORD)
+        await page.get_by_label("New password").fill(PASSWORD)
         await page.get_by_label("The same again").fill(PASSWORD)
         await page.get_by_role("button", name="Set it").click()
         await page.get_by_text("Your password is another one now").wait_for()

@@ -144,9 +144,9 @@ async def test_carriers_that_are_away_are_said_with_the_remedy(visit: Visit, ser
     operator = (await (await visit(Role.OPERATOR)).get(PATH)).text
     subscriber = (await (await visit(Role.SUBSCRIBER)).get(PATH)).text
 
-    assert "The broker does not answer." in operator
+    assert "The broker does not answer" in operator
     assert "HOOKLAKE_BROKER_URL" in operator
-    assert "No beat runs." in operator
+    assert "No beat runs" in operator
     assert "Start it with <code>hooklake beat</code>" in operator
     assert "What carries deliveries" in operator
     # Whoever counts what waits is away: it is not "nothing".
@@ -168,7 +168,7 @@ async def test_how_long_somebody_is_silent_is_the_true_time(
 
     page = (await (await visit(Role.OPERATOR)).get(PATH)).text
 
-    assert re.search(r"No worker has said anything for 4[78] s\.", page)
+    assert re.search(r"No worker has said anything for 4[78] s<", page)
     assert re.search(r"silent for 4[78] s", page)
     assert re.search(r'counted <time datetime="[^"]+"[^>]*>4[678] s ago</time>', page)
     assert re.search(r"<td>Beat</td>.*?Late.*?last look for what is due 4[78] s ago", page, re.DOTALL)
@@ -191,7 +191,7 @@ async def test_a_broker_that_hangs_is_told_before_the_page_gives_up(
     operator = (await (await visit(Role.OPERATOR)).get(PATH)).text
     subscriber = (await (await visit(Role.SUBSCRIBER)).get(PATH)).text
 
-    assert "The broker does not answer." in operator
+    assert "The broker does not answer" in operator
     assert "380 of 500 slots in use" in operator
     assert "not told within" not in operator
     assert "Deliveries are late" in subscriber

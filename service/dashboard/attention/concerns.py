@@ -80,13 +80,11 @@ def of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Con
     if report is None:
         return
     if report.missing and not operator:
-        said = (
-            "Deliveries are late at the moment: something of this Hooklake is away. Events are kept, and go out later."
-        )
+        said = "Something of this Hooklake is away at the moment. Events are kept, and go out later."
         yield Concern(tone="warn", title="Deliveries are late", text=said)
         return
     for missing in report.missing:
-        yield Concern(tone="bad", title=_sentence(missing), text=_remedy(missing))
+        yield Concern(tone="bad", title=_sentence(missing).rstrip("."), text=_remedy(missing))
     if not operator:
         return
     for warning in () if report.broker is None else report.broker.warnings:
