@@ -1,6 +1,6 @@
 # What one types here; `make help` lists it. Everything happens in .venv, which is made on first use from requirements.lock.
 # PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`, "-n 0" makes it one process.
-.PHONY: help run psql test check demo bench soak crash life lock audit fuzz
+.PHONY: help run psql test check types rules demo bench soak crash life lock audit fuzz
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11 python3
@@ -38,13 +38,20 @@ crash: .venv/installed ## Kills, stops and outages under load, counted by the re
 life: .venv/installed ## Deliveries' lives in all orders of things
 	@$(BIN)/python -m tests.delivery.life $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
+# Tests start hundreds of processes of ours: each would compile all our modules, where the environment forbids to keep them compiled.
 test: check ## make check, then every test
-	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/architecture $(PYTEST)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/architecture $(PYTEST)
 
+# The types take as long as all the others, and one core.
 check: .venv/installed ## Format, lint, types, import contracts, architecture: under a minute
+	@$(MAKE) --no-print-directory --jobs=2 types rules
+
+types:
+	@$(BIN)/mypy
+
+rules:
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest tests/architecture
 
