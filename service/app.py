@@ -172,10 +172,9 @@ def assemble(
 ) -> Services:
     """All that requests can reach, over the assembly of one process; nothing is opened or asked yet.
 
-    `ask_broker` asks what the broker says of itself; `outside` is whose tokens are taken beside our own.
-    """
+    `ask_broker` asks what the broker says of itself; `outside` is whose tokens are taken beside our own."""
     database, clock, settings = assembly.database, assembly.clock, configuration.service
-    share, per_minute = settings.requests_per_process, settings.publish_per_minute
+    per_minute = settings.publish_per_minute
     return Services(
         settings=settings,
         ground=configuration.ground,
@@ -199,7 +198,8 @@ def assemble(
         backlogs=assembly.backlogs,
         readiness=Readiness(database, clock, assembly.upkeep, Memory(configuration.ground.memory_slack)),
         carriers=Carriers(assembly.upkeep, ask_broker),
-        quota=RequestQuota(share) if share else None,
+        quota=_hourly(settings.requests_per_process),
+        changes=_hourly(settings.changes_per_process),
         bodies=_bodies(settings),
         long_work=LongWork(),
         throttle=Throttle(),
@@ -215,6 +215,10 @@ async def _switch_on(assembly: Assembly, ground: GroundSettings) -> None:
     found = [await asyncio.to_thread(shipped, name, prefix=ground.type_prefix) for name in ground.catalogues]
     if made := await switch_on(assembly.database, found, now=assembly.clock()):
         log.info("catalogues.switched_on names=%s types=%d", ",".join(ground.catalogues), len(made))
+
+
+def _hourly(share: int) -> RequestQuota | None:
+    return RequestQuota(share) if share else None
 
 
 def _access(configuration: Configuration, assembly: Assembly, outside: OpenID | None) -> Access:

@@ -4,7 +4,7 @@ How tokens are made and checked is left to `subscriptions/access/access_tokens.p
 `limits/request_quota.py`; what a route asks for, to `api/routes.py`.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -100,7 +100,8 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
     counted, publishes = permission not in UNCOUNTED, permission is Permission.PUBLISH
 
     async def entrance(request: Request) -> Response:
-        services, headers = services_of(request), None
+        services = services_of(request)
+        headers: Mapping[str, str] | None = None
         if publishes and request.scope["query_string"] and (token := _in_query(request)):
             headers = PRIVATE
         else:
@@ -109,13 +110,8 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
         now = services.clock()
         known = await services.access.verify(token, now, client[0] if client else "")
         request.scope[CALLER] = known
-        if counted and services.quota is not None:
-            standing = services.quota.take((known.issuer, known.client_id), now)
-            # Refusals tell it too: `problems.py` finds it here.
-            request.state.quota = headers = standing.headers()
-            if not standing.within:
-                said = f"All {standing.limit} requests of this client's hour are used up: try again in {standing.seconds} s"
-                raise TooMany(said, standing)
+        if counted:
+            headers = count(request, known, "this client's") or headers
         if permission is not None:
             require(known, permission)
         if request.scope["query_string"]:
@@ -133,9 +129,27 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
     return entrance
 
 
+def count(request: Request, known: Caller, whose: str) -> Mapping[str, str] | None:
+    """Counts a request to the caller's hour, which `whose` words: headers that tell what is left, None where nothing is counted.
+    Raises TooMany."""
+    services = services_of(request)
+    if services.quota is None:
+        return None
+    standing = services.quota.take((known.issuer, known.client_id), services.clock())
+    # Refusals tell it too: `problems.py` finds it here.
+    request.state.quota = headers = standing.headers()
+    if not standing.within:
+        said = f"All {standing.limit} requests of {whose} hour are used up: try again in {standing.seconds} s"
+        raise TooMany(said, standing)
+    return headers
+
+
 @contextmanager
-def serving(request: Request, known: Caller, kind: ActorKind) -> Iterator[None]:
-    """Within the block the database is asked in turns with other callers, and what a request changes is the caller's change."""
+def serving(request: Request, known: Caller, kind: ActorKind, *, own: bool = False) -> Iterator[None]:
+    """Within the block the database is asked in turns with other callers, and what a request changes is the caller's change.
+
+    Raises TooMany where the workspace has made all its changes of the hour; `own`: it changes one's own account alone.
+    """
     reads = request.scope["method"] in READING
     with asked_by((known.issuer, known.client_id), request.scope.get(AUDIENCE, STAYS), reads=reads):
         if reads:
@@ -151,8 +165,30 @@ def serving(request: Request, known: Caller, kind: ActorKind) -> Iterator[None]:
             address=client[0] if client else "",
             at=services_of(request).clock(),
         )
-        with audit.acting(actor):
+        with _changing(services_of(request), known, actor) if not own else audit.acting(actor):
             yield
+
+
+@contextmanager
+def _changing(services: Services, known: Caller, actor: Actor) -> Iterator[None]:
+    """Who acts, with the entries that it leaves counted to the workspace's hour: each is kept for a year.
+
+    They are counted once they are known, so that the last request of an hour may leave some more. Operators are not counted:
+    of many workspaces' changes one program of theirs makes all.
+    """
+    changes = services.changes if scope(known) is not None else None
+    if changes is not None and not (standing := changes.take(known.workspace_id, actor.at, 0)).within:
+        said = (
+            f"All {standing.limit} changes of this workspace's hour are made (HOOKLAKE_CHANGES_PER_HOUR): "
+            f"try again in {standing.seconds} s"
+        )
+        raise TooMany(said, standing)
+    with audit.acting(actor) as acting:
+        try:
+            yield
+        finally:
+            if changes is not None and acting.entries:
+                changes.take(known.workspace_id, actor.at, acting.entries)
 
 
 def _unspent(services: Services, known: Caller, now: datetime) -> None:

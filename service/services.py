@@ -101,8 +101,10 @@ class Services:
     readiness: Readiness
     #: Whether workers, beat and the broker do their work.
     carriers: Carriers
-    #: Counts the requests of clients; None: they may make any number.
+    #: Counts the requests of clients and people; None: they may make any number.
     quota: RequestQuota | None
+    #: Counts the changes of workspaces; None: they may make any number.
+    changes: RequestQuota | None
     #: Counts the bytes of bodies that are under way.
     bodies: Bodies
     #: Gives long work in the loop its turns.

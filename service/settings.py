@@ -53,9 +53,13 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     publish_origins: tuple[str, ...] = ()
     #: Occurrences or CloudEvents of one publication.
     publish_items: int = 1000
-    #: Requests of an hour that each API client may make of the management API (all but publishing); 0: any number. Each
-    #: process counts to its share, this divided by `api_processes`; an API on several machines multiplies it.
+    #: Requests of an hour that each API client may make of the management API (all but publishing), and each person of the
+    #: dashboard; 0: any number. Each process counts to its share, this divided by `api_processes`; an API on several machines
+    #: multiplies it.
     requests_per_hour: int = 0
+    #: Changes of an hour, each an entry of the audit log, that those of a workspace may make who are no operators; 0: any
+    #: number. Shared by processes as the requests are.
+    changes_per_hour: int = 5000
     #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
     publish_per_minute: int = 60_000
     #: Pages of the dashboard that one person may have live at once in one process; 0: none is.
@@ -71,11 +75,10 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
             "has to be at least HOOKLAKE_PUBLISH_BODY_BYTES, and 1048576",
         )
         _require(0 < self.client_share <= 1, "client_share", "has to be more than 0, and 1 at most")
-        _require(
-            self.requests_per_hour == 0 or self.requests_per_hour >= self.api_processes,
-            "requests_per_hour",
-            "has to be 0 (any number), or at least HOOKLAKE_API_PROCESSES",
-        )
+        for name in ("requests_per_hour", "changes_per_hour"):
+            given = getattr(self, name)
+            said = "has to be 0 (any number), or at least HOOKLAKE_API_PROCESSES"
+            _require(given == 0 or given >= self.api_processes, name, said)
         _require(
             self.publish_per_minute == 0 or self.publish_per_minute >= self.publish_items,
             "publish_per_minute",
@@ -103,6 +106,11 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     def requests_per_process(self) -> int:
         """The share of `requests_per_hour` that one process counts to; 0: any number."""
         return self.requests_per_hour // self.api_processes
+
+    @property
+    def changes_per_process(self) -> int:
+        """The same of `changes_per_hour`."""
+        return self.changes_per_hour // self.api_processes
 
     @property
     def issuer(self) -> str:

@@ -1,6 +1,7 @@
-"""How many requests of an hour each API client has made and has left: bookkeeping in memory, and the headers of any quota.
+"""How many requests of an hour each client or person has made and has left, and how many changes each workspace: bookkeeping in
+memory, and the headers of any quota.
 
-Whose requests are counted is left to `auth.py`, events to `publish_quota.py`, the answer to one too many to `problems.py`.
+What is counted, and whose it is, is left to `auth.py`, events to `publish_quota.py`, the answer to one too many to `problems.py`.
 """
 
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from subscriptions.events import attributes
 from subscriptions.ground.errors import HooklakeError
 
 HOUR = timedelta(hours=1)
-#: Clients that are counted at once, at some 300 bytes each; with more, the one that was away longest starts anew.
+#: Those that are counted at once, at some 300 bytes each; with more, the one that was away longest starts anew.
 CLIENTS = 10_000
 
 
@@ -68,7 +69,7 @@ class _Hour:
 
 
 class RequestQuota:
-    """Counts each client's requests of an hour that begins with its first, in the memory of this process.
+    """Counts what each client asks in an hour that begins with its first request, in the memory of this process.
 
     A fixed hour, because "all are there again at" is then one true moment, and two fields are all that a client costs. Its
     price: around the end of an hour a client may make twice its number at once. A sliding one would have no such moment.
@@ -84,8 +85,11 @@ class RequestQuota:
         """How many clients are in memory."""
         return len(self._hours)
 
-    def take(self, client: Hashable, now: datetime) -> QuotaState:
-        """Counts a request of the client, unless it has none left; what it has then."""
+    def take(self, client: Hashable, now: datetime, count: int = 1) -> QuotaState:
+        """Counts a request of the client, or as many things as `count`, unless it has none left; what it has then.
+
+        With a count of 0 it is only asked whether there is any left.
+        """
         hour = self._hours.get(client)
         if hour is None or now >= hour.ends:
             # From a whole second, so that the two resets that are told are the same moment.
@@ -94,6 +98,6 @@ class RequestQuota:
         if len(self._hours) > self._clients:
             self._hours.popitem(last=False)
         within = hour.left > 0
-        hour.left -= within
+        hour.left -= min(hour.left, count)
         seconds = ceil((hour.ends - now).total_seconds())
         return QuotaState(limit=self._limit, remaining=hour.left, resets_at=hour.ends, seconds=seconds, within=within)

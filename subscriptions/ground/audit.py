@@ -91,7 +91,7 @@ class AuditChange:
 
 
 @dataclass(slots=True)
-class _Acting:
+class Acting:
     """Who acts, and how many entries that has left."""
 
     actor: Actor
@@ -99,15 +99,16 @@ class _Acting:
 
 
 #: In the task that serves their request.
-_acting: ContextVar[_Acting | None] = ContextVar("acting", default=None)
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
 @contextmanager
-def acting(actor: Actor) -> Iterator[None]:
-    """Within the block changes are this one's."""
-    before = _acting.set(_Acting(actor))
+def acting(actor: Actor) -> Iterator[Acting]:
+    """Within the block changes are this one's; what is yielded counts them."""
+    made = Acting(actor)
+    before = _acting.set(made)
     try:
-        yield
+        yield made
     finally:
         _acting.reset(before)
 

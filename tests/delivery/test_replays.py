@@ -461,7 +461,8 @@ async def test_bounds(craft: Craft) -> None:
     await ended(small, hook, 5)
 
     replay = await ask(small)
-    await ask(small)
+    # Which of two has its turn first is not said: this one finds nothing.
+    await ask(small, states=(State.CANCELLED,))
     with pytest.raises(LimitReached):
         await ask(small)
     shown = await carried(small, replay)

@@ -37,7 +37,9 @@ class PageEndpoint:
         #: The permission that each method asks for (None: any visitor); methods for everybody are not among them.
         self.asks = {method: each[1] for method, each in handlers.items() if not isinstance(each, Open)}
         self._handlers = {
-            method: repeating(each.handler) if isinstance(each, Open) else _guarded(repeating(each[0]), each[1])
+            method: _by_turns(repeating(each.handler))
+            if isinstance(each, Open)
+            else _guarded(repeating(each[0]), each[1])
             for method, each in handlers.items()
         }
         if "GET" in self._handlers:
@@ -69,17 +71,28 @@ class PageEndpoint:
         raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._handlers))})
 
 
+def _by_turns(handler: Handler) -> Handler:
+    """The handler of what is for everybody: strangers' requests take the loop by turns of their address."""
+
+    async def entrance(request: Request) -> Response:
+        await long_work.turn(request)
+        return await handler(request)
+
+    return entrance
+
+
 def _guarded(handler: Handler, permission: Permission | None) -> Handler:
     """The handler behind its permission; what it asks the database for it asks in turns with other visitors."""
 
     async def entrance(request: Request) -> Response:
         visitor = await visitors.entered(request)
+        auth.count(request, visitor.caller, "your")
         if permission is not None:
             auth.require(visitor.caller, permission)
         # Each takes the loop for some milliseconds, which whoever publishes waits for.
         async with services_of(request).pages.place(visitor.caller.workspace_id):
             await long_work.turn(request)
-            with auth.serving(request, visitor.caller, ActorKind.PERSON):
+            with auth.serving(request, visitor.caller, ActorKind.PERSON, own=permission is None):
                 return await handler(request)
 
     return entrance
