@@ -43,6 +43,7 @@ from subscriptions.access.client_store import ClientStore
 from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
@@ -163,6 +164,11 @@ class Services:
     def audit_log(self) -> AuditLog:
         """Who changed what."""
         return AuditLog(self.database)
+
+    @cached_property
+    def described_types(self) -> DescribedTypes:
+        """What is known of event types beside their names."""
+        return DescribedTypes(self.database)
 
     @cached_property
     def naming(self) -> Naming:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from service import problems
 from service.answers import LONG
 from service.api import (
+    asyncapi,
     audit,
     catalogue,
     clients,
@@ -107,6 +108,7 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", EVENTS + "/subscriptions", subscriptions.listed, Permission.READ_SUBSCRIPTIONS),
     ("PATCH", EVENTS + "/subscriptions", subscriptions.replace, Permission.UPDATE_SUBSCRIPTIONS),
     ("DELETE", EVENTS + "/subscriptions", subscriptions.remove, Permission.DELETE_SUBSCRIPTIONS),
+    ("GET", asyncapi.PATH, asyncapi.served, Permission.READ_SUBSCRIPTIONS),
     ("GET", subscription_sets.PATH, subscription_sets.listed, Permission.READ_EVENT_TYPES),
     (
         "POST",

@@ -102,6 +102,19 @@ def sample(event_type: str, now: datetime, *, naming: Naming) -> bytes:
     )
 
 
+def outline(event_type: str, *, naming: Naming) -> dict[str, object]:
+    """What a type's category promises of its data, as JSON Schema: all that is known where nobody has described them."""
+    category = catalogue.category(event_type, prefix=naming.prefix)
+    if category is Category.FOREIGN:
+        return {}
+    if category is not Category.RESOURCE:
+        return {"type": ["object", "array"]}
+    identified: dict[str, object] = {"id": {"type": "string"}, "type": {"type": "string"}}
+    if event_type.endswith(".deleted"):
+        return {"type": "object", "required": ["id", "type"], "properties": identified}
+    return {"type": "object"}
+
+
 def made(of: SampleType, *, key: UUID, now: datetime, data: bytes | None = None) -> Event:
     """The test event of a type; `data` is JSON in the place of what is made up.
 

@@ -87,6 +87,7 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", SUBSCRIPTIONS): Case(path=f"{SUBSCRIPTIONS}?filter=webhookId%20eq%20'{{webhook}}'", status=200),
     ("PATCH", SUBSCRIPTIONS): Case(path=SUBSCRIPTIONS, body=[{"subscriptionId": "{subscription}", **TARGET}]),
     ("DELETE", SUBSCRIPTIONS): Case(path=SUBSCRIPTIONS + "?id={subscription}"),
+    ("GET", "/asyncapi.json"): OWN,
     ("GET", EVENTS + "/subscription-sets"): SHARED,
     ("POST", EVENTS + "/subscription-sets/{name}/subscriptions"): Case(
         path=f"{EVENTS}/subscription-sets/acm.inventory/subscriptions", body={"webhook": {"resourceUri": HOOK}}

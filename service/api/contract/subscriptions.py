@@ -242,4 +242,18 @@ OPERATIONS = (
         success=204,
         errors=(400, 404),
     ),
+    Operation(
+        method="GET",
+        path="/asyncapi.json",
+        id="readAsyncApi",
+        tag=TAG,
+        permission=Permission.READ_SUBSCRIPTIONS,
+        summary="What the webhooks of a workspace can receive, as AsyncAPI 3.0",
+        description="Ours. A channel is a webhook, its messages are of the event types that it has subscribed to, in its content "
+        "mode, each version with its schema, examples and deprecation. Operators name a workspace; theirs is taken otherwise.",
+        query=(WITHIN,),
+        answer={"type": "object", "description": "A document of AsyncAPI 3.0."},
+        media_type="application/vnd.aai.asyncapi+json",
+        errors=(400,),
+    ),
 )
