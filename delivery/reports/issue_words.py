@@ -22,7 +22,7 @@ WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
     ),
     IssueKind.HALTED: (
         "Webhook halted",
-        "{webhook} failed for so long that it is halted. What is published is kept, and it is probed. The last: {reason}.",
+        "{webhook} failed for so long that it is halted. What is published is kept, and it is probed. {Reason}.",
         "Mend the destination, then verify the webhook: a right answer starts what was kept.",
     ),
     IssueKind.DISABLED: (
@@ -57,6 +57,22 @@ WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
     ),
 }
 
+#: When what is no matter of single attempts is over.
+OVER: Mapping[IssueKind, str] = {
+    IssueKind.STUCK: "It resolves itself once a worker has taken them.",
+    IssueKind.GIVEN_UP: "It resolves itself once all of them were sent again.",
+    IssueKind.HALTED: "It resolves itself as soon as the webhook is sent to again.",
+    IssueKind.DISABLED: "It resolves itself as soon as the webhook is resumed.",
+    IssueKind.VERIFICATION: "It resolves itself as soon as the challenge is answered.",
+    IssueKind.BACKLOG: "It resolves itself once less waits than ten minutes before.",
+    IssueKind.CERTIFICATE: "It resolves itself within a quarter of an hour of a new certificate.",
+}
+
+
+def over(kind: IssueKind) -> str:
+    """When it is over, as a sentence; of failed attempts that depends on their webhook, and it is empty."""
+    return OVER.get(kind, "")
+
 
 def name(kind: IssueKind) -> str:
     """The kind in two words."""
@@ -66,9 +82,11 @@ def name(kind: IssueKind) -> str:
 def wrong(kind: IssueKind, *, webhook: str, said: tuple[str, str], attempts: int, given_up: int) -> str:
     """What is wrong, as a sentence; `said` are the reason that was seen last and the cause."""
     reason, cause = (state_words.words(each).rstrip(".") for each in said)
+    began = state_words.sentence(said[0]).rstrip(".")
     return WORDS[kind][1].format(
         webhook=webhook or "a webhook that is gone",
         reason=reason,
+        Reason=began,
         cause=cause,
         attempts=_counted(attempts, "attempt", "attempts"),
         given_up=_counted(given_up, "delivery was", "deliveries were"),

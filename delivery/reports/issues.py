@@ -4,13 +4,14 @@ Finding and resolving them is left to `upkeep/issue_watch.py`, words for them to
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from delivery.issue_kinds import NO_WEBHOOK, IssueKind, IssueState
+from delivery.judgement.breaker import SENDABLE
 from delivery.lifecycle import State
 from delivery.reports import issue_words
 from subscriptions.ground import event_keys
@@ -82,6 +83,9 @@ class ListedIssue(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     #: Open issues of the same webhook beside it, where it stands for all of them.
     others: int = 0
+    #: Of its webhook the status, and attempts that failed since the last success; None where that was not asked for.
+    webhook_status: str | None = None
+    webhook_failures: int | None = None
 
     @property
     def opened_at(self) -> datetime:
@@ -108,6 +112,16 @@ class ListedIssue(msgspec.Struct, frozen=True, kw_only=True):
     def to_do(self) -> str:
         """The one thing to do."""
         return issue_words.to_do(self.kind)
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """When an issue resolves itself."""
+
+    #: A sentence; empty where the two moments say it.
+    text: str = ""
+    #: Nothing has failed since then, and it resolves at that time unless something does.
+    since: datetime | None = None
+    at: datetime | None = None
 
 
 class AffectedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +266,17 @@ class IssueReport:
         async with self._database.raw() as connection:
             rows = await connection.fetch(AFFECTED, issue.webhook, list(issue.events))
         return [AffectedDelivery(**{**dict(row), "state": State(row["state"])}) for row in rows]
+
+
+def ending(issue: ListedIssue, quiet: float) -> Ending:
+    """By the rules of resolving (protocol.md 12); `quiet` are the seconds without a failure that they ask for."""
+    if issue.kind in (IssueKind.FAILURES, IssueKind.CREDENTIALS):
+        if issue.webhook_status in SENDABLE and issue.webhook_failures == 0:
+            return Ending(since=issue.last_at, at=issue.last_at + timedelta(seconds=quiet))
+        return Ending(
+            text=f"It resolves itself once a delivery has arrived and none has failed so for {quiet / 60:g} minutes."
+        )
+    return Ending(text=issue_words.over(issue.kind))
 
 
 def _issue(row: Row) -> ListedIssue:

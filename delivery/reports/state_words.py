@@ -3,20 +3,24 @@
 The forms are the API's; who reads a page, why a delivery waits, or an issue reads these.
 """
 
-from delivery.judgement.breaker import DISABLED_BY, LAST
+from delivery.judgement.breaker import DISABLED_BY, FAILING, LAST
 from delivery.judgement.outcome import DISABLED
 from delivery.wire.challenge import UNREACHABLE
 
 _PAUSED_BY = DISABLED_BY.partition("{")[0]
-_LAST = LAST.partition("{")[0]
+_FAILING, _LAST = FAILING + ". ", LAST.partition("{")[0]
 _UNREACHABLE = UNREACHABLE.partition("{")[0]
 
 
 def words(state_reason: str) -> str:
     """The reason without its literal form, for the middle of a sentence; other reasons are left as they are."""
-    text = state_reason.strip().removeprefix(_LAST).removeprefix(_UNREACHABLE)
+    text = state_reason.strip().removeprefix(_UNREACHABLE)
+    if text.startswith(_LAST):
+        return f"the last failure: {text.removeprefix(_LAST)}"
+    text = text.removeprefix(_FAILING)
     if text.startswith(_PAUSED_BY):
-        return f"paused by {text.removeprefix(_PAUSED_BY)}"
+        # A client is told by its id, a person by the name.
+        return f"paused by {text.removeprefix(_PAUSED_BY).removeprefix('user:')}"
     if text.endswith(DISABLED):
         return f"paused by its destination, which answered {text.removesuffix(DISABLED)}"
     return text

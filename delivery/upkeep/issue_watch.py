@@ -33,9 +33,10 @@ class IssueWatch:
         self._settings = settings
 
     async def fold(self) -> None:
-        """Puts all failures that were recorded to their issues, and opens what was set aside until now."""
+        """Puts all failures that were recorded to their issues, opens what was set aside until now, and sees who stands still."""
         while await self._fold() >= FOLDED:
             pass
+        await self._alone(self._stand)
         await issue_events.publish(self._database, self._notify)
 
     async def _fold(self) -> int:
@@ -47,7 +48,7 @@ class IssueWatch:
             return await failures.fold(connection, now=now, at_most=FOLDED)
 
     async def look(self) -> None:
-        """Looks at webhooks, at what waits and at what nobody takes, and resolves what is over."""
+        """Looks at what waits and at what nobody takes, and resolves what is over."""
         await self._alone(self._look)
         await issue_events.publish(self._database, self._notify)
 
@@ -68,15 +69,15 @@ class IssueWatch:
             if mine:
                 await look(connection)
 
+    async def _stand(self, connection: Raw) -> None:
+        now = self._clock()
+        seen = await conditions.standing_still(connection, halt_failures=self._settings.halt_failures, now=now)
+        await issue_rows.settle(connection, conditions.OF_STATUS, seen, now=now)
+
     async def _look(self, connection: Raw) -> None:
         now, settings = self._clock(), self._settings
-        seen = [
-            *await conditions.standing_still(connection, halt_failures=settings.halt_failures, now=now),
-            *await conditions.growing(connection, now=now),
-            *await late_rows.stuck(connection, now=now),
-        ]
-        kinds = (*conditions.OF_STATUS, IssueKind.BACKLOG, IssueKind.STUCK)
-        await issue_rows.settle(connection, kinds, seen, now=now)
+        seen = [*await conditions.growing(connection, now=now), *await late_rows.stuck(connection, now=now)]
+        await issue_rows.settle(connection, (IssueKind.BACKLOG, IssueKind.STUCK), seen, now=now)
         quiet_since = now - timedelta(seconds=settings.issue_quiet)
         await resolving.resolve(connection, before=quiet_since, now=now)
         for each in seen:

@@ -54,6 +54,8 @@ async def failing(builder: Builder, services: Services) -> Failing:
         webhook = await hook(services, name)
         for result in results:
             await builder.tried(builder.event(), webhook.id, result)
+        async with services.database.raw() as connection:
+            await connection.execute("UPDATE webhooks SET failures = $2 WHERE id = $1", webhook.id, len(results))
         await services.assembly.issue_watch.fold()
         return webhook
 
@@ -124,6 +126,10 @@ async def test_one_issue(visit: Visit, services: Services, failing: Failing) -> 
         await subscriber.get(lost.partition('href="/dashboard/replays/new')[2].partition('"')[0] or "/")
     ).status_code
     assert theirs.status_code == 404
+    assert "Send its deliveries again" in lost
+    assert f"webhookId={webhook.id}&amp;state=owed" in page
+    assert ("Send now what is to be tried again" in page, "Send now" in looked) == (True, False)
+    assert "It resolves itself once all of them were sent again." in lost
 
 
 async def test_a_replay_of_all_of_it_is_one_click_away(
@@ -157,6 +163,10 @@ async def test_setting_an_issue_aside(visit: Visit, services: Services, failing:
         return answer.status_code, (await services.issues.one(None, issue.id)).state, page
 
     acknowledged = await said("acknowledge", note="The <team> knows.")
+    watched = services.carriers
+    object.__setattr__(services, "carriers", Calm())
+    nothing_open = (await client.get(ISSUES)).text
+    object.__setattr__(services, "carriers", watched)
     overview = (await client.get("/dashboard")).text
     at_webhook = (await client.get(f"/dashboard/webhooks/{webhook.id}")).text
     reopened = await said("reopen")
@@ -171,9 +181,11 @@ async def test_setting_an_issue_aside(visit: Visit, services: Services, failing:
     assert acknowledged[:2] == (303, "acknowledged")
     assert "Acknowledged by ada" in acknowledged[2]
     assert "The &lt;team&gt; knows." in acknowledged[2]
+    assert ("Change the note" in acknowledged[2], 'value="The &lt;team&gt; knows."' in acknowledged[2]) == (True, True)
+    assert ("1 acknowledged: not over" in nothing_open, "Nothing is wrong" in nothing_open) == (True, False)
     assert "One issue is set aside" in overview
     assert "billing: deliveries fail" not in overview
-    assert "503 Service Unavailable" not in at_webhook.partition('id="figures"')[0]
+    assert "503 Service Unavailable" not in at_webhook.partition('id="deliveries"')[0]
     assert reopened[:2] == (303, "open")
     assert "billing: deliveries fail" in overview_again
     assert (for_an_hour[:2], until) == ((303, "snoozed"), services.clock() + timedelta(hours=1))
@@ -218,7 +230,7 @@ async def test_in_a_browser(url: str, chrome: Chrome, services: Services, failin
                 "Failure in Event Deliveries. The last one: 503 Service Unavailable",
             ),
         )
-    await services.assembly.issue_watch.look()
+    await services.assembly.issue_watch.fold()
     [given_up, *_] = await known(services)
     [unavailable, *_] = [each for each in await known(services) if each.status == 503 and each.attempts == 4]
     for size, scheme in (("desktop", "light"), ("phone", "light"), ("desktop", "dark")):

@@ -95,7 +95,7 @@ def test_a_reason_is_said_in_peoples_words() -> None:
         "Paused by ada.",
         "Paused by its destination, which answered 410 Gone.",
         "Connection refused by 192.0.2.1:443.",
-        "503 Service Unavailable.",
+        "The last failure: 503 Service Unavailable.",
         "HMAC validation failed. Please verify webhook secret.",
     ]
     assert wording.state("DISABLED")[2] == "Paused"

@@ -215,7 +215,7 @@ async def test_webhooks_that_stand_still_are_issues_by_why(craft: Craft, clock: 
     await craft.sql("UPDATE webhooks SET status = 'DISABLED', state_reason = $2 WHERE id = $1", disabled, reason)
     by = "Webhook Disabled by user: ada"
     await craft.sql("UPDATE webhooks SET status = 'DISABLED', state_reason = $2 WHERE id = $1", paused, by)
-    await craft.assembly.issue_watch.look()
+    await craft.assembly.issue_watch.fold()
 
     found = {each.webhook: each for each in await issues(craft)}
     assert {webhook: each.kind for webhook, each in found.items()} == {
@@ -227,7 +227,7 @@ async def test_webhooks_that_stand_still_are_issues_by_why(craft: Craft, clock: 
 
     await craft.sql("UPDATE webhooks SET status = 'ACTIVE' WHERE id = $1", halted)
     await craft.sql("UPDATE webhooks SET deleted_at = now() WHERE id = $1", unproved)
-    await craft.assembly.issue_watch.look()
+    await craft.assembly.issue_watch.fold()
     assert {each.webhook for each in await issues(craft, IssueState.OPEN)} == {disabled}
 
 

@@ -100,7 +100,7 @@ async def _registers(tab: Tab, destination: str) -> None:
     await page.goto("/dashboard/webhooks")
     await tab.picture("webhooks-none")
     await page.get_by_role("link", name="Register a webhook").first.click()
-    await page.get_by_label("Name").fill("my handler")
+    await page.get_by_label("Name", exact=True).fill("my handler")
     await page.get_by_label("Webhook URL").fill("ftp://nowhere")
     await expect(page.locator("#check-destination")).to_contain_text("http")
     await tab.picture("webhook-new")
@@ -132,7 +132,7 @@ async def _rotates(tab: Tab, receiver: Receiver) -> None:
     assert await tab.barriers() == []
     receiver.secrets["/ada"] = (NEW,)
     await page.locator("#promote > summary").click()
-    await page.get_by_role("dialog").get_by_role("button", name="The second is the only one").click()
+    await page.get_by_role("dialog").get_by_role("button", name="End the rotation").click()
     await expect(page.locator(".said")).to_be_visible()
 
 

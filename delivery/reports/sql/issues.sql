@@ -1,5 +1,6 @@
 -- Issues of a workspace or of all, the worst kinds first and of each kind the newest, from behind the last of the page before.
-SELECT i.*, w.name AS webhook_name FROM issues i LEFT JOIN webhooks w ON w.id = i.webhook
+SELECT i.*, w.name AS webhook_name, w.status AS webhook_status, w.failures AS webhook_failures
+FROM issues i LEFT JOIN webhooks w ON w.id = i.webhook
 WHERE ($workspace_id::text IS NULL OR i.workspace_id = $workspace_id) AND ($id::uuid IS NULL OR i.id = $id)
     AND ($webhook::uuid IS NULL OR i.webhook = $webhook)
     AND ($states::text[] = '{}' OR i.state = ANY ($states)) AND ($kinds::text[] = '{}' OR i.kind = ANY ($kinds))

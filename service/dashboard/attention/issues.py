@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 from delivery.delivery_filter import DeliveryId
 from delivery.issue_kinds import OF_ATTEMPTS, IssueKind, IssueState
+from delivery.lifecycle import State
 from delivery.reports import issue_words
-from delivery.reports.issues import AffectedDelivery, IssueSearch, ListedIssue
+from delivery.reports.issues import AffectedDelivery, IssueSearch, ListedIssue, ending
 from delivery.reports.one_delivery import OneAttempt
 from service import auth
 from service.api import inspection, reading
@@ -81,7 +82,12 @@ async def shown(request: Request) -> Response:
 async def acknowledged(request: Request) -> Response:
     """POST /dashboard/issues/{id}/acknowledge: `note`, and `until` where it is not for good"""
     form = await forms.read(request)
-    return await _handled(request, form, "acknowledge", "It is acknowledged: it asks for nobody's attention any more.")
+    return await _handled(
+        request,
+        form,
+        "acknowledge",
+        "It is acknowledged: it stands under Acknowledged, and asks for nobody's attention.",
+    )
 
 
 async def snoozed(request: Request) -> Response:
@@ -188,10 +194,12 @@ async def _page(
         body=payloads.laid_out(answer.response_body) if answer else "",
         step=step(issue),
         again=again(issue) if auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS) else None,
+        ending=ending(issue, services.assembly.settings.issue_quiet),
         of_attempts=issue.kind in OF_ATTEMPTS,
         may_handle=auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS) and issue.state is not IssueState.RESOLVED,
         snoozes=SNOOZES,
-        typed=typed or {"until": "", "note": ""},
+        # Who changes a note goes on from the one that there is.
+        typed=typed or {"until": "", "note": issue.said if issue.state is not IssueState.OPEN else ""},
         wrong=wrong or {},
     )
 
@@ -219,7 +227,7 @@ def step(issue: ListedIssue) -> tuple[str, str, dict[str, str]] | None:
     webhook = f"/dashboard/webhooks/{issue.webhook}"
     match issue.kind:
         case IssueKind.VERIFICATION:
-            return "A handler that answers the challenge", f"{webhook}/handler", {}
+            return "Get a handler that answers", f"{webhook}/handler", {}
         case IssueKind.CREDENTIALS:
             return "Look at its credentials", f"{webhook}/edit", {}
         case IssueKind.CERTIFICATE:
@@ -231,12 +239,21 @@ def step(issue: ListedIssue) -> tuple[str, str, dict[str, str]] | None:
     return "See its deliveries", "/dashboard/deliveries", {"webhookId": str(issue.webhook)}
 
 
-def again(issue: ListedIssue) -> dict[str, str] | None:
-    """The query of a replay of all that the issue gave up; None where it gave nothing up."""
-    if issue.webhook is None or not issue.given_up:
+def again(issue: ListedIssue) -> tuple[str, dict[str, str]] | None:
+    """What of its deliveries can be sent again, in words, and the query of that replay; None where there is nothing to send.
+
+    That is what the issue gave up or, of attempts that fail, what still waits to be tried again.
+    """
+    if issue.webhook is None or issue.kind not in OF_ATTEMPTS:
         return None
-    since = issue.first_at.astimezone(UTC).replace(microsecond=0)
-    return {"webhookId": str(issue.webhook), "state": "failed", "endedSince": since.isoformat().replace("+00:00", "Z")}
+    if not issue.given_up:
+        return "Send now what is to be tried again", {"webhookId": str(issue.webhook), "state": str(State.OWED)}
+    since = issue.first_at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    return "Send its deliveries again", {
+        "webhookId": str(issue.webhook),
+        "state": str(State.FAILED),
+        "endedSince": since,
+    }
 
 
 def _path(request: Request, issue: ListedIssue) -> str:

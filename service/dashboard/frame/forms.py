@@ -38,6 +38,11 @@ class FormFields:
         return name in self._fields
 
 
+async def given(request: Request) -> FormFields:
+    """The form in the body, of one that a button alone may be: without a body it has no fields."""
+    return await read(request) if "content-type" in request.headers else FormFields({})
+
+
 async def read(request: Request, limit: int = reading.BODY_BYTES) -> FormFields:
     """The form in the body; raises Malformed where it is none, TooLarge."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:

@@ -411,9 +411,14 @@
     if (old.matches?.("details.confirm")) {
       const dialog = one("dialog", old);
       if (dialog?.open) return false;
-      // A question names numbers, which may be others by now.
-      dialog?.remove();
-      delete old.dataset.made;
+      // A question names numbers, which may be others by now: it is as it came, until it is made again.
+      if (dialog) {
+        const asking = document.createElement("div");
+        asking.className = "asking";
+        asking.append(...dialog.childNodes);
+        dialog.replaceWith(asking);
+        delete old.dataset.made;
+      }
     } else if (old.matches?.("details")) newNode.open = old.open;
     return true;
   };

@@ -8,21 +8,27 @@ import logging
 from starlette.requests import Request
 from starlette.responses import Response
 
+from delivery.judgement.breaker import Status
 from delivery.publishing.event_tester import TryOut
+from delivery.reports import state_words
 from delivery.reports.recent_deliveries import LISTED, Retried
+from delivery.verification.challenges import DestinationResponse
 from service import auth
 from service.api import reading, testing
 from service.auth import Permission
 from service.dashboard.frame import forms, visitors
+from service.dashboard.frame.forms import FormFields
 from service.dashboard.frame.rendering import redirect
-from service.dashboard.webhooks import webhook_page
+from service.dashboard.webhooks import webhook_handler, webhook_page
 from service.dashboard.webhooks.webhook_list import PATH
 from service.services import services_of
 from subscriptions.ground.errors import Malformed, Refused
-from subscriptions.webhooks.webhook import Change
+from subscriptions.webhooks.webhook import Change, Webhook
 
 log = logging.getLogger("hooklake.service")
 
+#: Pages that lead through several steps: a form that is one of them leads back there.
+STEPS = ("handler", "secrets")
 #: What asking for a retry came to.
 AGAIN = {
     Retried.SUBMITTED: "It is sent again now.",
@@ -41,13 +47,24 @@ async def verified(request: Request) -> Response:
     """POST /dashboard/webhooks/{id}/verify: what the destination answered is told, and kept among the recent deliveries"""
     caller, wanted = visitors.visitor(request).caller, reading.identifier(request, "id", "Webhook")
     auth.require(caller, Permission.READ_WEBHOOKS)
+    form = await forms.given(request)
     found, answer = await services_of(request).webhook_lifecycle.verify(auth.scope(caller), wanted)
-    answered = f"{answer.status_code} {answer.message}".strip() if answer.status_code else f"nothing: {answer.message}"
-    if found.status == "ACTIVE" and not found.state_reason:
-        said = f"The destination answered {answered}: it has proved itself."
-    else:
-        said = f"The destination answered {answered}. {found.state_reason}"
-    return redirect(back(request, webhook_page.path_of(found)), said=said)
+    proved = found.status == Status.ACTIVE
+    return redirect(onward(request, webhook_page.path_of(found), form), said=_answered(found, answer), good=proved)
+
+
+def _answered(of: Webhook, answer: DestinationResponse) -> str:
+    """What came of a verification, each thing once."""
+    if not answer.status_code:
+        return f"The destination did not answer: {answer.message.removesuffix('.')}."
+    answered = f"The destination answered {answer.status_code} {answer.message}".strip()
+    if of.status == Status.ACTIVE:
+        return f"{answered}: it has proved itself."
+    if of.status == Status.DISABLED:
+        return f"{answered}. The webhook stays paused."
+    why = state_words.sentence(of.state_reason)
+    # Some reasons begin with the answer themselves.
+    return why if f"answered {answer.status_code}" in why else f"{answered}. {why}".strip()
 
 
 async def paused(request: Request) -> Response:
@@ -63,7 +80,7 @@ async def resumed(request: Request) -> Response:
 async def _halted(request: Request, *, paused: bool) -> Response:
     caller, wanted = visitors.visitor(request).caller, reading.identifier(request, "id", "Webhook")
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
-    lifecycle = services_of(request).webhook_lifecycle
+    lifecycle, form = services_of(request).webhook_lifecycle, await forms.given(request)
     # Who reads the reason knows people by their names.
     changed = await lifecycle.change(auth.scope(caller), wanted, Change(paused=paused), by=caller.name)
     log.info("webhook.changed webhook=%s fields=paused by=user:%s", wanted, caller.client_id)
@@ -74,7 +91,7 @@ async def _halted(request: Request, *, paused: bool) -> Response:
         if changed.status == "PENDING"
         else "Resumed: what was kept goes out now."
     )
-    return redirect(back(request, webhook_page.path_of(changed)), said=said)
+    return redirect(onward(request, webhook_page.path_of(changed), form), said=said)
 
 
 async def removed(request: Request) -> Response:
@@ -102,8 +119,11 @@ async def tried(request: Request) -> Response:
     except (Malformed, Refused) as error:
         why = "; ".join(f"{issue.subject} {issue.description}" for issue in error.issues)
         typed = {"type": asked.event_type, "data": data, "why": f"No test event was sent: {why}."}
-        return await webhook_page.page(request, await webhook_page.found(request), 400, trial=typed)
-    return redirect(back(request, f"{PATH}/{asked.webhook}") + "#deliveries", said=SENT[sent.state])
+        page = webhook_handler.page if form.line("then") == "handler" else webhook_page.page
+        return await page(request, await webhook_page.found(request), 400, trial=typed)
+    own = f"{PATH}/{asked.webhook}"
+    path = onward(request, own, form)
+    return redirect(path if form.line("then") in STEPS else path + "#deliveries", said=SENT[sent.state])
 
 
 async def retried(request: Request) -> Response:
@@ -113,6 +133,12 @@ async def retried(request: Request) -> Response:
     failure = reading.identifier(request, "failure", "Delivery failure", hint=LISTED)
     _, retried = await services_of(request).history.retry(auth.scope(caller), wanted, failure)
     return redirect(back(request, f"{PATH}/{wanted}") + "#deliveries", said=AGAIN[retried])
+
+
+def onward(request: Request, own: str, form: FormFields) -> str:
+    """Where a form leads to: to the steps that it is one of, or to the webhook."""
+    then = form.line("then")
+    return back(request, f"{own}/{then}" if then in STEPS else own)
 
 
 def back(request: Request, path: str) -> str:

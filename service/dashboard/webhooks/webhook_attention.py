@@ -1,14 +1,17 @@
-"""What of a webhook needs somebody, the worst first, each with the one thing to do about it.
+"""How a webhook stands, and what of it needs somebody, the worst first, each with the one thing to do about it.
 
-What failed, delivery by delivery, is left to issues; how it is shown, to the templates.
+What failed alike is an issue's, and told by it; how it is shown is left to the templates.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from delivery.issue_kinds import IssueKind
 from delivery.judgement.breaker import Status
+from delivery.reports import issues, state_words
 from delivery.reports.backlogs import Backlog
+from delivery.reports.issues import Ending, ListedIssue
 from service.dashboard.frame import wording
 from subscriptions.webhooks.certificates import ShownCertificate
 from subscriptions.webhooks.webhook import Webhook
@@ -16,18 +19,24 @@ from subscriptions.webhooks.webhook import Webhook
 #: How long before its end a certificate is spoken of, and how long both secrets of a rotation may be live until it is.
 SOON, ROTATION = timedelta(days=30), timedelta(days=7)
 RANKS = ("bad", "warn", "info")
+#: What to click.
+HANDLER, DELIVERIES, ISSUE = "Get a handler that answers", "See its deliveries", "See the issue"
+#: Issues that may be open of a webhook that is well again: they pass by themselves.
+PASSING = frozenset({IssueKind.FAILURES, IssueKind.CREDENTIALS})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """One thing that needs somebody."""
+    """One thing that is said of a webhook, mostly because it needs somebody."""
 
-    #: `bad`, `warn` or `info`.
+    #: `bad`, `warn`, `info` or `ok`.
     tone: str
     text: str
-    #: What to do, and where on the dashboard below the webhook's own path; empty where there is nothing to click.
+    #: What to do, and where: below the webhook's own path, or a path of the dashboard; empty where there is nothing to click.
     words: str = ""
     path: str = ""
+    #: Of an issue, when it resolves itself.
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,39 +51,80 @@ class WebhookStanding:
     receiver_until: datetime | None = None
     #: When it is probed next; None where it is not, or only when an event comes.
     probe_at: datetime | None = None
+    #: Open issues of its deliveries, the worst first, and the seconds of quiet that end one.
+    issues: Sequence[ListedIssue] = ()
+    quiet: float = 0.0
+    #: When a delivery arrived last, of those that were tried last.
+    arrived_at: datetime | None = None
+
+
+def verdict(standing: WebhookStanding, now: datetime) -> Attention:
+    """How it stands, in one or two sentences: there is always something to say, so that nothing moves when it changes."""
+    webhook = standing.webhook
+    kept = _kept(standing.backlog, webhook.status, now)
+    reason = state_words.sentence(webhook.state_reason)
+    match webhook.status:
+        case Status.ERROR:
+            return _halted(standing, now)
+        case Status.PENDING:
+            asked = "Its destination is asked" if webhook.challenge_request_enabled else "It is asked what it allows"
+            said = f"{asked}, and has not answered yet: nothing is sent to it until then. {reason}{kept}"
+            return Attention(tone="info", text=said.strip(), words=HANDLER, path="/handler")
+        case Status.DISABLED:
+            return Attention(
+                tone="warn", text=f"{reason or 'It is paused.'}{kept or ' What is published meanwhile is kept.'}"
+            )
+    worst = next(iter(standing.issues), None)
+    if worst is not None and (webhook.status == Status.WARNING or worst.kind not in PASSING):
+        return _of_issue(worst, standing.quiet)
+    if webhook.status == Status.WARNING:
+        said = f"Some of its deliveries fail, and are tried again by themselves. {reason}"
+        return Attention(tone="warn", text=said.strip(), words=DELIVERIES, path="#deliveries")
+    if reason:
+        return Attention(tone="warn", text=reason, words="See its subscriptions", path="#subscriptions")
+    if not standing.subscriptions:
+        said = "It has subscribed to no event type, so that no event is sent to it."
+        return Attention(tone="info", text=said, words="Subscribe", path="/subscribe")
+    if standing.arrived_at is None:
+        return Attention(tone="ok", text="All is well: events of its types are sent to it as they are published.")
+    return Attention(tone="ok", text=f"All is well: its last delivery arrived {wording.ago(standing.arrived_at, now)}.")
 
 
 def needed(standing: WebhookStanding, now: datetime) -> list[Attention]:
-    """The worst first; empty where all is well."""
-    of = (_of_state, _of_certificates, _of_receiver, _of_rotation)
-    found = [each for about in of for each in about(standing, now)]
-    if standing.subscriptions == 0:
-        said = "It has subscribed to no event type, so that no event is sent to it."
-        found.append(Attention(tone="info", text=said, words="Subscribe", path="/subscribe"))
+    """What else needs somebody, the worst first; empty where there is nothing."""
+    shown, halted = verdict(standing, now), standing.webhook.status == Status.ERROR
+    # What led to a halt is told by it.
+    left = [each for each in standing.issues if not (halted and each.kind in PASSING)]
+    said = [each for issue in left if (each := _of_issue(issue, standing.quiet)).path != shown.path]
+    of = (_of_certificates, _of_receiver, _of_rotation)
+    found = [*said, *(each for about in of for each in about(standing, now))]
     return sorted(found, key=lambda each: RANKS.index(each.tone))
 
 
-def _of_state(standing: WebhookStanding, now: datetime) -> Iterator[Attention]:
-    webhook, kept = standing.webhook, _kept(standing.backlog, now)
-    reason = _sentence(webhook.state_reason)
-    match webhook.status:
-        case Status.ERROR:
-            probe = "" if standing.probe_at is None else f" It is probed again {wording.ago(standing.probe_at, now)}."
-            said = (
-                f"Too much failed, so it is not sent to. {reason}{probe}{kept} Mend the receiver, then verify it here."
-            )
-            yield Attention(tone="bad", text=said, words="Recent deliveries", path="#deliveries")
-        case Status.WARNING:
-            said = f"Some of its deliveries fail, and are tried again by themselves. {reason}"
-            yield Attention(tone="warn", text=said.strip(), words="Recent deliveries", path="#deliveries")
-        case Status.PENDING:
-            said = f"Its destination has not answered the challenge yet. {reason}{kept}"
-            yield Attention(tone="warn", text=said.strip(), words="A handler that does", path="/handler")
-        case Status.DISABLED:
-            said = f"{reason or 'It is paused.'}{kept or ' What is published meanwhile is kept.'}"
-            yield Attention(tone="warn", text=said)
-        case _ if reason:
-            yield Attention(tone="warn", text=reason, words="Its subscriptions", path="#subscriptions")
+def _halted(standing: WebhookStanding, now: datetime) -> Attention:
+    why = state_words.sentence(standing.webhook.state_reason) + _waiting(standing.backlog, now)
+    asked = "" if standing.probe_at is None else f" It is asked again {wording.ago(standing.probe_at, now)}."
+    if not standing.webhook.failures:
+        said = f"It has not answered the challenge, so nothing is sent to it. {why}{asked}"
+        return Attention(tone="bad", text=said, words=HANDLER, path="/handler")
+    said = f"Too much failed, so it is not sent to. {why}{asked} Mend the receiver, then verify it here."
+    cause = next((each for each in standing.issues if each.kind in PASSING), None)
+    if cause is None:
+        return Attention(tone="bad", text=said, words=DELIVERIES, path="#deliveries")
+    return Attention(tone="bad", text=said, words=ISSUE, path=f"/dashboard/issues/{cause.id}")
+
+
+def _of_issue(issue: ListedIssue, quiet: float) -> Attention:
+    ending = issues.ending(issue, quiet)
+    grave = issue.kind in (IssueKind.STUCK, IssueKind.GIVEN_UP)
+    passing = ending.since is not None
+    return Attention(
+        tone="info" if passing else "bad" if grave else "warn",
+        text=issue.wrong if passing else f"{issue.wrong} {issue.to_do}",
+        words=ISSUE,
+        path=f"/dashboard/issues/{issue.id}",
+        ending=ending if passing else None,
+    )
 
 
 def _of_certificates(standing: WebhookStanding, now: datetime) -> Iterator[Attention]:
@@ -99,23 +149,21 @@ def _of_rotation(standing: WebhookStanding, now: datetime) -> Iterator[Attention
     since = standing.webhook.secondary_secret_since
     if since is not None and now - since > ROTATION:
         said = f"Two secrets are live since {wording.duration((now - since).total_seconds())}: end the rotation."
-        yield Attention(tone="info", text=said, words="Secrets", path="/secrets")
+        yield Attention(tone="info", text=said, words="Go on with it", path="/secrets")
 
 
-def _kept(backlog: Backlog, now: datetime) -> str:
+def _kept(backlog: Backlog, status: str, now: datetime) -> str:
+    until = "is resumed" if status == Status.DISABLED else "may be sent to"
+    waits = _waiting(backlog, now)
+    return waits and f"{waits.removesuffix('.')}; what waits goes out once it {until}."
+
+
+def _waiting(backlog: Backlog, now: datetime) -> str:
     waiting = backlog.owed + backlog.parked + backlog.collecting
     if not waiting:
         return ""
     many = (
         f"{'More than ' if backlog.more else ''}{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}"
     )
-    oldest = "" if backlog.kept_since is None else f", the oldest since {wording.ago(backlog.kept_since, now)}"
-    return f" {many}{oldest.replace('since', 'accepted')}; they go out once it may be sent to."
-
-
-def _sentence(text: str) -> str:
-    """With a capital letter and an end."""
-    text = text.strip()
-    if not text:
-        return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    oldest = "" if backlog.kept_since is None else f", the oldest accepted {wording.ago(backlog.kept_since, now)}"
+    return f" {many}{oldest}."

@@ -63,9 +63,9 @@ def plots(of: SpanFigures) -> Plots:
             Series("No answer", [each.counts.unanswered for each in points], "idle"),
         ),
         took=(
-            Series("half of them", [_seconds(each.took, "p50") for each in points], "accent"),
-            Series("95 of 100", [_seconds(each.took, "p95") for each in points], "info"),
-            Series("99 of 100", [_seconds(each.took, "p99") for each in points], "warn"),
+            Series("p50", [_seconds(each.took, "p50") for each in points], "accent"),
+            Series("p95", [_seconds(each.took, "p95") for each in points], "info"),
+            Series("p99", [_seconds(each.took, "p99") for each in points], "warn"),
         ),
         waiting=(Series("waiting", [each.waiting for each in points], "idle"),),
     )

@@ -14,6 +14,7 @@ from delivery.judgement.breaker import Status
 from delivery.reports import backlogs
 from delivery.reports.figures import Scope
 from delivery.reports.issues import IssueSearch, ListedIssue
+from delivery.reports.recent_deliveries import RecentDelivery
 from service import auth
 from service.api import reading
 from service.api.redaction import redacted
@@ -76,30 +77,55 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         certificates=[*bundle, *certificate],
         receiver_until=None if seen_certificate is None else seen_certificate.until,
         probe_at=probes.get(webhook.id),
+        issues=await _issues(request, webhook),
+        quiet=services.assembly.settings.issue_quiet,
+        arrived_at=next((each.updated_at for each in recent if each.success and not challenge(each)), None),
     )
-    numbers = await services.figures.over(seen := webhook_figures.span(request), Scope.of(None, webhook.id))
     values = {
         "webhook": webhook,
-        "span": seen,
-        "spans": webhook_figures.SPANS,
-        "numbers": numbers,
-        "drawn": webhook_figures.plots(numbers),
-        "history": (await services.standing.states(webhook.id))[:HISTORY],
+        "own": path_of(webhook),
         "backlog": backlog,
         "most": backlogs.ONE,
         "subscriptions": subscriptions,
         "categories": _categories(subscriptions, services.ground.type_prefix),
         "recent": recent if auth.may(caller, Permission.UPDATE_WEBHOOKS) else [redacted(each) for each in recent],
         "tried": total,
+        "again": _again(recent),
         "bundle": bundle,
         "receiver": seen_certificate,
         "certificate": certificate[0] if certificate else None,
+        "verdict": webhook_attention.verdict(standing, services.clock()),
         "attention": webhook_attention.needed(standing, services.clock()),
         "may": may(request),
         "trial": {"type": "", "data": "", "why": ""},
         "verifiable": webhook.challenge_request_enabled or services.assembly.settings.require_proof != "never",
     }
-    return render(request, "webhooks/one.html", status, **{**values, "issues": await _issues(request, webhook), **more})
+    return render(request, "webhooks/one.html", status, **{**values, **await _numbers(request, webhook), **more})
+
+
+async def _numbers(request: Request, of: Webhook) -> dict[str, Any]:
+    services, seen = services_of(request), webhook_figures.span(request)
+    numbers = await services.figures.over(seen, Scope.of(None, of.id))
+    return {
+        "span": seen,
+        "spans": webhook_figures.SPANS,
+        "numbers": numbers,
+        "drawn": webhook_figures.plots(numbers),
+        "history": (await services.standing.states(of.id))[:HISTORY],
+    }
+
+
+def challenge(of: RecentDelivery) -> bool:
+    """Whether it is a question whether the destination wants events, and no event."""
+    return of.type.endswith(".webhooks.verification") or of.type == "OPTIONS"
+
+
+def _again(recent: Sequence[RecentDelivery]) -> tuple[str, str] | None:
+    """What of them can be sent again together: its words, and the state that finds it; None where nothing failed."""
+    missing = [each for each in recent if each.undelivered and not challenge(each)]
+    if any(not each.retrying for each in missing):
+        return "Send again what failed", "failed"
+    return ("Send now what is to be tried again", "owed") if missing else None
 
 
 def _categories(subscriptions: Sequence[Subscription], prefix: str) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from service.auth import Permission
 from service.dashboard.frame import forms, visitors
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.webhooks import webhook_page
-from service.dashboard.webhooks.webhook_actions import back
+from service.dashboard.webhooks.webhook_actions import STEPS, back, onward
 from service.services import Services, services_of
 from subscriptions.catalogue.builtin.shipped import SubscriptionSet
 from subscriptions.events import catalogue
@@ -74,13 +74,15 @@ class Typed:
     wrong: Mapping[str, str] = field(default_factory=dict)
     #: Why nothing was done.
     refused: str = ""
+    #: The steps that it is one of (`webhook_actions.STEPS`).
+    then: str = ""
 
 
 async def choosing(request: Request) -> Response:
     """GET /dashboard/webhooks/{id}/subscribe?type="""
-    return await _choices(
-        request, await webhook_page.found(request), Typed(chosen=request.query_params.getlist("type"))
-    )
+    asked = request.query_params
+    typed = Typed(chosen=asked.getlist("type"), then=asked.get("then", ""))
+    return await _choices(request, await webhook_page.found(request), typed)
 
 
 async def added(request: Request) -> Response:
@@ -88,13 +90,13 @@ async def added(request: Request) -> Response:
     services, caller = services_of(request), visitors.visitor(request).caller
     auth.require(caller, Permission.CREATE_SUBSCRIPTIONS)
     found, form = await webhook_page.found(request), await forms.read(request)
-    chosen = [each for each in form.every("type") if each]
+    chosen, then = [each for each in form.every("type") if each], form.line("then")
     filters = {each: form.line(FILTER + each) for each in chosen}
     wrong = {each: fault for each in chosen if (fault := _fault(filters[each], services.ground.max_filter_conditions))}
     if not chosen:
-        return await _choices(request, found, Typed(refused="Choose at least one event type."))
+        return await _choices(request, found, Typed(refused="Choose at least one event type.", then=then))
     if wrong:
-        return await _choices(request, found, Typed(chosen=chosen, filters=filters, wrong=wrong))
+        return await _choices(request, found, Typed(chosen=chosen, filters=filters, wrong=wrong, then=then))
     wanted = [SubscriptionRequest(event_type=each, webhook=found.id, event_filter=filters[each]) for each in chosen]
     try:
         subscriptions.bounded(wanted)
@@ -103,11 +105,12 @@ async def added(request: Request) -> Response:
         )
     except (Refused, LimitReached) as error:
         said = "; ".join(issue.description for issue in error.issues)
-        typed = Typed(chosen=chosen, filters=filters, refused=f"Nothing was changed: {said}.")
+        typed = Typed(chosen=chosen, filters=filters, refused=f"Nothing was changed: {said}.", then=then)
         return await _choices(request, found, typed)
     subscriptions.tell("created", made, caller.client_id)
     said = f"{len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
-    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+    path = onward(request, webhook_page.path_of(found), form)
+    return redirect(path if then in STEPS else path + "#subscriptions", said=said)
 
 
 async def added_set(request: Request) -> Response:
@@ -120,9 +123,10 @@ async def added_set(request: Request) -> Response:
         made = await subscription_sets.add(services, caller, wanted, found.id)
     except (Refused, LimitReached) as error:
         said = "; ".join(issue.description for issue in error.issues)
-        return await _choices(request, found, Typed(refused=f"Nothing was changed: {said}."))
+        return await _choices(request, found, Typed(refused=f"Nothing was changed: {said}.", then=form.line("then")))
     said = f"{wanted.title}: {len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
-    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
+    path, then = onward(request, webhook_page.path_of(found), form), form.line("then")
+    return redirect(path if then in STEPS else path + "#subscriptions", said=said)
 
 
 async def ended_set(request: Request) -> Response:
