@@ -9,7 +9,7 @@ from subscriptions.access.clients import Role
 from tests.dashboard import browser
 from tests.dashboard.browser import Chrome, Tab
 from tests.dashboard.conftest import signed_in
-from tests.dashboard.test_webhook_pages import hook, subscribe
+from tests.dashboard.test_webhook_pages import REBOOTED, hook, subscribe
 from tests.receiver import Receiver
 from tests.service.callers import WORKSPACE
 
@@ -72,7 +72,7 @@ async def test_a_webhook_from_its_form_to_its_first_delivery(
         await page.get_by_role("link", name="Choose event types").click()
         await page.get_by_label("Find a type").fill("rebooted")
         assert not await page.get_by_label("Audit log created").first.is_visible()
-        await page.get_by_label("Server rebooted").check()
+        await page.locator(f'input[value="{REBOOTED}"]').check()
         await page.get_by_role("button", name="Subscribe").click()
         await page.get_by_role("button", name="Send", exact=True).click()
         await page.get_by_role("heading", name="Send a first delivery").wait_for()
@@ -117,6 +117,6 @@ async def test_a_webhook_is_paused_and_resumed_without_a_script(
         await page.get_by_text("Unregister", exact=True).first.click()
         assert await page.get_by_text("It has no subscriptions.").is_visible()
         await page.goto(f"/dashboard/webhooks/{webhook.id}/subscribe")
-        await page.get_by_label("Server rebooted").check()
+        await page.locator(f'input[value="{REBOOTED}"]').check()
         await page.get_by_role("button", name="Subscribe").click()
         assert await page.get_by_text("1 event type is sent to it").is_visible()
