@@ -83,6 +83,8 @@ class DryRun:
     more: bool
     #: Rows that were read, of all workspaces; None where that is not the reader's to know.
     read: int | None
+    #: Where to count on from; None at the end, and where more was found at once than is counted.
+    next: DeliveryId | None
     #: It has seen everything that was accepted before then; None where that is not the reader's to know.
     seen_until: datetime | None
 
@@ -103,8 +105,9 @@ class Replays:
         """The highest rate that may be asked for, in deliveries a second."""
         return self._settings.replay_rate
 
-    async def count(self, asked: ReplayRequest) -> DryRun:
-        """What it would find now, counted up to a bound; nothing is written. Raises Refused, Absent."""
+    async def count(self, asked: ReplayRequest, after: DeliveryId | None = None, *, rows: int = READ) -> DryRun:
+        """What it would find now, counted up to a bound and in so many rows at most, from where a count before left off; nothing
+        is written. Raises Refused, Absent."""
         self._vet(asked)
         sought = Sought(
             workspace_id=asked.workspace_id,
@@ -112,24 +115,29 @@ class Replays:
             before=self._clock(),
             kept=self._settings.keep_undelivered,
         )
-        budget, steps = ReadBudget(READ, SECONDS, steps=PAGES), self._settings.filter_steps
-        count, cursor = 0, None
+        budget, steps = ReadBudget(rows, SECONDS, steps=PAGES), self._settings.filter_steps
+        count, cursor = 0, after
         async with self._database.raw() as connection:
             await self._known(connection, asked)
-            while rows := budget.step():
+            while step := budget.step():
                 still_asked()
                 page = await (
-                    never_owed.page(connection, sought, cursor, steps=steps, read=rows)
+                    never_owed.page(connection, sought, cursor, steps=steps, read=step)
                     if asked.missing
-                    else finding.page(connection, sought, cursor, read=rows)
+                    else finding.page(connection, sought, cursor, read=min(step, COUNTED - count))
                 )
                 count, cursor = count + len(page.pairs), page.cursor
                 budget.took(page.read)
                 if cursor is None or count >= COUNTED:
                     break
         seen = sought.before if cursor is None else _time_of(cursor)
+        # Of events that were never owed a page may come to more than is counted, and what is beyond would be counted by nobody.
         return DryRun(
-            count=min(count, COUNTED), more=cursor is not None or count > COUNTED, read=budget.read, seen_until=seen
+            count=min(count, COUNTED),
+            more=cursor is not None or count > COUNTED,
+            read=budget.read,
+            next=cursor if count <= COUNTED else None,
+            seen_until=seen,
         )
 
     async def ask(self, asked: ReplayRequest, *, by: str) -> Replay:

@@ -17,7 +17,7 @@ from delivery.delivery_filter import DeliveryFilter, DeliveryId
 from delivery.lifecycle import State
 from delivery.upkeep.replays import DryRun, Replay, ReplayQuery, ReplayRequest, ReplayState
 from service import auth
-from service.api import reading, searches, workspaces, writing
+from service.api import reading, search_pages, searches, workspaces, writing
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
@@ -56,6 +56,7 @@ class ReplayInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", fr
     missing: bool = False
     rate_per_second: float | None = None
     dry_run: bool = False
+    after: str = ""
 
 
 async def create(request: Request) -> Response:
@@ -69,8 +70,12 @@ async def create(request: Request) -> Response:
     asked = _request(given, caller)
     try:
         if given.dry_run:
-            counted = await count(services_of(request), caller, asked)
-            return writing.json(_counted(counted, services_of(request).replays.rate(asked)))
+            services = services_of(request)
+            counted = await count(services, caller, asked, given.after)
+            following = next_of(services, caller, counted)
+            return writing.json(_counted(counted, following, services.replays.rate(asked)))
+        if given.after:
+            raise Refused(Issue(subject=search_pages.AFTER, description="goes with dryRun: a replay searches all"))
         replay = await ask(services_of(request), caller, asked)
     except Refused as error:
         raise _within(error) from None
@@ -109,14 +114,22 @@ pause, resume = ordering(ReplayState.PAUSED), ordering(ReplayState.RUNNING)
 cancel = ordering(ReplayState.CANCELLED)
 
 
-async def count(services: Services, caller: Caller, asked: ReplayRequest) -> DryRun:
-    """What it would send again now. Raises Forbidden, Refused, Absent."""
+async def count(services: Services, caller: Caller, asked: ReplayRequest, after: str = "") -> DryRun:
+    """What it would send again now, from where a count before left off (`next_of`). Raises Forbidden, Refused, Absent."""
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
-    counted = await services.replays.count(_scoped(caller, asked))
+    counted = await services.replays.count(_scoped(caller, asked), _place(services, caller, after))
     if auth.scope(caller) is None:
         return counted
     # How many rows there are, and how far so many reach, is others' doing.
     return replace(counted, read=None, seen_until=None if counted.more else counted.seen_until)
+
+
+def next_of(services: Services, caller: Caller, counted: DryRun) -> str | None:
+    """What `after` takes to count on; None at the end."""
+    if counted.next is None:
+        return None
+    # It may be in another's row.
+    return search_pages.sealed(services, auth.scope(caller), str(counted.next))
 
 
 async def ask(services: Services, caller: Caller, asked: ReplayRequest) -> Replay:
@@ -182,15 +195,26 @@ def _filter(wanted: DeliveryFilter) -> dict[str, object]:
     return body | ({"reason": wanted.reason} if wanted.reason else {})
 
 
-def _counted(counted: DryRun, per_second: float) -> dict[str, object]:
+def _counted(counted: DryRun, following: str | None, per_second: float) -> dict[str, object]:
     return {
         "dryRun": True,
         "count": counted.count,
         "more": counted.more,
+        "next": following,
         "rowsRead": counted.read,
         "searchedUntil": None if counted.seen_until is None else writing.moment(counted.seen_until),
         "ratePerSecond": per_second,
     }
+
+
+def _place(services: Services, caller: Caller, after: str) -> DeliveryId | None:
+    if not after:
+        return None
+    place = search_pages.unsealed(services, auth.scope(caller), after, source="field")
+    try:
+        return DeliveryId.parse(place)
+    except ValueError:
+        raise Refused(Issue(subject=search_pages.AFTER, description="is none that a count has named")) from None
 
 
 def _scoped(caller: Caller, asked: ReplayRequest) -> ReplayRequest:

@@ -54,8 +54,7 @@ def extent_of(services: Services, scope: str | None, page: SearchPage[DeliveryId
     if page.full:
         # The last item of the page.
         return Extent(next=str(page.next), read=None)
-    sealed = services.assembly.base.vault.seal(str(page.next), context=_context(scope))
-    following = MARK + base64.urlsafe_b64encode(sealed).decode()
+    following = sealed(services, scope, str(page.next))
     return Extent(next=following, read=None, more=True, back=back if page.own else None)
 
 
@@ -64,13 +63,27 @@ def opened(services: Services, scope: str | None, query: QueryParams) -> QueryPa
     given = query.get(AFTER, "")
     if scope is None or not given.startswith(MARK):
         return query
+    place = unsealed(services, scope, given, source="query.parameter")
+    return QueryParams([*((name, value) for name, value in query.multi_items() if name != AFTER), (AFTER, place)])
+
+
+def sealed(services: Services, scope: str | None, place: str) -> str:
+    """A place as the reader is told it: operators as it is."""
+    if scope is None:
+        return place
+    return MARK + base64.urlsafe_b64encode(services.assembly.base.vault.seal(place, context=_context(scope))).decode()
+
+
+def unsealed(services: Services, scope: str | None, given: str, *, source: str) -> str:
+    """The place that is meant; raises Refused, which calls it `after`, for what was sealed for nobody, or for others."""
+    if scope is None or not given.startswith(MARK):
+        return given
     try:
-        sealed = base64.b64decode(given.removeprefix(MARK), altchars=b"-_", validate=True)
-        place = services.assembly.base.vault.unseal(sealed, context=_context(scope))
+        found = base64.b64decode(given.removeprefix(MARK), altchars=b"-_", validate=True)
+        return services.assembly.base.vault.unseal(found, context=_context(scope))
     except (binascii.Error, ValueError, Sealed):
         said = "is none that a page of this list has named"
-        raise Refused(Issue(subject=AFTER, description=said, source="query.parameter")) from None
-    return QueryParams([*((name, value) for name, value in query.multi_items() if name != AFTER), (AFTER, place)])
+        raise Refused(Issue(subject=AFTER, description=said, source=source)) from None
 
 
 def _context(scope: str) -> bytes:

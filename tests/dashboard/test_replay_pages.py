@@ -9,8 +9,10 @@ import pytest
 from delivery.lifecycle import State
 from delivery.tickets import Job, Nudge
 from delivery.upkeep.replays import ReplayQuery
+from service.api import search_pages
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.ground.database import Database
 from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.webhook import Webhook
 from tests.builders import OWNER, Builder, Result
@@ -78,6 +80,22 @@ async def test_a_replay_from_choice_to_end(
     assert ">Pause<" not in over.text
     assert 'class="state idle"' in listed.text
     assert (await ada.get(f"{REPLAYS}?format=csv")).text.count("\n") == 2
+
+
+async def test_a_count_goes_on(visit: Visit, services: Services, database: Database, hook: Webhook) -> None:
+    """What was counted before is added to what is counted behind it; what is begun is all of it."""
+    ada = await visit(Role.SUBSCRIBER)
+    async with database.raw() as connection:
+        first = await connection.fetchval("SELECT event FROM deliveries ORDER BY event LIMIT 1")
+    place = search_pages.sealed(services, WORKSPACE, f"{first}.{hook.id}.0")
+    chosen = {"webhookId": str(hook.id)}
+
+    page = await ada.get(f"{REPLAYS}/new", params={**chosen, "after": place, "counted": "10000"})
+    wrong = await ada.get(f"{REPLAYS}/new", params={**chosen, "after": "s.x", "counted": "many"})
+
+    assert "10,002 deliveries would be sent again" in page.text
+    assert fields(page, REPLAYS) == {"webhookId": [str(hook.id)]}
+    assert "none that a page of this list has named" in wrong.text
 
 
 async def test_what_cannot_be_is_said_at_its_field(visit: Visit, hook: Webhook) -> None:

@@ -154,6 +154,22 @@ async def test_of_a_few_webhooks_only_theirs_are_read(craft: Craft) -> None:
     assert found == [(event, hook) for event, hook in made if hook != hooks[1]]
 
 
+async def test_a_count_goes_on_where_the_one_before_left_off(craft: Craft) -> None:
+    """What is behind the place is counted and nothing of it twice, until there is no more."""
+    hook = await craft.hook()
+    for state in (State.FAILED, State.DELIVERED, State.EXPIRED):
+        await ended(craft, hook, 3, state=state)
+    craft.clock.advance(1)
+    counts: list[tuple[int, bool, bool]] = []
+    after = None
+    while not counts or after is not None:
+        counted = await door(craft).count(request(states=(State.FAILED, State.DELIVERED)), after, rows=4)
+        counts.append((counted.count, counted.more, counted.next is not None))
+        after = counted.next
+
+    assert counts == [(4, True, True), (2, True, True), (0, False, False)]
+
+
 async def test_times_and_names(craft: Craft) -> None:
     """Since and until are of the event's acceptance, `ended_since` is of the end; ids name deliveries, in any round."""
     hook, since = await craft.hook(), []

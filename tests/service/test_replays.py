@@ -9,6 +9,7 @@ import pytest
 from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import State
 from delivery.tickets import Job, JobKind, Nudge
+from service.api import search_pages
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.webhooks.webhook import Webhook
@@ -90,6 +91,22 @@ async def test_counted_first_then_sent_again(
     }
     assert [each["id"] for each in listed["items"]] == [made.json()["id"]]
     assert (await api.get(REPLAYS, params={"state": "PAUSED"})).json()["total"] == 0
+
+
+async def test_a_count_goes_on(
+    api: httpx.AsyncClient, callers: Callers, services: Services, failures: list[DeliveryId]
+) -> None:
+    """From the place that a count names, which is sealed for all but operators; a replay begins nowhere else than it says."""
+    asked = {"webhookIds": [str(failures[0].webhook)], "dryRun": True}
+    first, second, _ = sorted(failures, key=lambda each: each.event)
+    place = search_pages.sealed(services, WORKSPACE, str(first))
+    api.headers.update(await callers.headers(Role.SUBSCRIBER))
+    told = [await ask(api, **asked, after=each) for each in ("", place, str(second), f"{place}x", "here")]
+    begun = await ask(api, webhookIds=asked["webhookIds"], after=place)
+
+    assert [each.json().get("count") for each in told] == [3, 2, 1, None, None]
+    assert [each.json()["next"] for each in told[:3]] == [None] * 3
+    assert [refusals(each) for each in (*told[3:], begun)] == [(400, ["after"])] * 3
 
 
 async def test_paused_resumed_cancelled(

@@ -99,6 +99,7 @@ SCHEMAS: dict[str, Json] = {
                 "description": "Deliveries that become due in a second, at most; the deployment sets the highest.",
             },
             "dryRun": flag(f"Nothing is sent: what is meant is counted, up to {COUNTED}."),
+            "after": text("With `dryRun`: it is counted on from where a count before left off, which is its `next`."),
         },
         examples=[
             {"webhookIds": [WEBHOOK], "filter": {"endedSince": MOMENT, "statusClasses": [5, 0]}, "dryRun": True},
@@ -109,6 +110,7 @@ SCHEMAS: dict[str, Json] = {
             "dryRun": flag(""),
             "count": whole("How many it would send again now.", minimum=0),
             "more": flag("It left off counting: there may be more."),
+            "next": either(text(), "What `after` takes to count on from there; null at the end."),
             "rowsRead": either(
                 whole("", minimum=0), "Rows that it read for it, of all workspaces: told to operators, null to others."
             ),

@@ -79,6 +79,8 @@ class ReplayChoice:
     errors: dict[str, str] = field(default_factory=dict)
     request: ReplayRequest | None = None
     counted: DryRun | None = None
+    #: The place behind what was counted; empty: it is all.
+    following: str = ""
     #: Where nothing was found to have been given up: what of it is still tried again.
     retrying: DryRun | None = None
 
@@ -86,7 +88,7 @@ class ReplayChoice:
         """The only value of a field; empty where there is none."""
         return next(iter(self.values.get(name, ())), "")
 
-    def query(self, **instead: str) -> str:
+    def query(self, **instead: str | int) -> str:
         """All of it as a query, with these in the place of those of the same name."""
         kept = [(name, each) for name, each in self.hidden() if name not in instead]
         return urlencode([*kept, *instead.items()])
@@ -131,8 +133,11 @@ async def _count(services: Services, visitor: Visitor, request: Request, choice:
     if asked is None:
         return
     try:
-        choice.counted = await api.count(services, visitor.caller, asked)
-        if not choice.counted.count and not asked.missing and GIVEN_UP.issuperset(asked.wanted.states):
+        counted = await api.count(services, visitor.caller, asked, request.query_params.get("after", ""))
+        choice.following = api.next_of(services, visitor.caller, counted) or ""
+        choice.counted = replace(counted, count=counted.count + _before(request.query_params))
+        nothing = not choice.counted.count and not choice.counted.more
+        if nothing and not asked.missing and GIVEN_UP.issuperset(asked.wanted.states):
             waiting = structs.replace(asked.wanted, states=(State.OWED,), ended_since=None)
             choice.retrying = await api.count(services, visitor.caller, replace(asked, wanted=waiting))
     except (Refused, Absent) as error:
@@ -220,6 +225,12 @@ def _searched(query: QueryParams, now: datetime) -> QueryParams:
     if preset is not None and not query.get("since"):
         pairs.append(("since", (now - preset[0]).strftime("%Y-%m-%dT%H:%M")))
     return QueryParams(pairs)
+
+
+def _before(query: QueryParams) -> int:
+    """How many the counts before this one came to, as its link has it."""
+    text = query.get("counted", "") if query.get("after") else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(COUNTED)) + 2 else 0
 
 
 def _values(every: Callable[[str], Sequence[str]]) -> Values:
