@@ -156,24 +156,23 @@ class Engine:
 
     async def _begin_tickets(self, taken: list[tuple[Ticket, WebhookSlots]]) -> None:
         begun: list[ClaimedDelivery] = []
-        slots: dict[tuple[UUID, UUID, int], WebhookSlots] = {}
+        slots: list[WebhookSlots] = []
+        asked: dict[tuple[UUID, UUID, int], tuple[Ticket, WebhookSlots]] = {}
+        # The same delivery twice in one message took a slot each time, and is claimed once.
+        twice = [each for each in taken if asked.setdefault(each[0][:3], each) is not each]
         try:
             begun = await self._claims.by_ticket([ticket for ticket, _ in taken])
         except Unavailable as error:
             log.debug("claim.left tickets=%d cause=%s", len(taken), error)
         finally:
-            claimed = {held.key[:3] for held in begun}
-            for ticket, webhook_slots in taken:
-                # The same delivery twice in one message took a slot each time, and was claimed once.
-                if ticket[:3] in claimed and ticket[:3] not in slots:
-                    slots[ticket[:3]] = webhook_slots
-                else:
-                    self.slots.unclaimed(ticket.webhook, webhook_slots)
+            slots = [asked.pop(held.key[:3])[1] for held in begun]
+            for ticket, webhook_slots in (*twice, *asked.values()):
+                self.slots.unclaimed(ticket.webhook, webhook_slots)
             self._freed.set()
         now = time.monotonic()
-        for held in begun:
+        for held, webhook_slots in zip(begun, slots, strict=True):
             webhook, epoch = held.claimed.webhook, held.claimed.epoch
-            self._attempts.begin(held, self.slots.claimed(webhook, slots[held.key[:3]], epoch, now))
+            self._attempts.begin(held, self.slots.claimed(webhook, webhook_slots, epoch, now))
 
     async def _drain_days(self, days: deque[date], until: float) -> bool:
         """Whether more may be due when the time is over.

@@ -30,8 +30,8 @@ PAUSE, LONGEST_PAUSE = 0.2, 1.0
 
 Write = Callable[[Sequence[EndedAttempt]], Awaitable[list[Job]]]
 Judge = Callable[[], Awaitable[None]]
-#: An outcome, and what is done once it is written.
-Waiting = tuple[EndedAttempt, "asyncio.Future[None]"]
+#: An outcome, the bytes of a long answer, and what is done once it is written.
+Waiting = tuple[EndedAttempt, int, "asyncio.Future[None]"]
 
 
 class Recorder:
@@ -64,7 +64,8 @@ class Recorder:
     async def record(self, ended: EndedAttempt) -> None:
         """Waits until the outcome is written; it holds its slot meanwhile, so that an outage bounds what is in flight."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._long if ended.size else self._waiting).append((ended, written))
+        size = ended.size
+        (self._long if size else self._waiting).append((ended, size, written))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting())
         await written
@@ -88,7 +89,7 @@ class Recorder:
                 batch, self._waiting = self._next(self._waiting)
                 await self._write_down(batch)
                 batch, self._long = self._next(self._long)
-                self._served = {ended.workspace for ended, _ in batch}
+                self._served = {ended.workspace for ended, *_ in batch}
                 await self._write_down(batch)
         finally:
             self._writing = None
@@ -97,12 +98,13 @@ class Recorder:
         """Whoever waits for what is written goes on; what others hold up is insisted on, beside what is written meanwhile."""
         if not batch:
             return
-        left = await self._write_kept([ended for ended, _ in batch])
+        left = await self._write_kept([ended for ended, *_ in batch])
         self.kept = self.kept and bool(self._waiting or self._long)
         rest = {id(ended) for ended in left or ()}
-        for ended, written in batch:
+        for each in batch:
+            ended, _, written = each
             if id(ended) in rest:
-                self._held_up.append((ended, written))
+                self._held_up.append(each)
                 continue
             if self.noted is not None:
                 self.noted(ended)
@@ -143,7 +145,7 @@ class Recorder:
         seen: set[tuple[UUID, UUID, int]] = set()
         batch: list[Waiting] = []
         rest: list[Waiting] = []
-        sizes = [(ended.workspace, max(ended.size, BYTES // BATCH)) for ended, _ in waiting]
+        sizes = [(ended.workspace, max(size, BYTES // BATCH)) for ended, size, _ in waiting]
         chosen: Collection[int] = range(len(waiting))
         if sum(size for _, size in sizes) > BYTES:
             chosen = set(turn(sizes, self._served, most=BYTES, each=BYTES))

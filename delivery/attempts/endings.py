@@ -64,7 +64,7 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes of the answer that are to be recorded, where it is a long one; 0 of all others, which are the most by far."""
-        size = _size(self.record)
+        size = len(self.record.response_headers or b"") + len(self.record.response_body or b"")
         return size if size > LONG else 0
 
 

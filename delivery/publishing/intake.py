@@ -158,20 +158,18 @@ class Intake:
         now = asyncio.get_running_loop().time()
         if self._load >= BUSY:
             wait = self._began + GATHER - now
-            if wait > 0 and self._few:
+            if wait > 0 and sum([len(request.events) for request in self._waiting]) < ENOUGH:
                 await asyncio.sleep(wait)
                 now += wait
-            came = 0
+            came = events = 0
             for _ in range(TURNS):
-                if came == len(self._waiting) or not self._few:
+                more = self._waiting[came:]
+                events += sum([len(request.events) for request in more])
+                if not more or events >= ENOUGH:
                     break
-                came = len(self._waiting)
+                came += len(more)
                 await asyncio.sleep(0)
         self._began = now
-
-    @property
-    def _few(self) -> bool:
-        return sum([len(request.events) for request in self._waiting]) < ENOUGH
 
     def _next_group(self) -> list[Request]:
         if gone := [each for each in self._waiting if each.audience.gone]:

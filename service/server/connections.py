@@ -182,7 +182,7 @@ class ServerConnection(HttpToolsProtocol):
         # A proxy stands for many, each of whom is somebody by himself.
         if home is None:
             return household(self._address())
-        return (forwarded(cycle.scope["headers"]) if home.shared else None) or home.key
+        return (forwarded(cycle.scope["headers"]) if home.shared else None) or home
 
     def on_message_complete(self) -> None:
         """A request's last byte."""

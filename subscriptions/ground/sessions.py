@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
+from asyncpg.protocol import protocol
 
 from subscriptions.ground.database_url import Address
 
@@ -61,6 +62,10 @@ def settings(wait: float, search_path: str) -> dict[str, str]:
 
 #: What PgBouncer keeps for each of its clients, in any mode (its `track_extra_parameters` apart).
 KEPT = {"timezone": "UTC", "datestyle": "ISO, MDY", "standard_conforming_strings": "on"}
+
+# Of each value in an array asyncpg asks whether it is an array in turn, and asks an abstract class, which answers in Python: a
+# twentieth of what a worker does for a delivery. What we give it is a list, or no array.
+protocol.IterableABC = (list, tuple)
 
 
 class Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes no types

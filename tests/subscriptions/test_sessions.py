@@ -3,10 +3,13 @@
 import asyncio
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -119,6 +122,30 @@ async def test_what_a_session_costs(database_url: str) -> None:
     await own.close()
 
     assert asked == ["SELECT 1", "BEGIN;", "SELECT 2", "COMMIT;"]
+
+
+async def test_a_value_in_an_array_costs_no_call(database: Database) -> None:
+    """A thousand values are given to PostgreSQL with as many calls in Python as one is: records are written in arrays."""
+    calls = 0
+
+    def count(_frame: FrameType, what: str, _argument: object) -> None:
+        nonlocal calls
+        calls += what == "call"
+
+    async def took(values: int) -> int:
+        nonlocal calls
+        given = [uuid4() for _ in range(values)]
+        async with database.raw() as connection:
+            await connection.fetchval("SELECT cardinality($1::uuid[])", given)
+            calls = 0
+            sys.setprofile(count)
+            try:
+                assert await connection.fetchval("SELECT cardinality($1::uuid[])", given) == values
+            finally:
+                sys.setprofile(None)
+        return calls
+
+    assert await took(1000) < await took(1) + 100
 
 
 @needs_pgbouncer
