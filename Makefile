@@ -1,6 +1,6 @@
 # What one types here; `make help` lists it. Everything happens in .venv, which is made on first use from requirements.lock.
 # PYTHON=/path/to/python3 names another interpreter, PYTEST="-k name" narrows `make test`, "-n 0" makes it one process.
-.PHONY: help run psql test check types rules demo bench soak crash life lock audit fuzz
+.PHONY: help run psql test check types rules demo bench soak crash life pictures lock audit fuzz
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11 python3
@@ -37,6 +37,10 @@ crash: .venv/installed ## Kills, stops and outages under load, counted by the re
 # Deliveries' lives in all orders of things, for SECONDS, from SEED; what breaks a promise is told by its steps.
 life: .venv/installed ## Deliveries' lives in all orders of things
 	@$(BIN)/python -m tests.delivery.life $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+# README's pictures from ten minutes of real traffic; SECONDS=900 for more, DATA=folder to go on with the same stack another time.
+pictures: .venv/installed ## Takes README's pictures of the dashboard anew
+	@$(BIN)/python -m tests.flows.pictures $(if $(SECONDS),--seconds $(SECONDS)) $(if $(DATA),--data $(DATA))
 
 # Tests start hundreds of processes of ours: each would compile all our modules, where the environment forbids to keep them compiled.
 test: check ## make check, then every test
