@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import pytest
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
 from service.dashboard.frame.payloads import laid_out
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.events.event import Event
 from subscriptions.webhooks.webhook import Webhook
@@ -105,6 +108,25 @@ async def test_lists_go_on_and_keep_their_filters(visit: Visit, builder: Builder
         assert httpx.URL(unescape(following[1])).params[name] == value
         file = list(csv.reader(io.StringIO((await viewer.get(base, params={**query, "format": "csv"})).text)))
         assert len(file) == 54
+
+
+async def test_what_is_tried_again_says_why_and_when(
+    visit: Visit, services: Services, builder: Builder, hook: Webhook, clock: Clock
+) -> None:
+    """The banner has what the last attempt came to, and the moment of the next one; each attempt is one knot of the life line."""
+    event, due = builder.event(), clock() + timedelta(minutes=1)
+    await services.assembly.upkeep.report("w1", slots=10, free=10)
+    await builder.tried(event, hook.id, replace(FAILED, state=State.OWED, due_at=due))
+    ada = await visit(Role.SUBSCRIBER)
+
+    page = await ada.get(path(event, hook))
+
+    then = f"The next attempt is in 1 min ({due:%Y-%m-%d %H:%M:%S} UTC)."
+    said = f"Not delivered yet. Attempt 1 failed: 503 Service Unavailable. {then}"
+    assert said in re.sub(r" ([.)])", r"\1", text(page).replace("( ", "("))
+    assert "503 Service Unavailable, after 250 ms" in text(page)
+    # Without a script the question unfolds, and its button leads back.
+    assert '<span class="back">Keep it</span>' in page.text
 
 
 async def test_one_delivery_to_the_letter(visit: Visit, hook: Webhook, failed: Event) -> None:

@@ -28,7 +28,10 @@ _REMEDIES = (
     ("no worker", "Start one with `hooklake worker`; deliveries are kept until then."),
     ("beat", "Start it with `hooklake beat`; without it nothing is retried and nothing lost is found."),
     ("broker", "See that it runs and that `HOOKLAKE_BROKER_URL` leads to it; events are accepted and kept meanwhile."),
-    ("database", "See that PostgreSQL runs and that `HOOKLAKE_DATABASE_URL` leads to it; nothing is accepted meanwhile."),
+    (
+        "database",
+        "See that PostgreSQL runs and that `HOOKLAKE_DATABASE_URL` leads to it; nothing is accepted meanwhile.",
+    ),
     ("looked for", "See that beat and a worker run, and what their logs say of it."),
 )
 
