@@ -33,7 +33,7 @@ from subscriptions.access.people import PersonDraft
 from subscriptions.access.sessions import Browser
 from subscriptions.ground import partitions
 from subscriptions.ground.settings import GroundSettings
-from tests.bench import crowd, rig, seeding
+from tests.bench import crowd, facts, rig, seeding
 from tests.bench.rig import Rig
 
 GROWN = int(os.environ.get("GROWN", "5000000"))
@@ -119,8 +119,12 @@ async def main() -> int:
             print(f"{len(urls)} pages and filters\n", flush=True)
             alone = await _traffic(bench, QUIET)
             visits = Visits(client=client)
+            others, spent = facts.Others(), await _spent(bench)
             beside, _ = await asyncio.gather(_traffic(bench, CLICKING), _click(visits, urls, sessions))
-    return _tell(looked, visits) + _compare(alone, beside)
+            share = others.share(await _spent(bench) - spent)
+    slow = _tell(looked, visits) + _compare(alone, beside)
+    print(f"{share:.0%} of the cores were taken by what is not the bench while people clicked.", flush=True)
+    return slow
 
 
 def _sink_before(kept: Path | None) -> int:
@@ -214,6 +218,11 @@ async def _click(visits: Visits, urls: Sequence[str], sessions: Sequence[Mapping
             await asyncio.sleep(draw.uniform(*THINKING))
 
     await asyncio.gather(*(person(session) for session in sessions))
+
+
+async def _spent(bench: Rig) -> float:
+    """CPU seconds of the stack and of the sink."""
+    return sum(bench.counters.spent().values()) + float((await bench.sink.tell())["cpu"])
 
 
 async def _traffic(bench: Rig, seconds: float) -> Mapping[str, float]:

@@ -34,16 +34,20 @@ class Others:
     """How much of the cores others took since it was made."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter(), _busy()
+        self._began = time.perf_counter(), _busy(), _mine()
 
     def share(self, ours: float) -> float:
-        """From 0 to 1, less the CPU seconds that were `ours`, this process's and its ended children's."""
-        mine = sum(
-            used.ru_utime + used.ru_stime
-            for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        )
-        seconds = (time.perf_counter() - self._began[0]) * (os.cpu_count() or 1)
-        return max(0.0, (_busy() - self._began[1] - ours - mine) / seconds)
+        """From 0 to 1, less the CPU seconds that were `ours` since then, and this process's and its ended children's."""
+        began, busy, mine = self._began
+        seconds = (time.perf_counter() - began) * (os.cpu_count() or 1)
+        return max(0.0, (_busy() - busy - ours - (_mine() - mine)) / seconds)
+
+
+def _mine() -> float:
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def _busy() -> float:

@@ -3,7 +3,7 @@
 Which pages there are is left to `routes.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -48,10 +48,15 @@ def shown(request: Request, visitor: Visitor) -> list[Section]:
     ]
 
 
-def permissions(request: Request) -> dict[str, Permission | None]:
+def permissions(request: Request) -> Mapping[str, Permission | None]:
     """What reading each page asks for, by its path (None: any visitor); `endpoints.py` has it on its endpoints."""
-    pages = {route.path: getattr(route.app, "asks", {}) for route in request.app.routes if isinstance(route, Route)}
-    return {path: asks["GET"] for path, asks in pages.items() if "GET" in asks}
+    state = request.app.state
+    if not hasattr(state, "asked"):
+        # Once an application: its routes stay as they are.
+        pages = {route.path: getattr(route.app, "asks", {}) for route in request.app.routes if isinstance(route, Route)}
+        state.asked = {path: asks["GET"] for path, asks in pages.items() if "GET" in asks}
+    found: Mapping[str, Permission | None] = state.asked
+    return found
 
 
 def current(path: str, sections: Sequence[Section]) -> str:
