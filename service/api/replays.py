@@ -79,7 +79,7 @@ async def create(request: Request) -> Response:
         replay = await ask(services_of(request), caller, asked)
     except Refused as error:
         raise _within(error) from None
-    return writing.json(shown(replay), 202, {"Location": f"{PATH}/{replay.id}"})
+    return writing.json(shown(replay, auth.scope(caller)), 202, {"Location": f"{PATH}/{replay.id}"})
 
 
 async def listed(request: Request) -> Response:
@@ -91,13 +91,15 @@ async def listed(request: Request) -> Response:
         workspace_id=workspace, state=ReplayState(state.lower()) if state else None, limit=limit, offset=offset
     )
     found, total = await services_of(request).replays.listed(query)
-    return await writing.page(request, (shown(each) for each in found), offset=offset, total=total)
+    scope = auth.scope(auth.caller(request))
+    return await writing.page(request, (shown(each, scope) for each in found), offset=offset, total=total)
 
 
 async def read(request: Request) -> Response:
     """`GET /events/v1beta1/replays/{id}`"""
     wanted = reading.identifier(request, "id", "Replay")
-    return writing.json(shown(await services_of(request).replays.read(auth.scope(auth.caller(request)), wanted)))
+    scope = auth.scope(auth.caller(request))
+    return writing.json(shown(await services_of(request).replays.read(scope, wanted), scope))
 
 
 def ordering(state: ReplayState) -> Callable[[Request], Awaitable[Response]]:
@@ -105,7 +107,8 @@ def ordering(state: ReplayState) -> Callable[[Request], Awaitable[Response]]:
 
     async def ordered(request: Request) -> Response:
         wanted = reading.identifier(request, "id", "Replay")
-        return writing.json(shown(await order(services_of(request), auth.caller(request), wanted, state)))
+        caller = auth.caller(request)
+        return writing.json(shown(await order(services_of(request), caller, wanted, state), auth.scope(caller)))
 
     return ordered
 
@@ -148,8 +151,8 @@ async def order(services: Services, caller: Caller, wanted: UUID, state: ReplayS
     return replay
 
 
-def shown(replay: Replay) -> dict[str, object]:
-    """In GreenLake's style; the filter as it was asked for."""
+def shown(replay: Replay, scope: str | None) -> dict[str, object]:
+    """In GreenLake's style; the filter as it was asked for. `scope` is the reader's own, None for operators."""
     progress, wanted = replay.progress, replay.wanted
     body = {
         "id": str(replay.id),
@@ -177,7 +180,8 @@ def shown(replay: Replay) -> dict[str, object]:
             "cancelled": progress.cancelled,
         },
     }
-    if replay.cursor is not None:
+    if replay.cursor is not None and scope is None:
+        # How fast that moves is how busy all are.
         body["searchedUntil"] = writing.moment(event_keys.time_of(replay.cursor.event))
     return body | ({} if replay.ended_at is None else {"endedAt": writing.moment(replay.ended_at)})
 

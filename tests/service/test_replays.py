@@ -71,6 +71,7 @@ async def test_counted_first_then_sent_again(
     api.headers.update(await callers.headers(Role.VIEWER))
     shown = (await api.get(made.headers["Location"])).json()
     listed = (await api.get(REPLAYS, params={"state": "RUNNING"})).json()
+    everything = await api.get(made.headers["Location"], headers=await callers.headers(Role.OPERATOR))
 
     assert (counted.status_code, counted.json()["count"], counted.json()["more"]) == (200, 3, False)
     assert before["total"] == 0
@@ -89,6 +90,9 @@ async def test_counted_first_then_sent_again(
         "skippedBecause": {},
         "cancelled": 0,
     }
+    # How far it has searched all workspaces' rows tells how many there are.
+    assert "searchedUntil" in everything.json()
+    assert "searchedUntil" not in shown | listed["items"][0]
     assert [each["id"] for each in listed["items"]] == [made.json()["id"]]
     assert (await api.get(REPLAYS, params={"state": "PAUSED"})).json()["total"] == 0
 

@@ -139,7 +139,7 @@ SCHEMAS: dict[str, Json] = {
             "progress": ref("ReplayProgress"),
         },
         {
-            "searchedUntil": moment("Up to which acceptance deliveries were searched, once any were."),
+            "searchedUntil": moment("To operators: up to which acceptance deliveries were searched, once any were."),
             "endedAt": moment("When it had finished, or was cancelled."),
         },
     ),
