@@ -44,6 +44,7 @@ from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.described_types import DescribedTypes
+from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
@@ -169,6 +170,11 @@ class Services:
     def described_types(self) -> DescribedTypes:
         """What is known of event types beside their names."""
         return DescribedTypes(self.database)
+
+    @cached_property
+    def public_types(self) -> PublicTypes:
+        """The catalogue as strangers read it."""
+        return PublicTypes(self.types, self.described_types)
 
     @cached_property
     def naming(self) -> Naming:

@@ -62,6 +62,8 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     changes_per_hour: int = 5000
     #: Events of a minute that each workspace may publish, counted over all processes and machines; 0: any number.
     publish_per_minute: int = 60_000
+    #: Whether anybody may read the event types and their schemas, at /docs/events.
+    public_catalogue: bool = False
     #: Pages of the dashboard that one person may have live at once in one process; 0: none is.
     live_streams: int = 10
 

@@ -53,8 +53,13 @@ async def pointed(_request: Request) -> Response:
 @cache
 def policy(url: str) -> str:
     """What a browser may load for the page: the style in it, by its hash (CSP 3, 8.2)."""
-    [style] = _STYLE.findall(page(url))
+    [style] = styles(page(url))
     return POLICY.format("sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode())
+
+
+def styles(page: str) -> list[str]:
+    """The texts of a page's style elements."""
+    return _STYLE.findall(page)
 
 
 @cache

@@ -30,6 +30,7 @@ from service.api import (
     metrics,
     openapi,
     people,
+    public_catalogue,
     reading,
     reference,
     replays,
@@ -65,6 +66,8 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/health/workers", health.workers),
     ("GET", "/openapi.json", openapi.served),
     ("GET", "/docs", reference.served),
+    ("GET", public_catalogue.PATH, public_catalogue.listed),
+    ("GET", public_catalogue.PATH + "/{eventTypeId}", public_catalogue.one),
 )
 
 #: The busiest first: they are tried in this order. None: any good token will do.

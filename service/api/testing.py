@@ -4,7 +4,8 @@ What such an event says is left to `subscriptions/events/samples.py`, keeping an
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from service.api import events, reading, webhooks, workspaces, writing
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
+from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.events import catalogue, samples
 from subscriptions.events.samples import SampleType
 from subscriptions.ground import event_keys
@@ -89,6 +91,8 @@ async def send(services: Services, caller: Caller, asked: TryOut) -> SentTest:
     """
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
     await _check_type(services, asked.event_type)
+    if asked.data is None:
+        asked = replace(asked, data=await _described(services, asked.event_type))
     workspace = (await services.event_tester.webhook(auth.scope(caller), asked.webhook)).workspace_id
     if services.debts is not None:
         services.debts.admit([workspace])
@@ -115,14 +119,29 @@ async def publish(services: Services, caller: Caller, asked: Broadcast, audience
         description = "is not the workspace of the token, and this client may not publish for another one"
         raise Forbidden(Issue(subject="workspaceId", description=description))
     await _check_type(services, asked.event_type)
+    data = await _described(services, asked.event_type) if asked.data is None else asked.data
     now = services.clock()
     of = SampleType(
         type=asked.event_type, workspace_id=workspace, naming=services.naming, most=services.ground.max_event_bytes
     )
-    made = samples.made(of, key=event_keys.new(now), now=now, data=asked.data)
+    made = samples.made(of, key=event_keys.new(now), now=now, data=data)
     [receipt], _ = await events.accept(services, [made], now, audience)
     log.info("event.tested type=%r event=%s workspace=%s by=%s", made.type, receipt.key, workspace, caller.client_id)
     return receipt
+
+
+async def _described(services: Services, event_type: str) -> bytes | None:
+    """Data that somebody gave as an example of the type; None: there are none, or only this service makes such events."""
+    if catalogue.reserved(event_type, prefix=services.ground.type_prefix):
+        return None
+    return shown_data((await services.described_types.of([event_type])).get(event_type, ()))
+
+
+def shown_data(versions: Sequence[DescribedVersion]) -> bytes | None:
+    """The first example of the newest version that is not deprecated, as JSON; None where there is none."""
+    current = [each for each in versions if not each.deprecated] or versions
+    examples = [example for each in current for example in each.examples]
+    return msgspec.json.encode(examples[0]) if examples else None
 
 
 async def _check_type(services: Services, event_type: str) -> None:

@@ -7,17 +7,15 @@ import httpx
 import jsonschema_rs
 import msgspec
 import pytest
-from sqlalchemy import insert
 
 from delivery.wire import parcels
 from service.api.asyncapi import MEDIA_TYPE
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.builtin.shipped import CATALOGUES, shipped
-from subscriptions.catalogue.builtin.switching import switch_on
-from subscriptions.catalogue.tables import event_apis, event_type_versions
 from tests import asyncapi_parser
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
+from tests.service.described import described as described_all
 
 EVENTS = "/events/v1beta1"
 ODD = "org.example/Odd:thing{v1}"
@@ -26,42 +24,7 @@ ODD = "org.example/Odd:thing{v1}"
 @pytest.fixture
 async def described(services: Services) -> Services:
     """All shipped types, described as they are shipped, one version of an API each."""
-    await switch_on(services.database, [shipped(each) for each in CATALOGUES], now=services.clock())
-    now = services.clock()
-    async with services.database.transaction() as connection:
-        for number, document in enumerate(each for name in CATALOGUES for each in shipped(name).documents):
-            api = {
-                "id": uuid4(),
-                "name": document.read.title,
-                "version": document.read.version,
-                "document": document.text,
-                "format": "YAML",
-                "asyncapi": document.read.asyncapi,
-                "details": "{}",
-                "origin": "builtin",
-                "generation": 1,
-                "created_at": now,
-                "updated_at": now,
-            }
-            await connection.execute(insert(event_apis), api)
-            rows = [
-                {
-                    "id": uuid4(),
-                    "event_type": each.type,
-                    "event_api": api["id"],
-                    "version": document.read.version,
-                    "revision": number,
-                    "dialect": each.payload_dialect,
-                    "content_type": "application/json",
-                    "payload": each.payload.decode() if each.payload else None,
-                    "examples": (b"[" + b",".join(each.examples) + b"]").decode(),
-                    "attributes": msgspec.json.encode(each.attributes).decode(),
-                    "deprecated": each.deprecated,
-                    "created_at": now,
-                }
-                for each in document.read.events
-            ]
-            await connection.execute(insert(event_type_versions), rows)
+    await described_all(services)
     return services
 
 

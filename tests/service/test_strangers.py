@@ -137,7 +137,10 @@ def test_what_is_for_operators_is_permitted_to_nobody_else() -> None:
 
 def test_open_routes() -> None:
     """What asks for no token names nobody's things, except a workspace together with its client's secret."""
-    assert [path for _, path, _ in OPEN if "{" in path] == [OAUTH + "/oauth2/{workspaceId}/token"]
+    assert [path for _, path, _ in OPEN if "{" in path] == [
+        OAUTH + "/oauth2/{workspaceId}/token",
+        "/docs/events/{eventTypeId}",
+    ]
 
 
 @pytest.fixture

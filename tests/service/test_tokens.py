@@ -127,6 +127,8 @@ def test_every_route_is_known() -> None:
         "/health/workers",
         "/openapi.json",
         "/docs",
+        "/docs/events",
+        "/docs/events/{eventTypeId}",
         "/",
     }
 

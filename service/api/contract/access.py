@@ -144,6 +144,13 @@ SCHEMAS: dict[str, Json] = {
 
 _KEPT: dict[int, Json] = {304: {"description": "It is what the tag in If-None-Match names."}}
 
+_ELSEWHERE: dict[int, Json] = {
+    303: {
+        "description": "It is shown to those who sign in.",
+        "headers": {"Location": {"schema": text("The dashboard's page.")}},
+    }
+}
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -227,5 +234,30 @@ OPERATIONS = (
         media_type="text/html",
         answer=text(),
         others=_KEPT,
+    ),
+    Operation(
+        method="GET",
+        path="/docs/events",
+        tag=STATE,
+        id="docsEvents",
+        open=True,
+        summary="Read the event types as a page",
+        description="Ours, where `HOOKLAKE_PUBLIC_CATALOGUE` is true; otherwise 303 to the dashboard's.",
+        media_type="text/html",
+        answer=text(),
+        others=_ELSEWHERE,
+    ),
+    Operation(
+        method="GET",
+        path="/docs/events/{eventTypeId}",
+        tag=STATE,
+        id="docsEvent",
+        open=True,
+        summary="Read one event type as a page",
+        description="Its versions, each with schema, examples and deprecation; its id is that of the catalogue's tree.",
+        media_type="text/html",
+        answer=text(),
+        errors=(404,),
+        others=_ELSEWHERE,
     ),
 )

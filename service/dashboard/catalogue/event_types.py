@@ -16,7 +16,8 @@ from delivery.publishing.event_tester import TryOut
 from service import auth
 from service.api import reading, testing, workspaces
 from service.api.catalogue import LONGEST_SEARCH
-from service.api.testing import Broadcast
+from service.api.public_catalogue import readable
+from service.api.testing import Broadcast, shown_data
 from service.auth import Permission
 from service.dashboard.frame import export, forms, visitors
 from service.dashboard.frame.forms import FormFields
@@ -200,6 +201,7 @@ async def _page(
     workspace = visitor.workspace(request)
     subscribers, more = await _subscribers(request, entry)
     tries = auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS)
+    versions = (await services.described_types.of([entry.type])).get(entry.type, ())
     choices = WebhookQuery(workspace_id=workspace, sort=Sort.NAME, limit=CHOICES)
     page = await services.webhook_lifecycle.listed(choices) if tries else None
     return render(
@@ -208,7 +210,8 @@ async def _page(
         status,
         entry=entry,
         category=_category(request, entry.type),
-        example=_example(request, entry, workspace or visitor.caller.workspace_id),
+        versions=[readable(each) for each in versions],
+        example=_example(request, entry, workspace or visitor.caller.workspace_id, shown_data(versions)),
         subscribers=subscribers,
         more=more,
         webhooks=page.webhooks if page else [],
@@ -221,13 +224,14 @@ async def _page(
     )
 
 
-def _example(request: Request, entry: CatalogueEntry, workspace: str) -> str:
+def _example(request: Request, entry: CatalogueEntry, workspace: str, data: bytes | None) -> str:
     """An event of the type, indented; empty for one that nobody may look like."""
     services = services_of(request)
     now = services.clock()
     of = SampleType(type=entry.type, workspace_id=workspace, naming=services.naming)
     try:
-        made = samples.made(of, key=event_keys.new(now), now=now)
+        ours = catalogue.reserved(entry.type, prefix=services.ground.type_prefix)
+        made = samples.made(of, key=event_keys.new(now), now=now, data=None if ours else data)
     except Refused:
         return ""
     return msgspec.json.format(made.body, indent=2).decode()
