@@ -1,6 +1,6 @@
 """A real browser for tests: Chromium over Playwright, which complains where a page does, and writes what it looks like.
 
-Which pages are looked at is left to the tests; the pictures stay in `build/screenshots`.
+Which pages are looked at is left to the tests; pictures are written where PICTURES names a folder, for people to look at.
 """
 
 import os
@@ -18,7 +18,8 @@ from service.dashboard.frame import cookies
 
 #: Under these names it is looked for.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
+#: To draw a whole page takes a good part of a second of a core, and no test looks at it.
+PICTURES = Path(named) if (named := os.environ.get("PICTURES")) else None
 #: Width and height of what one looks through.
 SIZES: Mapping[str, tuple[int, int]] = {"desktop": (1280, 800), "phone": (390, 844)}
 #: A name of this machine that browsers do not trust as they trust 127.0.0.1.
@@ -62,9 +63,10 @@ class Tab:
             self.complaints.append(f"{self.page.url}: {message.text}")
 
     async def picture(self, name: str, *, whole: bool = True) -> None:
-        """Writes what the page looks like; not `whole`: what one sees of it at once."""
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{name}-{self._look}.png", full_page=whole)
+        """Writes what the page looks like, where that is asked for; not `whole`: what one sees of it at once."""
+        if PICTURES:
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            await self.page.screenshot(path=PICTURES / f"{name}-{self._look}.png", full_page=whole)
 
     async def barriers(self) -> list[str]:
         """What axe finds that keeps somebody from using the page, one line each."""

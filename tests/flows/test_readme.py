@@ -45,30 +45,39 @@ def home() -> Iterator[Path]:
         yield made
 
 
-@pytest_asyncio.fixture
-async def stack(home: Path) -> AsyncIterator[Stack]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack() -> AsyncIterator[Stack]:
     # As `make run` starts it, beside whatever else runs on this machine.
-    stack = Stack(data_dir=home / ".hooklake", port=0, environ={}, say=lambda _line: None)
-    try:
-        await stack.start()
-        yield stack
-    finally:
-        await stack.stop()
+    with canaries.directory() as directory:
+        stack = Stack(data_dir=directory / ".hooklake", port=0, environ={}, say=lambda _line: None)
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await stack.stop()
 
 
-async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack, home: Path) -> None:
+@pytest.fixture
+def checkout(stack: Stack, home: Path) -> Path:
+    """Where one stands beside the stack that runs, with no other files."""
+    (home / ".hooklake").symlink_to(stack.data_dir)
+    return home
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_session_from_token_to_delivery_works_when_pasted(checkout: Path) -> None:
     """A newcomer pastes the README's blocks in order: a webhook ACTIVE, an event delivered, recorded, erased; `tls` taken."""
     port = str(free_port())
-    _certify(home)
-    (home / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", port))
+    _certify(checkout)
+    (checkout / "subscriber.py").write_text(LANGUAGES["python"][0].replace("9000", port))
     session = "\n".join(LANGUAGES["sh"]).replace("127.0.0.1:9000", f"127.0.0.1:{port}")
     subscriber = await asyncio.create_subprocess_exec(
-        sys.executable, "subscriber.py", cwd=home, stdout=asyncio.subprocess.PIPE
+        sys.executable, "subscriber.py", cwd=checkout, stdout=asyncio.subprocess.PIPE
     )
     assert subscriber.stdout is not None
     try:
         shell = await asyncio.create_subprocess_exec(
-            "bash", "-eu", "-c", session, cwd=home, stdout=asyncio.subprocess.PIPE
+            "bash", "-eu", "-c", session, cwd=checkout, stdout=asyncio.subprocess.PIPE
         )
         said = (await asyncio.wait_for(shell.communicate(), 60))[0].decode()
         arrived = (await asyncio.wait_for(subscriber.stdout.readline(), 20)).decode()
@@ -86,19 +95,20 @@ async def test_the_session_from_token_to_delivery_works_when_pasted(stack: Stack
     assert arrived.startswith("com.hpe.greenlake.audit-log.v1.logs.created login-4711 ")
 
 
-async def test_the_session_pasted_again_stops_where_it_is_refused(stack: Stack, home: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_session_pasted_again_stops_where_it_is_refused(checkout: Path) -> None:
     """A name that is taken, and files that are missing, are a sentence each, and what depends on them asks for nothing."""
-    port = str(free_port())
-    session = (
-        "\n".join(LANGUAGES["sh"][:-2]).replace("127.0.0.1:9000", f"127.0.0.1:{port}").replace("sleep 2", "sleep 0")
-    )
-    token, register = LANGUAGES["sh"][0], LANGUAGES["sh"][1].replace("sleep 2", "sleep 0")
+    blocks = "\0".join(LANGUAGES["sh"][:-2]).replace("127.0.0.1:9000", f"127.0.0.1:{free_port()}")
+    # Of its own, for the other session is pasted beside the same stack; and nobody is there to be waited for.
+    blocks = blocks.replace("my-handler", "my-second").replace("login-4711", "login-4712").replace("sleep 2", "sleep 0")
+    token, register, *_ = blocks.split("\0")
+    session = blocks.replace("\0", "\n")
 
     async def pasted(text: str) -> list[str]:
         # As a shell takes what is typed: an error ends a command, not the session.
         shell = await asyncio.create_subprocess_exec(
             *("bash", "--norc", "-i"),
-            cwd=home, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            cwd=checkout, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], "PS1": "", "PS2": ""}, start_new_session=True,
         )  # fmt: skip
         return (await asyncio.wait_for(shell.communicate(text.encode()), 60))[0].decode().splitlines()
