@@ -183,7 +183,7 @@ async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:
     seen = await viewer.get(path)
 
     assert unnamed.status_code == 400
-    assert "Which workspace" in unnamed.text
+    assert "Say which workspace" in unnamed.text
     assert begun.status_code == 303
     assert made.workspace_id == WORKSPACE
     assert seen.status_code == 200

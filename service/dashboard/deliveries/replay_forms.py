@@ -211,7 +211,7 @@ async def _workspace(
         except Absent:
             choice.errors["webhookId"] = "There is no such webhook."
     elif not known:
-        choice.errors["workspaceId"] = "Which workspace's: a replay is of one."
+        choice.errors["workspaceId"] = "Say which workspace: a replay is of one."
     return known
 
 
