@@ -45,6 +45,9 @@ from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.public_types import PublicTypes
+from subscriptions.catalogue.event_schemas import EventSchemaStore
+from subscriptions.catalogue.judging import PayloadJudge
+from subscriptions.catalogue.misfit_counts import MisfitCounts
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
@@ -177,6 +180,16 @@ class Services:
         return PublicTypes(self.types, self.described_types)
 
     @cached_property
+    def schemas(self) -> EventSchemaStore:
+        """Schemas of event types."""
+        return EventSchemaStore(self.database)
+
+    @cached_property
+    def judge(self) -> PayloadJudge:
+        """Holds events to them."""
+        return PayloadJudge(self.schemas, MisfitCounts(self.database, self.clock))
+
+    @cached_property
     def naming(self) -> Naming:
         """What this deployment calls itself in the events it makes."""
         return Naming(prefix=self.ground.type_prefix, host=self.ground.source_host)
@@ -193,6 +206,7 @@ class Services:
         await self.readiness.close()
         if self.publish_quota is not None:
             await self.publish_quota.close()
+        await self.judge.counts.close()
         await self.assembly.close()
 
 

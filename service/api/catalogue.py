@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,11 +16,11 @@ from starlette.responses import Response
 
 from service import auth
 from service.api import reading, workspaces, writing
-from service.services import services_of
+from service.services import Services, services_of
 from subscriptions.events import attributes, catalogue, directory
 from subscriptions.events.catalogue import EventType
 from subscriptions.events.directory import TypeGroup
-from subscriptions.events.event_types import DETAILS, CatalogueEntry
+from subscriptions.events.event_types import DETAILS, OFF, REJECT, WARN, CatalogueEntry
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -54,6 +54,7 @@ class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     api_group: _Line | UnsetType | None = UNSET
     service_manager: _Line | UnsetType | None = UNSET
     workspace_id: str | UnsetType | None = UNSET
+    validation: Literal["off", "warn", "reject"] | UnsetType | None = UNSET
 
 
 async def register(request: Request) -> Response:
@@ -68,7 +69,7 @@ async def register(request: Request) -> Response:
     _check_group(entry)
     standing, new = await services.types.register(entry, chosen=details, by=by, now=services.clock())
     if new:
-        _tell("registered", standing.type, request)
+        tell("registered", standing.type, request)
     return writing.json(_entry(standing, by, services.ground.type_prefix), 201 if new else 200)
 
 
@@ -76,7 +77,7 @@ async def read(request: Request) -> Response:
     """GET /events/v1beta1/event-types/{eventType}"""
     services = services_of(request)
     with _spelling(request, services.ground.type_prefix):
-        found = await services.types.find(_named(request))
+        found = await services.types.find(named(request))
     return writing.json(_entry(found, auth.scope(auth.caller(request)), services.ground.type_prefix))
 
 
@@ -88,24 +89,24 @@ async def change(request: Request) -> Response:
     entry = _vetted(request.path_params["eventType"], services.ground.type_prefix)
     if by is None and details.get("workspace_id") is not None:
         await workspaces.check(request, details["workspace_id"])
-    values = {
-        name: getattr(entry, name) if value is None and name in DETAILS else value for name, value in details.items()
-    }
+    values = {name: _default(entry, name) if value is None else value for name, value in details.items()}
     _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
+    if details.get("validation") in (WARN, REJECT):
+        await _check_schema(services, entry.type)
     changed = await services.types.change(entry.type, values, by=by, now=services.clock())
-    _tell("changed", changed.type, request)
+    tell("changed", changed.type, request)
     return writing.json(_entry(changed, by, services.ground.type_prefix))
 
 
 async def retire(request: Request) -> Response:
-    """DELETE /events/v1beta1/event-types/{eventType}: 204; no publication and no new subscription within ten seconds"""
+    """DELETE /events/v1beta1/event-types/{eventType}: 204; no publication and no new subscription within five seconds"""
     services, by = services_of(request), auth.scope(auth.caller(request))
-    event_type = _named(request)
+    event_type = named(request)
     # No more: one that would not be registered today may stand from before.
-    _check_type(event_type, services.ground.type_prefix)
+    check_type(event_type, services.ground.type_prefix)
     with _spelling(request, services.ground.type_prefix):
         await services.types.retire(event_type, by=by, now=services.clock())
-    _tell("retired", event_type, request)
+    tell("retired", event_type, request)
     return Response(status_code=204)
 
 
@@ -172,7 +173,7 @@ def _event(entry: CatalogueEntry, prefix: str) -> dict[str, object]:
     }
 
 
-def _named(request: Request) -> str:
+def named(request: Request) -> str:
     """The type in the path; raises Absent for one that no event could have, some of which PostgreSQL would not even compare."""
     event_type: str = request.path_params["eventType"]
     if attributes.value_fault("type", event_type):
@@ -191,14 +192,30 @@ def _spelling(request: Request, prefix: str) -> Iterator[None]:
         raise
 
 
-def _check_type(event_type: str, prefix: str) -> None:
+def _default(entry: EventType, name: str) -> Any:
+    """What a detail is where nobody says."""
+    return OFF if name == "validation" else getattr(entry, name) if name in DETAILS else None
+
+
+async def _check_schema(services: Services, event_type: str) -> None:
+    """Raises Refused where there is nothing to hold events to."""
+    try:
+        await services.schemas.newest(event_type)
+    except Absent as absent:
+        if absent.kind != "Schema":
+            raise
+        said = f"{event_type} has no schema that its events could be held to: PUT one to its /schema first"
+        raise Refused(Issue(subject="validation", description=said)) from None
+
+
+def check_type(event_type: str, prefix: str) -> None:
     """Raises Refused for a type that is ours."""
     if catalogue.reserved(event_type, prefix=prefix):
         raise Refused(Issue(subject="eventType", description=f"{event_type[:200]} is a type that {ITSELF}"))
 
 
 def _vetted(event_type: str, prefix: str) -> EventType:
-    _check_type(event_type, prefix)
+    check_type(event_type, prefix)
     try:
         return catalogue.entry(event_type, prefix=prefix)
     except Refused as refused:
@@ -215,7 +232,8 @@ def _check_group(entry: EventType) -> None:
         raise Refused(Issue(subject="apiGroup", description=f"{catalogue.OURS} holds the types that {ITSELF}"))
 
 
-def _tell(what: str, event_type: str, request: Request) -> None:
+def tell(what: str, event_type: str, request: Request) -> None:
+    """Logs what the caller did with a type."""
     known = auth.caller(request)
     log.info("type.%s type=%r workspace=%s by=%s", what, event_type, known.workspace_id, known.client_id)
 
@@ -229,6 +247,7 @@ def _entry(entry: CatalogueEntry, by: str | None, prefix: str) -> dict[str, obje
         "serviceManager": entry.service_manager,
         "friendlyName": entry.friendly_name,
         "description": entry.description,
+        "validation": entry.validation,
         "generation": entry.generation,
         "createdAt": writing.moment(entry.created_at),
         "updatedAt": writing.moment(entry.updated_at),

@@ -24,12 +24,12 @@ from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
-from subscriptions.events import catalogue, cloudevent, http_binding, occurrences
+from subscriptions.events import attributes, catalogue, cloudevent, http_binding, occurrences
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
 from subscriptions.ground.audience import STAYS, Audience
-from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused
+from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused, Unprocessable
 
 #: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
 SPREAD = 500
@@ -165,6 +165,8 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     services = services_of(request)
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
+    if services.types.judged:
+        await _fitting(request, made, many)
     try:
         receipts, headers = await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
     except Refused as refused:
@@ -174,6 +176,21 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     before = await services.traces.matched(known) if known else {}
     shown = [receipt_shown(receipt, before) for receipt in receipts]
     return writing.json(shown if many else shown[0], 202, headers)
+
+
+async def _fitting(request: Request, made: Sequence[Event], many: bool) -> None:
+    """Raises Unprocessable naming what does not fit the schemas of types that say `reject`; what only warns is counted."""
+    services = services_of(request)
+    judged = services.types.judged
+    await services.judge.know({event.type for event in made} & judged.keys())
+    found = await pieces.taken(services.judge.each(made, judged), partial(long_work.turn, request))
+    issues = [
+        Issue(subject=f"[{index}].data{fault.pointer}" if many else f"data{fault.pointer}", description=fault.message)
+        for index, faults in enumerate(found)
+        for fault in faults
+    ]
+    if issues:
+        raise Unprocessable(*issues[: attributes.MOST_FAULTS])
 
 
 async def accept(

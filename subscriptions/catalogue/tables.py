@@ -1,6 +1,6 @@
 """The tables of event APIs and of the versions of event types; they stand beside the ground's once this is imported."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
 from subscriptions.ground.tables import Moment, metadata
 
@@ -69,4 +69,17 @@ event_type_versions = Table(
     Index("event_type_versions_of_type", "event_type", "event_api", unique=True),
     Index("event_type_versions_of_api", "event_api"),
     Index("event_type_versions_of_dataschema", "dataschema"),
+)
+
+#: Events that did not fit the schema of their type, since it was changed.
+schema_misfits = Table(
+    "schema_misfits",
+    metadata,
+    Column("event_type", Text, ForeignKey("event_types.type"), primary_key=True),
+    Column("warned", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    #: What was wrong with one of the newest, as JSON.
+    Column("sample", Text, nullable=False),
 )

@@ -27,7 +27,9 @@ DETAILS = {
     "description": "description",
 }
 #: Seconds that a process believes what it has seen of the catalogue: so soon a retirement reaches all of them.
-FRESH = 10.0
+FRESH = 5.0
+#: What becomes of events that do not fit the schema of their type: nothing is checked; they are counted; they are refused.
+OFF, WARN, REJECT = "off", "warn", "reject"
 LIMIT = "HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE"
 #: Unknown types within that time for which the one that was meant is looked for: that takes milliseconds.
 HINTS = 50
@@ -53,6 +55,8 @@ class CatalogueEntry:
     retired_at: datetime | None = None
     #: What its events get that are of a deprecated version, as the catalogue keeps it; None: nothing.
     deprecation: str | None = None
+    #: `off`, `warn` or `reject`: what becomes of events that do not fit the type's schema.
+    validation: str = OFF
 
 
 class EventTypeStore:
@@ -68,20 +72,25 @@ class EventTypeStore:
         self._steady = steady
         self._known: set[str] = set()
         self._meant: dict[str, str | None] = {}
+        #: Of the types that are known, those whose events are held to a schema, and whether that is to warn or to reject.
+        self.judged: dict[str, str] = {}
         self._stale_at = 0.0
 
     async def unknown(self, wanted: Iterable[str]) -> set[str]:
         """Those of the wanted types that are not in the catalogue; asks the database only for types not seen lately."""
         if self._steady() >= self._stale_at:
             self._known, self._meant, self._stale_at = set(), {}, self._steady() + FRESH
+            self.judged = {}
         missing = set(wanted) - self._known
         if not missing:
             return missing
         async with self._database.raw() as connection:
             rows = await connection.fetch(
-                "SELECT type FROM event_types WHERE type = ANY($1::text[]) AND retired_at IS NULL", list(missing)
+                "SELECT type, validation FROM event_types WHERE type = ANY($1::text[]) AND retired_at IS NULL",
+                list(missing),
             )
         found = {row["type"] for row in rows}
+        self.judged |= {row["type"]: row["validation"] for row in rows if row["validation"] != OFF}
         self._known |= found
         return missing - found
 
@@ -137,7 +146,7 @@ class EventTypeStore:
     async def find(self, event_type: str) -> CatalogueEntry:
         """One type; raises Absent, also for a retired one."""
         async with self._database.transaction() as connection:
-            return await _live(connection, event_type, lock=False)
+            return await live_entry(connection, event_type, lock=False)
 
     async def change(
         self, event_type: str, values: Mapping[str, str | None], *, by: str | None, now: datetime
@@ -147,14 +156,15 @@ class EventTypeStore:
         Whose a type is, operators alone may change.
         """
         async with self._database.transaction() as connection:
-            standing = await _theirs(connection, event_type, by)
+            standing = await owned_entry(connection, event_type, by)
             if "workspace_id" in values and by is not None:
                 raise Forbidden(Issue(subject="workspaceId", description="operators alone say whose an event type is"))
             if not values:
                 return standing
             changed = await _write(connection, standing, values, now)
             await _note(connection, "event-type.changed", standing, changed)
-            return changed
+        self._forget(event_type)
+        return changed
 
     async def retire(self, event_type: str, *, by: str | None, now: datetime) -> None:
         """From now on nothing is published under it, and nobody subscribes to it; raises Absent, Forbidden.
@@ -162,10 +172,14 @@ class EventTypeStore:
         What an operator retires is the operators' then: its workspace cannot register it again.
         """
         async with self._database.transaction() as connection:
-            standing = await _theirs(connection, event_type, by)
+            standing = await owned_entry(connection, event_type, by)
             retired_now = await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
             await _note(connection, "event-type.retired", standing, retired_now)
+        self._forget(event_type)
+
+    def _forget(self, event_type: str) -> None:
         self._known.discard(event_type)
+        self.judged.pop(event_type, None)
 
     async def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[CatalogueEntry], int]:
         """One page of the catalogue in alphabetical order, and how many types there are; of those with the text in their type,
@@ -199,16 +213,17 @@ async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool 
     return None if row is None else CatalogueEntry(**row)
 
 
-async def _live(connection: AsyncConnection, event_type: str, *, lock: bool) -> CatalogueEntry:
+async def live_entry(connection: AsyncConnection, event_type: str, *, lock: bool) -> CatalogueEntry:
+    """The entry of a type that is not retired; raises Absent."""
     standing = await _standing(connection, event_type, lock=lock)
     if standing is None or standing.retired_at is not None:
         raise Absent("Event type", event_type)
     return standing
 
 
-async def _theirs(connection: AsyncConnection, event_type: str, by: str | None) -> CatalogueEntry:
+async def owned_entry(connection: AsyncConnection, event_type: str, by: str | None) -> CatalogueEntry:
     """The live entry, its row locked; raises Absent, and Forbidden where it is not theirs to change."""
-    standing = await _live(connection, event_type, lock=True)
+    standing = await live_entry(connection, event_type, lock=True)
     if by not in (None, standing.workspace_id):
         said = f"{event_type} is not this workspace's: {whose(standing.workspace_id)} may change it"
         raise Forbidden(Issue(subject="eventType", description=said))
@@ -243,4 +258,5 @@ def _audited(entry: CatalogueEntry) -> dict[str, object]:
         "description": entry.description,
         "workspaceId": entry.workspace_id,
         "retiredAt": entry.retired_at,
+        "validation": entry.validation,
     }

@@ -43,6 +43,8 @@ event_types = Table(
     Column("retired_at", Moment),
     #: By `dataschema` (empty: of the others) what events get, as JSON; null: nothing (`catalogue/deprecation.py`).
     Column("deprecation", Text),
+    #: `off`, `warn` or `reject`: what becomes of events that do not fit the type's schema.
+    Column("validation", Text, nullable=False, server_default="off"),
     Index("event_types_of_workspace", "workspace_id"),
 )
 

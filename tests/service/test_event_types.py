@@ -29,6 +29,7 @@ async def test_a_type_is_created_from_its_name(api: httpx.AsyncClient, callers: 
             "serviceManager": "HPE GreenLake Platform",
             "friendlyName": SNEEZED,
             "description": "",
+            "validation": "off",
             "generation": 1,
             "createdAt": created,
             "updatedAt": created,

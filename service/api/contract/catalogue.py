@@ -4,7 +4,21 @@ What is done with them is left to `service/api/catalogue.py`.
 """
 
 from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
-from service.api.contract.shapes import MOMENT, Json, given, literal, moment, page, ref, taken, text, uuid, whole
+from service.api.contract.schemas import VALIDATION
+from service.api.contract.shapes import (
+    MOMENT,
+    Json,
+    either,
+    given,
+    literal,
+    moment,
+    page,
+    ref,
+    taken,
+    text,
+    uuid,
+    whole,
+)
 from service.api.contract.subscriptions import EXPIRING
 from service.auth import Permission
 from subscriptions.events.catalogue import Category
@@ -75,7 +89,7 @@ SCHEMAS: dict[str, Json] = {
         {"description": text("Ours: what has happened."), "category": _CATEGORY},
     ),
     "EventType": given(
-        {**_ENTRY, **_DATED},
+        {**_ENTRY, "validation": VALIDATION, **_DATED},
         {
             "workspaceId": text(
                 "Whose it is: shown to that workspace and to operators; absent where it is the operators'."
@@ -89,6 +103,7 @@ SCHEMAS: dict[str, Json] = {
                 "serviceManager": "HPE GreenLake Platform",
                 "friendlyName": "Expiring subscriptions",
                 "description": "A subscription expires in 1, 30, 60 or 90 days.",
+                "validation": "off",
                 "generation": 1,
                 "createdAt": MOMENT,
                 "updatedAt": MOMENT,
@@ -115,6 +130,7 @@ SCHEMAS: dict[str, Json] = {
                 "description": "Whose it is to be; null: the operators'. For operators alone.",
                 "pattern": "^[0-9a-f]{32}$",
             },
+            "validation": either(VALIDATION, "null: `off`. Anything else asks for a schema."),
         },
         examples=[{"friendlyName": "Server rebooted"}],
     ),
@@ -221,7 +237,7 @@ OPERATIONS = (
         id="retireEventType",
         permission=Permission.DELETE_EVENT_TYPES,
         summary="Retire an event type",
-        description="It is in no list any more; within ten seconds nothing is published under it, and nobody subscribes to it. "
+        description="It is in no list any more; within five seconds nothing is published under it, and nobody subscribes to it. "
         "Subscriptions that stand stay. For the workspace that it belongs to, which may register it again, and for operators: "
         "what they retire is theirs from then on.",
         names=_NAMED,
