@@ -44,10 +44,10 @@ from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.described_types import DescribedTypes
-from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.catalogue.event_schemas import EventSchemaStore
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
+from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
