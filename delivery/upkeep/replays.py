@@ -49,7 +49,7 @@ __all__ = [
 #: The rate where none is asked for.
 PER_SECOND = 50.0
 #: A dry run counts so many at most, and reads so many rows and for so many seconds, in pages of so many rows.
-COUNTED, READ, SECONDS, PAGES = 10_000, 100_000, 0.2, (1000, finding.READ)
+COUNTED, READ, SECONDS, PAGES = 10_000, 100_000, 0.1, (1000, finding.READ)
 #: Replays that a list counts at most.
 LISTED = 10_000
 
