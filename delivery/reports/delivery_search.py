@@ -129,6 +129,7 @@ def _source(name: str) -> Statement[DeliveryStep]:
         "batch": BATCH,
         "data": DATA.decode(),
         "source": fragment(__package__, name),
+        "tagged": fragment(__package__, "tagged"),
     }
     return statement(__package__, "search_deliveries", DeliveryStep, parts)
 

@@ -15,7 +15,7 @@ from delivery.reports.search_steps import DATA, Reach, SearchPage, Step
 from subscriptions.events import journal
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database, Raw
-from subscriptions.ground.statements import Row, statement
+from subscriptions.ground.statements import Row, fragment, statement
 
 #: Webhooks of an event that are counted in a list.
 COUNTED = 101
@@ -88,7 +88,14 @@ class EventStep(msgspec.Struct, frozen=True, kw_only=True):
     tag_values: list[bytes]
 
 
-_PARTS = {"batch": BATCH, "options": OPTIONS, "question": QUESTION, "counted": COUNTED, "data": DATA.decode()}
+_PARTS = {
+    "batch": BATCH,
+    "options": OPTIONS,
+    "question": QUESTION,
+    "counted": COUNTED,
+    "data": DATA.decode(),
+    "tagged": fragment(__package__, "tagged"),
+}
 SEARCH = statement(__package__, "search_events", EventStep, _PARTS)
 
 

@@ -5,6 +5,7 @@ What opens and resolves one is left to `issue_watch.py`.
 
 from delivery.issue_kinds import OPERATORS
 from delivery.ledger.issues import untold
+from delivery.reports.issue_members import members
 from delivery.reports.issues import IssueReport, ListedIssue
 from delivery.upkeep.jobs import FailurePublisher
 from subscriptions.access import audit_log
@@ -43,21 +44,6 @@ async def _publish_page(database: Database, notify: FailurePublisher) -> int:
 
 def _event(issue: ListedIssue, word: str, naming: Naming) -> SdkEvent:
     at = issue.opened_at if issue.resolved_at is None or word == "opened" else issue.resolved_at
-    data: dict[str, object] = {
-        "id": str(issue.id),
-        "type": "events/issue",
-        "resourceUri": f"/events/v1beta1/issues/{issue.id}",
-        "kind": str(issue.kind),
-        "summary": issue.wrong,
-        "remedy": issue.to_do,
-        "cause": issue.cause,
-        "reason": issue.reason,
-        "httpResponseCode": issue.status or 0,
-        "failedAttempts": issue.attempts,
-        "deliveriesGivenUp": issue.given_up,
-    }
-    if issue.webhook is not None:
-        data["webhook"] = {"resourceUri": f"/events/v1beta1/webhooks/{issue.webhook}"}
     attributes = {
         "id": f"{issue.id}.{word}",
         "source": f"//global.{naming.host}/events",
@@ -66,4 +52,4 @@ def _event(issue: ListedIssue, word: str, naming: Naming) -> SdkEvent:
         "datacontenttype": "application/json",
         "time": at.replace(microsecond=at.microsecond // 1000 * 1000),
     }
-    return SdkEvent(attributes, data)
+    return SdkEvent(attributes, members(issue))

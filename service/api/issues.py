@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.issue_kinds import IssueKind, IssueState
+from delivery.reports.issue_members import members
 from delivery.reports.issues import After, IssueSearch, ListedIssue
 from delivery.upkeep.issue_handling import Handled
 from service import auth
@@ -27,7 +28,6 @@ from subscriptions.ground.errors import Issue, Refused
 log = logging.getLogger("hooklake.service")
 
 PATH = "/events/v1beta1/issues"
-WEBHOOKS = "/events/v1beta1/webhooks"
 LIMIT, MOST = 50, 200
 
 Move = Literal["acknowledge", "snooze", "reopen"]
@@ -152,19 +152,8 @@ def _refused(name: str, said: str) -> Refused:
 
 def shown(issue: ListedIssue) -> dict[str, object]:
     """An issue as the contract has it."""
-    body: dict[str, object] = {
-        "id": issue.id,
-        "type": "events/issue",
-        "resourceUri": f"{PATH}/{issue.id}",
-        "kind": issue.kind,
+    body: dict[str, object] = members(issue) | {
         "state": issue.state,
-        "summary": issue.wrong,
-        "remedy": issue.to_do,
-        "cause": issue.cause,
-        "reason": issue.reason,
-        "httpResponseCode": issue.status or 0,
-        "failedAttempts": issue.attempts,
-        "deliveriesGivenUp": issue.given_up,
         "affectedEvents": issue.events,
         "openedAt": writing.moment(issue.opened_at),
         "firstSeenAt": writing.moment(issue.first_at),
@@ -174,7 +163,5 @@ def shown(issue: ListedIssue) -> dict[str, object]:
     }
     if issue.workspace_id:
         body["workspaceId"] = issue.workspace_id
-    if issue.webhook is not None:
-        body["webhook"] = {"resourceUri": f"{WEBHOOKS}/{issue.webhook}"}
     moments = {"handledAt": issue.acted_at, "until": issue.until, "resolvedAt": issue.resolved_at}
     return body | {name: writing.moment(at) for name, at in moments.items() if at is not None}

@@ -60,8 +60,8 @@ class FoundPage:
     cursor: DeliveryId | None = None
 
 
-class Find(msgspec.Struct, frozen=True, kw_only=True):
-    """What `find.sql` is given."""
+class Matched(msgspec.Struct, frozen=True, kw_only=True):
+    """What `matching.sql` is given: what a delivery has to be."""
 
     workspace_id: str
     webhooks: list[UUID]
@@ -70,6 +70,11 @@ class Find(msgspec.Struct, frozen=True, kw_only=True):
     types: list[str]
     ended_since: datetime | None
     reason: str
+
+
+class Find(Matched, frozen=True, kw_only=True):
+    """What `find.sql` is given."""
+
     event: UUID
     webhook: UUID
     round: int
@@ -77,16 +82,9 @@ class Find(msgspec.Struct, frozen=True, kw_only=True):
     read: int
 
 
-class FindNamed(msgspec.Struct, frozen=True, kw_only=True):
+class FindNamed(Matched, frozen=True, kw_only=True):
     """What `find_named.sql` is given: deliveries one by one."""
 
-    workspace_id: str
-    webhooks: list[UUID]
-    states: list[State]
-    classes: list[int]
-    types: list[str]
-    ended_since: datetime | None
-    reason: str
     after: UUID
     before: UUID
     events: list[UUID]

@@ -34,14 +34,7 @@ WITH place AS MATERIALIZED (
             WHERE position(t IN CASE WHEN e.type = '{batch}' THEN e.body
                 WHEN e.data_at > 0 THEN substring(e.body FROM e.data_at) END) > 0
         ))
-        AND NOT EXISTS (
-            SELECT FROM unnest($tag_texts::bytea[], $tag_values::bytea[]) AS t (text, value)
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN e.data_at > 0 THEN substring(e.body FOR e.data_at - 1)
-                    ELSE coalesce(e.body, '') END AS head
-            ) AS h
-            WHERE position(t.text IN h.head) = 0 AND position(t.value IN h.head) = 0
-        )
+        AND {tagged}
     ORDER BY m.event DESC, m.webhook DESC, m.round DESC LIMIT $wanted
 )
 SELECT w.*, r.read, r.last FROM (

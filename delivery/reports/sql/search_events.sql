@@ -20,14 +20,7 @@ WITH place AS MATERIALIZED (
     WHERE (cardinality($texts::bytea[]) = 0 OR EXISTS (
             SELECT FROM unnest($texts) AS t WHERE e.data_at > 0 AND position(t IN substring(e.body FROM e.data_at)) > 0
         ))
-        AND NOT EXISTS (
-            SELECT FROM unnest($tag_texts::bytea[], $tag_values::bytea[]) AS t (text, value)
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN e.data_at > 0 THEN substring(e.body FOR e.data_at - 1)
-                    ELSE coalesce(e.body, '') END AS head
-            ) AS h
-            WHERE position(t.text IN h.head) = 0 AND position(t.value IN h.head) = 0
-        )
+        AND {tagged}
     ORDER BY m.key DESC LIMIT $wanted
 )
 SELECT w.*, r.read, r.last FROM (
