@@ -96,6 +96,23 @@ async def test_the_list_shows_how_webhooks_fare(
     assert str(well.id) not in narrowed.text
 
 
+async def test_the_list_tells_of_failures_that_are_over(
+    visit: Visit, services: Services, builder: Builder, clock: Clock
+) -> None:
+    """A webhook that is well again has failed all the same; the filter has the word that people read."""
+    async with await visit(Role.VIEWER) as viewer:
+        empty = (await viewer.get(PATH)).text
+        webhook = await hook(services)
+        await builder.tried(builder.event(), webhook.id, FAILED)
+        clock.advance(60)
+        await services.assembly.counting.count()
+        listed = (await viewer.get(PATH)).text
+
+    assert f"This is workspace {WORKSPACE}." in empty
+    assert "are counted by the hour" in listed
+    assert '<option value="DISABLED">Paused</option>' in listed
+
+
 async def test_the_list_goes_on_behind_a_webhook(visit: Visit, services: Services) -> None:
     """A later page leads back to the first one, whatever the order."""
     first, *_ = [await hook(services, name) for name in ("a", "b", "c")]
@@ -252,9 +269,9 @@ async def test_what_a_webhook_is_now_is_loaded_again_by_itself(
         landed = (await client.get(own, headers={"HX-Request": "true", "HX-Target": "section#deliveries"})).text
         after = (await client.get(own)).text
 
-    assert ("All is well" in before, "Nothing sent yet" in before) == (True, True)
+    assert ("are sent to it as they are published" in before, "Nothing sent yet" in before) == (True, True)
     assert before.count('data-live="again"') == 2
-    assert ("<main" in part, "1 given up" in part, "All is well" in part) == (False, True, False)
+    assert ("<main" in part, "1 given up" in part, "Its deliveries arrive" in part) == (False, True, False)
     assert "1 delivery was given up" in part
     assert ("<main" in landed, REBOOTED in landed or "logs.created" in landed) == (False, True)
     assert after.count('data-live="again"') == 1

@@ -69,7 +69,7 @@ async def test_a_webhook_from_its_form_to_its_first_delivery(
         await page.get_by_text("it has proved itself").wait_for()
         assert [each.challenge for each in receiver.requests if each.method == "POST"] == [True]
 
-        await page.get_by_role("link", name="Choose event types").click()
+        await page.get_by_role("link", name="Go on: choose event types").click()
         await page.get_by_label("Find a type").fill("rebooted")
         assert not await page.get_by_label("Audit log created").first.is_visible()
         await page.locator(f'input[value="{REBOOTED}"]').check()

@@ -86,8 +86,8 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
         said = "It has subscribed to no event type, so that no event is sent to it."
         return Attention(tone="info", text=said, words="Subscribe", path="/subscribe")
     if standing.arrived_at is None:
-        return Attention(tone="ok", text="All is well: events of its types are sent to it as they are published.")
-    return Attention(tone="ok", text=f"All is well: its last delivery arrived {wording.ago(standing.arrived_at, now)}.")
+        return Attention(tone="ok", text="Events of its types are sent to it as they are published.")
+    return Attention(tone="ok", text=f"Its deliveries arrive: the last one {wording.ago(standing.arrived_at, now)}.")
 
 
 def needed(standing: WebhookStanding, now: datetime) -> list[Attention]:

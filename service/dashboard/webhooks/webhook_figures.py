@@ -43,6 +43,8 @@ class DayOfOne:
     success: float | None
     #: Deliveries that arrived, hour by hour.
     rate: Sequence[int]
+    #: When the newest hour began in which an attempt failed; None where none did.
+    failed_after: datetime | None
 
 
 def span(request: Request) -> Span:
@@ -79,6 +81,7 @@ def day(points: Sequence[Point]) -> DayOfOne:
         delivered=counted.delivered,
         success=counted.success,
         rate=[each.counts.delivered for each in points],
+        failed_after=next((each.start for each in reversed(points) if each.counts.failed), None),
     )
 
 
