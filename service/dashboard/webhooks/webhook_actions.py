@@ -123,7 +123,9 @@ async def tried(request: Request) -> Response:
         return await page(request, await webhook_page.found(request), 400, trial=typed)
     own = f"{PATH}/{asked.webhook}"
     path = onward(request, own, form)
-    return redirect(path if form.line("then") in STEPS else path + "#deliveries", said=SENT[sent.state])
+    if form.line("then") in STEPS:
+        return redirect(path, said="A test event is on its way: what becomes of it shows here in a moment.")
+    return redirect(path + "#deliveries", said=SENT[sent.state])
 
 
 async def retried(request: Request) -> Response:

@@ -48,6 +48,7 @@ async def page(request: Request, of: Webhook, status: int = 200, *, trial: dict[
         subscriptions=subscriptions,
         proved=proved,
         first=first,
+        asked_at=(await services_of(request).backlogs.probes([of.id])).get(of.id),
         seen=seen,
         over=proved and bool(subscriptions) and first is not None and first.success,
         may=webhook_page.may(request),
