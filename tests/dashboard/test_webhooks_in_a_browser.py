@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from playwright.async_api import expect
 
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.webhooks.webhook import Change
 from tests.dashboard import browser
 from tests.dashboard.browser import Chrome, Tab
 from tests.dashboard.conftest import signed_in
@@ -101,6 +103,29 @@ async def test_a_rotation_and_the_end_of_a_webhook(chrome: Chrome, url: str, ses
         assert "1 subscription ends" in await page.get_by_role("dialog", name="Unregister licences?").inner_text()
         await page.get_by_role("button", name="Unregister for good").click()
         await page.get_by_text("licences is unregistered").wait_for()
+
+
+async def test_what_moves_by_itself_leaves_a_question_alone(
+    chrome: Chrome, url: str, session: str, services: Services
+) -> None:
+    """A part that is loaded again shows the new state, closes no question that is asked, and can be asked again after it."""
+    webhook = await hook(services)
+    again = "htmx.trigger(document.querySelector('#standing'), 'again')"
+    async with chrome.tab(url, session=session) as tab:
+        page = tab.page
+        await page.goto(f"/dashboard/webhooks/{webhook.id}")
+        question = page.get_by_role("dialog", name="Unregister licences?")
+        await page.locator("#unregister summary").click()
+        await services.webhook_lifecycle.change(WORKSPACE, webhook.id, Change(paused=True), by="Ada")
+        await page.evaluate(again)
+        await expect(page.locator(".verdict .state")).to_have_text("Paused")
+        await expect(question).to_be_visible()
+        await page.keyboard.press("Escape")
+        await page.evaluate(again)
+        await expect(page.get_by_role("button", name="Resume")).to_be_visible()
+        await page.locator("#unregister summary").click()
+        await expect(question).to_be_visible()
+        await seen(tab, "webhook-paused")
 
 
 async def test_a_webhook_is_paused_and_resumed_without_a_script(
