@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from playwright.async_api import Page, expect
+from playwright.async_api import FloatRect, Page, expect
 
 from deploy.demo_publisher import PublisherClient
 from deploy.demo_tally import PREFIX
@@ -29,6 +29,8 @@ from tests.receiver import OK, Answer, Receiver
 PICTURES = Path(__file__).parents[2] / "deploy" / "pictures"
 #: Seconds of traffic, and the share of it in which one receiver fails.
 TRAFFIC, FAILING = 600.0, 0.25
+#: Of pictures, so that none weighs more than 120 KB.
+WIDTH, HEIGHT = 1200, 780
 #: Seconds that a token is used for.
 FRESH = 600.0
 SECRET = "pictured-s3cr3t"
@@ -103,7 +105,7 @@ class Scene:
         for name in HOOKS:
             path = f"/{name}"
             self._receiver.script.pop(path, None)
-            share = 0.75 if failing and name == BROKEN else 0.01
+            share = 0.75 if failing and name == BROKEN else 0.0
             slow = Answer(delay=self._draw.uniform(0.005, 0.06))
             self._receiver.plan(path, *[DOWN if self._draw.random() < share else slow for _ in range(60)])
 
@@ -128,25 +130,36 @@ class Scene:
         return {"id": id, **group, "data": data}
 
 
-async def take(stack: Stack, folder: Path) -> None:
-    """The three pictures, as whoever follows the link of the stack sees them."""
-    async with browser.chrome() as chrome, chrome.tab(stack.base_url) as tab:
+async def take(url: str, link: str, folder: Path) -> None:
+    """The three pictures, as whoever follows the link sees them."""
+    async with browser.chrome() as chrome, chrome.tab(url) as tab:
         page = tab.page
-        await page.goto(stack.link)
+        await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        await page.goto(link)
         await page.get_by_role("button", name="Sign in as").click()
         await expect(page.locator("#attention")).to_contain_text(BROKEN)
         await _taken(page, folder / "overview.png")
         await page.goto("/dashboard/deliveries?state=failed")
         await page.locator("tr[data-row] a").first.click()
-        await expect(page.get_by_role("heading", name="Life line")).to_be_visible()
-        await _taken(page, folder / "delivery.png")
+        # What it is and its life line alone, which are higher than a screen.
+        await _taken(page, folder / "delivery.png", ".heading", ".timeline")
         await page.goto("/dashboard/webhooks")
         await page.get_by_role("link", name=BROKEN, exact=True).click()
+        await page.get_by_role("link", name="Last hour").click()
         await _taken(page, folder / "webhook.png")
 
 
-async def _taken(page: Page, file: Path) -> None:
-    taken = await page.screenshot(path=file)
+async def _taken(page: Page, file: Path, first: str = "", last: str = "") -> None:
+    """What one sees at once; or all from the first of these elements to the last."""
+    if first:
+        above, below = await page.locator(first).first.bounding_box(), await page.locator(last).first.bounding_box()
+        assert above is not None
+        assert below is not None
+        height = below["y"] + below["height"] - above["y"]
+        clip = FloatRect(x=above["x"] - 24, y=above["y"] - 24, width=above["width"] + 48, height=height + 36)
+        taken = await page.screenshot(path=file, clip=clip, full_page=True)
+    else:
+        taken = await page.screenshot(path=file)
     print(f"{file}: {len(taken):,} bytes")
 
 
@@ -164,7 +177,7 @@ async def run(arguments: argparse.Namespace) -> None:
                     scene = Scene(stack, receiver, http)
                     await scene.set_up()
                     await scene.traffic(arguments.seconds)
-                await take(stack, Path(arguments.out))
+                await take(stack.base_url, stack.link, Path(arguments.out))
             finally:
                 await stack.stop()
 
