@@ -44,6 +44,7 @@ from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.described_types import DescribedTypes
+from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
@@ -133,6 +134,14 @@ class Services:
     def figures(self) -> FigureReport:
         """What came of deliveries over time."""
         return self.assembly.figures
+
+    @property
+    def event_apis(self) -> EventApiStore:
+        """AsyncAPI documents of the catalogue."""
+        limits = CatalogueLimits(
+            apis=self.ground.max_event_apis_per_workspace, types=self.ground.max_event_types_per_workspace
+        )
+        return EventApiStore(self.database, prefix=self.ground.type_prefix, limits=limits)
 
     @property
     def receivers(self) -> Receivers:

@@ -23,6 +23,7 @@ from service.api import (
     consent,
     deliveries,
     erasures,
+    event_apis,
     events,
     health,
     inspection,
@@ -88,6 +89,13 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", EVENT_TYPE, catalogue.read, Permission.READ_EVENT_TYPES),
     ("PATCH", EVENT_TYPE, catalogue.change, Permission.UPDATE_EVENT_TYPES),
     ("DELETE", EVENT_TYPE, catalogue.retire, Permission.DELETE_EVENT_TYPES),
+    ("POST", event_apis.PATH, event_apis.register, Permission.CREATE_EVENT_TYPES),
+    ("GET", event_apis.PATH, event_apis.listed, Permission.READ_EVENT_TYPES),
+    ("GET", event_apis.PATH + "/{id}", event_apis.read, Permission.READ_EVENT_TYPES),
+    ("GET", event_apis.PATH + "/{id}/document", event_apis.document, Permission.READ_EVENT_TYPES),
+    ("GET", event_apis.PATH + "/{id}/events", event_apis.events, Permission.READ_EVENT_TYPES),
+    ("PATCH", event_apis.PATH + "/{id}", event_apis.change, Permission.UPDATE_EVENT_TYPES),
+    ("DELETE", event_apis.PATH + "/{id}", event_apis.remove, Permission.DELETE_EVENT_TYPES),
     ("POST", EVENTS + "/webhooks", webhooks.create, Permission.CREATE_WEBHOOKS),
     ("GET", EVENTS + "/webhooks", webhooks.listed, Permission.READ_WEBHOOKS),
     ("GET", WEBHOOK, webhooks.read, Permission.READ_WEBHOOKS),
@@ -164,7 +172,6 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("DELETE", OAUTH + "/clients/{id}", clients.revoke, Permission.MANAGE_CLIENTS),
     ("POST", OAUTH + "/clients/{id}/rotate", clients.rotate, Permission.MANAGE_CLIENTS),
 )
-
 
 #: The query parameters of each operation, as the contract names them; True: an array, each of whose items is one.
 _QUERIES: Mapping[tuple[str, str], Mapping[str, bool]] = {

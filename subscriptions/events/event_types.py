@@ -30,6 +30,8 @@ DETAILS = {
 FRESH = 5.0
 #: What becomes of events that do not fit the schema of their type: nothing is checked; they are counted; they are refused.
 OFF, WARN, REJECT = "off", "warn", "reject"
+#: The advisory lock of whoever registers types: shared by one type each, exclusive for the many of a document.
+ALONE = 0x74797065
 LIMIT = "HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE"
 #: Unknown types within that time for which the one that was meant is looked for: that takes milliseconds.
 HINTS = 50
@@ -116,6 +118,7 @@ class EventTypeStore:
         """
         details = {name: getattr(entry, name) for name in DETAILS}
         async with self._database.transaction() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock_shared(ALONE)))
             if by is not None:
                 await _take_turns(connection, by)
             await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"type:{entry.type}", 0))))

@@ -38,6 +38,7 @@ class DescribedEvent:
     payload_dialect: str
     #: The schema of the headers as JSON; None: there is none.
     headers: bytes | None
+    headers_dialect: str
     #: Examples of the data as JSON.
     examples: tuple[bytes, ...]
     #: Where the correlation id stands, such as `$message.header#/correlationId`.

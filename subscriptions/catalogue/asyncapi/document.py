@@ -79,6 +79,7 @@ class _Reader:
             payload=self._bundled(envelope.data, payload.dialect) if payload else None,
             payload_dialect=payload.dialect if payload else "",
             headers=self._bundled(headers.schema, headers.dialect) if headers and headers.known else None,
+            headers_dialect=headers.dialect if headers else "",
             examples=self._examples(message, envelope.data, whole=envelope.data is not judged),
             correlation_id=self._correlation_id(message),
             attributes=envelope.attributes,

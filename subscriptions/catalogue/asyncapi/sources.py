@@ -60,6 +60,12 @@ def pointer(steps: Sequence[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+def steps(text: str) -> list[str | int]:
+    """The keys that a JSON pointer names; indexes are told as texts, where no line depends on them."""
+    named = [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
+    return [int(step) if step.isascii() and step.isdecimal() else step for step in named]
+
+
 def read(text: bytes, *, media_type: str | None = None) -> Source:
     """The document of a text: JSON where the media type says so or the text begins like JSON, else YAML.
 

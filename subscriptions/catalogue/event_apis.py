@@ -1,0 +1,263 @@
+"""Event APIs: AsyncAPI documents as the catalogue keeps them, and the event types that they bring.
+
+Versions of one API live side by side: they are APIs of one owner that have a group in common. How a document is read and vetted
+is left to `preparing.py`, types as rows to `type_rows.py`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.catalogue import api_rows, comparing, type_rows
+from subscriptions.catalogue.api_rows import ApiVersion, EventApi
+from subscriptions.catalogue.preparing import PreparedApi, prepare
+from subscriptions.catalogue.tables import event_apis, event_type_versions
+from subscriptions.events import event_types
+from subscriptions.events.nearest import whose
+from subscriptions.ground import audit
+from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached
+
+_apis = event_apis
+#: What is to be done about an incompatible change.
+NEW_VERSION = "give the API another version, or register it beside this one in the same group"
+LIMIT = "HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventApiDraft:
+    """An event API as somebody registers it."""
+
+    text: bytes
+    #: As the request says it; None: it is seen from the text.
+    media_type: str | None = None
+    #: None: the document's title.
+    name: str | None = None
+    description: str | None = None
+    group: str = ""
+    application: str = ""
+    #: None: the document's own version.
+    version: ApiVersion | None = None
+    #: Types are named by channels, as Kyma's are.
+    by_channel: bool = False
+    origin: str = "api"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventApiChange:
+    """What somebody changes of an event API; None: it stays."""
+
+    text: bytes | None = None
+    media_type: str | None = None
+    name: str | None = None
+    description: str | None = None
+    group: str | None = None
+    version: ApiVersion | None = None
+    by_channel: bool = False
+    #: Types that a new document leaves out are retired with their subscriptions.
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogueLimits:
+    """How much one workspace may have; operators may have any number."""
+
+    apis: int = 100
+    types: int = 200
+
+
+class EventApiStore:
+    """Event APIs, each call one transaction. Who asks (`by`) is a workspace, or None for operators.
+
+    A change of one holds back every other change of types for as long as it takes: a second or two for thousands.
+    """
+
+    def __init__(self, database: Database, *, prefix: str, limits: CatalogueLimits) -> None:
+        self._database = database
+        self._prefix = prefix
+        self._limits = limits
+
+    async def register(self, draft: EventApiDraft, *, by: str | None, now: datetime) -> EventApi:
+        """The new API, its types in the catalogue.
+
+        Raises Malformed, TooLarge, Refused with pointers into the document; Conflicting for a type of somebody else, for one
+        that another API describes otherwise in the same version, and for a version that its group has; LimitReached.
+        """
+        prepared = await self._prepared(draft.text, draft.media_type, by_channel=draft.by_channel)
+        read = prepared.document
+        version = api_rows.deprecated_now(draft.version or ApiVersion(value=read.version[: api_rows.LONGEST]), now)
+        row: dict[str, Any] = {
+            "id": uuid4(),
+            "workspace_id": by,
+            "application": draft.application,
+            "name": draft.name or read.title[: api_rows.LONGEST] or "event API",
+            "description": read.description[: api_rows.PROSE] if draft.description is None else draft.description,
+            "api_group": draft.group,
+            **version.columns(),
+            **api_rows.document_columns(prepared),
+            "origin": draft.origin,
+            "generation": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        async with self._database.transaction() as connection:
+            await _alone(connection)
+            await self._make_room(connection, by)
+            await api_rows.check_version(connection, row)
+            await comparing.check_others(connection, prepared.types, row)
+            made = await type_rows.adopt(connection, prepared.types, by=by, most=self._limits.types, now=now)
+            await connection.execute(insert(_apis), [row])
+            await type_rows.describe(connection, prepared.types, row, made)
+            await type_rows.settle(connection, [each.entry.type for each in prepared.types], now=now)
+            kept = await api_rows.live(connection, row["id"])
+            await audit.note(connection, api_rows.audited("event-api.registered", None, kept))
+            return kept
+
+    async def change(self, wanted: UUID, change: EventApiChange, *, by: str | None, now: datetime) -> EventApi:
+        """The API with what was changed.
+
+        A new document has to be compatible with the old one unless the version is another one: raises Conflicting naming the
+        pointers. Else as `register`, and Absent, Forbidden; Conflicting where it leaves out types that webhooks have
+        subscribed to.
+        """
+        prepared = None
+        if change.text is not None:
+            prepared = await self._prepared(change.text, change.media_type, by_channel=change.by_channel)
+        async with self._database.transaction() as connection:
+            await _alone(connection)
+            before = await _theirs(connection, wanted, by)
+            row = _changed(before, change, prepared, now)
+            await api_rows.check_version(connection, row)
+            if prepared is not None:
+                await self._document(connection, before, prepared, row, force=change.force)
+            await connection.execute(update(_apis).where(_apis.c.id == wanted).values(row))
+            await api_rows.carry_version(connection, row)
+            brought = [each.entry.type for each in prepared.types] if prepared is not None else []
+            await type_rows.settle(connection, {*before.types, *brought}, now=now)
+            after = await api_rows.live(connection, wanted)
+            await audit.note(connection, api_rows.audited("event-api.changed", before, after))
+            return after
+
+    async def find(self, wanted: UUID) -> EventApi:
+        """One; raises Absent."""
+        async with self._database.transaction() as connection:
+            return await api_rows.live(connection, wanted)
+
+    async def document(self, wanted: UUID) -> tuple[bytes, str]:
+        """The document as it was given, and its format; raises Absent."""
+        async with self._database.transaction() as connection:
+            found = select(_apis.c.document, _apis.c.format).where(_apis.c.id == wanted)
+            row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            raise Absent("Event API", str(wanted))
+        return row.document, row.format
+
+    async def page(
+        self, *, limit: int, offset: int, group: str = "", event_type: str = "", search: str = ""
+    ) -> tuple[list[EventApi], int]:
+        """A page by name, then the newest first, and how many there are; of a group, and of those that describe a type."""
+        describing = select(event_type_versions.c.event_api).where(event_type_versions.c.event_type == event_type)
+        columns = (_apis.c.name, _apis.c.description, _apis.c.api_group)
+        wanted = and_(
+            _apis.c.api_group == group if group else true(),
+            _apis.c.id.in_(describing) if event_type else true(),
+            or_(*(func.strpos(func.lower(column), search.lower()) > 0 for column in columns)) if search else true(),
+        )
+        async with self._database.transaction() as connection:
+            total = await connection.scalar(select(func.count()).select_from(_apis).where(wanted))
+            listed = api_rows.SHOWN.where(wanted).order_by(_apis.c.name, _apis.c.created_at.desc(), _apis.c.id)
+            rows = (await connection.execute(listed.limit(limit).offset(offset))).mappings().all()
+        return [api_rows.read(row) for row in rows], total or 0
+
+    async def described(self, wanted: UUID, *, limit: int, offset: int) -> tuple[Sequence[RowMapping], int]:
+        """A page of what it says of its types, as rows of `event_type_versions`, and how many there are; raises Absent."""
+        of = event_type_versions.c.event_api == wanted
+        listed = select(event_type_versions).where(of).order_by(event_type_versions.c.event_type)
+        async with self._database.transaction() as connection:
+            found = await api_rows.live(connection, wanted)
+            rows = (await connection.execute(listed.limit(limit).offset(offset))).mappings().all()
+        return rows, found.type_count
+
+    async def remove(self, wanted: UUID, *, force: bool, by: str | None, now: datetime) -> None:
+        """Ends it: types that it made, and no other API describes, are retired.
+
+        Raises Absent, Forbidden, and Conflicting where webhooks have subscribed to some of them, unless `force`.
+        """
+        async with self._database.transaction() as connection:
+            await _alone(connection)
+            before = await _theirs(connection, wanted, by)
+            await type_rows.release(connection, wanted, before.types, force=force, now=now)
+            await connection.execute(delete(_apis).where(_apis.c.id == wanted))
+            await type_rows.settle(connection, before.types, now=now)
+            await audit.note(connection, api_rows.audited("event-api.removed", before, None))
+
+    async def _prepared(self, text: bytes, media_type: str | None, *, by_channel: bool) -> PreparedApi:
+        # A thread of its own: publications go on meanwhile.
+        return await asyncio.to_thread(prepare, text, media_type=media_type, by_channel=by_channel, prefix=self._prefix)
+
+    async def _document(
+        self,
+        connection: AsyncConnection,
+        before: EventApi,
+        prepared: PreparedApi,
+        row: Mapping[str, Any],
+        *,
+        force: bool,
+    ) -> None:
+        """Puts what another document says in the place of what was said."""
+        standing = await comparing.said_by(connection, before.id)
+        if row["version"] == before.version.value:
+            await asyncio.to_thread(comparing.check, prepared.types, standing, NEW_VERSION)
+        await comparing.check_others(connection, prepared.types, row)
+        gone = set(before.types) - {each.entry.type for each in prepared.types}
+        await type_rows.release(connection, before.id, gone, force=force, now=row["updated_at"])
+        fresh = [each for each in prepared.types if each.entry.type not in standing]
+        made = await type_rows.adopt(
+            connection, fresh, by=before.workspace_id, most=self._limits.types, now=row["updated_at"]
+        )
+        made |= {name for name, each in standing.items() if each["made_type"]}
+        changed = [each for each in prepared.types if not comparing.same(each, standing.get(each.entry.type))]
+        await type_rows.describe(connection, changed, row, made)
+
+    async def _make_room(self, connection: AsyncConnection, by: str | None) -> None:
+        if by is None:
+            return
+        counted = select(func.count()).select_from(_apis).where(_apis.c.workspace_id == by)
+        if (await connection.scalar(counted) or 0) >= self._limits.apis:
+            said = f"the workspace has {self._limits.apis} event APIs, and may not have more ({LIMIT})"
+            raise LimitReached(Issue(subject="document", description=said))
+
+
+async def _alone(connection: AsyncConnection) -> None:
+    """Until the transaction ends nobody else changes which types there are."""
+    await connection.execute(select(func.pg_advisory_xact_lock(event_types.ALONE)))
+
+
+async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None) -> EventApi:
+    """The API; raises Absent, and Forbidden where it is not theirs to change."""
+    standing = await api_rows.live(connection, wanted)
+    if by not in (None, standing.workspace_id):
+        said = f"the event API {wanted} is not this workspace's: {whose(standing.workspace_id)} may change it"
+        raise Forbidden(Issue(subject="id", description=said))
+    return standing
+
+
+def _changed(before: EventApi, change: EventApiChange, prepared: PreparedApi | None, now: datetime) -> dict[str, Any]:
+    version = api_rows.deprecated_now(change.version or before.version, before.version.deprecated_since or now)
+    return {
+        "id": before.id,
+        "workspace_id": before.workspace_id,
+        "name": before.name if change.name is None else change.name,
+        "description": before.description if change.description is None else change.description,
+        "api_group": before.group if change.group is None else change.group,
+        **version.columns(),
+        **(api_rows.document_columns(prepared) if prepared is not None else {}),
+        "generation": before.generation + 1,
+        "updated_at": now,
+    }
