@@ -131,5 +131,5 @@ async def test_pages_are_read_and_used_without_a_script(chrome: Chrome, url: str
         await page.goto("/dashboard/find")
         await page.get_by_label("What to look for").fill("webh")
         await page.get_by_role("button", name="Find").click()
-        await page.get_by_role("option", name="Webhooks").click()
+        await page.locator(".found").get_by_role("link", name="Webhooks").click()
         await page.wait_for_url("**/dashboard/webhooks")

@@ -213,7 +213,7 @@ async def _acknowledges(tab: Tab) -> None:
     await tab.picture("issue-open")
     assert await tab.barriers() == []
     await page.locator("#acknowledge").get_by_role("button", name="Acknowledge").click()
-    await expect(page.locator(".heading .state")).to_have_text("Acknowledged")
+    await expect(page.locator(".verdict .state")).to_have_text("Acknowledged")
 
 
 async def test_a_webhook_is_paused_by_keys_alone(chrome: Chrome, stage: Stage, workspace: Workspace) -> None:
@@ -236,7 +236,7 @@ async def test_a_webhook_is_paused_by_keys_alone(chrome: Chrome, stage: Stage, w
         assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         await press("Enter")
         await expect(page.locator(".said")).to_be_visible()
-        await expect(page.locator(".heading .state")).to_have_text("Paused")
+        await expect(page.locator(".verdict .state")).to_have_text("Paused")
 
 
 async def _every_page(tab: Tab) -> dict[str, str]:
