@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.dashboard.frame import assets
 
-VENDOR = Path(assets.__file__).parent / "static" / "vendor"
+VENDOR = Path(assets.__file__).parents[1] / "static" / "vendor"
 MANIFEST = json.loads((VENDOR / "manifest.json").read_text())
 
 
