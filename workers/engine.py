@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from delivery.attempts.claims import FreeShares
 from delivery.attempts.endings import ClaimedDelivery
 from delivery.attempts.rounds import Rounds
 from delivery.tickets import Job, JobKind, Ticket
@@ -29,6 +30,9 @@ DRAIN_ROWS = 200
 DAYS_ANEW = 2.0
 #: Seconds after which a drain that waits for slots looks for what has fallen due since.
 LOOK_AGAIN = 0.25
+#: Seconds after which it looks again for rows of webhooks with a rate, where it found none and others are drained: their send
+#: times are given seconds ahead.
+PACED_AGAIN = 0.25
 #: Rows of one claim from which the next one is made at once; after fewer, slots are waited for.
 WORTHWHILE = 32
 #: Seconds to let more than one slot come free before the next claim.
@@ -50,6 +54,8 @@ class Engine:
         self._freed, self._room = self._attempts.freed, self._attempts.room
         self._jobs = jobs
         self._draining = False
+        #: Until when the drain looks for no paced rows of a day beside others, since a moment ago there were none.
+        self._unpaced: dict[date, float] = {}
         #: Tickets that wait for a slot, to which drains leave what comes free but for what retries are kept; and their messages.
         self._asking = self._patient = 0
         #: Why this process claims nothing at the moment; None while it may (protocol.md 5.4).
@@ -93,6 +99,7 @@ class Engine:
         if self._draining or self._waits:
             return
         self._draining = True
+        self._unpaced.clear()
         try:
             while await self._drain_days(deque(await self._claims.days_due()), time.monotonic() + DAYS_ANEW):
                 pass
@@ -194,6 +201,9 @@ class Engine:
                 empty = 0 if begun else empty + 1
                 days.rotate(-1)
                 if begun >= WORTHWHILE or 0 < empty < len(days):
+                    if begun and self.slots.crowded():
+                        # Of a webhook that had its share it would find nothing yet.
+                        await asyncio.sleep(GATHER)
                     continue
                 if not begun and not crowded and not self.slots.short:
                     return False
@@ -214,13 +224,18 @@ class Engine:
         if not reserved:
             slots.short = True
             return 0
+        paced = now >= self._unpaced.get(day, 0.0)
         try:
-            begun = await self._claims.drain(day, wanted=reserved, retries=kept, share=share, shares=shares)
+            begun = await self._claims.drain(
+                day, wanted=reserved, retries=kept, free=FreeShares(share, shares), paced=paced
+            )
         except Unavailable as error:
             log.debug("drain.left cause=%s", error)
         finally:
             slots.give_back(reserved - len(begun))
             slots.short = len(begun) == reserved
+        if paced and not slots.short and not any(held.claimed.send_at for held in begun):
+            self._unpaced[day] = now + PACED_AGAIN
         now = time.monotonic()
         for held in begun:
             self._attempts.begin(held, slots.hold(held.claimed.webhook, held.claimed.epoch, now))

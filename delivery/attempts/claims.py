@@ -7,6 +7,7 @@ those of protocol.md 4.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from delivery.attempts.endings import ClaimedDelivery
@@ -26,6 +27,13 @@ from subscriptions.webhooks.webhook_store import Hook
 GLANCE = 0.5
 #: Webhooks whose destination and unsealed secrets one process keeps at hand.
 HOOKS = 10_000
+
+
+class FreeShares(NamedTuple):
+    """What webhooks may have in flight beside what they have: those that are not in `shares`, `share`."""
+
+    share: int
+    shares: Shares
 
 
 class Claims:
@@ -55,26 +63,29 @@ class Claims:
         async with self._base.database.raw() as connection:
             return await drains.days_due(connection, now=await self._now(connection))
 
-    async def drain(self, day: date, *, wanted: int, retries: int, share: int, shares: Shares) -> list[ClaimedDelivery]:
-        """Claims at most `wanted` due rows of the day, of a webhook its share in `shares`, or `share`; raises Unavailable.
+    async def drain(
+        self, day: date, *, wanted: int, retries: int, free: FreeShares, paced: bool = True
+    ) -> list[ClaimedDelivery]:
+        """Claims at most `wanted` due rows of the day, of a webhook its free share; raises Unavailable.
 
-        First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more.
+        First attempts go before retries, for which `retries` of them are kept, or a fifth, whichever is more. Without `paced`,
+        what webhooks with a rate are owed is looked for only where nothing else is found.
         """
         # Each drain begins at another webhook, so that none is always first.
         chance = self._base.chance()
         kept = min(wanted, max(retries, int(wanted * drains.RETRIES + chance)))
         start = UUID(int=int(chance * (1 << 128)))
         room = DrainRoom(
-            wanted=wanted, retries=kept, share=share, shares=shares, start=start, chance=self._base.chance()
+            wanted=wanted, retries=kept, share=free.share, shares=free.shares, start=start, chance=self._base.chance()
         )
         async with self._base.database.raw() as connection:
             now = await self._now(connection)
             claim = await drains.drain(connection, room, day=day, now=now, lease=self._lease)
             held = await self._held(connection, claim)
-            if len(held) < wanted:
+            if len(held) < wanted and (paced or not held):
                 left = replace(room, wanted=wanted - len(held))
-                paced = await paces.claim(connection, left, day=day, now=now, lease=self._lease)
-                held += await self._held(connection, paced)
+                with_rate = await paces.claim(connection, left, day=day, now=now, lease=self._lease)
+                held += await self._held(connection, with_rate)
             return held
 
     async def turn(self, held: ClaimedDelivery) -> bool:

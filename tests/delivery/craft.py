@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import insert
 
 from delivery.assembly import Assembly
+from delivery.attempts.claims import FreeShares
 from delivery.attempts.endings import ClaimedDelivery, EndedAttempt
 from delivery.foundation import WiredFoundation
 from delivery.publishing.receipts import Receipt
@@ -235,7 +236,7 @@ class Craft:
         for day in await self.rounds.claims.days_due():
             free = {UUID(webhook): (room, None) for webhook, room in shares.items()}
             left = wanted - len(held)
-            held += await self.rounds.claims.drain(day, wanted=left, retries=retries, share=share, shares=free)
+            held += await self.rounds.claims.drain(day, wanted=left, retries=retries, free=FreeShares(share, free))
         return held
 
     async def attempt(self, held: ClaimedDelivery, *answers: Reply | Failure) -> EndedAttempt:

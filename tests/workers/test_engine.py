@@ -1,10 +1,13 @@
 """The engine over a real database: what it claims under its limits, and what it leaves when it ends."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from delivery.ledger.claims import paces
+from delivery.ledger.claims.claiming import Claim
 from delivery.ledger.claims.foreign import Foreign
 from delivery.tickets import Job, Ticket
 from subscriptions.ground import event_keys
@@ -85,6 +88,27 @@ async def test_a_backlog_of_one_webhook(craft: Craft, engine: Engine) -> None:
     await engine.close(5.0)
 
     assert await craft.states() == {"delivered": 600}
+
+
+async def test_a_backlog_without_a_pace(craft: Craft, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a drain finds rows of webhooks without a rate, it looks for those of others once in a while, not at each step."""
+    monkeypatch.setattr("workers.engine.PACED_AGAIN", 3600.0)
+    looks, claim = 0, paces.claim
+
+    async def counted(*args: Any, **more: Any) -> Claim:
+        nonlocal looks
+        looks += 1
+        return await claim(*args, **more)
+
+    monkeypatch.setattr(paces, "claim", counted)
+    await craft.owe(await craft.hook(), 6 * SHARE, due_in=-1)
+
+    await engine.drain()
+    await engine.close(5.0)
+
+    assert await craft.states() == {"delivered": 6 * SHARE}
+    # The first step, and those that found nothing; each of the six and each that found nothing would be thirteen.
+    assert looks <= 3
 
 
 async def test_a_backlog_that_takes_long(craft: Craft, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
