@@ -24,6 +24,7 @@ from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
+from subscriptions.catalogue import deprecation
 from subscriptions.events import attributes, catalogue, cloudevent, http_binding, occurrences
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
@@ -167,6 +168,8 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
     if services.types.judged:
         await _fitting(request, made, many)
+    if services.types.deprecated:
+        made = deprecation.mark(made, services.types.deprecated, limit=services.ground.max_event_bytes)
     try:
         receipts, headers = await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
     except Refused as refused:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace as but
-from typing import NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -46,6 +46,7 @@ class SubscriptionInput(msgspec.Struct, forbid_unknown_fields=True, rename="came
     event_type: str
     webhook: Target
     event_filter: str | None = None
+    version: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
 class Replacing(SubscriptionInput, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
@@ -180,7 +181,9 @@ def _order(given: SubscriptionInput, at: str) -> SubscriptionRequest:
     """Of an item with nothing wrong."""
     webhook = _webhook(given)
     assert webhook is not None
-    return SubscriptionRequest(event_type=given.event_type, webhook=webhook, event_filter=_filter(given), at=at)
+    return SubscriptionRequest(
+        event_type=given.event_type, webhook=webhook, event_filter=_filter(given), version=given.version or "", at=at
+    )
 
 
 def _webhook(given: SubscriptionInput) -> UUID | None:
@@ -256,6 +259,8 @@ def shown(subscription: Subscription, prefix: str) -> dict[str, object]:
         "updatedAt": writing.moment(subscription.updated_at),
         "generation": subscription.generation,
     }
+    if subscription.version:
+        body["version"] = subscription.version
     if subscription.subscription_set:
         body["subscriptionSet"] = subscription.subscription_set
     return body | ({"eventFilter": subscription.event_filter} if subscription.event_filter else {})

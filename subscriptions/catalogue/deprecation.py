@@ -4,13 +4,15 @@ An event is of the version whose `dataschema` it has; without a `dataschema` tha
 the newest that is not deprecated, or the newest where all are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from subscriptions.events import attributes
+from subscriptions.events.event import Event
 
 #: For events whose `dataschema` is none of the versions'.
 OTHERS = ""
@@ -36,6 +38,14 @@ def current(versions: Iterable[TypeVersion]) -> TypeVersion | None:
     return max(versions, key=lambda each: (not each.deprecated, each.created_at), default=None)
 
 
+def accepted(versions: Iterable[TypeVersion], pinned: str) -> list[str]:
+    """The `dataschema`s that events of a version have, with OTHERS where it is the current one; empty: none can be known."""
+    listed = list(versions)
+    now = current(listed)
+    found = {each.dataschema for each in listed if each.version == pinned and each.dataschema}
+    return sorted(found | ({OTHERS} if now is not None and now.version == pinned else set()))
+
+
 def kept(versions: Iterable[TypeVersion]) -> str | None:
     """What the catalogue keeps of a type: by `dataschema`, the attributes that events get, as JSON; None where none do."""
     listed = list(versions)
@@ -44,6 +54,20 @@ def kept(versions: Iterable[TypeVersion]) -> str | None:
     if now is not None and now.deprecated:
         found[OTHERS] = _extension(now)
     return msgspec.json.encode(found).decode() if found else None
+
+
+def mark(
+    made: Sequence[Event], deprecated: Mapping[str, Mapping[str, Mapping[str, object]]], *, limit: int
+) -> Sequence[Event]:
+    """The events with the extension, each where its type is among the deprecated and its version says so."""
+    if not any(event.type in deprecated for event in made):
+        return made
+    return [
+        structs.replace(event, body=marked(event.body, deprecated[event.type], limit=limit))
+        if event.type in deprecated
+        else event
+        for event in made
+    ]
 
 
 def marked(body: bytes, kept: Mapping[str, Mapping[str, object]], *, limit: int) -> bytes:

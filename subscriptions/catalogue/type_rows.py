@@ -146,29 +146,42 @@ async def release(
 
 async def settle(connection: AsyncConnection, names: Collection[str], *, now: datetime) -> None:
     """Writes what events of these types get, and what their pinned subscriptions ask for, as their versions stand now."""
+    by_type = await versions(connection, names)
+    standing = select(_types.c.type, _types.c.deprecation).where(_types.c.type.in_(names))
+    for name, before in (await connection.execute(standing)).all():
+        after = deprecation.kept(by_type.get(name, ()))
+        if after != before:
+            values = {"deprecation": after, "updated_at": now}
+            await connection.execute(update(_types).where(_types.c.type == name).values(values))
+    subscribed = tables.subscriptions
+    pinned = select(subscribed.c.event_type, subscribed.c.version).where(
+        subscribed.c.event_type.in_(names), subscribed.c.version != ""
+    )
+    for name, version in (await connection.execute(pinned.distinct())).all():
+        asks = msgspec.json.encode(deprecation.accepted(by_type.get(name, ()), version)).decode()
+        those = (subscribed.c.event_type == name, subscribed.c.version == version)
+        await connection.execute(update(subscribed).where(*those).values(version_filter=asks))
+
+
+async def versions(connection: AsyncConnection, names: Collection[str]) -> dict[str, list[TypeVersion]]:
+    """The versions of these types, however they were described; a type of which nobody said anything is absent."""
     columns = (_versions.c.event_type, _versions.c.version, _versions.c.dataschema, _versions.c.created_at)
     deprecated = (_versions.c.deprecated, _versions.c.deprecated_since, event_apis.c.sunset, event_apis.c.migration)
     joined = _versions.outerjoin(event_apis, event_apis.c.id == _versions.c.event_api)
     found = select(*columns, *deprecated).select_from(joined).where(_versions.c.event_type.in_(names))
-    by_type: dict[str, list[TypeVersion]] = {name: [] for name in names}
+    by_type: dict[str, list[TypeVersion]] = {}
     for row in await connection.execute(found):
-        by_type[row.event_type].append(
-            TypeVersion(
-                version=row.version,
-                dataschema=row.dataschema,
-                deprecated=row.deprecated,
-                since=row.deprecated_since,
-                sunset=row.sunset,
-                migration=row.migration or "",
-                created_at=row.created_at,
-            )
+        version = TypeVersion(
+            version=row.version,
+            dataschema=row.dataschema,
+            deprecated=row.deprecated,
+            since=row.deprecated_since,
+            sunset=row.sunset,
+            migration=row.migration or "",
+            created_at=row.created_at,
         )
-    standing = select(_types.c.type, _types.c.deprecation).where(_types.c.type.in_(names))
-    for name, before in (await connection.execute(standing)).all():
-        after = deprecation.kept(by_type[name])
-        if after != before:
-            values = {"deprecation": after, "updated_at": now}
-            await connection.execute(update(_types).where(_types.c.type == name).values(values))
+        by_type.setdefault(row.event_type, []).append(version)
+    return by_type
 
 
 def _since(event: DescribedEvent) -> datetime | None:

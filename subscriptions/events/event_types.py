@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import and_, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,23 +77,26 @@ class EventTypeStore:
         self._meant: dict[str, str | None] = {}
         #: Of the types that are known, those whose events are held to a schema, and whether that is to warn or to reject.
         self.judged: dict[str, str] = {}
+        #: And those of which a version is deprecated: what its events get, by `dataschema`.
+        self.deprecated: dict[str, dict[str, dict[str, object]]] = {}
         self._stale_at = 0.0
 
     async def unknown(self, wanted: Iterable[str]) -> set[str]:
         """Those of the wanted types that are not in the catalogue; asks the database only for types not seen lately."""
         if self._steady() >= self._stale_at:
             self._known, self._meant, self._stale_at = set(), {}, self._steady() + FRESH
-            self.judged = {}
+            self.judged, self.deprecated = {}, {}
         missing = set(wanted) - self._known
         if not missing:
             return missing
         async with self._database.raw() as connection:
             rows = await connection.fetch(
-                "SELECT type, validation FROM event_types WHERE type = ANY($1::text[]) AND retired_at IS NULL",
+                "SELECT type, validation, deprecation FROM event_types WHERE type = ANY($1::text[]) AND retired_at IS NULL",
                 list(missing),
             )
         found = {row["type"] for row in rows}
         self.judged |= {row["type"]: row["validation"] for row in rows if row["validation"] != OFF}
+        self.deprecated |= {row["type"]: msgspec.json.decode(row["deprecation"]) for row in rows if row["deprecation"]}
         self._known |= found
         return missing - found
 
@@ -183,6 +187,7 @@ class EventTypeStore:
     def _forget(self, event_type: str) -> None:
         self._known.discard(event_type)
         self.judged.pop(event_type, None)
+        self.deprecated.pop(event_type, None)
 
     async def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[CatalogueEntry], int]:
         """One page of the catalogue in alphabetical order, and how many types there are; of those with the text in their type,

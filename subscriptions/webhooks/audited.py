@@ -69,7 +69,13 @@ def replaced(rows: Sequence[Mapping[str, Any]], standing: Mapping[UUID, Mapping[
 
 
 def _subscribed(row: Mapping[str, object]) -> dict[str, object]:
-    return {"webhook": str(row["webhook"]), "eventType": row["event_type"], "eventFilter": row["event_filter"]}
+    pinned = {"version": row["version"]} if row.get("version") else {}
+    return {
+        "webhook": str(row["webhook"]),
+        "eventType": row["event_type"],
+        "eventFilter": row["event_filter"],
+        **pinned,
+    }
 
 
 def _change(

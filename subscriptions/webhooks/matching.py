@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
 from subscriptions.ground.errors import Refused
 from subscriptions.webhooks.filters import event_filter
 from subscriptions.webhooks.filters.event_filter import Filter
@@ -17,6 +19,9 @@ log = logging.getLogger("hooklake.subscriptions")
 
 #: Steps after which others on the loop get their turn: a fifth of a millisecond.
 TURN = 2000
+#: How the filter of a subscription begins that understands one version: the `dataschema`s of its events (JSON) and a line
+#: break come before what was asked for, as `candidates.sql` puts them together. No filter begins so.
+PIN = "["
 #: Bytes of an event that are read in a step, as a power of two.
 _A_STEP = 5
 
@@ -28,6 +33,15 @@ class Candidate(Protocol):
     def event_filter(self) -> str:
         """Empty: every event of the type."""
 
+
+class _Said(msgspec.Struct, frozen=True):
+    """What an event says of its schema."""
+
+    dataschema: str | None = None
+
+
+_said = msgspec.json.Decoder(_Said)
+_accepted = msgspec.json.Decoder(list[str])
 
 C = TypeVar("C", bound=Candidate)
 
@@ -63,6 +77,8 @@ class Matching(Generic[C]):
         self._end = steps.taken + room
         # The event is decoded once, and only where somebody has a filter.
         self._data = None
+        self._body = body
+        self._dataschema: str | None = None
         if any(each.event_filter for each in candidates):
             steps.taken += len(body) >> _A_STEP
             self._data = event_filter.data_of(body)
@@ -92,6 +108,13 @@ class Matching(Generic[C]):
             if not text:
                 want(each)
                 continue
+            if text[0] == PIN:
+                rest = self._unpinned(text)
+                if rest == "":
+                    want(each)
+                if not rest:
+                    continue
+                text = rest
             try:
                 kept = of_late(text) or compiled(text)
             except Refused as error:
@@ -109,6 +132,13 @@ class Matching(Generic[C]):
                 break
         steps.taken = taken
         self.asked += asked
+
+    def _unpinned(self, text: str) -> str | None:
+        """What a pinned subscription asks of the event beside its version; None where the event is of another one."""
+        accepted, _, rest = text.partition("\n")
+        if self._dataschema is None:
+            self._dataschema = _said.decode(self._body).dataschema or ""
+        return rest if self._dataschema in _accepted.decode(accepted) else None
 
     def _weigh(self, kept: Filter, candidate: C) -> int:
         """Asks a filter that takes more of larger data; answers what it took."""

@@ -28,6 +28,8 @@ class Subscription:
     event_type: str
     #: Empty: every event of the type.
     event_filter: str
+    #: The version of the type that it understands; empty: all.
+    version: str
     #: The set that it was subscribed to in; empty: in none.
     subscription_set: str
     # Of the event type.
@@ -51,6 +53,8 @@ class SubscriptionRequest:
     webhook: UUID
     #: Vetted; empty for every event of the type.
     event_filter: str = ""
+    #: The version of the type that is understood; empty: all.
+    version: str = ""
     #: Where it stands in the request, before a field's name: empty, or `[3].`.
     at: str = ""
     #: The subscription set that it is of; empty: of none. What the webhook has of a set already is left out.

@@ -18,7 +18,14 @@ from subscriptions.ground import audit, tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Issue, Refused
 from subscriptions.ground.settings import GroundSettings
-from subscriptions.webhooks import audited, deleted_types, subscription_list, subscription_room, system_webhooks
+from subscriptions.webhooks import (
+    audited,
+    deleted_types,
+    pinning,
+    subscription_list,
+    subscription_room,
+    system_webhooks,
+)
 from subscriptions.webhooks.subscription_list import SHOWN, Subscription, SubscriptionQuery, SubscriptionRequest, of
 from subscriptions.webhooks.webhook import Owner
 
@@ -80,7 +87,8 @@ class SubscriptionStore:
             workspaces = await _lock(connection, {order.webhook for order in requests}, within)
             requests = await subscription_room.missing(connection, requests)
             await _check(connection, requests, workspaces, self._prefix)
-            rows = [_row(order, workspaces[order.webhook], owner, now) for order in requests]
+            pins = await pinning.filters(connection, requests)
+            rows = [_row(order, workspaces[order.webhook], owner, now) | _pin(order, pins) for order in requests]
             await connection.execute(insert(_table), rows)
             await subscription_room.check(connection, set(workspaces), self._most)
             made = (audited.subscription("subscription.created", row["id"], row) for row in rows)
@@ -111,7 +119,11 @@ class SubscriptionStore:
             await connection.execute(delete(_table).where(_table.c.id.in_(ids)))
             workspaces = {row["webhook"]: row["workspace_id"] for row in standing.values()}
             await _check(connection, [each.order for each in replacements], workspaces, self._prefix)
-            changed = [_replaced(each, standing[each.subscription], owner, now) for each in replacements]
+            pins = await pinning.filters(connection, [each.order for each in replacements])
+            changed = [
+                _replaced(each, standing[each.subscription], owner, now) | _pin(each.order, pins)
+                for each in replacements
+            ]
             await connection.execute(insert(_table), changed)
             if any(row["subscription_set"] != standing[row["id"]]["subscription_set"] for row in changed):
                 # What is of its set no more counts alone.
@@ -192,6 +204,10 @@ def _row(order: SubscriptionRequest, workspace_id: str, owner: Owner, now: datet
         "created_by": owner.created_by,
         "updated_by": owner.created_by,
     }
+
+
+def _pin(order: SubscriptionRequest, pins: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    return {"version": order.version, "version_filter": pins.get((order.event_type, order.version), "")}
 
 
 def _replaced(replacement: Replacement, standing: Mapping[str, Any], owner: Owner, now: datetime) -> dict[str, Any]:

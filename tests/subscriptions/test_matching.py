@@ -48,3 +48,27 @@ def test_a_filter_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
 
     assert [each.name for each in found] == ["kept"]
     assert "filter.unreadable" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dataschema", "names"),
+    [
+        ('"urn:one"', ["all", "one", "four of one"]),
+        ('"urn:two"', ["all", "two"]),
+        ('"urn:other"', ["all"]),
+        ("null", ["all", "two"]),
+    ],
+)
+def test_a_version_is_understood(dataschema: str, names: list[str]) -> None:
+    """Whoever understands one version gets its events, of those what the filter asks for; without `dataschema`, the current's."""
+    candidates = [
+        Candidate("all"),
+        Candidate("one", '["urn:one"]\n'),
+        Candidate("four of one", '["urn:one"]\ncpu eq 4'),
+        Candidate("five of one", '["urn:one"]\ncpu eq 5'),
+        Candidate("two", '["","urn:two"]\n'),
+        Candidate("none", "[]\n"),
+    ]
+    body = b'{"specversion":"1.0","dataschema":%b,"data":{"cpu":4}}' % dataschema.encode()
+
+    assert [each.name for each in matched(body, candidates)] == names

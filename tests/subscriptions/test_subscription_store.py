@@ -79,6 +79,7 @@ async def test_orders_are_kept_in_order_with_what_the_catalogue_says(
         webhook=webhook,
         event_type=TYPES[1],
         event_filter="",
+        version="",
         subscription_set="",
         service_manager="Manager",
         api_group="things",

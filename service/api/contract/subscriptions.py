@@ -38,6 +38,12 @@ FILTER = (
     "steps of an event (20,000 conditions, elements of arrays, and pieces of text) lets it pass, and its webhook's `stateReason` "
     "says so."
 )
+_PINNED: Json = {
+    "type": ["string", "null"],
+    "maxLength": 200,
+    "description": "Ours: the version of the type that is understood, of those that event APIs describe: its events have that "
+    "version's `dataschema`, or none where it is the current one. Every version for want of it.",
+}
 _EVENT_TYPE = text("One of the catalogue's.", minLength=1, examples=[EXPIRING])
 _FILTER = either({"type": "string", "examples": ["status eq 'active' and quantity gt 4"]}, FILTER)
 _EXAMPLE: Json = {
@@ -73,7 +79,7 @@ SCHEMAS: dict[str, Json] = {
     "WebhookReferenceInput": reference(webhooks.PATH),
     "SubscriptionInput": taken(
         {"eventType": _EVENT_TYPE, "webhook": ref("WebhookReferenceInput")},
-        {"eventFilter": _FILTER},
+        {"eventFilter": _FILTER, "version": _PINNED},
         examples=[{"eventType": EXPIRING, "webhook": {"resourceUri": _URI}}],
     ),
     "SubscriptionUpdate": taken(
@@ -82,7 +88,7 @@ SCHEMAS: dict[str, Json] = {
             "eventType": _EVENT_TYPE,
             "webhook": ref("WebhookReferenceInput"),
         },
-        {"eventFilter": _FILTER},
+        {"eventFilter": _FILTER, "version": _PINNED},
         examples=[
             {
                 "subscriptionId": SUBSCRIPTION,
@@ -111,6 +117,7 @@ SCHEMAS: dict[str, Json] = {
                 "Ours: what follows from the type.", enum=["resource", "custom", "non-resource", "foreign"]
             ),
             "eventFilter": text("There where there is one."),
+            "version": text("Ours: the version of the type that it understands; absent: all."),
             "subscriptionSet": text("Ours: the set that it was subscribed to in; absent where it was not."),
             "workspaceId": text("Ours, in operators' lists: whose it is."),
         },

@@ -169,7 +169,7 @@ async def changed(request: Request) -> Response:
     one, text = await _one(request, found), form.line("filter")
     if fault := _fault(text, services.ground.max_filter_conditions):
         return _filter(request, found, one, text=text, wrong=fault)
-    order = SubscriptionRequest(event_type=one.event_type, webhook=found.id, event_filter=text)
+    order = SubscriptionRequest(event_type=one.event_type, webhook=found.id, event_filter=text, version=one.version)
     made = await services.subscription_store.replace(
         [Replacement(subscription=one.id, order=order)],
         owner(caller),

@@ -1,5 +1,7 @@
 -- Of a page of a day's events, which webhooks are subscribed to it and were never owed it; what is being spread is not lacking.
-SELECT e.key AS event, s.webhook, s.event_filter FROM {events} e
+SELECT e.key AS event, s.webhook,
+    CASE WHEN s.version_filter = '' THEN s.event_filter ELSE s.version_filter || E'\n' || s.event_filter END AS event_filter
+FROM {events} e
 JOIN subscriptions s ON s.workspace_id = e.workspace_id AND s.event_type = e.type
 JOIN webhooks w ON w.id = s.webhook AND w.deleted_at IS NULL
 WHERE e.key > $after AND e.key <= $until AND e.workspace_id = $workspace_id AND e.body IS NOT NULL
