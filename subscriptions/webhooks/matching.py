@@ -94,35 +94,32 @@ class Matching(Generic[C]):
         return True
 
     def _turn(self, until: float) -> None:
-        compiled, steps, want, taken, asked = (
-            event_filter.compiled,
-            self._steps,
-            self.wanted.append,
-            self._steps.taken,
-            0,
-        )
+        compiled, steps, want = event_filter.compiled, self._steps, self.wanted.append
+        taken, asked = steps.taken, 0
         of_late = compiled.young.get
         data, run = self._data, steps.run
         for asked, each in enumerate(self._candidates, 1):  # noqa: B007  how many there were
-            text = each.event_filter
+            text: str | None = each.event_filter
             if not text:
                 want(each)
                 continue
-            if text[0] == PIN:
-                rest = self._unpinned(text)
-                if rest == "":
+            kept = of_late(text)
+            if kept is None:
+                # What is pinned is never among those; of others nobody asks whether they are.
+                if text[0] == PIN:
+                    text = self._unpinned(text)
+                    if not text:
+                        if text is not None:
+                            want(each)
+                        continue
+                try:
+                    kept = compiled(text)
+                except Refused as error:
+                    # Kept by a release that took it. One event too many can be ignored by its subscriber, one too few can not
+                    # be made up.
+                    log.error("filter.unreadable %s text=%r", error, text)
                     want(each)
-                if not rest:
                     continue
-                text = rest
-            try:
-                kept = of_late(text) or compiled(text)
-            except Refused as error:
-                # Kept by a release that took it. One event too many can be ignored by its subscriber, one too few can not
-                # be made up.
-                log.error("filter.unreadable %s text=%r", error, text)
-                want(each)
-                continue
             taken += kept.steps
             if kept.grows:
                 taken += self._weigh(kept, each)
