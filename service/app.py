@@ -127,7 +127,7 @@ async def opened(
         live = Live(ear, per_person=streams) if ear is not None and streams else None
         services = replace(made, openid_sign_in=sign_in, live=live)
         announcer.start()
-        services.readiness.first = partial(_switch_on, assembly, ground)
+        services.readiness.first = partial(_switch_on, services)
         await services.readiness.start()
         if services.publish_quota is not None:
             services.publish_quota.start()
@@ -209,11 +209,13 @@ def assemble(
     )
 
 
-async def _switch_on(assembly: Assembly, ground: GroundSettings) -> None:
-    """The types of the shipped catalogues that this deployment has join the catalogue."""
+async def _switch_on(services: Services) -> None:
+    """The types of the shipped catalogues that this deployment has join the catalogue, with what is known of them."""
+    ground = services.ground
     # Reading them takes a third of a second.
     found = [await asyncio.to_thread(shipped, name, prefix=ground.type_prefix) for name in ground.catalogues]
-    if made := await switch_on(assembly.database, found, now=assembly.clock()):
+    made = await switch_on(services.database, services.event_apis, found, now=services.clock())
+    if made:
         log.info("catalogues.switched_on names=%s types=%d", ",".join(ground.catalogues), len(made))
 
 

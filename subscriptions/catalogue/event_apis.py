@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,10 +79,15 @@ class EventApiStore:
     A change of one holds back every other change of types for as long as it takes: a second or two for thousands.
     """
 
-    def __init__(self, database: Database, *, prefix: str, limits: CatalogueLimits) -> None:
+    def __init__(self, database: Database, *, prefix: str, limits: CatalogueLimits, ours: bool = False) -> None:
         self._database = database
+        self._ours = ours
         self._prefix = prefix
         self._limits = limits
+
+    def shipping(self) -> "EventApiStore":
+        """A store of the same that takes documents of this service's own, with the types that nobody else may describe."""
+        return EventApiStore(self._database, prefix=self._prefix, limits=self._limits, ours=True)
 
     async def register(self, draft: EventApiDraft, *, by: str | None, now: datetime) -> EventApi:
         """The new API, its types in the catalogue.
@@ -199,7 +205,8 @@ class EventApiStore:
 
     async def _prepared(self, text: bytes, media_type: str | None, *, by_channel: bool) -> PreparedApi:
         # A thread of its own: publications go on meanwhile.
-        return await asyncio.to_thread(prepare, text, media_type=media_type, by_channel=by_channel, prefix=self._prefix)
+        read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
+        return await asyncio.to_thread(read, text)
 
     async def _document(
         self,

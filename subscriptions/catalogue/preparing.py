@@ -57,26 +57,27 @@ class PreparedApi:
     types: tuple[PreparedType, ...]
 
 
-def prepare(text: bytes, *, media_type: str | None, by_channel: bool, prefix: str) -> PreparedApi:
+def prepare(text: bytes, *, media_type: str | None, by_channel: bool, prefix: str, ours: bool = False) -> PreparedApi:
     """Reads a document and vets what it brings; takes a second or two for thousands of messages, so it is work for a thread.
 
+    `ours`: it is shipped with this service, and may describe what this service sends itself.
     Raises as `document.read` does, and Refused for types that are reserved or misspelt, schemas that cannot be used and
     examples that do not fit theirs: every issue's subject is a pointer into the document.
     """
     read = document.read(text, media_type=media_type, by_channel=by_channel)
     issues: list[tuple[str, str]] = []
-    types = [each for event in read.events if (each := _prepared(event, prefix, issues)) is not None]
+    types = [each for event in read.events if (each := _prepared(event, prefix, issues, ours)) is not None]
     if issues:
         source = sources.read(text, media_type=media_type)
         raise Refused(*(source.issue(sources.steps(pointer), said) for pointer, said in issues[:MAX_ISSUES]))
     return PreparedApi(text=text, document=read, types=tuple(types))
 
 
-def _prepared(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]]) -> PreparedType | None:
+def _prepared(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]], ours: bool) -> PreparedType | None:
     if len(issues) >= MAX_ISSUES:
         return None
     before = len(issues)
-    entry = _entry(event, prefix, issues)
+    entry = _entry(event, prefix, issues, ours)
     # Headers are in AsyncAPI's own language unless they say otherwise.
     own = _DIALECTS.get(event.headers_dialect)
     headers = _vetted(event.headers, own, (), (f"{event.pointer}/headers", issues))
@@ -88,8 +89,8 @@ def _prepared(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]])
     return PreparedType(event=event, entry=entry, payload=payload, headers=headers, dataschema=_dataschema(event))
 
 
-def _entry(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]]) -> EventType | None:
-    if catalogue.reserved(event.type, prefix=prefix):
+def _entry(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]], ours: bool) -> EventType | None:
+    if catalogue.reserved(event.type, prefix=prefix) and not ours:
         said = f"{event.type[:200]} is a type that this service sends itself: nobody registers or publishes it"
         issues.append((event.pointer, said))
         return None
