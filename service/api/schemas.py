@@ -3,6 +3,7 @@
 What a schema may be is left to `subscriptions/catalogue/schemas`.
 """
 
+import asyncio
 from uuid import UUID
 
 import msgspec
@@ -30,8 +31,10 @@ async def put(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     event_type, version, given = named(request), _version(request), _dataschema(request)
     check_type(event_type, services.ground.type_prefix)
+    text = await reading.body(request, bounds.MAX_BYTES)
     draft = SchemaDraft(
-        schema=vet(await reading.body(request, bounds.MAX_BYTES)),
+        # A large one takes a while, which others have to themselves.
+        schema=await asyncio.to_thread(vet, text),
         version=version,
         dataschema=given,
         served_at=services.settings.url + PATH,

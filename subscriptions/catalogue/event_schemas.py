@@ -3,6 +3,7 @@
 An event API's stand in the same table (`tables.py`); what events are held to is `judging.py`'s matter.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -108,7 +109,7 @@ class EventSchemaStore:
             if before is not None:
                 if before.text == draft.schema.text and before.dataschema == draft.uri(before.id):
                     return before, False
-                _check(before, draft.schema)
+                await asyncio.to_thread(_check, before, draft.schema)
             if len(own) >= self._most:
                 said = f"{event_type} has {self._most} revisions of its schema, which are the most that are kept"
                 raise LimitReached(Issue(subject="eventType", description=said))

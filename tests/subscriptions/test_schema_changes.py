@@ -203,6 +203,11 @@ def test_what_is_too_intricate_counts_as_incompatible() -> None:
 
     assert changed(chain(10, "string"), chain(10, "string")) == []
     assert len(changed(chain(400, "string"), chain(400, "null"))) == 1
+    wide = obj(**{f"m{n}": {} for n in range(1000)}) | {"patternProperties": {f"^{n}": {} for n in range(300)}}
+    assert changed(wide, wide) == [""]
+    forms = [obj(k={"const": n}) | {"required": ["k"]} for n in range(100)]
+    assert changed({"oneOf": forms[:50]}, {"oneOf": forms[1:50]}) == []
+    assert changed({"oneOf": forms}, {"oneOf": forms[1:]}) == ["/oneOf"]
 
 
 VALUES = st.recursive(

@@ -287,3 +287,13 @@ def test_nothing_is_fetched_whatever_gets_to_the_validator() -> None:
     document = judge(of({})).document
     with pytest.raises(compiling.Unusable, match="Retrieval is disabled"):
         Compiled('{"$ref":"http://127.0.0.1:9/x.json"}', document)
+
+
+def test_finding_what_is_wrong_takes_a_bounded_number_of_questions() -> None:
+    """Hundreds of patterns for thousands of names of which only the last is wrong: what was found until then is told."""
+    schema = of({"patternProperties": {f"^{number}$": {"type": "string"} for number in range(300)}})
+    members = {f"m{number}": number for number in range(3000)} | {"299": 1}
+    assert [fault.pointer for fault in schema.faults(written({"299": 1}))] == ["/299"]
+    assert [(fault.pointer, fault.message) for fault in schema.faults(written(members))] == [
+        ("", "does not fit the schema")
+    ]

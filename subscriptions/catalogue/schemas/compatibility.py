@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
+from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct, items_of
 from subscriptions.catalogue.schemas.schema import Schema
 
@@ -19,6 +20,10 @@ from subscriptions.catalogue.schemas.schema import Schema
 MOST = 20
 #: Places that are compared, and how deep one lies within another.
 MAX_COMPARED, MAX_LEVELS = 5_000, 60
+#: Patterns times names of members in a schema that are matched, and forms of which it is asked whether they exclude each other.
+MAX_MATCHED, MAX_FORMS = 200_000, 60
+#: Places that looking for the very same counts for.
+_SAME = 20
 #: What makes it depend on the value which of the members and items are evaluated.
 _BRANCHES = ("anyOf", "oneOf", "if", "dependentSchemas", "not")
 
@@ -35,7 +40,9 @@ class Incompatible:
 
 def changes(before: Schema, after: Schema) -> tuple[Incompatible, ...]:
     """The changes that are not compatible, at most MOST; empty where all are."""
-    old, new = schema.judge(before), schema.judge(after)
+    old, new = schema.compiled(before), schema.compiled(after)
+    if max(_matched(old), _matched(new)) > MAX_MATCHED:
+        return (Incompatible("", "has too many patterns, for as many members, to be compared"),)
     found = _Comparison().places(ComparedPlace(old, [""]), ComparedPlace(new, [""]))
     return tuple(dict.fromkeys(found))[:MOST]
 
@@ -46,6 +53,7 @@ class _Comparison:
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Incompatible]] = {}
         self._level = 0
+        self._spent = 0
 
     def places(self, before: ComparedPlace, after: ComparedPlace) -> list[Incompatible]:
         """What may stand at a place now and could not before."""
@@ -56,7 +64,7 @@ class _Comparison:
             return []
         if before.nothing:
             return [Incompatible(after.pointer, "may come now; the old schema did not allow it")]
-        if len(self._known) >= MAX_COMPARED or self._level >= MAX_LEVELS:
+        if len(self._known) + self._spent >= MAX_COMPARED or self._level >= MAX_LEVELS:
             return [Incompatible(after.pointer, "is too intricate to compare")]
         self._known[key] = []
         self._level += 1
@@ -108,6 +116,7 @@ class _Comparison:
                 said = "has changed, and its forms overlap: whether a value that fitted two fits one now is not told"
                 found.append(Incompatible(after.at("oneOf"), said))
         for keyword in ("not", "if", "contains", "unevaluatedItems", "unevaluatedProperties"):
+            self._spent += _SAME * (keyword in old.members)
             if keyword in old.members and not _same(old, keyword, before, after):
                 found.append(Incompatible(after.at(keyword), f"{keyword} has changed"))
             elif keyword in old.members and keyword.startswith("unevaluated") and not _as_far(before, after):
@@ -133,6 +142,7 @@ class _Comparison:
                 found.append(Incompatible(was.pointer, "the member is gone"))
             else:
                 found += self.places(was, after.member(name))
+        known = _all_named(before) if "unevaluatedProperties" in old.members else set[str]()
         others = "additionalProperties" if "additionalProperties" in old.members else None
         for name in named:
             matching = before.patterns(old, name)
@@ -140,7 +150,7 @@ class _Comparison:
                 found += self.places(before.below(old, "patternProperties", pattern), after.member(name))
             if others and name not in mine and not matching:
                 found += self.places(before.below(old, others), after.member(name))
-            if "unevaluatedProperties" in old.members and name not in _all_named(before):
+            if "unevaluatedProperties" in old.members and name not in known:
                 found += self.places(before.below(old, "unevaluatedProperties"), after.member(name))
         for pattern in old.members.get("patternProperties", {}):
             now = [
@@ -212,6 +222,15 @@ class _Comparison:
         return first or [Incompatible(where, gone)]
 
 
+def _matched(compiled: Compiled) -> int:
+    """How often a name would be matched."""
+    named, patterns = 0, 0
+    for _, members in compiled.document.walked():
+        named += len(members.get("properties", ()))
+        patterns += len(members.get("patternProperties", ()))
+    return named * patterns
+
+
 def _all_named(place: ComparedPlace) -> set[str]:
     return {name for each in place.conjuncts for name in each.members.get("properties", {})}
 
@@ -262,6 +281,8 @@ def _resolved(place: ComparedPlace, conjunct: Conjunct, kept: dict[str, Any]) ->
 
 def _disjoint(forms: list[ComparedPlace]) -> bool:
     """Whether it is plain that no value has two of the forms: by type, by listed values, or by a member that tells them apart."""
+    if len(forms) > MAX_FORMS:
+        return False
     pairs = ((one, other) for index, one in enumerate(forms) for other in forms[:index])
     return all(_apart(one, other) for one, other in pairs)
 

@@ -5,14 +5,14 @@ What may be compiled at all is `bounds.py`'s matter, what a refusal says `faults
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 
 from subscriptions.catalogue.schemas import bounds
-from subscriptions.catalogue.schemas.bounds import Weight
+from subscriptions.catalogue.schemas.bounds import MAX_PATTERNS, Weight
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import SchemaDocument
 
@@ -101,6 +101,16 @@ def keyword_faults(keywords: dict[str, Any], value: object, dialect: Dialect) ->
     text = json.dumps({"$schema": dialect.value, **keywords})
     errors = jsonschema_rs.validator_for(text, **_OFFLINE).iter_errors(value)
     return [(str(error.schema_path[0]) if error.schema_path else "", _said(error)) for error in errors]
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a member's name matches a regular expression that was vetted."""
+    return not _matcher(pattern)({name: 0})
+
+
+@lru_cache(2 * MAX_PATTERNS)
+def _matcher(pattern: str) -> Callable[[object], bool]:
+    return jsonschema_rs.validator_for({"patternProperties": {pattern: False}}, **_OFFLINE).is_valid
 
 
 @lru_cache(len(Dialect))

@@ -87,12 +87,7 @@ class ComparedPlace:
 
     def patterns(self, conjunct: Conjunct, name: str) -> list[str]:
         """The patterns of a schema that a member's name matches."""
-        dialect = self.compiled.document.dialect
-        return [
-            pattern
-            for pattern in conjunct.members.get("patternProperties", {})
-            if compiling.keyword_faults({"patternProperties": {pattern: False}}, {name: 0}, dialect)
-        ]
+        return [each for each in conjunct.members.get("patternProperties", {}) if compiling.matches(each, name)]
 
     def item(self, index: int | None) -> "ComparedPlace":
         """What holds of the item of an index; None: of those beyond all that have one of their own."""

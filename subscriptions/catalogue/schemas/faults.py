@@ -5,6 +5,7 @@ level; so the schema is followed downwards here, only where the payload does not
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,12 @@ from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.dialects import HOLDERS
 from subscriptions.catalogue.schemas.document import REFERENCES
 
-#: Faults of one payload that are told.
-MOST = 20
+#: Faults of one payload that are told, and questions that are asked to find them.
+MOST, MAX_ASKED = 20, 10_000
+
+
+class _EnoughError(Exception):
+    """So many were asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,11 @@ class Fault:
 def of(compiled: Compiled, payload: object) -> list[Fault]:
     """The first MOST faults of a payload that the schema refuses, in no special order."""
     found: dict[Fault, None] = {}
-    for fault in _Following(compiled).at("", payload, ""):
-        found[fault] = None
-        if len(found) == MOST:
-            break
+    with suppress(_EnoughError):
+        for fault in _Following(compiled).at("", payload, ""):
+            found[fault] = None
+            if len(found) == MOST:
+                break
     return list(found) or [Fault("", "does not fit the schema", "")]
 
 
@@ -47,6 +53,7 @@ class _Following:
         #: Where it has been: circles end here.
         self._seen: set[tuple[str, str]] = set()
         self._steps = 0
+        self._asked = 0
 
     def at(self, schema: str, value: Any, place: str) -> Iterator[Fault]:
         """Faults of a value that the schema at a pointer refuses."""
@@ -126,9 +133,8 @@ class _Following:
         elif keyword == "patternProperties":
             for pattern in members[keyword]:
                 part = pointers.joined(to, pattern)
-                alone = {"patternProperties": {pattern: False}}
                 for name, each in value.items():
-                    if self._refused(part, each) and compiling.keyword_faults(alone, {name: 0}, self._dialect):
+                    if self._refused(part, each) and compiling.matches(pattern, name):
                         yield from self.at(part, each, pointers.joined(place, name))
         elif keyword == "propertyNames":
             yield from (
@@ -140,11 +146,9 @@ class _Following:
             yield from self._additional(to, members, value, place)
 
     def _additional(self, to: str, members: Any, value: dict[str, Any], place: str) -> Iterator[Fault]:
-        patterns = dict.fromkeys(members.get("patternProperties", ()), False)
+        patterns = members.get("patternProperties", ())
         for name in value.keys() - members.get("properties", {}).keys():
-            if not self._refused(to, value[name]):
-                continue
-            if patterns and compiling.keyword_faults({"patternProperties": patterns}, {name: 0}, self._dialect):
+            if not self._refused(to, value[name]) or any(compiling.matches(each, name) for each in patterns):
                 continue
             below = pointers.joined(place, name)
             if self._nodes[to].value is False:
@@ -167,4 +171,7 @@ class _Following:
                 yield from self.at(part, value[index], pointers.joined(place, index))
 
     def _refused(self, schema: str, value: object) -> bool:
+        self._asked += 1
+        if self._asked > MAX_ASKED:
+            raise _EnoughError
         return schema in self._nodes and not self._compiled.part_accepts(schema, value)

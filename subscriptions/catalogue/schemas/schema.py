@@ -39,16 +39,16 @@ class Schema:
 
         A kilobyte takes about 10 microseconds once the schema is compiled. False also where it would take too long to tell.
         """
-        compiled = judge(self)
-        return not _too_long(compiled, payload) and bool(compiled.accepts(decoded(payload)))
+        by = judge(self)
+        return not _too_long(by, payload) and bool(by.accepts(decoded(payload)))
 
     def faults(self, payload: bytes) -> list[Fault]:
         """What does not fit, at most 20 places; empty for a payload that fits."""
-        compiled = judge(self)
-        if _too_long(compiled, payload):
+        by = judge(self)
+        if _too_long(by, payload):
             return [Fault("", "has too many values to be checked by this schema")]
         value = decoded(payload)
-        return [] if compiled.accepts(value) else faults.of(compiled, value)
+        return [] if by.accepts(value) else faults.of(by, value)
 
 
 def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes] = ()) -> Schema:
@@ -68,11 +68,16 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     found = {pointers.joined("", *path): said for path, said in compiling.meta_faults(value, schema.dialect)}
     if found:
         raise Refused(*(issue(pointer, said) for pointer, said in list(found.items())[:MOST]))
-    compiled = _compile(schema, SchemaDocument(value, schema.dialect))
-    wrong = [*_examples(compiled), *_given(compiled, examples)]
+    by = _compile(schema, SchemaDocument(value, schema.dialect))
+    wrong = [*_examples(by), *_given(by, examples)]
     if wrong:
         raise Refused(*wrong[:MOST])
     return schema
+
+
+def compiled(schema: Schema) -> Compiled:
+    """What judges by a schema, made anew and kept by nobody: for threads, and for what is asked once."""
+    return _compile(schema, SchemaDocument(json_text.load(schema.text), schema.dialect))
 
 
 def decoded(payload: bytes) -> Any:
@@ -96,7 +101,7 @@ def judge(schema: Schema) -> Compiled:
     key = schema.text, schema.dialect
     found = _kept.find(key)
     if found is None:
-        found = _compile(schema, SchemaDocument(json_text.load(schema.text), schema.dialect))
+        found = compiled(schema)
         _kept.keep(key, found)
     return found
 
@@ -111,26 +116,26 @@ def _compile(schema: Schema, document: SchemaDocument) -> Compiled:
         raise Refused(issue(pointers.joined("", *unusable.path), unusable.message)) from None
 
 
-def _examples(compiled: Compiled) -> Iterable[Issue]:
-    for pointer, members in compiled.document.walked():
+def _examples(by: Compiled) -> Iterable[Issue]:
+    for pointer, members in by.document.walked():
         listed = members.get("examples")
         for index, example in enumerate(listed if isinstance(listed, list) else ()):
-            if not compiled.part_accepts(pointer, example):
+            if not by.part_accepts(pointer, example):
                 where = pointers.joined(pointer, "examples", index)
                 yield issue(where, "does not fit the schema that it is an example of")
 
 
-def _given(compiled: Compiled, examples: Iterable[bytes]) -> Iterable[Issue]:
+def _given(by: Compiled, examples: Iterable[bytes]) -> Iterable[Issue]:
     for index, example in enumerate(examples):
         value = decoded(json_text.compact(example, root=f"examples[{index}]"))
-        if not compiled.accepts(value):
-            for fault in faults.of(compiled, value):
+        if not by.accepts(value):
+            for fault in faults.of(by, value):
                 yield Issue(subject=f"examples/{index}{fault.pointer}"[:300], description=fault.message)
 
 
-def _too_long(compiled: Compiled, payload: bytes) -> bool:
+def _too_long(by: Compiled, payload: bytes) -> bool:
     """Whether judging might hold up all else: jsonschema-rs keeps the interpreter to itself meanwhile."""
-    repeated = compiled.weight.repeated
+    repeated = by.weight.repeated
     if len(payload) * repeated <= MAX_WORK:
         return False
     values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
