@@ -14,14 +14,15 @@ from typing import Any
 from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
 from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct, items_of
+from subscriptions.catalogue.schemas.disjoint import disjoint
 from subscriptions.catalogue.schemas.schema import Schema
 
 #: Incompatible changes that are told.
 MOST = 20
 #: Places that are compared, and how deep one lies within another.
 MAX_COMPARED, MAX_LEVELS = 5_000, 60
-#: Patterns times names of members in a schema that are matched, and forms of which it is asked whether they exclude each other.
-MAX_MATCHED, MAX_FORMS = 200_000, 60
+#: Patterns times names of members in a schema that are matched.
+MAX_MATCHED = 200_000
 #: Places that looking for the very same counts for.
 _SAME = 20
 #: What makes it depend on the value which of the members and items are evaluated.
@@ -110,7 +111,7 @@ class _Comparison:
         if "anyOf" in old.members:
             found += self._alternatives(old, "anyOf", before, after)
         if "oneOf" in old.members and not _same(old, "oneOf", before, after):
-            if _disjoint([before.below(old, "oneOf", index) for index in range(len(old.members["oneOf"]))]):
+            if disjoint([before.below(old, "oneOf", index) for index in range(len(old.members["oneOf"]))]):
                 found += self._alternatives(old, "oneOf", before, after)
             else:
                 said = "has changed, and its forms overlap: whether a value that fitted two fits one now is not told"
@@ -277,32 +278,6 @@ def _resolved(place: ComparedPlace, conjunct: Conjunct, kept: dict[str, Any]) ->
                 texts.append(_text(document.nodes[edge.to].value))
                 waiting.append(edge.to)
     return "\n".join(texts)
-
-
-def _disjoint(forms: list[ComparedPlace]) -> bool:
-    """Whether it is plain that no value has two of the forms: by type, by listed values, or by a member that tells them apart."""
-    if len(forms) > MAX_FORMS:
-        return False
-    pairs = ((one, other) for index, one in enumerate(forms) for other in forms[:index])
-    return all(_apart(one, other) for one, other in pairs)
-
-
-def _apart(one: ComparedPlace, other: ComparedPlace) -> bool:
-    if one.nothing or other.nothing or not (one.types() & other.types()):
-        return True
-    if (listed := one.values()) is not None:
-        return not any(other.accepts(value) for value in listed)
-    if (listed := other.values()) is not None:
-        return not any(one.accepts(value) for value in listed)
-    if one.types() & other.types() != {"object"}:
-        return False
-    both = keyword_rules.needed(one) & keyword_rules.needed(other)
-    return any(_told_apart(one.member(name), other.member(name)) for name in both)
-
-
-def _told_apart(one: ComparedPlace, other: ComparedPlace) -> bool:
-    mine, theirs = one.values(), other.values()
-    return mine is not None and theirs is not None and not any(other.accepts(value) for value in mine)
 
 
 def _text(value: object) -> str:
