@@ -180,7 +180,7 @@ async def test_a_broker_that_hangs_is_told_before_the_page_gives_up(
     """The look at the broker ends before the page's wait for all of them: what lives is shown, and what hangs is named; whoever
     publishes is told that deliveries are late."""
     assert carriers.WAIT < overview.WAIT
-    monkeypatch.setattr(carriers, "WAIT", 0.05)
+    monkeypatch.setattr(carriers, "WAIT", 0.5)
     await hook(services)
 
     async def hanging() -> BrokerReport:
