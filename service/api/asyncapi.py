@@ -59,6 +59,7 @@ async def written(services: Services, workspace_id: str) -> received.Json:
 
 
 def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> ReceivingWebhook:
+    own = [each for each in subscriptions if each.webhook == webhook.id]
     return ReceivingWebhook(
         id=str(webhook.id),
         name=webhook.name,
@@ -68,7 +69,8 @@ def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> Receivi
         batching=webhook.batching,
         dual_secret=webhook.dual_secret,
         challenged=webhook.challenge_request_enabled,
-        subscriptions={each.event_type: each.event_filter for each in subscriptions if each.webhook == webhook.id},
+        subscriptions={each.event_type: each.event_filter for each in own},
+        pinned={each.event_type: each.version for each in own if each.version},
     )
 
 

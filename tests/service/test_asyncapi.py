@@ -97,6 +97,20 @@ async def test_versions_and_deprecation(api: httpx.AsyncClient, callers: Callers
     assert "correlationid" in envelope["required"]
 
 
+async def test_a_version_that_is_understood(api: httpx.AsyncClient, callers: Callers, described: Services) -> None:
+    """A webhook that has subscribed to one version of a type is described with that one alone."""
+    headers = await callers.headers(Role.SUBSCRIBER)
+    made = await subscribed(api, headers, [], challengeRequestEnabled=False)
+    name = "org.onap.cps.ncmp.event.model.DmiAsyncRequestResponseEvent"
+    order = {"eventType": name, "version": "2.0.0", "webhook": {"resourceUri": made["resourceUri"]}}
+    pinned = await api.post(f"{EVENTS}/subscriptions", json=order, headers=headers)
+
+    document = (await api.get("/asyncapi.json", headers=headers)).json()
+
+    assert pinned.status_code == 201, pinned.text
+    assert [each["x-hooklake-version"] for each in document["components"]["messages"].values()] == ["2.0.0"]
+
+
 @pytest.mark.parametrize("mode", ["json", "structured", "binary"])
 async def test_it_describes_what_is_sent(
     api: httpx.AsyncClient, callers: Callers, described: Services, every: list[str], mode: str
