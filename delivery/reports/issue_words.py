@@ -6,6 +6,7 @@ What leads there is left to who shows them.
 from collections.abc import Mapping
 
 from delivery.issue_kinds import IssueKind
+from delivery.judgement import alike
 from delivery.reports import state_words
 
 #: Of each kind its name, what is wrong, and what to do.
@@ -42,7 +43,7 @@ WORDS: Mapping[IssueKind, tuple[str, str, str]] = {
     ),
     IssueKind.FAILURES: (
         "Deliveries fail",
-        "{attempts} for {webhook} failed: {cause}.",
+        "{attempts} for {webhook} failed{cause}.",
         "Look at the newest answer and mend the destination. What waits is tried again by itself.",
     ),
     IssueKind.BACKLOG: (
@@ -81,21 +82,37 @@ def name(kind: IssueKind) -> str:
 
 def wrong(kind: IssueKind, *, webhook: str, said: tuple[str, str], attempts: int, given_up: int) -> str:
     """What is wrong, as a sentence; `said` are the reason that was seen last and the cause."""
-    reason, cause = (state_words.words(each).rstrip(".") for each in said)
+    reason = state_words.words(said[0]).rstrip(".")
     began = state_words.sentence(said[0]).rstrip(".")
     return WORDS[kind][1].format(
         webhook=webhook or "a webhook that is gone",
         reason=reason,
         Reason=began,
-        cause=cause,
+        cause=_together(*said),
         attempts=_counted(attempts, "attempt", "attempts"),
-        given_up=_counted(given_up, "delivery was", "deliveries were"),
+        given_up=lost(given_up),
     )
+
+
+def lost(given_up: int) -> str:
+    """How many deliveries were given up, up to the verb."""
+    return _counted(given_up, "delivery was", "deliveries were")
 
 
 def to_do(kind: IssueKind) -> str:
     """The one thing to do."""
     return WORDS[kind][2]
+
+
+def _together(reason: str, cause: str) -> str:
+    """What failures came to: the sentence of all of them or, where they differ in an address or a number, the last one's."""
+    said = latest(reason, cause).rstrip(".")
+    return f": {said}" if said == state_words.words(cause).rstrip(".") else f". The last: {said}"
+
+
+def latest(reason: str, cause: str) -> str:
+    """The cause as people read it: where something varies, as it was seen last, with the address and the numbers in it."""
+    return state_words.words(reason if alike.VARIES in cause and reason else cause or reason)
 
 
 def _counted(many: int, one: str, more: str) -> str:

@@ -109,6 +109,11 @@ class ListedIssue(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def latest(self) -> str:
+        """What its failures came to or, of other kinds, what was seen last."""
+        return issue_words.latest(self.reason, self.cause if self.kind is IssueKind.FAILURES else "")
+
+    @property
     def to_do(self) -> str:
         """The one thing to do."""
         return issue_words.to_do(self.kind)

@@ -26,6 +26,11 @@ def words(state_reason: str) -> str:
     return text
 
 
+def of_challenge(state_reason: str) -> bool:
+    """Whether it says what came of a challenge of a webhook that is sent to, and not of a delivery."""
+    return bool(state_reason) and not state_reason.startswith(FAILING)
+
+
 def sentence(state_reason: str) -> str:
     """The same with a capital letter and an end; empty of nothing."""
     text = words(state_reason)

@@ -83,12 +83,19 @@ async def test_the_list(visit: Visit, services: Services, failing: Failing) -> N
     await failing("audit", replace(UNAVAILABLE, cause="<b>", reason="<b>"))
 
     page = (await client.get(ISSUES)).text
+    overview = "".join([(await client.get(f"{ISSUES}/{each.id}")).text for each in await known(services)])
     narrowed = (await client.get(ISSUES, params={"kind": "delivery-failure", "webhookId": str(billing.id)})).text
     resolved = (await client.get(ISSUES, params={"state": "resolved"})).text
     file = (await client.get(ISSUES, params={"state": "any", "format": "csv"})).text
     odd = await client.get(ISSUES, params={"kind": "worst"})
     other = (await (await visit(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)).get(ISSUES)).text
 
+    # What varies from failure to failure is said as it was seen last: who reads why wants the address.
+    assert (
+        "1 attempt for billing failed. The last: given up after 20 attempts: connection refused by 192.0.2.1:443."
+        in overview
+    )
+    assert ("connection refused by 192.0.2.1:443" in page, "refused by …" in page + overview) == (True, False)
     assert ("Deliveries are late" in unwatched, "Nothing is wrong" in unwatched) == (True, False)
     assert "Nothing is wrong" in nothing
     assert page.index("Deliveries given up") < page.index("Deliveries fail")

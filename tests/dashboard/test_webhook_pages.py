@@ -485,3 +485,56 @@ async def test_who_may_only_look_changes_nothing(visit: Visit, services: Service
     assert answer.status_code == 403
     assert ("Your role does not permit it." in answer.text, "Invalid Permission" in answer.text) == (True, False)
     assert "Active" in page.text
+
+
+async def test_a_wrong_answer_to_a_challenge_is_no_failed_delivery(
+    visit: Visit, services: Services, builder: Builder
+) -> None:
+    """Of a webhook that is sent to: its page and the overview say that the challenge was answered wrongly, beside the issue of
+    deliveries that do fail, and nothing below a warning is green."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    await builder.tried(builder.event(), webhook.id, Result())
+    await services.assembly.counting.count()
+    async with await visit(Role.SUBSCRIBER) as client:
+        well = (await client.get(f"{PATH}/{webhook.id}")).text
+        async with services.database.raw() as connection:
+            await connection.execute("UPDATE webhooks SET challenge_request_enabled = true")
+        await client.post(f"{PATH}/{webhook.id}/verify")
+        pages = [(await client.get(each)).text for each in (f"{PATH}/{webhook.id}", "/dashboard")]
+        late = Result(state=State.OWED, status=500, reason="500 Oh", cause="500 Oh")
+        await builder.tried(builder.event(), webhook.id, late)
+        await services.assembly.issue_watch.fold()
+        both = (await client.get(f"{PATH}/{webhook.id}")).text
+
+    for page in pages:
+        assert "Its last challenge was not answered rightly: it is sent to all the same. Connection refused" in page
+        assert "deliveries fail" not in page
+        assert f'href="{PATH}/{webhook.id}/handler"' in page
+    assert ('class="tile ok"' in well, 'class="state ok"' in well) == (True, True)
+    assert ('class="tile ok"' in pages[0], "100 %" in pages[0]) == (False, True)
+    assert ("1 attempt for licences failed: 500 Oh." in both, "challenge was not answered rightly" in both) == (
+        True,
+        True,
+    )
+
+
+async def test_a_webhook_that_is_well_again_is_told_so_first(
+    visit: Visit, services: Services, builder: Builder, clock: Clock
+) -> None:
+    """What was given up before is left to do, below one banner that begins with how it is now; its chip is not green in it."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    await builder.tried(builder.event(), webhook.id, FAILED)
+    await services.assembly.issue_watch.fold()
+    async with await visit(Role.SUBSCRIBER) as client:
+        before = (await client.get(f"{PATH}/{webhook.id}")).text
+        clock.advance(60)
+        await builder.tried(builder.event(), webhook.id, Result())
+        after = (await client.get(f"{PATH}/{webhook.id}")).text
+
+    banners = [page.partition('<section class="verdict ')[2].partition("</section>")[0] for page in (before, after)]
+    assert [each.partition('"')[0] for each in banners] == ["bad", "warn"]
+    assert "1 delivery was given up. The last: 503 Service Unavailable" in banners[0]
+    assert "Its deliveries arrive again: the last one just now. Before, 1 delivery was given up" in banners[1]
+    assert ['class="state idle"' in each and "Active" in each for each in banners] == [True, True]

@@ -137,6 +137,11 @@ def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
             )
         said = f"Too much failed, so it is not sent to{_for(since)}. {reason}{waits} Mend the receiver, then verify it."
         return Concern(tone="bad", title=worst.name, text=said, words="Look at it", path=path)
+    if worst.status is Status.WARNING and state_words.of_challenge(worst.state_reason):
+        said = f"Its last challenge was not answered rightly: it is sent to all the same. {reason}{waits}"
+        return Concern(
+            tone="warn", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
+        )
     if worst.status is Status.WARNING:
         said = f"Some deliveries fail, and are tried again by themselves. {reason}{waits}"
         return Concern(tone="warn", title=worst.name, text=said.strip(), words="See its last deliveries", path=path)

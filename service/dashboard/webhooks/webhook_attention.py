@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from delivery.issue_kinds import IssueKind
 from delivery.judgement.breaker import Status
-from delivery.reports import issues, state_words
+from delivery.reports import issue_words, issues, state_words
 from delivery.reports.backlogs import Backlog
 from delivery.reports.issues import Ending, ListedIssue
 from service.dashboard.frame import wording
@@ -76,7 +76,9 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
             )
     worst = next(iter(standing.issues), None)
     if worst is not None and (webhook.status == Status.WARNING or worst.kind not in PASSING):
-        return _of_issue(worst, standing.quiet)
+        return _of_issue(worst, standing, now)
+    if webhook.status == Status.WARNING and state_words.of_challenge(webhook.state_reason):
+        return _unproved(webhook)
     if webhook.status == Status.WARNING:
         said = f"Some of its deliveries fail, and are tried again by themselves. {reason}"
         return Attention(tone="warn", text=said.strip(), words=DELIVERIES, path="#deliveries")
@@ -95,7 +97,10 @@ def needed(standing: WebhookStanding, now: datetime) -> list[Attention]:
     shown, halted = verdict(standing, now), standing.webhook.status == Status.ERROR
     # What led to a halt is told by it.
     left = [each for each in standing.issues if not (halted and each.kind in PASSING)]
-    said = [each for issue in left if (each := _of_issue(issue, standing.quiet)).path != shown.path]
+    said = [each for issue in left if (each := _of_issue(issue, standing, now)).path != shown.path]
+    webhook = standing.webhook
+    if webhook.status == Status.WARNING and shown.words != HANDLER and state_words.of_challenge(webhook.state_reason):
+        said.append(_unproved(webhook))
     of = (_of_certificates, _of_receiver, _of_rotation)
     found = [*said, *(each for about in of for each in about(standing, now))]
     return sorted(found, key=lambda each: RANKS.index(each.tone))
@@ -114,15 +119,30 @@ def _halted(standing: WebhookStanding, now: datetime) -> Attention:
     return Attention(tone="bad", text=said, words=ISSUE, path=f"/dashboard/issues/{cause.id}")
 
 
-def _of_issue(issue: ListedIssue, quiet: float) -> Attention:
-    ending = issues.ending(issue, quiet)
+def _unproved(webhook: Webhook) -> Attention:
+    """Somebody asked for a challenge, and the answer was wrong: that halts nothing, and says nothing of deliveries."""
+    why = state_words.sentence(webhook.state_reason)
+    said = f"Its last challenge was not answered rightly: it is sent to all the same. {why}"
+    return Attention(
+        tone="warn", text=f"{said} Mend the handler, then verify it again.", words=HANDLER, path="/handler"
+    )
+
+
+def _of_issue(issue: ListedIssue, standing: WebhookStanding, now: datetime) -> Attention:
+    arrived, path = standing.arrived_at, f"/dashboard/issues/{issue.id}"
+    if issue.kind is IssueKind.GIVEN_UP and arrived is not None and arrived > issue.last_at:
+        # How it is now comes first, then what is left of before.
+        again = f"Its deliveries arrive again: the last one {wording.ago(arrived, now)}."
+        said = f"{again} Before, {issue_words.lost(issue.given_up)} given up, which can be sent again."
+        return Attention(tone="warn", text=said, words=ISSUE, path=path)
+    ending = issues.ending(issue, standing.quiet)
     grave = issue.kind in (IssueKind.STUCK, IssueKind.GIVEN_UP)
     passing = ending.since is not None
     return Attention(
         tone="info" if passing else "bad" if grave else "warn",
         text=issue.wrong if passing else f"{issue.wrong} {issue.to_do}",
         words=ISSUE,
-        path=f"/dashboard/issues/{issue.id}",
+        path=path,
         ending=ending if passing else None,
     )
 
