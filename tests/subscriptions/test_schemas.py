@@ -8,7 +8,8 @@ import pytest
 from subscriptions.catalogue.schemas import bounds, compiling
 from subscriptions.catalogue.schemas.compiling import Compiled, Kept
 from subscriptions.catalogue.schemas.dialects import Dialect
-from subscriptions.catalogue.schemas.schema import MAX_WORK, Schema, judge, vet
+from subscriptions.catalogue.schemas.matching import MAX_WORK
+from subscriptions.catalogue.schemas.schema import Schema, judge, vet
 from subscriptions.ground.errors import Malformed, Refused, TooLarge
 
 
@@ -290,9 +291,9 @@ def test_nothing_is_fetched_whatever_gets_to_the_validator() -> None:
 
 
 def test_finding_what_is_wrong_takes_a_bounded_number_of_questions() -> None:
-    """Hundreds of patterns for thousands of names of which only the last is wrong: what was found until then is told."""
+    """Hundreds of patterns for a hundred names of which only the last is wrong: what was found until then is told."""
     schema = of({"patternProperties": {f"^{number}$": {"type": "string"} for number in range(300)}})
-    members = {f"m{number}": number for number in range(3000)} | {"299": 1}
+    members = {f"m{number}": number for number in range(100)} | {"299": 1}
     assert [fault.pointer for fault in schema.faults(written({"299": 1}))] == ["/299"]
     assert [(fault.pointer, fault.message) for fault in schema.faults(written(members))] == [
         ("", "does not fit the schema")

@@ -1,4 +1,4 @@
 """JSON Schema: schemas vetted and compared, payloads judged.
 
-jsonschema-rs is known in `compiling.py` and `shipped.py` alone.
+jsonschema-rs is known in `compiling.py`, `patterns.py` and `shipped.py` alone.
 """

@@ -4,8 +4,10 @@ Where its parts lead is `document.py`'s matter.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from subscriptions.catalogue.schemas import patterns
 from subscriptions.catalogue.schemas.dialects import Where, entries
 from subscriptions.catalogue.schemas.document import SchemaDocument, issue
 from subscriptions.ground.errors import Refused, TooLarge
@@ -15,6 +17,8 @@ MAX_BYTES = 1024 * 1024
 MAX_NODES = 10_000
 #: Regular expressions of a schema: each takes up to a millisecond to compile.
 MAX_PATTERNS = 500
+#: Kilobytes that they may take together, compiled.
+MAX_COMPILED = 8_192
 #: Schemas that may judge one place of a payload, counting those that stand for the same one again.
 MAX_APPLIED = 500
 #: Entries of a list that weigh as one schema more.
@@ -28,6 +32,13 @@ class Weight(NamedTuple):
     applied: int
     #: And of those places that a payload may have any number of: items, members that are not named, what recurs.
     repeated: int
+    #: Kilobytes of compiled regular expressions that judge one place of a payload, at most: steps that each byte may take.
+    patterns: int
+
+    @property
+    def schemas(self) -> int:
+        """Schemas that judge any one place."""
+        return max(self.applied, self.repeated)
 
 
 def sized(text: bytes) -> None:
@@ -55,32 +66,59 @@ def weighed(document: SchemaDocument) -> Weight:
 
     Schemas that refer to each other in a circle count once: the validator remembers what it found of them.
     """
-    _patterns(document)
-    weighing = _Weighing(document)
+    any_ = _patterns(document)
+    weighing = _Weighing(document, _own)
     for pointer in document.nodes:
         weighing.settle(pointer)
         if weighing.most[pointer] > MAX_APPLIED:
             said = f"applies {weighing.most[pointer]:,} schemas to one value; at most {MAX_APPLIED} are taken"
             raise Refused(issue(pointer, f"{said}: let fewer references and alternatives lead to the same place"))
     repeated = max((weighing.most[each] for each in weighing.repeated), default=1)
-    return Weight(weighing.most[""], repeated)
+    matching = _Weighing(document, matched_by)
+    for pointer in document.nodes if any_ else ():
+        matching.settle(pointer)
+    return Weight(weighing.most[""], repeated, max(matching.most.values(), default=0))
 
 
-def _patterns(document: SchemaDocument) -> None:
-    found = 0
-    for _, members in document.walked():
-        found += "pattern" in members
-        each: Any = members.get("patternProperties")
-        found += len(each) if isinstance(each, dict) else 0
-    if found > MAX_PATTERNS:
-        raise Refused(issue("", f"holds {found:,} regular expressions; at most {MAX_PATTERNS} are taken"))
+def matched_by(members: Mapping[str, Any]) -> int:
+    """Kilobytes of the regular expressions that a schema itself has."""
+    return sum(map(patterns.kilobytes, _expressions(members)))
+
+
+def _own(members: Mapping[str, Any]) -> int:
+    return 1 + entries(members) // _ENTRIES
+
+
+def _expressions(members: Mapping[str, Any]) -> list[str]:
+    one, named = members.get("pattern"), members.get("patternProperties")
+    return [one] * isinstance(one, str) + list(named if isinstance(named, dict) else ())
+
+
+def _patterns(document: SchemaDocument) -> bool:
+    """Whether there are any; raises Refused for too many, or too large ones."""
+    found: list[str] = []
+    for pointer, members in document.walked():
+        own = _expressions(members)
+        found += own
+        if any(len(each) > patterns.LONGEST for each in own):
+            said = f"has a regular expression of more than {patterns.LONGEST:,} characters, which are the most"
+            raise Refused(issue(pointer, said))
+    if len(found) > MAX_PATTERNS:
+        raise Refused(issue("", f"holds {len(found):,} regular expressions; at most {MAX_PATTERNS} are taken"))
+    size = sum(map(patterns.kilobytes, found))
+    if size > MAX_COMPILED:
+        said = f"holds regular expressions that take {size:,} KiB compiled; at most {MAX_COMPILED:,} are taken"
+        raise Refused(issue("", f"{said}: what they repeat many times, minLength and maxLength say for less"))
+    return bool(found)
 
 
 class _Weighing:
     """From the leaves up: a schema's weight, and the weights of what it applies to each place below."""
 
-    def __init__(self, document: SchemaDocument) -> None:
+    def __init__(self, document: SchemaDocument, own: Callable[[Mapping[str, Any]], int]) -> None:
+        """`own` is what a schema's keywords weigh without those that it applies."""
         self._document = document
+        self._own = own
         #: Schemas at the value itself, and those that each place of it adds: bounded, since the first too many ends it.
         self._below: dict[str, dict[str, int]] = {}
         self.most: dict[str, int] = {}
@@ -110,7 +148,7 @@ class _Weighing:
 
     def _weigh(self, pointer: str) -> None:
         node = self._document.nodes[pointer]
-        here = 1 + (entries(node.value) // _ENTRIES if isinstance(node.value, dict) else 0)
+        here = self._own(node.members(self._document.dialect))
         below: dict[str, int] = defaultdict(int)
         for edge in node.edges:
             if edge.where is Where.NOWHERE:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
-from subscriptions.catalogue.schemas.compiling import Compiled
+from subscriptions.catalogue.schemas.compiling import Compiled, TooIntricateError
 from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct, items_of
 from subscriptions.catalogue.schemas.disjoint import disjoint
 from subscriptions.catalogue.schemas.schema import Schema
@@ -44,7 +44,10 @@ def changes(before: Schema, after: Schema) -> tuple[Incompatible, ...]:
     old, new = schema.compiled(before), schema.compiled(after)
     if max(_matched(old), _matched(new)) > MAX_MATCHED:
         return (Incompatible("", "has too many patterns, for as many members, to be compared"),)
-    found = _Comparison().places(ComparedPlace(old, [""]), ComparedPlace(new, [""]))
+    try:
+        found = _Comparison().places(ComparedPlace(old, [""]), ComparedPlace(new, [""]))
+    except TooIntricateError:
+        return (Incompatible("", "lists too many values, for schemas as large, to be compared"),)
     return tuple(dict.fromkeys(found))[:MOST]
 
 

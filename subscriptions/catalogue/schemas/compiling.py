@@ -11,16 +11,17 @@ from typing import Any
 
 import jsonschema_rs
 
-from subscriptions.catalogue.schemas import bounds
-from subscriptions.catalogue.schemas.bounds import MAX_PATTERNS, Weight
+from subscriptions.catalogue.schemas import bounds, matching, patterns
+from subscriptions.catalogue.schemas.bounds import Weight
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import SchemaDocument
 
 #: Bytes of schemas whose validators a process keeps; one takes about forty times its schema's text.
 KEPT_BYTES = 1024 * 1024
+#: What comparing with a schema may take, as `matching.work` counts: some seconds of a thread.
+MAX_COMPARED_WORK = 20 * matching.MAX_WORK
 
-#: Linear in the text that is matched, and so without look-around and back-references.
-_PATTERNS = jsonschema_rs.RegexOptions(size_limit=256 * 1024, dfa_size_limit=1024 * 1024)
+_PATTERNS = patterns.options()
 _OFFLINE: dict[str, Any] = {"pattern_options": _PATTERNS, "offline": True, "validate_formats": True, "mask": "it"}
 
 #: What a kept validator is of: a schema's text, and its dialect.
@@ -37,6 +38,10 @@ class Unusable(Exception):
         self.message = message
 
 
+class TooIntricateError(Exception):
+    """Comparing two schemas took more than MAX_COMPARED_WORK."""
+
+
 class Compiled:
     """A schema that judges."""
 
@@ -46,6 +51,8 @@ class Compiled:
         self.weight: Weight = bounds.weighed(document)
         self._text = text
         self._parts: jsonschema_rs.ValidatorMap | None = None
+        self._matchers: dict[str, Callable[[object], bool]] = {}
+        self._spent = 0
         try:
             self.accepts = jsonschema_rs.validator_for(text, **_OFFLINE).is_valid
         except jsonschema_rs.ValidationError as error:
@@ -57,6 +64,20 @@ class Compiled:
             self._parts = jsonschema_rs.validator_map_for(self._text, **_OFFLINE)
         validator = self._parts.get(f"#{pointer}")
         return validator is None or validator.is_valid(value)
+
+    def spend(self, value: object, times: int) -> None:
+        """Counts what judging a value takes, for who judges many; raises TooIntricateError."""
+        self._spent += times * matching.work(matching.measured(value), self.weight)
+        if self._spent > MAX_COMPARED_WORK:
+            raise TooIntricateError
+
+    def matches(self, pattern: str, name: str) -> bool:
+        """Whether a member's name matches one of the schema's regular expressions."""
+        other = self._matchers.get(pattern)
+        if other is None:
+            alone = {"patternProperties": {pattern: False}}
+            other = self._matchers[pattern] = jsonschema_rs.validator_for(alone, **_OFFLINE).is_valid
+        return not other({name: 0})
 
 
 class Kept:
@@ -101,16 +122,6 @@ def keyword_faults(keywords: dict[str, Any], value: object, dialect: Dialect) ->
     text = json.dumps({"$schema": dialect.value, **keywords})
     errors = jsonschema_rs.validator_for(text, **_OFFLINE).iter_errors(value)
     return [(str(error.schema_path[0]) if error.schema_path else "", _said(error)) for error in errors]
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a member's name matches a regular expression that was vetted."""
-    return not _matcher(pattern)({name: 0})
-
-
-@lru_cache(2 * MAX_PATTERNS)
-def _matcher(pattern: str) -> Callable[[object], bool]:
-    return jsonschema_rs.validator_for({"patternProperties": {pattern: False}}, **_OFFLINE).is_valid
 
 
 @lru_cache(len(Dialect))

@@ -6,7 +6,7 @@ What two versions of it mean to each other is `compatibility.py`'s matter.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from subscriptions.catalogue.schemas import compiling, pointers
+from subscriptions.catalogue.schemas import pointers
 from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.document import REFERENCES
 
@@ -69,7 +69,8 @@ class ComparedPlace:
         return [value for value in found if self.accepts(value)]
 
     def accepts(self, value: object) -> bool:
-        """Whether a value may stand here."""
+        """Whether a value may stand here; raises TooIntricateError when all such questions together are too much work."""
+        self.compiled.spend(value, len(self.roots))
         return all(self.compiled.part_accepts(each, value) for each in self.roots)
 
     def member(self, name: str) -> "ComparedPlace":
@@ -87,7 +88,7 @@ class ComparedPlace:
 
     def patterns(self, conjunct: Conjunct, name: str) -> list[str]:
         """The patterns of a schema that a member's name matches."""
-        return [each for each in conjunct.members.get("patternProperties", {}) if compiling.matches(each, name)]
+        return [each for each in conjunct.members.get("patternProperties", {}) if self.compiled.matches(each, name)]
 
     def item(self, index: int | None) -> "ComparedPlace":
         """What holds of the item of an index; None: of those beyond all that have one of their own."""

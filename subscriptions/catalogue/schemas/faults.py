@@ -9,13 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from subscriptions.catalogue.schemas import compiling, pointers
+from subscriptions.catalogue.schemas import compiling, matching, pointers
 from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.dialects import HOLDERS
 from subscriptions.catalogue.schemas.document import REFERENCES
+from subscriptions.catalogue.schemas.matching import Measured
 
 #: Faults of one payload that are told, and questions that are asked to find them.
 MOST, MAX_ASKED = 20, 10_000
+#: What the answers may take together, as `matching.work` counts.
+MAX_SPENT = 4 * matching.MAX_WORK
 
 
 class _EnoughError(Exception):
@@ -38,7 +41,7 @@ def of(compiled: Compiled, payload: object) -> list[Fault]:
     """The first MOST faults of a payload that the schema refuses, in no special order."""
     found: dict[Fault, None] = {}
     with suppress(_EnoughError):
-        for fault in _Following(compiled).at("", payload, ""):
+        for fault in _Following(compiled, matching.matched(compiled.document, payload)).at("", payload, ""):
             found[fault] = None
             if len(found) == MOST:
                 break
@@ -46,14 +49,17 @@ def of(compiled: Compiled, payload: object) -> list[Fault]:
 
 
 class _Following:
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, met: int) -> None:
         self._compiled = compiled
+        #: What matching the whole payload takes.
+        self._met = met
+        self._sizes: dict[int, Measured] = {}
         self._nodes = compiled.document.nodes
         self._dialect = compiled.document.dialect
         #: Where it has been: circles end here.
         self._seen: set[tuple[str, str]] = set()
         self._steps = 0
-        self._asked = 0
+        self._asked = self._spent = 0
 
     def at(self, schema: str, value: Any, place: str) -> Iterator[Fault]:
         """Faults of a value that the schema at a pointer refuses."""
@@ -134,7 +140,7 @@ class _Following:
             for pattern in members[keyword]:
                 part = pointers.joined(to, pattern)
                 for name, each in value.items():
-                    if self._refused(part, each) and compiling.matches(pattern, name):
+                    if self._refused(part, each) and self._matches(pattern, name):
                         yield from self.at(part, each, pointers.joined(place, name))
         elif keyword == "propertyNames":
             yield from (
@@ -148,7 +154,7 @@ class _Following:
     def _additional(self, to: str, members: Any, value: dict[str, Any], place: str) -> Iterator[Fault]:
         patterns = members.get("patternProperties", ())
         for name in value.keys() - members.get("properties", {}).keys():
-            if not self._refused(to, value[name]) or any(compiling.matches(each, name) for each in patterns):
+            if not self._refused(to, value[name]) or any(self._matches(each, name) for each in patterns):
                 continue
             below = pointers.joined(place, name)
             if self._nodes[to].value is False:
@@ -171,7 +177,21 @@ class _Following:
                 yield from self.at(part, value[index], pointers.joined(place, index))
 
     def _refused(self, schema: str, value: object) -> bool:
+        if schema not in self._nodes:
+            self._spend(1)
+            return False
+        size = self._sizes.get(id(value))
+        if size is None:
+            size = self._sizes[id(value)] = matching.measured(value)
+        self._spend(matching.work(size, self._compiled.weight, met=self._met))
+        return not self._compiled.part_accepts(schema, value)
+
+    def _matches(self, pattern: str, name: str) -> bool:
+        self._spend(len(name))
+        return self._compiled.matches(pattern, name)
+
+    def _spend(self, work: int) -> None:
         self._asked += 1
-        if self._asked > MAX_ASKED:
+        self._spent += work
+        if self._asked > MAX_ASKED or self._spent > MAX_SPENT:
             raise _EnoughError
-        return schema in self._nodes and not self._compiled.part_accepts(schema, value)

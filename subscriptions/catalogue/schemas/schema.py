@@ -3,23 +3,25 @@
 How a schema is taken apart, bounded and compiled are the other modules' matters here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from subscriptions.catalogue.schemas import bounds, compiling, dialects, faults, pointers
+from subscriptions.catalogue.schemas import bounds, compiling, dialects, faults, matching, pointers
 from subscriptions.catalogue.schemas.compiling import Compiled, Kept, Unusable
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import MOST, SchemaDocument, issue
 from subscriptions.catalogue.schemas.faults import Fault
+from subscriptions.catalogue.schemas.matching import MAX_MATCHED, MAX_WORK
 from subscriptions.events import json_text
 from subscriptions.ground.errors import Issue, Refused
 
-#: What is judged at once, as values of a payload times the schemas that may judge each: a tenth of a second's work.
-MAX_WORK = 500_000
+#: What all examples of a schema may take, as `matching.work` counts; work for a thread.
+MAX_EXAMPLES_WORK = 4 * MAX_WORK
 #: Digits that a binary number keeps whatever they are.
 _EXACT = 15
 
@@ -40,14 +42,16 @@ class Schema:
         A kilobyte takes about 10 microseconds once the schema is compiled. False also where it would take too long to tell.
         """
         by = judge(self)
-        return not _too_long(by, payload) and bool(by.accepts(decoded(payload)))
+        value = decoded(payload)
+        return not _too_long(by, payload, value) and bool(by.accepts(value))
 
     def faults(self, payload: bytes) -> list[Fault]:
         """What does not fit, at most 20 places; empty for a payload that fits."""
         by = judge(self)
-        if _too_long(by, payload):
-            return [Fault("", "has too many values to be checked by this schema")]
         value = decoded(payload)
+        long = _too_long(by, payload, value)
+        if long:
+            return [Fault("", long)]
         return [] if by.accepts(value) else faults.of(by, value)
 
 
@@ -69,9 +73,9 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     if found:
         raise Refused(*(issue(pointer, said) for pointer, said in list(found.items())[:MOST]))
     by = _compile(schema, SchemaDocument(value, schema.dialect))
-    wrong = [*_examples(by), *_given(by, examples)]
+    wrong = list(islice(_examples(by, examples), MOST))
     if wrong:
-        raise Refused(*wrong[:MOST])
+        raise Refused(*wrong)
     return schema
 
 
@@ -116,30 +120,45 @@ def _compile(schema: Schema, document: SchemaDocument) -> Compiled:
         raise Refused(issue(pointers.joined("", *unusable.path), unusable.message)) from None
 
 
-def _examples(by: Compiled) -> Iterable[Issue]:
+def _examples(by: Compiled, given: Iterable[bytes]) -> Iterable[Issue]:
+    spent = 0
+    for where, pointer, example in _every_example(by, given):
+        met = matching.matched(by.document, example, start=pointer)
+        spent += matching.work(matching.measured(example), by.weight, met=met)
+        if met > MAX_MATCHED or spent > MAX_EXAMPLES_WORK:
+            yield Issue(
+                subject=where[:300], description="is, with those before it, too much to be checked by this schema"
+            )
+            return
+        if by.part_accepts(pointer, example) if pointer else by.accepts(example):
+            continue
+        if where.startswith("examples/"):
+            for fault in faults.of(by, example):
+                yield Issue(subject=f"{where}{fault.pointer}"[:300], description=fault.message)
+        else:
+            yield Issue(subject=where[:300], description="does not fit the schema that it is an example of")
+
+
+def _every_example(by: Compiled, given: Iterable[bytes]) -> Iterator[tuple[str, str, Any]]:
+    """What to call it, the pointer of its schema, and the example: those of the schema's own, and those that came with it."""
     for pointer, members in by.document.walked():
         listed = members.get("examples")
         for index, example in enumerate(listed if isinstance(listed, list) else ()):
-            if not by.part_accepts(pointer, example):
-                where = pointers.joined(pointer, "examples", index)
-                yield issue(where, "does not fit the schema that it is an example of")
+            yield f"schema{pointers.joined(pointer, 'examples', index)}", pointer, example
+    for index, example in enumerate(given):
+        yield f"examples/{index}", "", decoded(json_text.compact(example, root=f"examples[{index}]"))
 
 
-def _given(by: Compiled, examples: Iterable[bytes]) -> Iterable[Issue]:
-    for index, example in enumerate(examples):
-        value = decoded(json_text.compact(example, root=f"examples[{index}]"))
-        if not by.accepts(value):
-            for fault in faults.of(by, value):
-                yield Issue(subject=f"examples/{index}{fault.pointer}"[:300], description=fault.message)
-
-
-def _too_long(by: Compiled, payload: bytes) -> bool:
-    """Whether judging might hold up all else: jsonschema-rs keeps the interpreter to itself meanwhile."""
-    repeated = by.weight.repeated
-    if len(payload) * repeated <= MAX_WORK:
-        return False
-    values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
-    return values * repeated > MAX_WORK
+def _too_long(by: Compiled, payload: bytes, value: object) -> str:
+    """Why judging might hold up all else; empty: it will not."""
+    repeated, expressions = by.weight.repeated, by.weight.patterns
+    if len(payload) * repeated > MAX_WORK:
+        values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
+        if values * repeated > MAX_WORK:
+            return "has too many values to be checked by this schema"
+    if len(payload) * expressions > MAX_MATCHED and matching.matched(by.document, value) > MAX_MATCHED:
+        return "has too long strings to be matched by the regular expressions of this schema"
+    return ""
 
 
 def _number(spelt: str) -> float | Decimal:

@@ -1,0 +1,126 @@
+"""What others' schemas may make of a process' time: counted in bytes, patterns and questions before anything is judged."""
+
+import json
+
+import pytest
+
+from subscriptions.catalogue.schemas import bounds, compatibility, faults, matching
+from subscriptions.catalogue.schemas.compiling import Compiled
+from subscriptions.catalogue.schemas.matching import MAX_MATCHED
+from subscriptions.catalogue.schemas.schema import Schema, judge, vet
+from subscriptions.ground.errors import Refused
+
+#: Twenty thousand states that every byte may stand in.
+GREEDY = "(?:[ab]{{0,50}}a){{0,{}}}[ab]{{0}}c"
+
+
+def written(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def refusal(value: object, *examples: object) -> list[tuple[str, str]]:
+    with pytest.raises(Refused) as found:
+        vet(written(value), examples=map(written, examples))
+    return [(issue.subject, issue.description) for issue in found.value.issues]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pointers of the schemas that were asked about a value."""
+    found: list[str] = []
+    ask = Compiled.part_accepts
+
+    def counting(self: Compiled, pointer: str, value: object) -> bool:
+        found.append(pointer)
+        return ask(self, pointer, value)
+
+    monkeypatch.setattr(Compiled, "part_accepts", counting)
+    return found
+
+
+def test_large_regular_expressions_do_not_meet_long_strings() -> None:
+    """What a string's bytes may take in the states of all patterns that see it is bounded; short strings are judged as ever."""
+    forms = [{"pattern": GREEDY.format(most)} for most in (30, 31, 32)]
+    schema = vet(written({"properties": {"s": {"anyOf": [*forms, {"type": "number"}]}, "free": {}}}))
+    assert judge(schema).weight.patterns == 3 * 256
+    said = "has too long strings to be matched by the regular expressions of this schema"
+    long = written({"s": "a" * 10_000})
+    assert not schema.accepts(long)
+    assert [fault.message for fault in schema.faults(long)] == [said]
+    assert schema.accepts(written({"s": "ac"}))
+    # Only what they see counts.
+    assert schema.accepts(written({"s": "ac", "free": "a" * 100_000}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"$ref": "#/$defs/x"}}, ["a" * 100] * 20),
+        ({"prefixItems": [{}, {"$ref": "#/$defs/x"}]}, ["b", "a" * 2000]),
+        ({"propertyNames": {"$ref": "#/$defs/x"}}, {"a" * 2000: 1}),
+        ({"additionalProperties": {"$ref": "#/$defs/x"}}, {"k": "a" * 2000}),
+        ({"allOf": [{"not": {"$ref": "#/$defs/x"}}]}, "a" * 2000),
+        ({"patternProperties": {GREEDY.format(30): {}}}, {"a" * 2000: 1}),
+        ({"properties": {"a/b": {"items": {"$ref": "#"}}}, "$ref": "#/$defs/x"}, {"a/b": [{"a/b": ["a" * 2000]}]}),
+    ],
+)
+def test_strings_are_found_wherever_a_pattern_sees_them(schema: dict[str, object], value: object) -> None:
+    """In items, names, members, behind references and in circles."""
+    document = judge(vet(written({**schema, "$defs": {"x": {"pattern": GREEDY.format(30)}}}))).document
+    assert matching.matched(document, value) > MAX_MATCHED
+
+
+def test_examples_are_bounded_as_payloads_are() -> None:
+    """Those in a schema as those that come with it, and all of them together."""
+    forms: dict[str, object] = {"anyOf": [{"pattern": GREEDY.format(most)} for most in (30, 31, 32)]}
+    said = "is, with those before it, too much to be checked by this schema"
+    assert refusal({**forms, "examples": ["a" * 10_000]}) == [("schema/examples/0", said)]
+    assert refusal(forms, "a" * 10_000) == [("examples/0", said)]
+    assert refusal({"pattern": GREEDY.format(30)}, *["a" * 500 + "c"] * 20)[-1][1] == said
+
+
+def test_what_patterns_take_compiled_is_bounded() -> None:
+    """So are their characters: each is compiled where it is judged."""
+    many = {"properties": {f"p{n}": {"pattern": f"^.{{1,{200 + n}}}$"} for n in range(40)}}
+    assert refusal(many)[0][1].startswith("holds regular expressions that take 10,240 KiB compiled; at most 8,192")
+    assert refusal({"items": {"pattern": "a" * 2001}})[0][0] == "schema/items"
+    assert bounds.matched_by({"pattern": "^[0-9a-f]{8}-[0-9a-f]{4}$", "patternProperties": {"^x": {}}}) <= 8
+
+
+def test_finding_faults_counts_what_each_question_takes(asked: list[str]) -> None:
+    """Hundreds of patterns for dozens of names; and parts within parts that all see the same large value."""
+    wide = vet(written({"required": ["nope"], "patternProperties": {f"zz{n}": False for n in range(490)}}))
+    assert wide.faults(written({f"m{n}": n for n in range(60)}))[0].message == '"nope" is a required property'
+    assert len(asked) <= faults.MAX_ASKED
+    asked.clear()
+    steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}]} for n in range(200)}
+    deep = {"$ref": "#/$defs/s0", "$defs": {**steps, "s200": {"items": {"type": "string"}}}}
+    assert vet(written(deep)).faults(written([0] * 2_000))
+    size = 2_001 * judge(vet(written(deep))).weight.schemas
+    assert 0 < len(asked) <= faults.MAX_SPENT // size + 1
+
+
+def test_names_that_patterns_match_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name is held against all patterns only as long as there is work left to spend."""
+    matched: list[str] = []
+    match = Compiled.matches
+
+    def counting(self: Compiled, pattern: str, name: str) -> bool:
+        matched.append(name)
+        return match(self, pattern, name)
+
+    monkeypatch.setattr(Compiled, "matches", counting)
+    every: dict[str, object] = {**{f"^{n}$": {} for n in range(400)}, "m": {}}
+    schema = vet(written({"required": ["no"], "additionalProperties": False, "patternProperties": every}))
+    assert schema.faults(written({f"m{n}": n for n in range(80)}))
+    assert 400 < len(matched) <= faults.MAX_ASKED
+
+
+def test_comparing_lists_of_values_is_bounded() -> None:
+    """Values that the new schema lists are held against the old one's patterns as long as that takes little."""
+    before = Schema(vet(written({"pattern": GREEDY.format(30)})).text, judge(vet(b"{}")).document.dialect)
+    few, many = (vet(written({"enum": [f"{n}{'a' * 50}c" for n in range(count)]})) for count in (2, 2_000))
+    assert compatibility.changes(before, few) == ()
+    assert [each.why for each in compatibility.changes(before, many)] == [
+        "lists too many values, for schemas as large, to be compared"
+    ]
