@@ -171,6 +171,24 @@ async def test_what_a_search_found_is_chosen(visit: Visit, clock: Clock, hook: W
     assert "Send them again" not in beyond.text
 
 
+async def test_nothing_chosen_stays_on_the_list(visit: Visit, hook: Webhook) -> None:
+    """Without a script the list comes again with its filters, and says what to do; only ever the list."""
+    query = f"webhookId={hook.id}&last=1h"
+    async with await visit(Role.SUBSCRIBER) as client:
+        listed = await client.get(f"/dashboard/deliveries?{query}")
+        nothing = await client.get(f"{REPLAYS}/new", params={"from": query})
+        told = (await client.get(nothing.headers["location"])).text
+        every = await client.get(f"{REPLAYS}/new", params={"from": ""})
+        odd = await client.get(f"{REPLAYS}/new", params={"from": "//example.com/\r\nX: y"})
+        some = await client.get(f"{REPLAYS}/new", params={"from": query, "id": f"{hook.id}.{hook.id}.0"})
+
+    assert f'name="from" value="{query.replace("&", "&amp;")}"' in listed.text
+    assert (nothing.status_code, nothing.headers["location"]) == (303, f"/dashboard/deliveries?{query}")
+    assert ("Choose deliveries first" in told, 'class="said warn"' in told) == (True, True)
+    assert (every.headers["location"], odd.headers["location"]) == ("/dashboard/deliveries", "/dashboard/deliveries")
+    assert (some.status_code, "1 chosen delivery" in some.text) == (200, True)
+
+
 async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:
     """A viewer sees replays and begins none; an operator names the workspace, or a webhook of it; others' are not there."""
     viewer, operator = await visit(Role.VIEWER), await visit(Role.OPERATOR, workspace=OTHER_WORKSPACE)

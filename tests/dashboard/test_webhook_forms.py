@@ -93,6 +93,33 @@ async def test_what_is_wrong_stands_beside_its_field(visit: Visit, services: Ser
     assert marked(over) == set()
 
 
+async def test_all_that_is_wrong_is_said_at_once(visit: Visit, services: Services) -> None:
+    """One round for all fields, whoever looks at them, of a new webhook and of one that is changed; of a secret that was typed
+    nobody says that it was made."""
+    async with await visit(Role.SUBSCRIBER) as client:
+        new = await client.get(f"{PATH}/new")
+        wrong = {"name": "?", "destination": "ftp://x", "secret": "my-own-secret", "content_mode": "json"}
+        first = await client.post(PATH, data=wrong)
+        standing, other = await hook(services, "taken"), await hook(services, "mine")
+        second = await client.post(PATH, data={**wrong, "name": "taken"})
+        fields = {
+            "name": "taken",
+            "destination": "ftp://x",
+            "content_mode": "json",
+            "generation": str(other.generation),
+        }
+        changed = await client.post(f"{PATH}/{other.id}", data=fields)
+        itself = await client.post(f"{PATH}/{standing.id}", data=fields)
+        typed = await client.post(f"{PATH}/{other.id}/secrets", data={"step": "second", "secret": "abc"})
+
+    assert [marked(each) for each in (first, second, changed, itself)] == [
+        *[{"name", "destination"}] * 3,
+        {"destination"},
+    ]
+    assert ("made for you" in new.text, "made for you" in first.text) == (True, False)
+    assert (typed.status_code, "made for you" in typed.text) == (400, False)
+
+
 async def test_fields_are_checked_as_they_are_typed(visit: Visit, services: Services) -> None:
     """As a registration would say it: an address is judged, a name is not looked up; who may not register asks nothing."""
     webhook = await hook(services, "taken")

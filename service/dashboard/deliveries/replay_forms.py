@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from msgspec import structs
@@ -20,7 +20,7 @@ from delivery.lifecycle import State
 from delivery.upkeep.replays import COUNTED, DryRun, ReplayRequest
 from service import auth
 from service.api import replays as api
-from service.dashboard.deliveries import replays, type_names
+from service.dashboard.deliveries import delivery_list, replays, type_names
 from service.dashboard.frame import forms, visitors
 from service.dashboard.frame.list_queries import PRESETS
 from service.dashboard.frame.rendering import redirect, render
@@ -32,6 +32,8 @@ from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 NEW = replays.PATH + "/new"
 #: Webhooks that one can choose from by name.
 CHOICE = 200
+#: Characters of the query of the list that a selection comes from.
+LONGEST = 4096
 #: The fields, in the order of the form; those that are repeated where there are several.
 REPEATED = ("webhookId", "state", "statusClass", "type", "id")
 SINGLE = ("kind", "since", "until", "endedSince", "reason", "ratePerSecond", "workspaceId")
@@ -101,6 +103,12 @@ class ReplayChoice:
 async def page(request: Request) -> Response:
     """GET /dashboard/replays/new: with anything chosen it is counted, and can be confirmed"""
     visitor, services = visitors.visitor(request), services_of(request)
+    listed = request.query_params.get("from")
+    if listed is not None and not request.query_params.get("id"):
+        # The list as it was: nothing of it was chosen.
+        kept = urlencode(parse_qsl(listed[:LONGEST]))
+        path = f"{delivery_list.PATH}?{kept}" if kept else delivery_list.PATH
+        return redirect(path, said="Choose deliveries first: tick those that are to be sent again.", good=False)
     choice = ReplayChoice(values=_values(_searched(request.query_params, services.clock()).getlist))
     beyond = [words for name, words in SEARCHED.items() if request.query_params.get(name)]
     if beyond:

@@ -146,7 +146,18 @@
       });
     }
   };
+  // What is done to what is ticked waits for something that is.
+  const needing = (form) => {
+    for (const button of all(".bulk button", form)) button.disabled = !one("input:checked", form);
+  };
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest?.("form[data-needs-ticked]");
+    if (form) needing(form);
+  });
+  // A browser that goes back ticks again what was ticked.
+  addEventListener("pageshow", () => all("form[data-needs-ticked]").forEach(needing));
   const made = (within = document) => {
+    all("form[data-needs-ticked]", within).forEach(needing);
     narrowing(within);
     times(within);
     plots(within);

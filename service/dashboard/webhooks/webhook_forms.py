@@ -21,7 +21,7 @@ from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.webhooks import webhook_page
 from service.dashboard.webhooks.webhook_actions import back
 from service.services import services_of
-from subscriptions.ground.errors import Forbidden, Refused
+from subscriptions.ground.errors import Forbidden, Issue, Refused
 from subscriptions.webhooks.field_rules import CREDENTIALS
 from subscriptions.webhooks.webhook import TRUST, Change, Registration, Webhook, wire_name
 from subscriptions.webhooks.webhook_list import WebhookQuery
@@ -73,7 +73,7 @@ async def registered(request: Request) -> Response:
     except Forbidden:
         raise
     except Refused as error:
-        return _shown(request, None, _refused(values, error))
+        return _shown(request, None, _refused(values, await _faults(request, values, error)))
     by = f"user:{caller.client_id}"
     log.info("webhook.registered webhook=%s workspace=%s by=%s", made.id, made.workspace_id, by)
     return redirect(back(request, f"{webhook_page.path_of(made)}/handler"), said=f"{made.name} is registered.")
@@ -103,7 +103,7 @@ async def changed(request: Request) -> Response:
     except Forbidden:
         raise
     except Refused as error:
-        return _shown(request, found, _refused(values, error))
+        return _shown(request, found, _refused(values, await _faults(request, given, error, str(found.id))))
     log.info("webhook.changed webhook=%s fields=%s by=%s", found.id, ",".join(sorted(given)), by)
     asked = after.status == "PENDING" and after.epoch != found.epoch
     said = (
@@ -116,22 +116,33 @@ async def changed(request: Request) -> Response:
 
 async def checked(request: Request) -> Response:
     """GET /dashboard/webhooks/check?name=: what a registration would say of one field; nobody is asked, no name looked up"""
-    services, caller = services_of(request), visitors.visitor(request).caller
     column = next((each for each in CHECKED if each in request.query_params), CHECKED[0])
-    text = request.query_params.get(column, "")
-    fault = ""
+    text, own = request.query_params.get(column, ""), request.query_params.get("of", "")
+    fault = await _fault(request, column, text, own)
+    return render(request, "webhooks/check.html", column=column, text=text, fault=fault)
+
+
+async def _fault(request: Request, column: str, text: str, own: str) -> str:
+    """What is wrong with one field by itself, of a new webhook or the one of the id `own`; empty: nothing."""
+    services, workspace = services_of(request), visitors.visitor(request).caller.workspace_id
     try:
         if text and "\0" not in text:
             services.webhook_lifecycle.vet(Change(**dict[str, Any]({column: text})))
     except Refused as refused:
-        fault = refused.issues[0].description
-    if column == "name" and text and not fault:
-        query = WebhookQuery(workspace_id=caller.workspace_id, search=text, limit=50)
-        page = await services.webhook_lifecycle.listed(query)
-        own = request.query_params.get("of", "")
-        if any(each.name == text and str(each.id) != own for each in page.webhooks):
-            fault = "is the name of another webhook of the workspace"
-    return render(request, "webhooks/check.html", column=column, text=text, fault=fault)
+        return refused.issues[0].description
+    if column != "name" or not text:
+        return ""
+    page = await services.webhook_lifecycle.listed(WebhookQuery(workspace_id=workspace, search=text, limit=50))
+    taken = any(each.name == text and str(each.id) != own for each in page.webhooks)
+    return "is the name of another webhook of the workspace" if taken else ""
+
+
+async def _faults(request: Request, given: Mapping[str, Any], error: Refused, own: str = "") -> Refused:
+    """All that is wrong: what the first look has found, and in fields that passed it what later ones would find."""
+    seen = {each.subject for each in error.issues}
+    left = [each for each in (*CHECKED, "ca_bundle") if wire_name(each) not in seen]
+    found = [(each, await _fault(request, each, str(given.get(each, "")), own)) for each in left]
+    return Refused(*error.issues, *(Issue(subject=wire_name(each), description=why) for each, why in found if why))
 
 
 def _typed(form: FormFields) -> dict[str, Any]:

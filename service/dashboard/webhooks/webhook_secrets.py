@@ -79,6 +79,7 @@ def _page(
         status,
         webhook=of,
         wrong=wrong,
+        given=bool(typed),
         typed=typed or secrets.token_urlsafe(PROPOSED),
         least=services_of(request).ground.least_secret,
     )
