@@ -44,6 +44,8 @@ _RANKS = {kind: place for place, kind in enumerate(IssueKind)}
 
 #: Made of failures as they are recorded; all others of what is looked at.
 OF_ATTEMPTS = frozenset({IssueKind.GIVEN_UP, IssueKind.CREDENTIALS, IssueKind.FAILURES})
+#: Over by themselves, some time after deliveries arrive again.
+PASSING = frozenset({IssueKind.CREDENTIALS, IssueKind.FAILURES})
 
 
 class IssueState(StrEnum):

@@ -10,10 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from delivery.issue_kinds import NO_WEBHOOK, IssueKind, IssueState
+from delivery.issue_kinds import NO_WEBHOOK, PASSING, IssueKind, IssueState
 from delivery.judgement.breaker import SENDABLE
 from delivery.lifecycle import State
-from delivery.reports import issue_words
+from delivery.reports import issue_words, set_aside
+from delivery.reports.set_aside import SetAside
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
@@ -26,12 +27,6 @@ COUNTS = """
 SELECT state, count(*) AS many FROM (
     SELECT state FROM issues WHERE resolved_at IS NULL AND ($1::text IS NULL OR workspace_id = $1) LIMIT $2
 ) AS found GROUP BY state
-"""
-
-#: Webhooks (all zeros: none) that have issues, all of which people have set aside, and how many those are.
-ASIDE = """
-SELECT webhook, count(*) AS many FROM issues WHERE resolved_at IS NULL AND ($1::text IS NULL OR workspace_id = $1)
-GROUP BY webhook HAVING bool_and(state <> 'open') LIMIT $2
 """
 
 #: The newest round of each event, and its last attempt.
@@ -197,8 +192,14 @@ class WorstIssues(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
 
 
+PARTS = {
+    "no_webhook": NO_WEBHOOK,
+    "passing": "{" + ",".join(sorted(PASSING)) + "}",
+    "sendable": "{" + ",".join(sorted(SENDABLE)) + "}",
+}
+
 LIST = statement(__package__, "issues", ListIssues)
-ATTENTION = statement(__package__, "attention", WorstIssues, {"no_webhook": NO_WEBHOOK})
+ATTENTION = statement(__package__, "attention", WorstIssues, PARTS)
 
 
 class IssueReport:
@@ -215,11 +216,10 @@ class IssueReport:
         async with self._database.raw() as connection:
             return [_issue(row) for row in await ATTENTION.fetch(connection, given)]
 
-    async def aside(self, workspace_id: str | None) -> Mapping[UUID, int]:
-        """Webhooks with issues that are all acknowledged or snoozed, and how many each has."""
+    async def aside(self, workspace_id: str | None) -> Mapping[UUID, SetAside]:
+        """Webhooks with issues that are all acknowledged or snoozed."""
         async with self._database.raw() as connection:
-            rows = await connection.fetch(ASIDE, workspace_id, COUNTED)
-        return {row["webhook"]: row["many"] for row in rows}
+            return await set_aside.read(connection, workspace_id)
 
     async def page(self, search: IssueSearch) -> IssuePage:
         """The worst kinds first, and of each the newest."""
@@ -275,7 +275,7 @@ class IssueReport:
 
 def ending(issue: ListedIssue, quiet: float) -> Ending:
     """By the rules of resolving (protocol.md 12); `quiet` are the seconds without a failure that they ask for."""
-    if issue.kind in (IssueKind.FAILURES, IssueKind.CREDENTIALS):
+    if issue.kind in PASSING:
         if issue.webhook_status in SENDABLE and issue.webhook_failures == 0:
             return Ending(since=issue.last_at, at=issue.last_at + timedelta(seconds=quiet))
         return Ending(

@@ -202,6 +202,66 @@ async def test_setting_an_issue_aside(visit: Visit, services: Services, failing:
     assert viewer.status_code == 403
 
 
+async def test_what_was_put_right_says_so_on_the_overview(visit: Visit, services: Services, failing: Failing) -> None:
+    """Once a delivery has arrived since, the overview says what the issue's page says: calm since when, over when, and nothing
+    to mend; what is open beside it and does not pass by itself comes before it."""
+    webhook = await failing("billing", UNAVAILABLE, UNAVAILABLE)
+    object.__setattr__(services, "carriers", Calm())
+    [issue] = await known(services)
+    client = await visit(Role.SUBSCRIBER)
+
+    failing_now = (await client.get("/dashboard")).text
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET failures = 0, status = 'ACTIVE' WHERE id = $1", webhook.id)
+    calm, own = (await client.get("/dashboard")).text, (await client.get(f"{ISSUES}/{issue.id}")).text
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE issues SET kind = 'certificate-ending', rank = 8, id = gen_random_uuid()")
+        # Another one of failures, as it would have been.
+        await connection.execute(
+            "INSERT INTO issues SELECT (jsonb_populate_record(i, jsonb_build_object('id', $1::text, 'kind', "
+            "'delivery-failure', 'rank', 6, 'cause', 'other'))).* FROM issues i",
+            str(issue.id),
+        )
+    beside = (await client.get("/dashboard")).text
+
+    assert ("Needs attention" in failing_now, "mend the destination" in failing_now) == (True, True)
+    assert "No failure since" not in failing_now
+    assert ("Needs attention" in calm, "mend the destination" in calm) == (False, False)
+    for page in (calm, own):
+        assert "No failure since <time" in page
+        assert "it resolves itself" in page
+    assert "billing: deliveries arrive again" in calm
+    assert ("billing: certificate ends" in beside, "Needs attention" in beside) == (True, True)
+
+
+async def test_what_somebody_knows_of_and_fails_again_is_said(
+    visit: Visit, services: Services, failing: Failing, clock: Clock
+) -> None:
+    """Set aside during an outage it asks for nobody; when deliveries had arrived since and fail again, the overview says so."""
+    webhook = await failing("billing", UNAVAILABLE)
+    object.__setattr__(services, "carriers", Calm())
+    [issue] = await known(services)
+    client = await visit(Role.SUBSCRIBER)
+    await client.post(f"{ISSUES}/{issue.id}/acknowledge", data={"note": ""})
+
+    async def seen(first: timedelta) -> str:
+        async with services.database.raw() as connection:
+            change = "UPDATE webhooks SET failures = 3, status = 'WARNING', first_failure_at = $2 WHERE id = $1"
+            await connection.execute(change, webhook.id, clock() + first)
+            await connection.execute("UPDATE issues SET last_at = $1", clock())
+        return (await client.get("/dashboard")).text
+
+    same_outage = await seen(timedelta(minutes=-1))
+    clock.advance(900)
+    again = await seen(timedelta(minutes=-4))
+
+    assert ("One issue is set aside" in same_outage, "fail again" in same_outage) == (True, False)
+    assert "billing: deliveries fail again" in again
+    assert "what somebody knows of fails again" in again
+    assert "the first 4 min ago" in again
+    assert "Needs attention" not in again
+
+
 async def test_a_resolved_issue_is_left_as_it_is(visit: Visit, services: Services, failing: Failing) -> None:
     """Its page says that it is over; who acts on it all the same is told so."""
     await failing("billing", UNAVAILABLE)

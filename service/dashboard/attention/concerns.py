@@ -4,7 +4,7 @@ Issues say it where there are any. What of one webhook needs somebody is left to
 `templates/overview`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,8 @@ from uuid import UUID
 from delivery.issue_kinds import IssueKind
 from delivery.judgement.breaker import Status
 from delivery.reports import state_words
-from delivery.reports.issues import ListedIssue
+from delivery.reports.issues import Ending, ListedIssue, ending
+from delivery.reports.set_aside import SetAside
 from delivery.reports.standing import Standing, WorstOff
 from service.dashboard.frame import wording
 from service.health.carriers import CarrierReport
@@ -47,6 +48,10 @@ class Concern:
     #: What to click, and where on the dashboard it leads; empty where there is nothing to click.
     words: str = ""
     path: str = ""
+    #: Of what passes by itself, since when it is calm and when it is over.
+    ending: Ending | None = None
+    #: Known to somebody, and come back since.
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +60,10 @@ class KnownIssues:
 
     #: Of each webhook the worst that is open, the worst first.
     worst: Sequence[ListedIssue] = ()
-    #: Webhooks whose issues have all been set aside, and how many each has.
-    aside: Mapping[UUID, int] = field(default_factory=dict)
+    #: Webhooks whose issues have all been set aside.
+    aside: Mapping[UUID, SetAside] = field(default_factory=dict)
+    #: Seconds without a failure that end an issue of failures.
+    quiet: float = 0.0
 
 
 #: Nothing goes out, or did not, until somebody acts.
@@ -69,12 +76,13 @@ def of(
     standing: Standing | None, carriers: CarrierReport | None, issues: KnownIssues, *, operator: bool
 ) -> list[Concern]:
     """The worst first; empty where all is well. None: it is not known, which is said elsewhere."""
-    found = [*of_carriers(carriers, operator=operator), *map(_of_issue, issues.worst)]
+    found = [*of_carriers(carriers, operator=operator), *(_of_issue(each, issues.quiet) for each in issues.worst)]
     known = {each.webhook for each in issues.worst} | issues.aside.keys()
     if standing is not None:
         left = (worst for worst in standing.worst if worst.id not in known)
         found += [concern for worst in left if (concern := _of_webhook(worst, standing.at)) is not None]
-    found += _of_aside(sum(issues.aside.values()))
+        found += _of_again(issues.aside.values(), standing.at)
+    found += _of_aside(sum(each.many for each in issues.aside.values()))
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
 
@@ -103,9 +111,20 @@ def of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Con
         yield Concern(tone="warn", title="The broker is shared", text=said)
 
 
-def _of_issue(issue: ListedIssue) -> Concern:
+def _of_issue(issue: ListedIssue, quiet: float) -> Concern:
     title = f"{issue.webhook_name}: {issue.kind_name.lower()}" if issue.webhook_name else issue.kind_name
     others = f" {issue.others:,} more {'issue' if issue.others == 1 else 'issues'} beside it." if issue.others else ""
+    over = ending(issue, quiet)
+    if over.since is not None:
+        # It was put right: there is nothing to do but to wait.
+        return Concern(
+            tone="info",
+            title=f"{issue.webhook_name}: deliveries arrive again",
+            text=f"Before, {issue.wrong[0].lower()}{issue.wrong[1:]}{others}",
+            words="See the issue",
+            path=f"/dashboard/issues/{issue.id}",
+            ending=over,
+        )
     return Concern(
         tone="bad" if issue.kind in _GRAVE else "warn",
         title=title,
@@ -113,6 +132,21 @@ def _of_issue(issue: ListedIssue) -> Concern:
         words="See the issue",
         path=f"/dashboard/issues/{issue.id}",
     )
+
+
+def _of_again(aside: Iterable[SetAside], now: datetime) -> Iterator[Concern]:
+    """Who knew of it may take it for over: a delivery had arrived since."""
+    for each in aside:
+        if each.again is not None:
+            yield Concern(
+                tone="info",
+                title=f"{each.webhook_name}: deliveries fail again",
+                text="What is known of it was set aside. Deliveries had arrived since then, and fail again: the first "
+                f"{wording.ago(each.again, now)}.",
+                words="See acknowledged issues",
+                path="/dashboard/issues?state=acknowledged",
+                again=True,
+            )
 
 
 def _of_aside(many: int) -> Iterator[Concern]:

@@ -68,7 +68,7 @@ async def shown(request: Request) -> Response:
         _told(services.figures.over(span, Scope.of(workspace))),
         _told(services.standing.of(workspace)),
         _told(services.carriers.look()),
-        _told(_issues(services.issues, workspace)),
+        _told(_issues(services.issues, workspace, services.assembly.settings.issue_quiet)),
     )
     found = concerns.of(standing, carriers, issues or KnownIssues(), operator=operator)
     named, more = concerns.shown(found)
@@ -84,6 +84,7 @@ async def shown(request: Request) -> Response:
         more=more,
         away=figures is None or standing is None,
         uncounted=uncounted(standing, carriers),
+        again=any(each.again for each in found),
         quiet=all(each.tone == "info" for each in found) and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
         plots_of=None if figures is None else _plots(figures),
@@ -100,8 +101,9 @@ def uncounted(standing: Standing | None, carriers: CarrierReport | None) -> date
     return standing.sampled_at or swept or standing.at
 
 
-async def _issues(report: IssueReport, workspace: str | None) -> KnownIssues:
-    return KnownIssues(worst=await report.attention(workspace, limit=ISSUES), aside=await report.aside(workspace))
+async def _issues(report: IssueReport, workspace: str | None, quiet: float) -> KnownIssues:
+    worst, aside = await report.attention(workspace, limit=ISSUES), await report.aside(workspace)
+    return KnownIssues(worst=worst, aside=aside, quiet=quiet)
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

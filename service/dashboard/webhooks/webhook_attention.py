@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from delivery.issue_kinds import IssueKind
+from delivery.issue_kinds import PASSING, IssueKind
 from delivery.judgement.breaker import Status
 from delivery.reports import issue_words, issues, state_words
 from delivery.reports.backlogs import Backlog
@@ -21,8 +21,6 @@ SOON, ROTATION = timedelta(days=30), timedelta(days=7)
 RANKS = ("bad", "warn", "info")
 #: What to click.
 HANDLER, DELIVERIES, ISSUE = "Get a handler that answers", "See its deliveries", "See the issue"
-#: Issues that may be open of a webhook that is well again: they pass by themselves.
-PASSING = frozenset({IssueKind.FAILURES, IssueKind.CREDENTIALS})
 
 
 @dataclass(frozen=True, kw_only=True)
