@@ -5,10 +5,11 @@ What there is to read is left to `subscriptions/catalogue/public_types.py`, how 
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,7 @@ from service.api import reading
 from service.api.reference import HEADERS, POLICY, styles
 from service.services import Services, services_of
 from subscriptions.catalogue.described_types import DescribedVersion
-from subscriptions.catalogue.schema_tree import SchemaLine, lines
+from subscriptions.catalogue.schema_tree import SAID, SchemaLine, cut, lines
 from subscriptions.events import catalogue
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.errors import Absent
@@ -28,6 +29,8 @@ from subscriptions.ground.errors import Absent
 PATH = "/docs/events"
 #: Where whoever has signed in reads the same.
 DASHBOARD = "/dashboard/catalogue"
+#: Versions of a type on one page; characters of a schema and of an example, and examples and attributes of a version.
+VERSIONS, SCHEMA, EXAMPLE, EXAMPLES, ATTRIBUTES = 5, 40_000, 10_000, 3, 50
 FRESH = {"Cache-Control": "public, max-age=60", "X-Content-Type-Options": "nosniff"}
 
 
@@ -57,6 +60,8 @@ class ReadableVersion:
     tree: Sequence[SchemaLine]
     schema: str
     examples: Sequence[str]
+    #: Of each its name, whether it is required, and what it has to be.
+    attributes: Sequence[tuple[str, bool, str]]
 
 
 async def listed(request: Request) -> Response:
@@ -77,9 +82,16 @@ async def one(request: Request) -> Response:
     entry = (await services.public_types.every()).get(wanted)
     if entry is None:
         raise Absent("Event type", str(wanted))
-    versions = [readable(each) for each in await services.public_types.versions(entry.type)]
+    _, offset = reading.paging(request, default=VERSIONS, most=VERSIONS)
+    versions, following = page(await services.public_types.versions(entry.type, VERSIONS + 1, offset), offset)
     category = str(catalogue.category(entry.type, prefix=services.ground.type_prefix))
-    return _answer(_page("event_type.html", entry=entry, category=category, versions=versions))
+    return _answer(_page("event_type.html", entry=entry, category=category, versions=versions, following=following))
+
+
+def page(found: Sequence[DescribedVersion], offset: int) -> tuple[list[ReadableVersion], int | None]:
+    """Of one version more than a page has: what the page shows, and where the next begins."""
+    following = offset + VERSIONS if len(found) > VERSIONS else None
+    return [readable(each) for each in found[:VERSIONS]], following
 
 
 def readable(version: DescribedVersion) -> ReadableVersion:
@@ -87,9 +99,15 @@ def readable(version: DescribedVersion) -> ReadableVersion:
     return ReadableVersion(
         of=version,
         tree=[] if version.schema is None else lines(version.schema),
-        schema="" if version.schema is None else _json(version.schema),
-        examples=[_json(each) for each in version.examples],
+        schema="" if version.schema is None else _json(version.schema, SCHEMA),
+        examples=[_json(each, EXAMPLE) for each in version.examples[:EXAMPLES]],
+        attributes=[_attribute(rule) for rule in version.attributes[:ATTRIBUTES]],
     )
+
+
+def _attribute(rule: Mapping[str, Any]) -> tuple[str, bool, str]:
+    said = rule.get("const") or rule.get("pattern") or ", ".join(map(str, (rule.get("enum") or [])[:50]))
+    return cut(str(rule["name"]), SAID), bool(rule.get("required")), cut(str(said), SAID)
 
 
 async def _every(services: Services) -> list[PublicType]:
@@ -132,5 +150,9 @@ def _answer(page: str) -> Response:
     return Response(page, media_type="text/html", headers={**HEADERS, **FRESH, "Content-Security-Policy": policy})
 
 
-def _json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+def _json(value: object, most: int) -> str:
+    """Indented, and cut where it is too long; what is long already is not indented first."""
+    text = msgspec.json.encode(value)
+    return cut(
+        (msgspec.json.format(text, indent=2) if len(text) <= most else text[: 4 * most]).decode(errors="ignore"), most
+    )

@@ -28,6 +28,9 @@ from subscriptions.ground.errors import Forbidden, Issue, Refused
 
 log = logging.getLogger("hooklake.service")
 
+#: Versions of a type among which an example is looked for.
+NEWEST = 10
+
 
 class TryOutInput(msgspec.Struct, forbid_unknown_fields=True, rename="camel", frozen=True, kw_only=True):
     """What a webhook is tried with; `data` stands in the place of what is made up."""
@@ -134,7 +137,7 @@ async def _described(services: Services, event_type: str) -> bytes | None:
     """Data that somebody gave as an example of the type; None: there are none, or only this service makes such events."""
     if catalogue.reserved(event_type, prefix=services.ground.type_prefix):
         return None
-    return shown_data((await services.described_types.of([event_type])).get(event_type, ()))
+    return shown_data(await services.described_types.newest(event_type, NEWEST))
 
 
 def shown_data(versions: Sequence[DescribedVersion]) -> bytes | None:

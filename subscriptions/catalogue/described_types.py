@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import RowMapping, select
 
 from subscriptions.catalogue.tables import event_apis, event_type_versions
+from subscriptions.events import json_text
 from subscriptions.ground.database import Database
 
 #: Types that are asked for in one statement.
@@ -61,6 +61,16 @@ class DescribedTypes:
                     found.setdefault(row["event_type"], []).append(_version(row))
         return {name: tuple(versions) for name, versions in found.items()}
 
+    async def newest(self, event_type: str, most: int, offset: int = 0) -> tuple[DescribedVersion, ...]:
+        """At most so many versions of one type, the newest first, without the first `offset`."""
+        table = event_type_versions
+        named = (*table.c, event_apis.c.name.label("api_name"))
+        wanted = select(*named).join(event_apis, event_apis.c.id == table.c.event_api, isouter=True)
+        wanted = wanted.where(table.c.event_type == event_type).order_by(table.c.revision.desc())
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(wanted.limit(most).offset(offset))).mappings()
+            return tuple(_version(row) for row in rows)
+
 
 def _version(row: RowMapping) -> DescribedVersion:
     return DescribedVersion(
@@ -70,9 +80,9 @@ def _version(row: RowMapping) -> DescribedVersion:
         dataschema=row["dataschema"],
         content_type=row["content_type"],
         dialect=row["dialect"],
-        schema=None if row["payload"] is None else msgspec.json.decode(row["payload"]),
-        examples=tuple(msgspec.json.decode(row["examples"])),
-        attributes=tuple(msgspec.json.decode(row["attributes"])),
+        schema=None if row["payload"] is None else json_text.load(row["payload"]),
+        examples=tuple(json_text.load(row["examples"])),
+        attributes=tuple(json_text.load(row["attributes"])),
         deprecated=row["deprecated"],
         deprecated_since=row["deprecated_since"],
     )

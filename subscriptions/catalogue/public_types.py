@@ -30,8 +30,8 @@ class PublicTypes:
         self._steady = steady
         self._every: Mapping[UUID, CatalogueEntry] = {}
         self._read_at = -FRESH
-        #: By type: when it was read, and what was there.
-        self._versions: OrderedDict[str, tuple[float, Sequence[DescribedVersion]]] = OrderedDict()
+        #: By type and offset: when it was read, and what was there.
+        self._versions: OrderedDict[tuple[str, int], tuple[float, Sequence[DescribedVersion]]] = OrderedDict()
 
     async def every(self) -> Mapping[UUID, CatalogueEntry]:
         """All types in alphabetical order, by their ids."""
@@ -46,14 +46,15 @@ class PublicTypes:
             self._every, self._read_at = found, self._steady()
         return self._every
 
-    async def versions(self, event_type: str) -> Sequence[DescribedVersion]:
-        """What is known of a type that is one of `every`."""
-        kept = self._versions.get(event_type)
+    async def versions(self, event_type: str, most: int, offset: int = 0) -> Sequence[DescribedVersion]:
+        """What is known of a type that is one of `every`: at most so many versions, the newest first; always ask for as many."""
+        key = event_type, offset
+        kept = self._versions.get(key)
         if kept is not None and self._steady() < kept[0] + FRESH:
             return kept[1]
-        found = (await self._described.of([event_type])).get(event_type, ())
-        self._versions[event_type] = self._steady(), found
-        self._versions.move_to_end(event_type)
+        found = await self._described.newest(event_type, most, offset)
+        self._versions[key] = self._steady(), found
+        self._versions.move_to_end(key)
         while len(self._versions) > VERSIONS:
             self._versions.popitem(last=False)
         return found

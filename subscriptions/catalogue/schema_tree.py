@@ -3,7 +3,7 @@
 How lines are drawn is left to pages.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,10 @@ import msgspec
 
 #: Lines of one schema, and how deep they go; beyond, it is read as JSON.
 MOST, DEEPEST = 400, 12
+#: References that lead to each other, one within another.
+_FOLLOWED = 50
+#: Characters of a description; of a name, a kind or a rule; and of all lines together.
+DESCRIBED, SAID, WHOLE = 500, 200, 60_000
 #: Rules that are told as they stand, in this order.
 _RULES = (
     "format",
@@ -50,11 +54,20 @@ class SchemaLine:
 def lines(schema: Any) -> list[SchemaLine]:
     """The lines of a schema, MOST at most; of one that refers to itself the second time is named only."""
     found: list[SchemaLine] = []
+    size = 0
     for line in _Tree(schema).walk(schema, "", 0, False, ()):
+        size += len(line.name) + len(line.kind) + len(line.description) + sum(map(len, line.rules))
+        if size > WHOLE:
+            break
         found.append(line)
         if len(found) == MOST:
             break
     return found
+
+
+def cut(text: str, most: int) -> str:
+    """A text, shortened to `most` characters where it is longer."""
+    return text if len(text) <= most else text[:most] + "…"
 
 
 class _Tree:
@@ -62,16 +75,23 @@ class _Tree:
 
     def __init__(self, root: Any) -> None:
         self._root = root
+        #: By identity: the same value is met wherever a reference leads to it.
+        self._texts: dict[int, str] = {}
 
     def walk(self, schema: Any, name: str, depth: int, required: bool, open_: tuple[str, ...]) -> Iterator[SchemaLine]:
         """The line of a schema, and those below it."""
         reference = schema.get("$ref") if isinstance(schema, dict) else None
         if isinstance(reference, str):
             target = self._followed(reference)
-            if reference in open_ or target is None or depth >= DEEPEST:
+            if reference in open_ or target is None or depth >= DEEPEST or len(open_) == _FOLLOWED:
                 kind = reference.rpartition("/")[2] or reference
                 yield SchemaLine(
-                    depth=depth, name=name, kind=f"{kind} again", required=required, description="", rules=()
+                    depth=depth,
+                    name=cut(name, SAID),
+                    kind=f"{cut(kind, SAID)} again",
+                    required=required,
+                    description="",
+                    rules=(),
                 )
                 return
             beside = {key: value for key, value in schema.items() if key != "$ref"}
@@ -80,11 +100,11 @@ class _Tree:
             return
         yield SchemaLine(
             depth=depth,
-            name=name,
-            kind=_kind(schema),
+            name=cut(name, SAID),
+            kind=cut(self._kind(schema), SAID),
             required=required,
-            description=str(schema.get("description", "")) if isinstance(schema, dict) else "",
-            rules=_rules(schema),
+            description=self._text(schema.get("description", ""), DESCRIBED) if isinstance(schema, dict) else "",
+            rules=self._rules(schema),
         )
         if isinstance(schema, dict) and depth < DEEPEST:
             for below, called, asked in _below(schema):
@@ -104,11 +124,46 @@ class _Tree:
                 return None
         return place
 
+    def _kind(self, schema: Any) -> str:
+        if not isinstance(schema, dict):
+            return "anything" if schema else "nothing"
+        if "const" in schema:
+            return self._json(schema["const"])
+        if isinstance(schema.get("enum"), list):
+            return ", ".join(self._json(each) for each in schema["enum"][:50])
+        given = schema.get("type")
+        if isinstance(given, list):
+            return " or ".join(map(str, given[:10]))
+        if given is not None:
+            return self._text(given)
+        return "object" if "properties" in schema else "" if any(word in schema for word in _CHOICES) else "anything"
+
+    def _rules(self, schema: Any) -> tuple[str, ...]:
+        if not isinstance(schema, dict):
+            return ()
+        said = [f"{name}: {self._text(schema[name])}" for name in _RULES if name in schema]
+        if schema.get("additionalProperties") is False:
+            said.append("no other properties")
+        if schema.get("deprecated") is True:
+            said.append("deprecated")
+        if schema.get("properties") is None and isinstance(schema.get("required"), list):
+            said.append(cut("has " + ", ".join(map(self._text, schema["required"][:50])), SAID))
+        return tuple(said)
+
+    def _text(self, value: Any, most: int = SAID) -> str:
+        return cut(value, most) if isinstance(value, str) else self._json(value)
+
+    def _json(self, value: Any) -> str:
+        known = self._texts.get(id(value))
+        if known is None:
+            known = self._texts[id(value)] = cut(msgspec.json.encode(value).decode(), SAID)
+        return known
+
 
 def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Any, str, bool]]:
     """Schemas within one: each with what it is called, and whether it is required."""
     required = schema.get("required")
-    wanted: Sequence[str] = required if isinstance(required, list) else ()
+    wanted = {each for each in required if isinstance(each, str)} if isinstance(required, list) else set()
     properties = schema.get("properties")
     if isinstance(properties, dict):
         for name, each in properties.items():
@@ -126,39 +181,3 @@ def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Any, str, bool]]:
         choices = schema.get(word)
         for each in choices if isinstance(choices, list) else []:
             yield each, said, False
-
-
-def _kind(schema: Any) -> str:
-    if not isinstance(schema, dict):
-        return "anything" if schema else "nothing"
-    if "const" in schema:
-        return _json(schema["const"])
-    if isinstance(schema.get("enum"), list):
-        return ", ".join(_json(each) for each in schema["enum"][:50])
-    given = schema.get("type")
-    if isinstance(given, list):
-        return " or ".join(map(str, given))
-    if given is not None:
-        return str(given)
-    return "object" if "properties" in schema else "" if any(word in schema for word in _CHOICES) else "anything"
-
-
-def _rules(schema: Any) -> tuple[str, ...]:
-    if not isinstance(schema, dict):
-        return ()
-    said = [f"{name}: {_plain(schema[name])}" for name in _RULES if name in schema]
-    if schema.get("additionalProperties") is False:
-        said.append("no other properties")
-    if schema.get("deprecated") is True:
-        said.append("deprecated")
-    if schema.get("properties") is None and isinstance(schema.get("required"), list):
-        said.append("has " + ", ".join(map(str, schema["required"])))
-    return tuple(said)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()[:200]

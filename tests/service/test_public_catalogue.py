@@ -7,11 +7,13 @@ import httpx
 import msgspec
 import pytest
 
+from service.api.public_catalogue import ATTRIBUTES, EXAMPLE, EXAMPLES, SCHEMA, VERSIONS, page
 from service.app import Configuration
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.catalogue.public_types import PublicTypes
-from subscriptions.catalogue.schema_tree import DEEPEST, MOST, lines
+from subscriptions.catalogue.schema_tree import DEEPEST, DESCRIBED, MOST, SAID, WHOLE, lines
 from subscriptions.events.directory import type_id
 from tests.service.callers import Callers
 from tests.service.described import described
@@ -71,8 +73,8 @@ async def test_readers_cost_one_look(services: Services) -> None:
 
     assert kept is before
     assert {each.type for each in seen.values()} > {each.type for each in before.values()}
-    assert len(await shown.versions(CREATED)) == 2
-    assert await shown.versions(CREATED) is await shown.versions(CREATED)
+    assert len(await shown.versions(CREATED, 6)) == 2
+    assert await shown.versions(CREATED, 6) is await shown.versions(CREATED, 6)
 
 
 async def test_a_test_event_is_of_the_described_data(
@@ -137,3 +139,49 @@ def test_a_tree_is_bounded() -> None:
 
     assert max(each.depth for each in lines(deep)) == DEEPEST
     assert len(lines(wide)) == len(lines(bomb)) == MOST
+
+
+def test_what_a_tree_says_is_cut() -> None:
+    """A description, a pattern, a list of names or values that many references lead to is told in a few words by each."""
+    names = [f"n{number}" for number in range(9_000)]
+    x = {"description": "<b>" * 40_000, "pattern": "a" * 2_000, "required": names, "const": names}
+    many = {"$defs": {"x": x}, "properties": {f"p{number}" * 100: {"$ref": "#/$defs/x"} for number in range(399)}}
+
+    found = lines(many)
+
+    assert len(found) > 20
+    assert sum(len(each.name + each.kind + each.description + "".join(each.rules)) for each in found) <= WHOLE
+    assert max(len(each.description) for each in found) == DESCRIBED + 1
+    assert max(len(said) for each in found for said in (each.name, each.kind)) == SAID + 1
+
+
+def test_references_that_only_lead_on_end() -> None:
+    """A thousand of them, one behind the other."""
+    chain = {f"s{number}": {"$ref": f"#/$defs/s{number + 1}"} for number in range(2_000)}
+    assert [each.kind for each in lines({"$ref": "#/$defs/s0", "$defs": chain})] == ["s50 again"]
+
+
+def test_versions_are_shown_in_bounds() -> None:
+    """However large schemas and examples are, a page has a size; a number beyond a double is no fault."""
+    large = {"$defs": {f"d{number}": {"enum": ["<" * 100] * 90} for number in range(100)}, "const": float("inf")}
+    version = DescribedVersion(
+        event_type=CREATED,
+        version="1",
+        event_api="",
+        dataschema="",
+        content_type="",
+        dialect="2020-12",
+        schema=large,
+        examples=(large,) * 30,
+        attributes=({"name": "a" * 1000, "enum": ["b" * 1000] * 100},) * 300,
+        deprecated=False,
+        deprecated_since=None,
+    )
+
+    shown, following = page([version] * (VERSIONS + 1), 10)
+
+    assert (len(shown), following) == (VERSIONS, 10 + VERSIONS)
+    each = shown[0]
+    assert len(each.schema) + sum(map(len, each.examples)) <= SCHEMA + EXAMPLES * EXAMPLE + 10
+    assert sum(len(name) + len(says) for name, _, says in each.attributes) <= ATTRIBUTES * 2 * (SAID + 1)
+    assert page([version] * VERSIONS, 0)[1] is None

@@ -14,9 +14,9 @@ from starlette.responses import Response
 
 from delivery.publishing.event_tester import TryOut
 from service import auth
-from service.api import reading, testing, workspaces
+from service.api import public_catalogue, reading, testing, workspaces
 from service.api.catalogue import LONGEST_SEARCH
-from service.api.public_catalogue import readable
+from service.api.public_catalogue import VERSIONS
 from service.api.testing import Broadcast, shown_data
 from service.auth import Permission
 from service.dashboard.frame import export, forms, visitors
@@ -201,7 +201,9 @@ async def _page(
     workspace = visitor.workspace(request)
     subscribers, more = await _subscribers(request, entry)
     tries = auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS)
-    versions = (await services.described_types.of([entry.type])).get(entry.type, ())
+    _, offset = reading.paging(request, default=VERSIONS, most=VERSIONS)
+    versions = await services.described_types.newest(entry.type, VERSIONS + 1, offset)
+    readable, following = public_catalogue.page(versions, offset)
     choices = WebhookQuery(workspace_id=workspace, sort=Sort.NAME, limit=CHOICES)
     page = await services.webhook_lifecycle.listed(choices) if tries else None
     return render(
@@ -210,7 +212,8 @@ async def _page(
         status,
         entry=entry,
         category=_category(request, entry.type),
-        versions=[readable(each) for each in versions],
+        versions=readable,
+        following=following,
         example=_example(request, entry, workspace or visitor.caller.workspace_id, shown_data(versions)),
         subscribers=subscribers,
         more=more,
