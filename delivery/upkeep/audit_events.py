@@ -3,6 +3,7 @@
 What leaves an entry is left to `subscriptions/ground/audit.py`; the shape is the captured one (greenlake.md 1.14).
 """
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -16,7 +17,9 @@ from subscriptions.events.catalogue import AUDIT_LOG
 from subscriptions.events.event import Naming
 from subscriptions.events.sdk import SdkEvent
 from subscriptions.ground.database import Clock, Database
-from subscriptions.ground.errors import TooLarge
+from subscriptions.ground.errors import Refused
+
+log = logging.getLogger("hooklake.delivery")
 
 #: Entries that are published, or deleted, at once.
 PAGE, CHUNK = 100, 1000
@@ -24,6 +27,8 @@ PAGE, CHUNK = 100, 1000
 SHORT = 200
 #: GreenLake's own platform (greenlake.md 1.10).
 APPLICATION = "00000000-0000-0000-0000-000000000000"
+#: What is wrong with an entry itself: it would be so the next time as well.
+_UNTELLABLE = (Refused, msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class AuditEvents:
@@ -57,8 +62,12 @@ class AuditEvents:
             workspaces = sorted({each.workspace_id for each in entries if each.workspace_id is not None})
             asked = await audit_log.subscribed(connection, kind, workspaces)
         for entry in entries:
-            if entry.workspace_id in asked:
-                await self._tell(entry, entry.workspace_id)
+            if entry.workspace_id is not None and entry.workspace_id in asked:
+                try:
+                    await self._tell(entry, entry.workspace_id)
+                except _UNTELLABLE:
+                    # Those behind it are told all the same; it stands in the log.
+                    log.exception("audit.untold entry=%s workspace=%s", entry.id, entry.workspace_id)
         async with self._database.raw() as connection:
             await audit_log.tell(connection, [each.id for each in entries])
         return len(entries)
@@ -67,7 +76,7 @@ class AuditEvents:
         """With as much of its changes as an event can hold."""
         naming, publish = self._notify.naming, self._notify.events.publish
         for changes in (entry.changes, [_short(each) for each in entry.changes]):
-            with suppress(TooLarge):
+            with suppress(*_UNTELLABLE):
                 await publish([_event(entry, naming, changes)], workspace_id=workspace_id, id_alone=True)
                 return
         what = f"audit.untold entry={entry.id}"

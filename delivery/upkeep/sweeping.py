@@ -20,6 +20,7 @@ from delivery.ledger.upkeep import retention, sweeps
 from delivery.ledger.webhooks import status
 from delivery.settings import DeliverySettings
 from delivery.tickets import Job, JobKind, Nudge
+from subscriptions.access import audit_log
 from subscriptions.events import journal
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.clock import DatabaseClock
@@ -98,6 +99,12 @@ class Upkeep:
         """What all processes last said of themselves; raises Unavailable."""
         async with self._database.raw() as connection:
             return await sweeps.processes(connection, now=self._clock())
+
+    async def untold(self) -> float:
+        """For how many seconds the oldest entry of the audit log has waited to be told as an event; raises Unavailable."""
+        async with self._database.raw() as connection:
+            oldest = await audit_log.oldest_untold(connection)
+        return 0.0 if oldest is None else max(0.0, (self._clock() - oldest).total_seconds())
 
     async def leave(self, name: str) -> None:
         """A worker says that it takes nothing more."""

@@ -24,6 +24,8 @@ FRESH, WAIT = 1.0, 2.5
 SILENT: Mapping[str, float] = {"worker": 5.0, "beat": 10.0, "api": 30.0}
 #: Seconds without a sweep that are too many.
 UNSWEPT = 30.0
+#: And that an entry of the audit log waits to be told: some five are usual.
+UNTOLD = 60.0
 
 #: What the broker says of itself, and what waits there; raises Unavailable.
 AskBroker = Callable[[], Awaitable[BrokerReport]]
@@ -64,7 +66,9 @@ class Carriers:
             return self._look
 
     async def _ask(self) -> CarrierReport:
-        rows, broker = await asyncio.gather(_told(self._upkeep.processes()), _told(self._ask_broker()))
+        rows, untold, broker = await asyncio.gather(
+            _told(self._upkeep.processes()), _told(self._upkeep.untold()), _told(self._ask_broker())
+        )
         # Why not is for the log: whoever asks here may be anybody.
         away = ["the broker does not answer"] if broker is None else []
         if rows is None:
@@ -84,6 +88,11 @@ class Carriers:
             *(
                 [f"nobody has looked for what is due for {_long(swept)}"]
                 if swept is not None and swept > UNSWEPT
+                else []
+            ),
+            *(
+                [f"entries of the audit log have waited to be told for {_long(untold)}"]
+                if untold is not None and untold > UNTOLD
                 else []
             ),
         ]

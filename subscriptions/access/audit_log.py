@@ -21,6 +21,8 @@ from subscriptions.ground.statements import Row, statement
 READ = 20_000
 #: Untold entries among which workspaces take turns: so many of the oldest.
 WAITING = 5000
+#: What stands for the fields of an entry that cannot be read, and the characters that are shown of it.
+UNREADABLE, READABLE = "unreadable", 2000
 #: A field with what it was and what it is; None where it was or is not there.
 Change = tuple[str, object, object]
 _FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
@@ -202,6 +204,12 @@ async def untold(connection: Raw, *, limit: int) -> list[AuditEntry]:
     return [_entry(row) for row in rows]
 
 
+async def oldest_untold(connection: Raw) -> datetime | None:
+    """When the oldest was written that was not published yet; None: there is none."""
+    found = await connection.fetchval("SELECT id FROM audit_entries WHERE NOT told ORDER BY id LIMIT 1")
+    return None if found is None else event_keys.time_of(found)
+
+
 async def tell(connection: Raw, ids: Sequence[UUID]) -> None:
     """They are published."""
     await connection.execute("UPDATE audit_entries SET told = true WHERE id = ANY($1::uuid[])", list(ids))
@@ -241,6 +249,15 @@ def _entry(row: Row) -> AuditEntry:
         actor_workspace=row["actor_workspace"],
         roles=tuple(row["roles"]),
         address=row["address"],
-        before=msgspec.json.decode(row["before"]),
-        after=msgspec.json.decode(row["after"]),
+        before=_values(row["before"]),
+        after=_values(row["after"]),
     )
+
+
+def _values(text: str) -> dict[str, Any]:
+    """The fields of an entry; what cannot be read stands in one of its own, as text, so that it hides no other entry."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {UNREADABLE: text[:READABLE]}

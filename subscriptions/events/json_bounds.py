@@ -3,9 +3,13 @@
 The grammar is left to `json_text.py`.
 """
 
+import math
 import re
+import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -16,6 +20,12 @@ from subscriptions.ground.errors import Issue, Malformed, TooLarge
 MAX_DEPTH = 64
 #: Digits of an integer. To read and write one takes time that is quadratic in them: of so many, twice what other JSON takes.
 MAX_DIGITS = 1000
+
+#: What is said of a number that `beyond` finds.
+BEYOND = "is a number that is larger than a double can be (1.8e308): give it as a string"
+_LARGEST = int(sys.float_info.max)
+#: What may be such a number, or hold one.
+_WORTH = (dict, list, float, int)
 
 _DIGITS = b"0123456789"
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
@@ -53,6 +63,19 @@ def items(raw: bytes, limit: int) -> list[Raw]:
         said = f"holds more than {limit:,} items, which are the most that are taken"
         raise TooLarge(Issue(subject="body", description=said)) from None
     return [item for item in msgspec.structs.astuple(found) if item is not UNSET]
+
+
+def beyond(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """Where numbers stand, in a value that was loaded, which a double cannot hold: whoever reads them after us may stop there."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        path, each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [((*path, name), below) for name, below in each.items() if isinstance(below, _WORTH)]
+        elif isinstance(each, list):
+            waiting += [((*path, index), below) for index, below in enumerate(each) if isinstance(below, _WORTH)]
+        elif math.isinf(each) if isinstance(each, float) else abs(each) > _LARGEST:
+            yield path
 
 
 def shallow(text: bytes) -> bool:

@@ -41,7 +41,9 @@ SCHEMAS: dict[str, Json] = {
     "Carriers": given(
         {
             "status": text("`working`, or `not working`."),
-            "missing": array(text(), "What keeps deliveries from being carried, as sentences."),
+            "missing": array(
+                text(), "What keeps deliveries from being carried, or the audit log from being told, as sentences."
+            ),
             "workers": given(
                 {
                     "live": whole("Worker processes that spoke within 5 s."),

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from subscriptions.catalogue.asyncapi import bounds
 from subscriptions.catalogue.asyncapi.yaml_text import Lines, YamlReader
-from subscriptions.events import json_text
+from subscriptions.events import json_bounds, json_text
 from subscriptions.events.json_scan import JsonScan
 from subscriptions.ground.errors import HooklakeError, Issue, Malformed, Refused, TooLarge
 
@@ -77,13 +78,22 @@ def read(text: bytes, *, media_type: str | None = None) -> Source:
         )
     said = media_type or ""
     if "json" in said or ("yaml" not in said and _LIKE_JSON.match(text)):
-        return _json(text)
+        return _bounded(_json(text))
     try:
         text.decode()
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         raise Malformed(Issue(subject="/", description=f"not UTF-8 (line {line}, byte {error.start:,})")) from None
-    return Source(text=text, format="YAML", value=YamlReader(text).value())
+    return _bounded(Source(text=text, format="YAML", value=YamlReader(text).value()))
+
+
+def _bounded(source: Source) -> Source:
+    beyond = [
+        source.issue(each, json_bounds.BEYOND) for each in islice(json_bounds.beyond(source.value), bounds.MAX_ISSUES)
+    ]
+    if beyond:
+        raise Refused(*beyond)
+    return source
 
 
 def _json(text: bytes) -> Source:

@@ -17,7 +17,7 @@ from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import MOST, SchemaDocument, issue
 from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.matching import MAX_MATCHED, MAX_WORK
-from subscriptions.events import json_text
+from subscriptions.events import json_bounds, json_text
 from subscriptions.ground.errors import Issue, Refused
 
 #: What all examples of a schema may take, as `matching.work` counts; work for a thread.
@@ -59,8 +59,9 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     """The schema of a JSON text. `dialect` is what it is in where `$schema` does not say so; 2020-12 for want of both.
 
     Raises Malformed for what is no JSON, TooLarge over `bounds`, and Refused, each place named by a pointer, for another dialect,
-    what its meta-schema refuses, a reference out of the document or to nothing, a regular expression that is not linear, too much
-    work for one value, and an example (given, or under `examples` anywhere in it) that does not fit.
+    what its meta-schema refuses, a number beyond a double, a reference out of the document or to nothing, a regular expression
+    that is not linear, too much work for one value, and an example (given, or under `examples` anywhere in it) that does not
+    fit.
     """
     bounds.sized(text)
     read = json_text.read(text, root="schema")
@@ -68,6 +69,9 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     if not isinstance(value, dict):
         raise Refused(issue("", "a schema is a JSON object"))
     bounds.counted(value)
+    beyond = [issue(pointers.joined("", *path), json_bounds.BEYOND) for path in json_bounds.beyond(value)]
+    if beyond:
+        raise Refused(*beyond[:MOST])
     schema = Schema(read.text, _dialect(value, dialect))
     found = {pointers.joined("", *path): said for path, said in compiling.meta_faults(value, schema.dialect)}
     if found:
