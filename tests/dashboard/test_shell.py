@@ -87,6 +87,8 @@ async def test_who_is_signed_in_keeps_the_frame(visit: Visit) -> None:
         assert 'aria-label="Sections"' in page.text
         assert 'href="/dashboard/webhooks"' in page.text
         assert "To the overview" in page.text
+    # Of roles is spoken only where a role is why.
+    assert ["Your role" in page.text for page in pages] == [False, False, True, False, False, False]
     assert "Sign in" in (await (await visit()).get("/dashboard/no/such")).text
 
 

@@ -205,6 +205,10 @@ FORGED: tuple[dict[str, str], ...] = (
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
     {"Origin": ""},
+    {"Referer": "http://evil.example/dashboard/sign-in"},
+    {"Referer": "http://hooklake@evil.example/"},
+    {"Referer": ""},
+    {"Origin": "null", "Referer": "http://hooklake/dashboard/sign-in"},
     {},
 )
 OURS = (
@@ -214,6 +218,8 @@ OURS = (
     {"Origin": "https://hooklake"},
     # What the deployment is called, behind a proxy that says another Host.
     {"Origin": "http://127.0.0.1:8080"},
+    # Browsers without scripts.
+    {"Referer": "http://hooklake/dashboard/sign-in"},
 )
 
 

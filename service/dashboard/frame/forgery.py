@@ -18,20 +18,22 @@ def vet(request: Request) -> None:
     """Raises Forbidden unless the browser says that a page of ours asked.
 
     `Sec-Fetch-Site` says so, and cannot be set by a page; browsers send it over https, and to this machine over http. Elsewhere
-    `Origin` does. Without either it is no browser that we know, and has no business with forms.
+    `Origin` does, and of browsers without scripts (w3m, lynx) `Referer`: a page can leave it out, and never name one of ours in
+    it. Without any of them it is no browser that we know, and has no business with forms.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         if site not in OURS:
             raise _forbidden("Sec-Fetch-Site", f"says {site[:50]!r}")
         return
-    origin = request.headers.get("origin")
+    header = "Origin" if "origin" in request.headers else "Referer"
+    origin = request.headers.get(header)
     if origin is None:
-        raise _forbidden("Origin", "is missing, and so is Sec-Fetch-Site")
+        raise _forbidden("Origin", "is missing, and so are Sec-Fetch-Site and Referer")
     # By host and port: a proxy may have taken TLS off.
     known = {request.headers.get("host", "").lower(), urlsplit(services_of(request).settings.url).netloc.lower()}
     if urlsplit(origin).netloc.lower() not in known - {""}:
-        raise _forbidden("Origin", f"says {origin[:100]!r}")
+        raise _forbidden(header, f"says {origin[:100]!r}")
 
 
 def _forbidden(header: str, why: str) -> Forbidden:

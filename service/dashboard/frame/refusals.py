@@ -64,7 +64,7 @@ async def answered(request: Request, error: Exception) -> Response:
         status=status,
         heading=TITLES.get(status, "Something went wrong"),
         message=_words(status, said["message"]),
-        advice=NEXT.get(status, ""),
+        advice=NEXT.get(status, "") if status != 403 or FORMAL in said["message"] else "",
         debug_id=said["debugId"] if status >= 500 else "",
     )
     response.headers.update({name: value for name, value in refused.headers.items() if name in KEPT})
