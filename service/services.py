@@ -52,6 +52,7 @@ from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
+from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.settings import GroundSettings
 from subscriptions.webhooks.subscription_store import SubscriptionStore
@@ -117,6 +118,8 @@ class Services:
     long_work: LongWork
     #: Counts failed logins.
     throttle: Throttle
+    #: Does what takes long of documents and schemas.
+    apart: Apart = field(default_factory=Apart)
     #: Pages of a workspace that are drawn at once.
     pages: AtOnce = field(default_factory=lambda: AtOnce(PAGES))
     #: Counts people's sign-ins.
@@ -141,7 +144,7 @@ class Services:
         limits = CatalogueLimits(
             apis=self.ground.max_event_apis_per_workspace, types=self.ground.max_event_types_per_workspace
         )
-        return EventApiStore(self.database, prefix=self.ground.type_prefix, limits=limits)
+        return EventApiStore(self.database, self.apart, prefix=self.ground.type_prefix, limits=limits)
 
     @property
     def receivers(self) -> Receivers:

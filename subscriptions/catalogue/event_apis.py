@@ -22,8 +22,9 @@ from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events import event_types
 from subscriptions.events.nearest import whose
 from subscriptions.ground import audit
+from subscriptions.ground.apart import SMALL, Apart
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached
+from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached, Refused
 
 _apis = event_apis
 #: What is to be done about an incompatible change.
@@ -79,15 +80,18 @@ class EventApiStore:
     A change of one holds back every other change of types for as long as it takes: a second or two for thousands.
     """
 
-    def __init__(self, database: Database, *, prefix: str, limits: CatalogueLimits, ours: bool = False) -> None:
+    def __init__(
+        self, database: Database, apart: Apart, *, prefix: str, limits: CatalogueLimits, ours: bool = False
+    ) -> None:
         self._database = database
+        self._apart = apart
         self._ours = ours
         self._prefix = prefix
         self._limits = limits
 
     def shipping(self) -> "EventApiStore":
         """A store of the same that takes documents of this service's own, with the types that nobody else may describe."""
-        return EventApiStore(self._database, prefix=self._prefix, limits=self._limits, ours=True)
+        return EventApiStore(self._database, self._apart, prefix=self._prefix, limits=self._limits, ours=True)
 
     async def register(self, draft: EventApiDraft, *, by: str | None, now: datetime) -> EventApi:
         """The new API, its types in the catalogue.
@@ -95,7 +99,7 @@ class EventApiStore:
         Raises Malformed, TooLarge, Refused with pointers into the document; Conflicting for a type of somebody else, for one
         that another API describes otherwise in the same version, and for a version that its group has; LimitReached.
         """
-        prepared = await self._prepared(draft.text, draft.media_type, by_channel=draft.by_channel)
+        prepared = await self._prepared(draft.text, draft.media_type, by, by_channel=draft.by_channel)
         read = prepared.document
         version = api_rows.deprecated_now(draft.version or ApiVersion(value=read.version[: api_rows.LONGEST]), now)
         row: dict[str, Any] = {
@@ -134,7 +138,7 @@ class EventApiStore:
         """
         prepared = None
         if change.text is not None:
-            prepared = await self._prepared(change.text, change.media_type, by_channel=change.by_channel)
+            prepared = await self._prepared(change.text, change.media_type, by, by_channel=change.by_channel)
         async with self._database.transaction() as connection:
             await _alone(connection)
             before = await _theirs(connection, wanted, by)
@@ -203,10 +207,15 @@ class EventApiStore:
             await type_rows.settle(connection, before.types, now=now)
             await audit.note(connection, api_rows.audited("event-api.removed", before, None))
 
-    async def _prepared(self, text: bytes, media_type: str | None, *, by_channel: bool) -> PreparedApi:
-        # A thread of its own: publications go on meanwhile.
+    async def _prepared(self, text: bytes, media_type: str | None, by: str | None, *, by_channel: bool) -> PreparedApi:
         read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
-        return await asyncio.to_thread(read, text)
+        # What an alias stands for may be much; our own documents are read at every start, and hold nobody up.
+        size = 0 if self._ours else max(len(text), SMALL + 1 if b"*" in text else 0)
+        try:
+            return await self._apart.work(by, size, read, text)
+        except Refused:
+            audit.tried(len(text))
+            raise
 
     async def _document(
         self,

@@ -58,7 +58,7 @@ class PreparedApi:
 
 
 def prepare(text: bytes, *, media_type: str | None, by_channel: bool, prefix: str, ours: bool = False) -> PreparedApi:
-    """Reads a document and vets what it brings; takes a second or two for thousands of messages, so it is work for a thread.
+    """Reads a document and vets what it brings; takes a second or two for thousands of messages, so it is work for `Apart`.
 
     `ours`: it is shipped with this service, and may describe what this service sends itself.
     Raises as `document.read` does, and Refused for types that are reserved or misspelt, schemas that cannot be used and

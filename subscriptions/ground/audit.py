@@ -92,7 +92,7 @@ class AuditChange:
 
 @dataclass(slots=True)
 class Acting:
-    """Who acts, and how many entries that has left."""
+    """Who acts, and how many entries that has left, or what else counts as so many."""
 
     actor: Actor
     entries: int = 0
@@ -111,6 +111,13 @@ def acting(actor: Actor) -> Iterator[Acting]:
         yield made
     finally:
         _acting.reset(before)
+
+
+def tried(size: int) -> None:
+    """Counts a document or a schema of so many bytes that was refused, one entry for each 64 KiB begun: it was work as well."""
+    acting = _acting.get()
+    if acting is not None:
+        acting.entries += 1 + size // 65536
 
 
 async def note(connection: AsyncConnection | Raw, *changes: AuditChange) -> None:

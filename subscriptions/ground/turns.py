@@ -22,8 +22,9 @@ Wait = tuple[asyncio.Future[None], Audience]
 class Turns:
     """So many places, and a share of them for each caller: those who wait get one by turns, each its oldest request first."""
 
-    def __init__(self, places: int, share: int, *, waiting: int = WAITING) -> None:
+    def __init__(self, places: int, share: int, *, waiting: int = WAITING, of: str = "the database") -> None:
         self.places = places
+        self._of = of
         #: The most that one caller has at once.
         self.share = share
         self._waiting = waiting
@@ -68,7 +69,7 @@ class Turns:
         self._dismiss(caller)
         queue = self._queues.setdefault(caller, deque())
         if len(queue) >= self._waiting:
-            said = f"{self._waiting} requests of this client wait for the database already: send fewer at once"
+            said = f"{self._waiting} requests of this client wait for {self._of} already: send fewer at once"
             raise TooSoon(said, limit=self._waiting, seconds=AGAIN)
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         wait = (place, audience)
@@ -91,11 +92,11 @@ class Turns:
     def _late(self, caller: Hashable) -> Exception:
         if self._held[caller] or caller in self._queues:
             said = (
-                f"this client's requests are many, and {self.share} of them at a time have the database: this one waited in "
+                f"this client's requests are many, and {self.share} of them at a time have {self._of}: this one waited in "
                 "vain, and changed nothing; send fewer at once"
             )
             return TooSoon(said, limit=self.share, seconds=AGAIN)
-        return Busy("Requests of other clients have all that there is of the database beside publications")
+        return Busy(f"Requests of other clients have all that there is of {self._of} beside publications")
 
     def _dismiss(self, caller: Hashable) -> None:
         """Sends those of the caller's requests away that nobody waits for any more."""

@@ -85,6 +85,20 @@ async def test_changes_count_to_a_workspaces_hour(
     assert await described("four", await callers.headers(Role.SUBSCRIBER)) == 200
 
 
+async def test_refused_documents_count_to_a_workspaces_hour(api: httpx.AsyncClient, callers: Callers) -> None:
+    """What was read and refused was work: each counts as a change, and for each 64 KiB of it as one more."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    apis, schema = "/events/v1beta1/event-apis", "/events/v1beta1/event-types/com.acme.x/schema"
+
+    answers = [
+        await api.post(apis, json={"document": "asyncapi: 9.9.9"}, headers=publisher),
+        await api.put(schema, content=b'{"type": 3}' + b" " * 70_000, headers=publisher),
+        await api.post(apis, json={"document": "asyncapi: 9.9.9"}, headers=publisher),
+    ]
+
+    assert [each.status_code for each in answers] == [400, 400, 429]
+
+
 async def test_strangers_have_turns_of_their_address(services: Services) -> None:
     """What is drawn for nobody in particular waits for the turn of the address that asks, as long work does."""
     whose: list[Hashable] = []

@@ -8,6 +8,8 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 #: Values of a document, whatever an alias stands for counted each time.
 MAX_NODES = 200_000
+#: Values that are written out in a document in YAML, which takes ten times as long to read.
+MAX_YAML_NODES = 60_000
 #: Aliases of a YAML document, those within what an alias stands for counted each time.
 MAX_ALIASES = 10_000
 #: Values of one schema with all that it refers to.

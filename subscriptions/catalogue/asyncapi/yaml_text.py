@@ -63,6 +63,8 @@ class YamlReader:
         self._anchors: dict[str, _Node | None] = {}
         self._root: _Node | None = None
         self._nodes = 0
+        #: Of them those that are written out.
+        self._read = 0
         self._aliases = 0
 
     def value(self) -> Any:
@@ -193,8 +195,11 @@ class YamlReader:
         self._aliases += aliases
         if self._aliases > bounds.MAX_ALIASES:
             raise bounds.refuse(self._pointer(), f"aliases to follow (line {line})", bounds.MAX_ALIASES)
+        self._read += not aliases
         if self._nodes > bounds.MAX_NODES:
             raise bounds.refuse(self._pointer(), f"values (line {line})", bounds.MAX_NODES)
+        if self._read > bounds.MAX_YAML_NODES and self.lines is None:
+            raise bounds.refuse(self._pointer(), f"values in YAML (line {line})", bounds.MAX_YAML_NODES)
 
     def _resolved(self, event: yaml.ScalarEvent, line: int) -> Any:
         text = event.value

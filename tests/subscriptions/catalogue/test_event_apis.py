@@ -12,6 +12,7 @@ from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiChange, 
 from subscriptions.catalogue.tables import event_type_versions
 from subscriptions.events.catalogue import PREFIX
 from subscriptions.ground import tables
+from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, LimitReached, Refused
 from subscriptions.webhooks.subscription_list import SubscriptionRequest
@@ -37,7 +38,7 @@ def document(**types: str) -> bytes:
 
 @pytest.fixture
 def apis(database: Database) -> EventApiStore:
-    return EventApiStore(database, prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5))
+    return EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5))
 
 
 async def types(database: Database) -> dict[str, tuple[str | None, bool]]:

@@ -1,0 +1,105 @@
+"""Long work on what somebody sent: one at a time, callers by turns, and what is large in a process of its own.
+
+A thread would not do for that: it holds the interpreter, and publications wait. What the work is, is left to its caller.
+"""
+
+import asyncio
+import os
+import pickle
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Hashable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from subscriptions.ground.errors import Busy, HooklakeError, Issue, Refused, TooLarge
+from subscriptions.ground.turns import Turns
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Bytes up to which work is done in a thread of this process, for a few tens of milliseconds; a process takes 0.2 s to begin.
+SMALL = 16 * 1024
+#: Seconds of a processor, and bytes of memory, that one piece of work may take.
+PROCESSOR, MEMORY = 10, 1 << 30
+#: Seconds until it is given up, and those that one waits for its turn.
+DEADLINE, PATIENCE = 60.0, 25.0
+#: Pieces of work of one caller that may wait.
+WAITING = 10
+#: What the process knows of this one: not its secrets.
+_SHARED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+_BEGIN = "from subscriptions.ground.apart import serve; serve()"
+
+
+class Apart:
+    """The long work of one process."""
+
+    def __init__(self, *, processor: int = PROCESSOR, waiting: int = WAITING) -> None:
+        self._turns = Turns(1, 1, waiting=waiting, of="the reader of documents and schemas")
+        self._processor = processor
+
+    async def work(self, whose: Hashable, size: int, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """What a function makes of so many bytes; with more than SMALL it and all it takes and gives have to be picklable.
+
+        Raises what it raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place.
+        """
+        await self._turns.take(whose, PATIENCE)
+        try:
+            if size <= SMALL:
+                return await asyncio.to_thread(function, *args, **named)
+            return cast(T, await _elsewhere((self._processor, function, args, named)))
+        finally:
+            self._turns.give(whose)
+
+
+async def _elsewhere(work: tuple[int, Any, Any, Any]) -> Any:
+    known = {name: os.environ[name] for name in _SHARED if name in os.environ}
+    known["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _BEGIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=known
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            answer, wrong = await process.communicate(pickle.dumps(work))
+    except TimeoutError:
+        raise Busy("This machine has too much else to do to read so large a document or schema now") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    if process.returncode < 0:
+        raise _too_much(work[0])
+    if process.returncode:
+        raise RuntimeError(f"work in a process of its own ended with {process.returncode}: {wrong[-2000:]!r}")
+    made, kind, issues = pickle.loads(answer)
+    if kind is MemoryError:
+        raise _too_much(work[0])
+    if kind is not None:
+        raise kind(*issues)
+    return made
+
+
+def serve() -> None:
+    """What the process does: one piece of work from its input to its output, within limits, after everything else."""
+    processor, function, args, named = pickle.load(sys.stdin.buffer)
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    answer: tuple[Any, type[BaseException] | None, tuple[Any, ...]]
+    try:
+        answer = function(*args, **named), None, ()
+    except MemoryError:
+        answer = None, MemoryError, ()
+    except Refused as refused:
+        answer = None, type(refused), refused.issues
+    except HooklakeError as error:
+        answer = None, type(error), error.args
+    sys.stdout.buffer.write(pickle.dumps(answer))
+    sys.stdout.buffer.flush()
+
+
+def _too_much(processor: int) -> TooLarge:
+    said = f"takes more than {processor} seconds of a processor, or {MEMORY >> 20:,} MiB of memory, to read: make it simpler"
+    return TooLarge(Issue(subject="/", description=said))
