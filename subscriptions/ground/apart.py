@@ -26,8 +26,6 @@ PROCESSOR, MEMORY = 10, 1 << 30
 DEADLINE, PATIENCE = 60.0, 25.0
 #: Pieces of work of one caller that may wait.
 WAITING = 10
-#: What the process knows of this one: not its secrets.
-_SHARED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
 _BEGIN = "from subscriptions.ground.apart import serve; serve()"
 
 
@@ -53,8 +51,8 @@ class Apart:
 
 
 async def _elsewhere(work: tuple[int, Any, Any, Any]) -> Any:
-    known = {name: os.environ[name] for name in _SHARED if name in os.environ}
-    known["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
+    # All that it knows of this one's environment, which has secrets.
+    known = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONUTF8": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _BEGIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=known
     )
