@@ -10,15 +10,19 @@ from playwright.async_api import expect
 from starlette.requests import Request
 from starlette.responses import Response
 
+from delivery.tickets import Ticket
 from service import live as lives
 from service.dashboard.frame import rendering, streaming
 from service.dashboard.routes import PAGES, PageRoute
 from service.live import Live
 from service.services import Services
 from subscriptions.access.clients import Role
+from tests.builders import Builder, Result
 from tests.dashboard import browser
 from tests.dashboard.browser import Chrome
 from tests.dashboard.conftest import Visit, signed_in
+from tests.dashboard.test_issue_pages import UNAVAILABLE
+from tests.dashboard.test_webhook_pages import hook
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 from tests.service.test_live import EVENT, WEBHOOK, Told
 
@@ -64,8 +68,7 @@ def pages() -> tuple[PageRoute, ...]:
             looks=lambda: next(looked),
         )
 
-    streams = (each for each in PAGES if each.handler is streaming.live)
-    return (PageRoute("GET", "/dashboard", shown, None), *streams)
+    return (PageRoute("GET", "/dashboard", shown, None), *(each for each in PAGES if each.path != "/dashboard"))
 
 
 async def test_what_may_not_be_watched(visit: Visit) -> None:
@@ -118,6 +121,53 @@ async def test_a_page_goes_on_by_itself(chrome: Chrome, url: str, services: Serv
         await expect(page.get_by_role("link", name="New things, show")).to_be_visible()
         told.say(WORKSPACE, 4)
         await expect(delivered).to_have_text("2,003")
+
+
+@browser.needed
+async def test_what_somebody_asked_for_is_waited_for(
+    chrome: Chrome, url: str, services: Services, told: Told, builder: Builder
+) -> None:
+    """After one's own test event the list goes on by itself as soon as that one was tried, and what was said of it is old then;
+    until then it covers nothing of the list. Of a delivery that is retried the attempts are shown, too."""
+    webhook, event = await hook(services), builder.event()
+    await builder.tried(builder.event(id="before"), webhook.id, Result())
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.SUBSCRIBER])
+    cookies = [
+        {"name": rendering.SAID, "value": "On%20its%20way", "url": f"{url}/dashboard"},
+        {"name": rendering.OF, "value": event.key.hex, "url": f"{url}/dashboard"},
+    ]
+    async with chrome.tab(url, session=session) as tab:
+        page = tab.page
+        flash, table = page.locator(".said"), page.locator("#deliveries table")
+        await page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        await page.goto(f"/dashboard/webhooks/{webhook.id}#deliveries")
+        await expect(page.locator("#stamp")).to_have_class("stamp live")
+        covering, heading = await flash.bounding_box(), await page.locator("#deliveries h2").bounding_box()
+        assert covering is not None
+        assert heading is not None
+        assert covering["y"] + covering["height"] <= heading["y"]
+
+        told.say_of(webhook.id, builder.event().key)
+        await expect(page.get_by_role("link", name="1 new attempt, show")).to_be_visible()
+        await expect(flash).to_be_visible()
+        await builder.tried(event, webhook.id, UNAVAILABLE)
+        told.say_of(webhook.id, event.key)
+        await expect(table).to_contain_text(event.id)
+        await expect(flash).to_have_count(0)
+        await expect(page.locator("#news")).to_be_hidden()
+
+        await page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        await page.goto(f"/dashboard/deliveries/{event.key}/{webhook.id}/0")
+        await expect(page.locator("#stamp")).to_have_class("stamp live")
+        await expect(page.locator("details.attempt")).to_have_count(1)
+        ticket = Ticket(event.key, webhook.id, 0, await builder.fence(event.key, webhook.id))
+        claimed = ticket._replace(fence=await builder.claim(ticket))
+        await builder.end(claimed, replace(UNAVAILABLE, due_at=services.clock()))
+        told.say_of(webhook.id, event.key)
+        await expect(page.get_by_text("Attempt 2", exact=True).first).to_be_attached()
+        await expect(flash).to_have_count(0)
+        await expect(page.locator("#attempt-2")).to_have_count(1)
+        await expect(page.locator("#news")).to_be_hidden()
 
 
 async def test_a_stream_is_for_who_may_see_deliveries(visit: Visit) -> None:

@@ -5,6 +5,7 @@ from html import unescape
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
 from delivery.lifecycle import State
 from delivery.tickets import Job, Nudge
@@ -187,6 +188,22 @@ async def test_nothing_chosen_stays_on_the_list(visit: Visit, hook: Webhook) -> 
     assert ("Choose deliveries first" in told, 'class="said warn"' in told) == (True, True)
     assert (every.headers["location"], odd.headers["location"]) == ("/dashboard/deliveries", "/dashboard/deliveries")
     assert (some.status_code, "1 chosen delivery" in some.text) == (200, True)
+
+
+@browser.needed
+async def test_a_button_waits_for_something_that_is_ticked(
+    chrome: Chrome, url: str, services: Services, hook: Webhook
+) -> None:
+    """With a script the button does nothing before."""
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.SUBSCRIBER])
+    async with chrome.tab(url, session=session) as tab:
+        await tab.page.goto("/dashboard/deliveries")
+        button, box = tab.page.get_by_role("button", name="Retry selected"), tab.page.locator("tbody input").first
+        await expect(button).to_be_disabled()
+        await box.check()
+        await expect(button).to_be_enabled()
+        await box.uncheck()
+        await expect(button).to_be_disabled()
 
 
 async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:

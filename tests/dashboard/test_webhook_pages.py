@@ -426,10 +426,15 @@ async def test_a_test_event_and_a_retry_from_the_page(
     async with await visit(Role.SUBSCRIBER) as client:
         own = f"{PATH}/{webhook.id}"
         sent = await client.post(f"{own}/test", data={"type": REBOOTED})
+        [of] = [each.event for each in announced if isinstance(each, Ticket)]
+        awaited, later = (await client.get(own)).text, (await client.get(own)).text
         wrong = await client.post(f"{own}/test", data={"type": REBOOTED, "data": "{"})
         again = await client.post(f"{own}/failures/{event.key}/retry")
 
     assert "on its way" in said(sent)
+    # Until its first attempt the page waits for this event; loaded again, it does not.
+    assert [each.count(f'data-event="{of.hex}"') for each in (awaited, later)] == [1, 0]
+    assert [f'data-of="{of.hex}"' in each for each in (awaited, later)] == [True, False]
     assert (wrong.status_code, "No test event was sent: data" in wrong.text) == (400, True)
     assert said(again) == "It is sent again now."
     assert [type(each) for each in announced] == [Ticket, Ticket]

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, nullcontext
+from uuid import UUID
 
 import pytest
 
@@ -35,6 +36,11 @@ class Told:
         self.texts.put_nowait(
             json.dumps({"n": [counts], "d": [[workspace, WEBHOOK, EVENT, 0, state, 200 if delivered else None, 12]]})
         )
+
+    def say_of(self, webhook: UUID, event: UUID) -> None:
+        """One delivery of the workspace."""
+        of = [WORKSPACE, webhook.hex]
+        self.texts.put_nowait(json.dumps({"n": [[*of, 1, 0, 0]], "d": [[*of, event.hex, 0, "delivered", 200, 12]]}))
 
 
 @pytest.fixture

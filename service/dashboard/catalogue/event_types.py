@@ -101,7 +101,9 @@ async def sent(request: Request) -> Response:
         raise
     except Refused as error:
         return await _refused(request, entry, error, form)
-    return redirect(back(request, f"{WEBHOOKS}/{asked.webhook}") + "#deliveries", said=SENT[made.state])
+    return redirect(
+        back(request, f"{WEBHOOKS}/{asked.webhook}") + "#deliveries", said=SENT[made.state], of=made.event.key
+    )
 
 
 async def published(request: Request) -> Response:

@@ -62,7 +62,7 @@ def moving(move: Move) -> Callable[[Request], Awaitable[Response]]:
         except Refused as error:
             said = error.issues[0].description
             return await _page(request, id, 409, refused=f"It {said}.")
-        return redirect(path_of(request, done.id), said=SAID[done.result])
+        return redirect(path_of(request, done.id), said=SAID[done.result], of=done.id.event)
 
     return moved
 

@@ -4,11 +4,13 @@ What a page shows is left to its module, how it looks to `templates` and `static
 """
 
 import gzip
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
+from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from starlette.requests import Request
@@ -35,8 +37,12 @@ HEADERS: Mapping[str, str] = {
 }
 #: The sentence that a redirect carries to the next page, and for how many seconds.
 SAID, KEPT = "hooklake_said", 60
+#: The event whose next attempt makes the sentence old, where there is one: pages go on by themselves until then.
+OF = "hooklake_of"
 #: How a sentence begins that is a warning.
 WARNED = "!"
+#: An id without its dashes.
+HEX = re.compile(r"[0-9a-f]{32}\Z")
 #: What a person chose of the looks; `dashboard.js` writes it.
 THEME = "hooklake_theme"
 THEMES = ("light", "dark")
@@ -64,17 +70,24 @@ def render(request: Request, name: str | Template, status: int = 200, **values: 
         headers["Content-Encoding"] = "gzip"
     response = Response(body, status, headers, media_type="text/html")
     if SAID in request.cookies and block is None:
-        response.delete_cookie(SAID, path="/dashboard", httponly=True, samesite="lax")
+        for each in (SAID, OF):
+            response.delete_cookie(each, path="/dashboard", httponly=True, samesite="lax")
     return response
 
 
-def redirect(path: str, said: str = "", *, good: bool = True) -> Response:
-    """Leads to the next page (303), which shows the sentence once; not `good`: as a warning."""
+def redirect(path: str, said: str = "", *, good: bool = True, of: UUID | None = None) -> Response:
+    """Leads to the next page (303), which shows the sentence once; not `good`: as a warning.
+
+    The sentence goes as soon as the page shows a newer attempt of the event `of`.
+    """
     response = RedirectResponse(path, 303, headers=HEADERS)
     if said:
         response.set_cookie(
             SAID, quote(("" if good else WARNED) + said[:300]), KEPT, path="/dashboard", httponly=True, samesite="lax"
         )
+        # Empty of no event: one of before is none of this sentence.
+        named = "" if of is None else of.hex
+        response.set_cookie(OF, named, KEPT, path="/dashboard", httponly=True, samesite="lax")
     return response
 
 
@@ -109,7 +122,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
     sections = navigation.shown(request, visitor) if visitor else []
     chosen = visitors.chosen(request)
     theme = request.cookies.get(THEME, "")
-    said = unquote(request.cookies.get(SAID, ""))
+    said, of = unquote(request.cookies.get(SAID, "")), request.cookies.get(OF, "")
     return {
         "request": request,
         "path": request.url.path,
@@ -123,6 +136,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "now": services_of(request).clock().astimezone(UTC).replace(microsecond=0),
         "theme": theme if theme in THEMES else "",
         "said": said.removeprefix(WARNED),
+        "followed": of if said and HEX.match(of) else "",
         "warned": said.startswith(WARNED),
     }
 

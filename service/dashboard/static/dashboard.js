@@ -292,6 +292,7 @@
   const parts = (kind) => all(kind ? `[data-live="${kind}"]` : "[data-live]");
   const isPaused = () => localStorage.getItem("hooklake_paused") === "yes";
   let connection = null;
+  let connected = false;
   const told = () => {
     pause.hidden = false;
     pause.setAttribute("aria-pressed", String(isPaused()));
@@ -307,6 +308,11 @@
     connection?.reader?.cancel();
     connection?.abortController?.abort();
   };
+  // What somebody has just asked for here: what becomes of it is shown as it happens, and makes the sentence of it an old one.
+  const said = one("main > .said[data-of]");
+  const of = said?.dataset.of;
+  const latest = () => all("[data-latest]").map((each) => each.dataset.latest).join();
+  const before = latest();
   const counts = (part, news) => {
     const { webhook, event } = part.dataset;
     if (event) return [0, 0, news.attempts.filter((each) => each.event === event).length];
@@ -335,6 +341,17 @@
       location.reload();
     };
   };
+  // A list that was loaded again shows what was offered.
+  const caught = () => {
+    for (const part of parts("fresh")) {
+      const shown = one("[data-latest]", part.closest('[data-live="again"]') ?? part)?.dataset.latest;
+      if (part.shown !== undefined && part.shown !== shown) {
+        delete part.count;
+        one("#news").hidden = true;
+      }
+      part.shown = shown;
+    }
+  };
   const again = (part) => {
     const wait = Math.max(0, (part.next ?? 0) - Date.now());
     clearTimeout(part.timer);
@@ -350,7 +367,10 @@
       const sum = found[0] + found[1] + found[2];
       if (!sum) continue;
       const kind = part.dataset.live;
-      if (kind === "fresh") offer(part, "vague" in part.dataset ? 0 : sum);
+      if (kind === "fresh") {
+        const own = of ? news.attempts.filter((each) => each.event === of).length : 0;
+        if (sum > own) offer(part, "vague" in part.dataset ? 0 : sum - own);
+      }
       else if (kind === "again") again(part);
       else {
         // "10,000+" and "1.2M" are no numbers to add to.
@@ -376,6 +396,9 @@
       if (isPaused()) event.detail.connection.cancelled = true;
     });
     live.addEventListener("htmx:sse:after:connection", (event) => {
+      // What happened while the page was on its way to the reader was told to nobody.
+      if (of && !connected) for (const part of parts("again")) if (part.dataset.event === of) again(part);
+      connected = true;
       connection = event.detail.connection;
       told();
     });
@@ -434,7 +457,12 @@
     return true;
   };
   window.htmx?.registerExtension("calm", { htmx_before_morph_node: calm });
-  document.addEventListener("htmx:after:swap", () => made());
+  document.addEventListener("htmx:after:swap", () => {
+    made();
+    if (said && latest() !== before) said.remove();
+    caught();
+  });
+  caught();
   made();
   if (stamp) asOf(new Date(stamp.dateTime));
   setInterval(times, 10000);

@@ -125,7 +125,7 @@ async def tried(request: Request) -> Response:
     path = onward(request, own, form)
     if form.line("then") in STEPS:
         return redirect(path, said="A test event is on its way: what becomes of it shows here in a moment.")
-    return redirect(path + "#deliveries", said=SENT[sent.state])
+    return redirect(path + "#deliveries", said=SENT[sent.state], of=sent.event.key)
 
 
 async def retried(request: Request) -> Response:
@@ -134,7 +134,7 @@ async def retried(request: Request) -> Response:
     auth.require(caller, Permission.UPDATE_WEBHOOKS)
     failure = reading.identifier(request, "failure", "Delivery failure", hint=LISTED)
     _, retried = await services_of(request).history.retry(auth.scope(caller), wanted, failure)
-    return redirect(back(request, f"{PATH}/{wanted}") + "#deliveries", said=AGAIN[retried])
+    return redirect(back(request, f"{PATH}/{wanted}") + "#deliveries", said=AGAIN[retried], of=failure)
 
 
 def onward(request: Request, own: str, form: FormFields) -> str:
