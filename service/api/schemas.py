@@ -95,7 +95,7 @@ def _dataschema(request: Request) -> str | None:
 
 
 async def _shown(services: Services, schema: EventSchema, by: str | None) -> bytes:
-    """How many events did not fit is for whoever the type belongs to, and for operators."""
+    """How many events did not fit is for whoever the type belongs to, of their own, and for operators."""
     entry = await services.types.find(schema.event_type)
     body: dict[str, object] = {
         "eventType": schema.event_type,
@@ -109,7 +109,7 @@ async def _shown(services: Services, schema: EventSchema, by: str | None) -> byt
         "schema": msgspec.Raw(schema.text),
     }
     if by in (None, entry.workspace_id):
-        misfits = await services.schemas.misfits(schema.event_type)
+        misfits = await services.schemas.misfits(schema.event_type, by)
         body["misfits"] = None if misfits is None else _misfits(misfits)
     return msgspec.json.encode(body)
 

@@ -166,15 +166,26 @@ class EventSchemaStore:
             await _begin_again(connection, event_type)
             await _note(connection, "event-type.schema-removed", entry, own[0], None)
 
-    async def misfits(self, event_type: str) -> Misfits | None:
-        """How many did not fit; None: none that anybody knows of."""
+    async def misfits(self, event_type: str, workspace_id: str | None) -> Misfits | None:
+        """How many did not fit of those that a workspace published, or all; None: none that anybody knows of.
+
+        Whose a type is may say what fits: what others publish under it is told to operators alone.
+        """
+        of = schema_misfits.c
+        wanted = select(schema_misfits).where(of.event_type == event_type).order_by(of.last_at.desc())
+        if workspace_id is not None:
+            wanted = wanted.where(of.workspace_id == workspace_id)
         async with self._database.transaction() as connection:
-            found = await connection.execute(select(schema_misfits).where(schema_misfits.c.event_type == event_type))
-            row = found.mappings().one_or_none()
-        if row is None:
+            rows = (await connection.execute(wanted)).all()
+        if not rows:
             return None
-        values = {name: row[name] for name in ("warned", "rejected", "since", "last_at")}
-        return Misfits(**values, sample=row["sample"].encode())
+        return Misfits(
+            warned=sum(row.warned for row in rows),
+            rejected=sum(row.rejected for row in rows),
+            since=min(row.since for row in rows),
+            last_at=rows[0].last_at,
+            sample=rows[0].sample.encode(),
+        )
 
     async def of_types(self, types: list[str]) -> list[EventSchema]:
         """All schemas of these types, of each the one that was given last first."""

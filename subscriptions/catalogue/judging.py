@@ -102,7 +102,7 @@ class PayloadJudge:
                 yield 0, []
                 continue
             rejects = wanted == REJECT
-            found = schemas.faults(event, why=rejects or self.counts.wants_sample(event.type))
+            found = schemas.faults(event, why=rejects or self.counts.wants_sample(event))
             if found:
                 self.counts.note(event, found, rejected=rejects)
             yield len(event.body), found if rejects else []

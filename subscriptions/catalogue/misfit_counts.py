@@ -25,12 +25,13 @@ FAULTS, MOST_TYPES = 5, 1000
 
 #: A type that is gone meanwhile has no counts.
 _WRITE = """
-INSERT INTO schema_misfits AS kept (event_type, warned, rejected, since, last_at, sample)
-SELECT types.type, new.warned, new.rejected, new.at, new.at, new.sample
-FROM jsonb_to_recordset($1::jsonb) AS new (type text, warned bigint, rejected bigint, at timestamptz, sample text)
+INSERT INTO schema_misfits AS kept (event_type, workspace_id, warned, rejected, since, last_at, sample)
+SELECT types.type, new.workspace, new.warned, new.rejected, new.at, new.at, new.sample
+FROM jsonb_to_recordset($1::jsonb)
+    AS new (type text, workspace text, warned bigint, rejected bigint, at timestamptz, sample text)
 JOIN event_types types ON types.type = new.type
-ORDER BY types.type
-ON CONFLICT (event_type) DO UPDATE SET
+ORDER BY types.type, new.workspace
+ON CONFLICT (event_type, workspace_id) DO UPDATE SET
     warned = kept.warned + excluded.warned,
     rejected = kept.rejected + excluded.rejected,
     last_at = greatest(kept.last_at, excluded.last_at),
@@ -53,20 +54,22 @@ class MisfitCounts:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._counts: dict[str, _Count] = {}
+        #: By event type and workspace.
+        self._counts: dict[tuple[str, str], _Count] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def wants_sample(self, event_type: str) -> bool:
-        """Whether the next event of the type that does not fit is shown to people."""
-        return event_type not in self._counts
+    def wants_sample(self, event: Event) -> bool:
+        """Whether the event is shown to people if it does not fit."""
+        return (event.type, event.workspace_id) not in self._counts
 
     def note(self, event: Event, faults: Sequence[Fault], *, rejected: bool) -> None:
-        """Counts an event; of the first of its type in a while what was wrong is kept, and nothing of its data."""
-        count = self._counts.get(event.type)
+        """Counts an event; of the first of its type and workspace in a while what was wrong is kept, and nothing of its data."""
+        key = (event.type, event.workspace_id)
+        count = self._counts.get(key)
         if count is None:
             if len(self._counts) >= MOST_TYPES:
                 return
-            count = self._counts[event.type] = _Count(sample=_sample(event, faults, self._clock()))
+            count = self._counts[key] = _Count(sample=_sample(event, faults, self._clock()))
         count.warned += not rejected
         count.rejected += rejected
         count.at = self._clock()
@@ -79,8 +82,15 @@ class MisfitCounts:
         if not counts:
             return
         rows = [
-            {"type": name, "warned": each.warned, "rejected": each.rejected, "at": each.at, "sample": each.sample}
-            for name, each in counts.items()
+            {
+                "type": name,
+                "workspace": workspace,
+                "warned": each.warned,
+                "rejected": each.rejected,
+                "at": each.at,
+                "sample": each.sample,
+            }
+            for (name, workspace), each in counts.items()
         ]
         try:
             async with self._database.raw() as connection:
@@ -95,9 +105,9 @@ class MisfitCounts:
             self._writing.cancel()
         await self.write()
 
-    def _take_back(self, counts: dict[str, _Count]) -> None:
-        for name, each in counts.items():
-            newer = self._counts.setdefault(name, each)
+    def _take_back(self, counts: dict[tuple[str, str], _Count]) -> None:
+        for key, each in counts.items():
+            newer = self._counts.setdefault(key, each)
             if newer is not each:
                 newer.warned, newer.rejected = newer.warned + each.warned, newer.rejected + each.rejected
 

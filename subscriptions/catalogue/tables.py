@@ -71,11 +71,12 @@ event_type_versions = Table(
     Index("event_type_versions_of_dataschema", "dataschema"),
 )
 
-#: Events that did not fit the schema of their type, since it was changed.
+#: Events that did not fit the schema of their type, since it was changed, by the workspace that published them.
 schema_misfits = Table(
     "schema_misfits",
     metadata,
     Column("event_type", Text, ForeignKey("event_types.type"), primary_key=True),
+    Column("workspace_id", Text, primary_key=True),
     Column("warned", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("since", Moment, nullable=False),

@@ -276,6 +276,26 @@ async def test_a_warning_is_counted_and_refuses_nothing(
     assert (await api.put(SCHEMA, json=INVOICE | {"minProperties": 2}, headers=rejects)).json()["misfits"] is None
 
 
+async def test_what_others_publish_is_not_told_to_the_owner_of_a_type(
+    api: httpx.AsyncClient, callers: Callers, services: Services, rejects: dict[str, str]
+) -> None:
+    """Who writes the schema would learn member names at once, and values by questions: operators alone are told."""
+    await validated(api, rejects, "warn")
+    stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    operator = await callers.headers(Role.OPERATOR)
+    assert (await api.post(OCCURRENCES, json=billed(BAD, id="theirs"), headers=stranger)).status_code == 202
+    await services.judge.counts.write()
+    assert (await api.get(SCHEMA, headers=rejects)).json()["misfits"] is None
+    assert (await api.get(SCHEMA, headers=operator)).json()["misfits"]["sample"]["id"] == "theirs"
+
+    await api.post(OCCURRENCES, json=billed(BAD, id="own"), headers=rejects)
+    await services.judge.counts.write()
+
+    own = (await api.get(SCHEMA, headers=rejects)).json()["misfits"]
+    assert (own["warned"], own["sample"]["id"]) == (1, "own")
+    assert (await api.get(SCHEMA, headers=operator)).json()["misfits"]["warned"] == 2
+
+
 async def test_counts_are_written_by_themselves_and_at_the_end(
     services: Services, database: Database, clock: Clock, rejects: dict[str, str], api: httpx.AsyncClient
 ) -> None:
@@ -284,7 +304,7 @@ async def test_counts_are_written_by_themselves_and_at_the_end(
         await api.post(OCCURRENCES, json=billed(BAD), headers=rejects)
     await services.judge.counts.close()
 
-    found = await services.schemas.misfits(BILLED)
+    found = await services.schemas.misfits(BILLED, None)
     assert found is not None
     assert (found.warned, found.rejected, found.last_at) == (0, 3, clock())
 

@@ -67,8 +67,8 @@ SCHEMAS: dict[str, Json] = {
         {
             "misfits": either(
                 ref("Misfits"),
-                "Since the schema was given; null where all events fitted. For the type's workspace and "
-                "for operators; a process tells of its own within two seconds.",
+                "Since the schema was given; null where all events fitted. For the type's workspace, of the events "
+                "that it published itself, and for operators, of all; a process tells of its own within two seconds.",
             )
         },
         examples=[
