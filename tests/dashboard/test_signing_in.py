@@ -160,7 +160,7 @@ async def test_a_link(stranger: httpx.AsyncClient, visit: Visit, services: Servi
 
     assert [("Sign in as ada@example.com" in each.text, each.status_code) for each in looked] == [(True, 200)] * 2
     assert (entered.status_code, entered.headers["location"], inside.status_code) == (303, "/dashboard", 200)
-    assert (said.status_code, "The link was used, or is too old." in said.text) == (410, True)
+    assert (said.status_code, "The link was used, is too old, or a password was set since." in said.text) == (410, True)
 
 
 async def test_a_second_time(stranger: httpx.AsyncClient, services: Services, ada: Person) -> None:

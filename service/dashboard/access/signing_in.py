@@ -119,7 +119,7 @@ async def _offered(request: Request, token: str) -> Response:
     with asked_by(household(visitors.address(request)), request.scope.get(AUDIENCE, STAYS)):
         person = await services.people.linked(token, now=services.clock())
     if person is None:
-        error = "The link was used, or is too old. Make another one with `hooklake people link NAME`."
+        error = "The link was used, is too old, or a password was set since. Make another one with `hooklake people link NAME`."
         return drawn(request, 410, error=error)
     return render(request, LINK, token=token, person=person)
 

@@ -247,7 +247,7 @@ def again(issue: ListedIssue) -> tuple[str, dict[str, str]] | None:
     if issue.webhook is None or issue.kind not in OF_ATTEMPTS:
         return None
     if not issue.given_up:
-        return "Retry all now", {"webhookId": str(issue.webhook), "state": str(State.OWED)}
+        return "Retry all…", {"webhookId": str(issue.webhook), "state": str(State.OWED)}
     since = issue.first_at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     return "Send its deliveries again", {
         "webhookId": str(issue.webhook),

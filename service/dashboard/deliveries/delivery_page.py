@@ -12,6 +12,7 @@ from starlette.responses import Response
 from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import State, final
 from delivery.reports.one_delivery import OneAttempt, OneDelivery
+from delivery.reports.waiting import WaitCause
 from delivery.upkeep import by_hand
 from delivery.upkeep.by_hand import HandResult
 from delivery.wire.notes import WireNotes
@@ -126,7 +127,9 @@ def life_line(one: OneDelivery) -> list[Knot]:
     elif one.state is State.DELIVERED:
         line.append((one.ended_at, "Delivered", "", "ok"))
     elif one.wait is not None:
-        line.append((one.wait.until, "Next", one.wait.text, "next"))
+        # What failed stands above it already.
+        why = "It is tried again by itself." if one.wait.cause is WaitCause.RETRY else one.wait.text
+        line.append((one.wait.until, "Next", why, "next"))
     return line
 
 

@@ -125,7 +125,7 @@ def _again(recent: Sequence[RecentDelivery]) -> tuple[str, str] | None:
     missing = [each for each in recent if each.undelivered and not challenge(each)]
     if any(not each.retrying for each in missing):
         return "Send again what failed", "failed"
-    return ("Retry all now", "owed") if missing else None
+    return ("Retry all…", "owed") if missing else None
 
 
 def _categories(subscriptions: Sequence[Subscription], prefix: str) -> Mapping[str, str]:
