@@ -12,6 +12,7 @@ import msgspec
 
 from subscriptions.catalogue.event_schemas import EventSchema, EventSchemaStore
 from subscriptions.catalogue.misfit_counts import MisfitCounts
+from subscriptions.catalogue.schemas import matching
 from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.events import attributes
@@ -19,6 +20,9 @@ from subscriptions.events.event import Event
 from subscriptions.events.event_types import FRESH, REJECT
 from subscriptions.events.json_text import compact
 from subscriptions.ground.errors import Malformed
+
+#: What trying one version after the other may take; the first is tried whatever it takes.
+MAX_WORK = 10 * matching.MAX_WORK
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -53,8 +57,17 @@ class TypeSchemas:
         data = _json(said)
         if isinstance(data, Fault):
             return [data] if schemas else []
-        if not schemas or any(schema.accepts(data) for schema in schemas):
+        if not schemas:
             return []
+        spent = 0
+        for schema in schemas:
+            spent += schema.work(data)
+            if spent > MAX_WORK and schema is not schemas[0]:
+                return [
+                    Fault("", "fits none of the versions that there was time to check: dataschema says which is meant")
+                ]
+            if schema.accepts(data):
+                return []
         return schemas[0].faults(data) if why else [Fault("", "does not fit the schema")]
 
 

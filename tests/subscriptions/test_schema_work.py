@@ -1,13 +1,16 @@
 """What others' schemas may make of a process' time: counted in bytes, patterns and questions before anything is judged."""
 
 import json
+from uuid import uuid4
 
 import pytest
 
+from subscriptions.catalogue.judging import TypeSchemas
 from subscriptions.catalogue.schemas import bounds, compatibility, faults, matching
 from subscriptions.catalogue.schemas.compiling import Compiled
 from subscriptions.catalogue.schemas.matching import MAX_MATCHED
 from subscriptions.catalogue.schemas.schema import Schema, judge, vet
+from subscriptions.events.event import Event
 from subscriptions.ground.errors import Refused
 
 #: Twenty thousand states that every byte may stand in.
@@ -124,3 +127,40 @@ def test_comparing_lists_of_values_is_bounded() -> None:
     assert [each.why for each in compatibility.changes(before, many)] == [
         "lists too many values, for schemas as large, to be compared"
     ]
+
+
+def test_versions_are_tried_as_long_as_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that names no schema is held against one version after the other: small ones all, large ones some."""
+    tried: list[bytes] = []
+    ask = Schema.accepts
+
+    def counting(self: Schema, payload: bytes) -> bool:
+        tried.append(self.text)
+        return ask(self, payload)
+
+    monkeypatch.setattr(Schema, "accepts", counting)
+    small = tuple(vet(written({"const": number})) for number in range(100))
+    assert TypeSchemas(named={}, others=small).faults(event(99)) == []
+    assert len(tried) == 100
+    tried.clear()
+    large = tuple(vet(written({"const": number, "title": "t" * 600_000})) for number in range(30))
+    assert [each.message for each in TypeSchemas(named={}, others=large).faults(event(29))] == [
+        "fits none of the versions that there was time to check: dataschema says which is meant"
+    ]
+    assert 0 < len(tried) < 10
+    assert TypeSchemas(named={"urn:x": large[29]}, others=large).faults(event(29, dataschema="urn:x")) == []
+
+
+def event(data: object, **more: str) -> Event:
+    body = {"specversion": "1.0", "id": "1", "source": "//s", "type": "com.example.t", "data": data, **more}
+    return Event(
+        key=uuid4(),
+        id="1",
+        source="//s",
+        type="com.example.t",
+        workspace_id="a" * 32,
+        time=None,
+        body=written(body),
+        digest=b"",
+        given_id=True,
+    )

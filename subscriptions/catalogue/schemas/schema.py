@@ -36,6 +36,13 @@ class Schema:
     text: bytes
     dialect: Dialect
 
+    def work(self, payload: bytes) -> int:
+        """What asking `accepts` may take at the most, as `matching.work` counts, and a step for each byte to compile it."""
+        if len(self.text) >= MAX_WORK:
+            return MAX_WORK + len(self.text)
+        weight = judge(self).weight
+        return min(len(payload) * max(weight.repeated, weight.patterns), MAX_WORK) + len(self.text)
+
     def accepts(self, payload: bytes) -> bool:
         """Whether a payload (JSON that was read) fits.
 
