@@ -142,7 +142,9 @@ class Services:
     def event_apis(self) -> EventApiStore:
         """AsyncAPI documents of the catalogue."""
         limits = CatalogueLimits(
-            apis=self.ground.max_event_apis_per_workspace, types=self.ground.max_event_types_per_workspace
+            apis=self.ground.max_event_apis_per_workspace,
+            types=self.ground.max_event_types_per_workspace,
+            schema_bytes=self.ground.max_schema_bytes_per_workspace,
         )
         return EventApiStore(self.database, self.apart, prefix=self.ground.type_prefix, limits=limits)
 
@@ -194,7 +196,8 @@ class Services:
     @cached_property
     def schemas(self) -> EventSchemaStore:
         """Schemas of event types."""
-        return EventSchemaStore(self.database)
+        most_bytes = self.ground.max_schema_bytes_per_workspace
+        return EventSchemaStore(self.database, self.apart, most_bytes=most_bytes)
 
     @cached_property
     def judge(self) -> PayloadJudge:

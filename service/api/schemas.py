@@ -57,7 +57,7 @@ async def remove(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     event_type = named(request)
     check_type(event_type, services.ground.type_prefix)
-    await services.schemas.remove(event_type, by=by)
+    await services.schemas.remove(event_type, by=by, now=services.clock())
     services.judge.forget(event_type)
     tell("schema-removed", event_type, request)
     return Response(status_code=204)

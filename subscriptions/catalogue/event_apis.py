@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import accumulate
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscriptions.catalogue import api_rows, comparing, type_rows
+from subscriptions.catalogue import api_rows, comparing, schema_room, type_rows
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.catalogue.preparing import PreparedApi, prepare
 from subscriptions.catalogue.tables import event_apis, event_type_versions
@@ -30,6 +31,8 @@ _apis = event_apis
 #: What is to be done about an incompatible change.
 NEW_VERSION = "give the API another version, or register it beside this one in the same group"
 LIMIT = "HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE"
+#: Bytes of one page of what a document says of its events.
+PAGE_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,8 @@ class CatalogueLimits:
 
     apis: int = 100
     types: int = 200
+    #: Of all documents and schemas.
+    schema_bytes: int = schema_room.DEFAULT
 
 
 class EventApiStore:
@@ -124,6 +129,7 @@ class EventApiStore:
             made = await type_rows.adopt(connection, prepared.types, by=by, most=self._limits.types, now=now)
             await connection.execute(insert(_apis), [row])
             await type_rows.describe(connection, prepared.types, row, made)
+            await schema_room.check_room(connection, by, self._limits.schema_bytes)
             await type_rows.settle(connection, [each.entry.type for each in prepared.types], now=now)
             kept = await api_rows.live(connection, row["id"])
             await audit.note(connection, api_rows.audited("event-api.registered", None, kept))
@@ -148,6 +154,8 @@ class EventApiStore:
                 await self._document(connection, before, prepared, row, force=change.force)
             await connection.execute(update(_apis).where(_apis.c.id == wanted).values(row))
             await api_rows.carry_version(connection, row)
+            if prepared is not None:
+                await schema_room.check_room(connection, by, self._limits.schema_bytes)
             brought = [each.entry.type for each in prepared.types] if prepared is not None else []
             await type_rows.settle(connection, {*before.types, *brought}, now=now)
             after = await api_rows.live(connection, wanted)
@@ -186,12 +194,21 @@ class EventApiStore:
         return [api_rows.read(row) for row in rows], total or 0
 
     async def described(self, wanted: UUID, *, limit: int, offset: int) -> tuple[Sequence[RowMapping], int]:
-        """A page of what it says of its types, as rows of `event_type_versions`, and how many there are; raises Absent."""
+        """A page of what it says of its types, as rows of `event_type_versions`, and how many there are; raises Absent.
+
+        A page ends before its limit where it would have more than PAGE_BYTES, but has one row at least.
+        """
         of = event_type_versions.c.event_api == wanted
-        listed = select(event_type_versions).where(of).order_by(event_type_versions.c.event_type)
+        size = schema_room.size().label("size")
+        sized = select(event_type_versions.c.id, size).where(of).order_by(event_type_versions.c.event_type)
         async with self._database.transaction() as connection:
             found = await api_rows.live(connection, wanted)
-            rows = (await connection.execute(listed.limit(limit).offset(offset))).mappings().all()
+            sizes = (await connection.execute(sized.limit(limit).offset(offset))).all()
+            so_far = accumulate(row.size for row in sizes)
+            fitting = [row.id for row, upto in zip(sizes, so_far, strict=True) if upto <= PAGE_BYTES]
+            chosen = event_type_versions.c.id.in_(fitting or [row.id for row in sizes[:1]])
+            listed = select(event_type_versions).where(chosen).order_by(event_type_versions.c.event_type)
+            rows = (await connection.execute(listed)).mappings().all()
         return rows, found.type_count
 
     async def remove(self, wanted: UUID, *, force: bool, by: str | None, now: datetime) -> None:

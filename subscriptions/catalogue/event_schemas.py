@@ -3,7 +3,6 @@
 An event API's stand in the same table (`tables.py`); what events are held to is `judging.py`'s matter.
 """
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +11,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.catalogue import schema_room, type_rows
 from subscriptions.catalogue.schemas import compatibility
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.catalogue.tables import event_type_versions, schema_misfits
 from subscriptions.events.event_types import CatalogueEntry, live_entry, owned_entry
 from subscriptions.ground import audit
+from subscriptions.ground.apart import Apart
 from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Issue, LimitReached
@@ -89,9 +90,13 @@ class Misfits:
 class EventSchemaStore:
     """Schemas by type, and by id."""
 
-    def __init__(self, database: Database, *, most: int = MAX_REVISIONS) -> None:
+    def __init__(
+        self, database: Database, apart: Apart, *, most: int = MAX_REVISIONS, most_bytes: int = schema_room.DEFAULT
+    ) -> None:
         self._database = database
+        self._apart = apart
         self._most = most
+        self._most_bytes = most_bytes
 
     async def put(
         self, event_type: str, draft: SchemaDraft, *, by: str | None, now: datetime
@@ -101,34 +106,36 @@ class EventSchemaStore:
         Raises Absent, Forbidden; Conflicting, naming each place, where it is not compatible with the version's last one;
         LimitReached.
         """
-        async with self._database.transaction() as connection:
-            entry = await owned_entry(connection, event_type, by)
-            own = await _rows(connection, event_type, _versions.c.event_api.is_(None))
-            named = draft.version or (own[0].version if own else "1")
-            before = next((each for each in own if each.version == named), None)
-            if before is not None:
-                if before.text == draft.schema.text and before.dataschema == draft.uri(before.id):
+        compared: UUID | None = None
+        while True:
+            async with self._database.transaction() as connection:
+                entry = await owned_entry(connection, event_type, by)
+                own = await _rows(connection, event_type, _versions.c.event_api.is_(None))
+                named = draft.version or (own[0].version if own else "1")
+                before = next((each for each in own if each.version == named), None)
+                if (
+                    before is not None
+                    and before.text == draft.schema.text
+                    and before.dataschema == draft.uri(before.id)
+                ):
                     return before, False
-                await asyncio.to_thread(_check, before, draft.schema)
-            if len(own) >= self._most:
-                said = f"{event_type} has {self._most} revisions of its schema, which are the most that are kept"
-                raise LimitReached(Issue(subject="eventType", description=said))
-            identifier, last = uuid4(), await _last_revision(connection, event_type)
-            made = EventSchema(
-                id=identifier,
-                event_type=event_type,
-                version=named,
-                revision=last + 1,
-                dataschema=draft.uri(identifier),
-                dialect=draft.schema.dialect.value,
-                text=draft.schema.text,
-                deprecated=False,
-                created_at=now,
-            )
-            await connection.execute(insert(_versions).values(**_columns(made)))
-            await _begin_again(connection, event_type)
-            await _note(connection, "event-type.schema-set", entry, before, made)
-        return made, True
+                if before is None or before.id == compared:
+                    if len(own) >= self._most:
+                        said = (
+                            f"{event_type} has {self._most} revisions of its schema, which are the most that are kept"
+                        )
+                        raise LimitReached(Issue(subject="eventType", description=said))
+                    made = _made(event_type, draft, named, await _last_revision(connection, event_type) + 1, now)
+                    await connection.execute(insert(_versions).values(**_columns(made)))
+                    await schema_room.check_room(connection, by, self._most_bytes)
+                    await type_rows.settle(connection, [event_type], now=now)
+                    await _begin_again(connection, event_type)
+                    await _note(connection, "event-type.schema-set", entry, before, made)
+                    return made, True
+            # Nobody waits for it in a transaction; where another one has come meanwhile, that is compared as well.
+            size = len(before.text) + len(draft.schema.text)
+            await self._apart.work(by, size, _check, before, draft.schema)
+            compared = before.id
 
     async def newest(self, event_type: str, version: str | None = None) -> EventSchema:
         """The schema that was given last, of any version or of this one; raises Absent."""
@@ -150,7 +157,7 @@ class EventSchemaStore:
             raise Absent("Schema", str(identifier))
         return _schema(row)
 
-    async def remove(self, event_type: str, *, by: str | None) -> None:
+    async def remove(self, event_type: str, *, by: str | None, now: datetime) -> None:
         """The type has no schema of its own any more; raises Absent, Forbidden, Conflicting while events are held to it."""
         async with self._database.transaction() as connection:
             entry = await owned_entry(connection, event_type, by)
@@ -163,6 +170,7 @@ class EventSchemaStore:
             await connection.execute(
                 delete(_versions).where(_versions.c.event_type == event_type, _versions.c.event_api.is_(None))
             )
+            await type_rows.settle(connection, [event_type], now=now)
             await _begin_again(connection, event_type)
             await _note(connection, "event-type.schema-removed", entry, own[0], None)
 
@@ -193,6 +201,21 @@ class EventSchemaStore:
         async with self._database.transaction() as connection:
             rows = await connection.execute(wanted.order_by(_versions.c.revision.desc()))
             return [_schema(row) for row in rows.mappings()]
+
+
+def _made(event_type: str, draft: SchemaDraft, version: str, revision: int, now: datetime) -> EventSchema:
+    identifier = uuid4()
+    return EventSchema(
+        id=identifier,
+        event_type=event_type,
+        version=version,
+        revision=revision,
+        dataschema=draft.uri(identifier),
+        dialect=draft.schema.dialect.value,
+        text=draft.schema.text,
+        deprecated=False,
+        created_at=now,
+    )
 
 
 def _check(before: EventSchema, after: Schema) -> None:

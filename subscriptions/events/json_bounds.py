@@ -67,7 +67,7 @@ def items(raw: bytes, limit: int) -> list[Raw]:
 
 def beyond(value: Any) -> Iterator[tuple[str | int, ...]]:
     """Where numbers stand, in a value that was loaded, which a double cannot hold: whoever reads them after us may stop there."""
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)] if isinstance(value, _WORTH) else []
     while waiting:
         path, each = waiting.pop()
         if isinstance(each, dict):

@@ -65,6 +65,8 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     max_event_types_per_workspace: int = 200
     #: AsyncAPI documents that belong to one workspace; operators' own are not counted.
     max_event_apis_per_workspace: int = 100
+    #: Bytes of documents, and of schemas and examples of event types, that belong to one workspace.
+    max_schema_bytes_per_workspace: int = 64 * 1024 * 1024
     max_event_bytes: int = 65536
     #: Shipped catalogues whose types and subscription sets this deployment has: greenlake, acm, onap.
     catalogues: tuple[str, ...] = ()

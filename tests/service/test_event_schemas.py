@@ -17,6 +17,7 @@ from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
 from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.events.event_types import FRESH, EventTypeStore
+from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import LimitReached
 from tests.clock import Clock
@@ -334,7 +335,9 @@ async def test_another_process_sees_a_change_within_five_seconds(
     """What it believed until then is `validation` and the schemas as they were."""
     now = [0.0]
     types = EventTypeStore(database, steady=lambda: now[0])
-    judge = PayloadJudge(EventSchemaStore(database), MisfitCounts(database, services.clock), steady=lambda: now[0])
+    judge = PayloadJudge(
+        EventSchemaStore(database, Apart()), MisfitCounts(database, services.clock), steady=lambda: now[0]
+    )
 
     async def held() -> tuple[str | None, int]:
         await types.unknown({BILLED})
@@ -375,7 +378,7 @@ async def test_a_type_keeps_a_bounded_number_of_revisions(
     database: Database, clock: Clock, rejects: dict[str, str]
 ) -> None:
     """Each is served for good, so there cannot be any number of them."""
-    store = EventSchemaStore(database, most=2)
+    store = EventSchemaStore(database, Apart(), most=2)
 
     async def put(least: int) -> None:
         schema = vet(json.dumps(INVOICE | {"minProperties": least}).encode())

@@ -16,7 +16,7 @@ MAX_ALIASES = 10_000
 MAX_SCHEMA_NODES = 10_000
 #: Bytes of one schema as JSON with all that it refers to.
 MAX_SCHEMA_BYTES = 1024 * 1024
-#: Bytes of all that a document says of its events, what several of them refer to counted for each, a schema once.
+#: Bytes of all that a document says of its events, what several of them refer to counted for each.
 MAX_TOLD = 16 * 1024 * 1024
 #: Messages of a document, in every channel that they are sent to.
 MAX_MESSAGES = 10_000

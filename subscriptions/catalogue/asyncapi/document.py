@@ -99,8 +99,9 @@ class _Reader:
         return named
 
     def _count(self, event: DescribedEvent) -> None:
-        texts = (event.description, event.summary, event.bindings or b"", *event.examples)
-        self._told += sum(map(len, texts))
+        # Each event keeps its schemas as its own, whatever it has in common with others.
+        texts = (event.description, event.summary, *event.examples, event.bindings, event.payload, event.headers)
+        self._told += sum(len(text) for text in texts if text is not None)
         if self._told > bounds.MAX_TOLD:
             raise bounds.refuse(event.pointer, "bytes told of the messages up to here", bounds.MAX_TOLD)
 

@@ -1,5 +1,6 @@
 """Event APIs as the catalogue keeps them: what they bring, what may change, and what goes with them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -9,12 +10,14 @@ from sqlalchemy import func, select
 
 from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiChange, EventApiDraft, EventApiStore
+from subscriptions.catalogue.event_schemas import EventSchemaStore, SchemaDraft
+from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.catalogue.tables import event_type_versions
 from subscriptions.events.catalogue import PREFIX
 from subscriptions.ground import tables
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Conflicting, Forbidden, LimitReached, Refused
+from subscriptions.ground.errors import Absent, Conflicting, Forbidden, LimitReached, Refused, TooLarge
 from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.subscription_store import SubscriptionStore
 from tests.builders import OWNER, Builder
@@ -180,6 +183,94 @@ async def test_a_workspace_has_so_many(apis: EventApiStore) -> None:
     with pytest.raises(LimitReached, match="HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE"):
         await apis.register(EventApiDraft(text=document(d="n: {}")), by=MINE, now=NOW)
     await apis.register(EventApiDraft(text=many), by=None, now=NOW)
+
+
+def shared(kib: int, messages: int) -> bytes:
+    """AsyncAPI with so many messages of one schema that is so large."""
+    schema = {"description": "d" * kib * 1024, "type": "object"}
+    to = {"payload": {"$ref": "#/components/schemas/s"}}
+    channels = {f"com.acme.t{n}": {"subscribe": {"message": to | {"title": str(n)}}} for n in range(messages)}
+    info = {"title": "Acme", "version": "1"}
+    whole = {"asyncapi": "2.6.0", "info": info, "channels": channels, "components": {"schemas": {"s": schema}}}
+    return json.dumps(whole).encode()
+
+
+async def test_a_schema_counts_for_each_event_that_has_it(apis: EventApiStore) -> None:
+    """A large schema that many messages refer to is as many times as large: a document of so much is refused, nothing kept."""
+    with pytest.raises(TooLarge, match="bytes told of the messages"):
+        await apis.register(EventApiDraft(text=shared(600, 40)), by=None, now=NOW)
+
+    assert (await apis.page(limit=1, offset=0))[1] == 0
+
+
+async def test_a_workspace_keeps_so_many_bytes(database: Database) -> None:
+    """Documents and schemas of a workspace are counted by bytes, whichever way they came: what would be too many changes nothing;
+    operators' are not counted."""
+    limits = CatalogueLimits(apis=9, types=30, schema_bytes=100_000)
+    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=limits)
+    schemas = EventSchemaStore(database, Apart(), most_bytes=100_000)
+    small, large = shared(10, 2), shared(10, 9)
+
+    made = await apis.register(EventApiDraft(text=small), by=MINE, now=NOW)
+    for refused in (
+        apis.register(EventApiDraft(text=large.replace(b"com.acme", b"com.other")), by=MINE, now=NOW),
+        apis.change(made.id, EventApiChange(text=large), by=MINE, now=NOW),
+        schemas.put("com.acme.t0", drafted({"title": "t" * 90_000}), by=MINE, now=NOW),
+    ):
+        with pytest.raises(LimitReached, match="HOOKLAKE_MAX_SCHEMA_BYTES_PER_WORKSPACE"):
+            await refused
+
+    rows, total = await apis.described(made.id, limit=9, offset=0)
+    assert (len(rows), total, (await apis.page(limit=9, offset=0))[1]) == (2, 2, 1)
+    await schemas.put("com.acme.t0", drafted({"title": "t"}), by=MINE, now=NOW)
+    await apis.register(EventApiDraft(text=large.replace(b"com.acme", b"com.other")), by=None, now=NOW)
+
+
+async def test_pages_of_what_is_said_end_by_bytes(apis: EventApiStore) -> None:
+    """A page has no more than two mebibytes, and something of what is left: who goes on from where it ended sees each once."""
+    made = await apis.register(EventApiDraft(text=shared(600, 10)), by=None, now=NOW)
+
+    seen: list[str] = []
+    pages = 0
+    while len(seen) < 10:
+        rows, total = await apis.described(made.id, limit=200, offset=len(seen))
+        assert total == 10
+        assert 0 < sum(len(row["payload"]) for row in rows) <= 2 << 20
+        seen += [row["event_type"] for row in rows]
+        pages += 1
+
+    assert (seen, pages) == ([f"com.acme.t{n}" for n in range(10)], 4)
+
+
+def drafted(value: object) -> SchemaDraft:
+    """A schema as somebody gives it."""
+    return SchemaDraft(schema=vet(json.dumps(value).encode()), version=None, dataschema=None, served_at="https://x")
+
+
+async def test_a_types_own_schema_is_its_current_version_at_once(apis: EventApiStore, database: Database) -> None:
+    """A schema of its own, newer than a deprecated version, is what events without a dataschema have; with its removal they
+    are of the deprecated version again."""
+    deprecated = ApiVersion(value="1.0", deprecated=True)
+    schemas = EventSchemaStore(database, Apart())
+    await apis.register(EventApiDraft(text=document(placed="n: {}"), version=deprecated), by=MINE, now=NOW)
+    kept = [await deprecation_of(database)]
+
+    await schemas.put("com.acme.placed", drafted({"title": "t"}), by=MINE, now=LATER)
+    kept.append(await deprecation_of(database))
+    await schemas.remove("com.acme.placed", by=MINE, now=LATER)
+    kept.append(await deprecation_of(database))
+
+    assert [each is None for each in kept] == [False, True, False]
+
+
+async def deprecation_of(database: Database) -> str | None:
+    """What events of the type get."""
+    table = tables.event_types
+    async with database.transaction() as connection:
+        found: str | None = await connection.scalar(
+            select(table.c.deprecation).where(table.c.type == "com.acme.placed")
+        )
+    return found
 
 
 async def test_five_thousand_messages_are_one_registration(apis: EventApiStore, database: Database) -> None:
