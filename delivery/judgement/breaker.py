@@ -116,10 +116,15 @@ def after(health: Health, results: Sequence[Result], *, rules: Rules, now: datet
 def calm(health: Health, *, rules: Rules, now: datetime) -> Health:
     """ACTIVE instead of WARNING, once no attempt failed for a while: a short one if one has succeeded since, else the window."""
     last = health.last_failure_at
-    quiet = rules.failure_window if health.failures else min(rules.calm_after, rules.failure_window)
-    if health.status is not Status.WARNING or (last and now - last < timedelta(seconds=quiet)):
+    if health.status is not Status.WARNING or (last and now < calm_at(last, health.failures, rules=rules)):
         return health
     return healed(health)
+
+
+def calm_at(last_failure_at: datetime, failures: int, *, rules: Rules) -> datetime:
+    """When a webhook that warns is well again if nothing fails until then; `failures` are those since the last success."""
+    quiet = rules.failure_window if failures else min(rules.calm_after, rules.failure_window)
+    return last_failure_at + timedelta(seconds=quiet)
 
 
 def healed(health: Health) -> Health:

@@ -77,6 +77,9 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+#: What is said while nobody carries deliveries.
+NO_WORKER = "No worker runs: nothing is sent until one does."
+NO_BROKER = "The broker does not answer: workers hear of nothing that is due until it does."
 #: Seconds that a webhook without an answer counts as not answering.
 _LATELY = timedelta(minutes=2)
 
@@ -100,8 +103,7 @@ def heard_of(wait: Wait, *, broker: bool) -> Wait:
     """The same where the broker answers; where it does not, workers hear of nothing that is due (protocol.md 3.3)."""
     if broker or wait.cause not in (WaitCause.DUE, WaitCause.CIRCUIT):
         return wait
-    said = "The broker does not answer: workers hear of nothing that is due until it does."
-    return Wait(cause=WaitCause.CARRIERS, text=said)
+    return Wait(cause=WaitCause.CARRIERS, text=NO_BROKER)
 
 
 def _collecting(facts: WaitFacts) -> Wait:
@@ -134,7 +136,7 @@ def _owed(facts: WaitFacts, now: datetime) -> Wait:
         said = "A worker has it in hands: its attempt is under way, or about to begin."
         return Wait(cause=WaitCause.UNDERWAY, text=said, until=facts.leased_until)
     if not facts.workers:
-        return Wait(cause=WaitCause.CARRIERS, text="No worker runs: nothing is sent until one does.")
+        return Wait(cause=WaitCause.CARRIERS, text=NO_WORKER)
     if facts.leased_until is not None:
         said = "The worker that had it in hands was lost, or has not recorded yet; another one claims it."
         return Wait(cause=WaitCause.LOST, text=said)

@@ -187,6 +187,7 @@ class WebhookLifecycle:
                 nudges.extend(await self._verdicts.verified(raw, asked.id, standing, result.proof))
             await brakes.end_verification(raw, asked.id, fence)
             webhook = await self._base.webhook_store.find(connection, asked.workspace_id, asked.id)
+            await audit.note(raw, audited.verified(webhook, result.response.status_code))
         self._base.announce(nudges)
         return webhook
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from delivery.reports import waiting
 from delivery.tickets import BrokerReport
 from delivery.upkeep.sweeping import Standing, Upkeep
 from subscriptions.ground.errors import Unavailable
@@ -45,6 +46,13 @@ class CarrierReport:
     broker: BrokerReport | None
     #: What keeps deliveries from being carried as they should, as sentences.
     missing: tuple[str, ...]
+
+    @property
+    def unsent(self) -> str:
+        """Why nothing is sent at all now, as a sentence; empty where it is, or nobody knows."""
+        if self.heard is not None and not any(each.kind == "worker" for each in self.processes):
+            return waiting.NO_WORKER
+        return waiting.NO_BROKER if self.broker is None else ""
 
 
 class Carriers:

@@ -38,6 +38,12 @@ def changed(before: Webhook, after: Webhook, asked: Change) -> AuditChange:
     return _change("webhook.changed", after, before=_shown(before), after=_shown(after) | _secrets(asked))
 
 
+def verified(webhook: Webhook, answered: int) -> AuditChange:
+    """The entry of a challenge that somebody asked for; `answered` is the HTTP status, 0: no answer came."""
+    came_to = {"status": webhook.status, "answered": answered or "nothing"}
+    return _change("webhook.verified", webhook, after=came_to)
+
+
 def removed(webhook: Webhook) -> AuditChange:
     """The entry of one that is gone."""
     return _change("webhook.removed", webhook, before=_shown(webhook))

@@ -262,6 +262,23 @@ async def test_what_somebody_knows_of_and_fails_again_is_said(
     assert "Needs attention" not in again
 
 
+async def test_a_verification_that_failed_is_done_again_from_its_issue(visit: Visit, services: Services) -> None:
+    """Who reads "then verify it" has the button there, and the way to another secret if they may give one."""
+    webhook = await hook(services, "billing", challenge_request_enabled=True)
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET status = 'ERROR', state_reason = '403 Forbidden', failures = 0")
+    await services.assembly.issue_watch.fold()
+    [issue] = await known(services)
+
+    page = (await (await visit(Role.SUBSCRIBER)).get(f"{ISSUES}/{issue.id}")).text
+    looked = (await (await visit(Role.VIEWER)).get(f"{ISSUES}/{issue.id}")).text
+
+    assert issue.kind_name == "Verification failed"
+    for each, may in ((page, True), (looked, False)):
+        assert f'action="/dashboard/webhooks/{webhook.id}/verify"' in each
+        assert (f'href="/dashboard/webhooks/{webhook.id}/secrets"' in each) is may
+
+
 async def test_a_resolved_issue_is_left_as_it_is(visit: Visit, services: Services, failing: Failing) -> None:
     """Its page says that it is over; who acts on it all the same is told so."""
     await failing("billing", UNAVAILABLE)

@@ -174,6 +174,35 @@ async def test_how_long_somebody_is_silent_is_the_true_time(
     assert re.search(r"<td>Beat</td>.*?Late.*?last look for what is due 4[78] s ago", page, re.DOTALL)
 
 
+async def test_what_nobody_has_counted_is_drawn_as_a_gap(
+    visit: Visit, services: Services, at_work: Any, clock: Clock
+) -> None:
+    """While workers are away the line of what waits ends where it was counted last: it does not fall to nothing."""
+    webhook = await hook(services)
+    async with services.database.raw() as connection:
+        await connection.execute(
+            "INSERT INTO backlogs VALUES ($1, $2, 20, false, $3, $3)", webhook.id, WORKSPACE, clock()
+        )
+        await connection.execute(
+            "INSERT INTO rollups (webhook, workspace_id, grain, start, waiting) VALUES ($1, '', 1, $2, 20)",
+            *(rollups.NOBODY, clock().replace(second=0, microsecond=0)),
+        )
+    viewer = await visit(Role.OPERATOR)
+
+    async def drawn() -> list[str]:
+        return re.findall(r"UTC: waiting ([\w.]+)", (await viewer.get(PATH)).text)
+
+    counted_now = await drawn()
+    clock.advance(180)
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE workers SET seen_at = seen_at - interval '180 s'")
+    services.carriers._look = None
+    away = await drawn()
+
+    assert counted_now[-2:] == ["0", "20"]
+    assert away[-5:] == ["0", "20", "unknown", "unknown", "unknown"]
+
+
 async def test_a_broker_that_hangs_is_told_before_the_page_gives_up(
     visit: Visit, services: Services, at_work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,15 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from delivery.ledger.upkeep.sweeps import ProcessState
 from delivery.lifecycle import State
-from delivery.tickets import Nudge, Ticket
+from delivery.tickets import BrokerReport, Nudge, Ticket
 from service.api.webhooks import owner
+from service.dashboard.frame import wording
+from service.health.carriers import CarrierReport
 from service.services import Services
 from subscriptions.access.access_tokens import Caller
+from subscriptions.access.audit_log import AuditQuery
 from subscriptions.access.clients import Role
 from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.webhook import Registration, Webhook
@@ -33,6 +37,25 @@ ADA = Caller(
     roles=frozenset({Role.SUBSCRIBER}),
     any_workspace=False,
 )
+
+
+class Carried:
+    """Looks that found everything at work, or what they are given."""
+
+    def __init__(self, **found: Any) -> None:
+        self._found = found
+
+    async def look(self) -> CarrierReport:
+        broker = BrokerReport(product="redis", version="7.0", waiting={})
+        worker = ProcessState(kind="worker", slots=500, in_use=0, ahead=0.0, silent=0.1, swept=0.1, foreign=0)
+        usual = {"processes": (worker,), "swept": 0.1, "heard": {"worker": 0.1}, "broker": broker, "missing": ()}
+        return CarrierReport(**{**usual, **self._found})
+
+
+@pytest.fixture(autouse=True)
+def carried(services: Services) -> None:
+    """What is said of a webhook is of it alone: workers, beat and broker are there."""
+    object.__setattr__(services, "carriers", Carried())
 
 
 async def hook(services: Services, name: str = "licences", **more: Any) -> Webhook:
@@ -318,8 +341,8 @@ async def test_an_issue_that_passes_says_when(visit: Visit, services: Services, 
         own = (await client.get(f"/dashboard/issues/{issue}")).text
 
     for text in (page, own):
-        assert f'No failure since <time datetime="{failed_at.isoformat()}' in text
-        assert f'at <time datetime="{(failed_at + timedelta(minutes=15)).isoformat()}' in text
+        assert f'No failure since <time datetime="{wording.stamp(failed_at)}"' in text
+        assert f'at <time datetime="{wording.stamp(failed_at + timedelta(minutes=15))}"' in text
 
 
 async def test_pause_resume_and_unregister(visit: Visit, services: Services, builder: Builder) -> None:
@@ -356,6 +379,79 @@ async def test_verify_tells_what_the_destination_answered(visit: Visit, services
     assert 'class="said warn"' in page.text
     assert page.text.partition("Recent deliveries")[0].count("onnection refused by 127.0.0.1:9") == 2
     assert ("Unanswered" in page.text, "Delivered later" in page.text) == (True, False)
+
+
+async def test_verifying_leaves_an_entry(visit: Visit, services: Services) -> None:
+    """Who asked for a challenge and what was answered is in the audit log, for it may move a webhook's state."""
+    webhook = await hook(services, challenge_request_enabled=True)
+    async with await visit(Role.VIEWER, name="Vera") as viewer, await visit(Role.SUBSCRIBER) as ada:
+        await viewer.post(f"{PATH}/{webhook.id}/verify")
+        [entry] = (
+            await services.audit_log.page(AuditQuery(subject=str(webhook.id), action="webhook.verified"))
+        ).entries
+        page = (await ada.get("/dashboard/audit", params={"subject": str(webhook.id)})).text
+
+    assert (entry.actor_name[:4], entry.roles, entry.before) == ("vera", ("viewer",), {})
+    assert entry.after == {"status": "ERROR", "answered": "nothing"}
+    assert "verified" in page
+
+
+async def test_a_webhook_that_warns_and_is_calm_says_until_when(visit: Visit, services: Services, clock: Clock) -> None:
+    """After a success the page and the overview say since when nothing failed, and the page when it is active again: as soon as
+    upkeep makes it so, and not before."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    async with services.database.raw() as connection:
+        await connection.execute(
+            "UPDATE webhooks SET status = 'WARNING', state_reason = $2, failures = 2, last_failure_at = $3 WHERE id = $1",
+            *(webhook.id, "Failure in Event Deliveries. The last one: 503", clock()),
+        )
+    clock.advance(60)
+    own = f"{PATH}/{webhook.id}"
+    async with await visit(Role.SUBSCRIBER) as client:
+        failing = (await client.get(own)).text
+        async with services.database.raw() as connection:
+            await connection.execute("UPDATE webhooks SET failures = 0")
+        calm, overview = (await client.get(own)).text, (await client.get("/dashboard")).text
+        clock.advance(services.assembly.settings.calm_after - 61)
+        await services.assembly.upkeep.mend()
+        still = (await client.get(own)).text
+        clock.advance(2)
+        await services.assembly.upkeep.mend()
+        well = (await client.get(own)).text
+
+    assert ("Some of its deliveries fail" in failing, "No failure since" in failing) == (True, False)
+    for page in (calm, still):
+        assert ("Its deliveries arrive again." in page, "it is active again at <time" in page) == (True, True)
+        assert "Some of its deliveries fail" not in page
+    assert "Its deliveries arrive again: the last failure was 1 min ago." in overview
+    assert "Needs attention" not in overview
+    assert ('class="verdict ok"' in well, "active again" in well) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ({"processes": ()}, "No worker runs: nothing is sent until one does."),
+        ({"broker": None}, "The broker does not answer: workers hear of nothing that is due until it does."),
+    ],
+)
+async def test_while_nobody_carries_a_webhook_is_not_said_to_be_well(
+    visit: Visit, services: Services, builder: Builder, found: dict[str, Any], sentence: str
+) -> None:
+    """Its page says the delivery's sentence and what waits, and a test event is promised for no moment."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    await builder.tried(builder.event(), webhook.id, Result())
+    object.__setattr__(services, "carriers", Carried(**found))
+    own = f"{PATH}/{webhook.id}"
+    async with await visit(Role.SUBSCRIBER) as client:
+        sent = [await client.post(f"{own}/test", data={"type": REBOOTED, "then": each}) for each in ("", "handler")]
+        page = (await client.get(own)).text
+
+    assert [said(each) for each in sent] == [f"!A test event is kept, and not sent yet. {sentence}"] * 2
+    assert f"{sentence} 2 deliveries wait" in page
+    assert ('class="verdict warn"' in page, "Its deliveries arrive" in page) == (True, False)
 
 
 async def test_the_steps_of_a_registration_stay_together(visit: Visit, services: Services, builder: Builder) -> None:

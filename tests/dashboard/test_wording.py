@@ -1,6 +1,8 @@
 """Numbers, durations and shares as people say them, and plots as places of points."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from service.dashboard.frame import plotting, wording
 from service.dashboard.frame.plotting import Series
@@ -99,3 +101,14 @@ def test_a_reason_is_said_in_peoples_words() -> None:
         "HMAC validation failed. Please verify webhook secret.",
     ]
     assert wording.state("DISABLED")[2] == "Paused"
+
+
+def test_times_are_written_as_html_has_them() -> None:
+    """A valid `datetime` has three digits of a fraction at most (HTML 2.3.5.7), and one filter writes all of them."""
+    at = datetime(2026, 11, 28, 19, 20, 46, 459123, tzinfo=UTC)
+    templates = Path(wording.__file__).parents[1] / "templates"
+    written = re.findall(r'datetime="{{ ([^}]+) }}"', "".join(each.read_text() for each in templates.rglob("*.html")))
+
+    assert wording.stamp(at) == "2026-11-28T19:20:46.459+00:00"
+    assert len(written) >= 4
+    assert [each for each in written if not each.endswith("| stamp")] == []

@@ -176,6 +176,9 @@ def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
         return Concern(
             tone="warn", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
         )
+    if worst.status is Status.WARNING and not worst.failures and worst.last_failure_at is not None:
+        said = f"Its deliveries arrive again: the last failure was {wording.ago(worst.last_failure_at, now)}.{waits}"
+        return Concern(tone="info", title=worst.name, text=said, words="Look at it", path=path)
     if worst.status is Status.WARNING:
         said = f"Some deliveries fail, and are tried again by themselves. {reason}{waits}"
         return Concern(tone="warn", title=worst.name, text=said.strip(), words="See its last deliveries", path=path)

@@ -44,6 +44,8 @@ STATES = (
     ("any", "Any"),
 )
 KINDS = (("", "Any"), *((str(kind), issue_words.name(kind)) for kind in IssueKind))
+#: Kinds that a right answer to a challenge ends: whoever sees the webhook may ask for one.
+VERIFIED = frozenset({IssueKind.VERIFICATION, IssueKind.HALTED})
 #: For how long an issue can be snoozed with one click.
 SNOOZES = (("hour", "1 hour", timedelta(hours=1)), ("day", "1 day", timedelta(days=1)))
 
@@ -193,6 +195,7 @@ async def _page(
         answer=answer,
         body=payloads.laid_out(answer.response_body) if answer else "",
         step=step(issue),
+        verify=f"/dashboard/webhooks/{issue.webhook}" if issue.webhook and issue.kind in VERIFIED else "",
         again=again(issue) if auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS) else None,
         ending=ending(issue, services.assembly.settings.issue_quiet),
         of_attempts=issue.kind in OF_ATTEMPTS,

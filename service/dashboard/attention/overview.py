@@ -87,7 +87,7 @@ async def shown(request: Request) -> Response:
         again=any(each.again for each in found),
         quiet=all(each.tone == "info" for each in found) and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
-        plots_of=None if figures is None else _plots(figures),
+        plots_of=None if figures is None else _plots(figures, _known_until(standing, carriers)),
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
     )
 
@@ -99,6 +99,11 @@ def uncounted(standing: Standing | None, carriers: CarrierReport | None) -> date
     # Of nothing that waits there is no sample; whoever sweeps counts.
     swept = None if carriers.swept is None else standing.at - timedelta(seconds=carriers.swept)
     return standing.sampled_at or swept or standing.at
+
+
+def _known_until(standing: Standing | None, carriers: CarrierReport | None) -> datetime | None:
+    """Up to when what waits is known; None: up to now."""
+    return uncounted(standing, carriers) or (None if standing is None else standing.sampled_at)
 
 
 async def _issues(report: IssueReport, workspace: str | None, quiet: float) -> KnownIssues:
@@ -116,9 +121,16 @@ async def _told(asked: Awaitable[T]) -> T | None:
         return None
 
 
-def _plots(figures: SpanFigures) -> dict[str, Any]:
+def _plots(figures: SpanFigures, known_until: datetime | None) -> dict[str, Any]:
     points = figures.points
     waited = any(point.waiting for point in points)
+    # What nobody has counted yet is not nothing.
+    waiting = [
+        None
+        if not waited or (known_until is not None and point.start > known_until and not point.waiting)
+        else point.waiting
+        for point in points
+    ]
     return {
         "moments": [point.start for point in points],
         "deliveries": (
@@ -129,7 +141,7 @@ def _plots(figures: SpanFigures) -> dict[str, Any]:
         "arrived": _latencies(points, [point.arrived for point in points]),
         "took": _latencies(points, [point.took for point in points]),
         # Where nothing waited there is nothing to draw.
-        "waiting": (Series("waiting", [point.waiting for point in points if waited] or [None] * len(points), "warn"),),
+        "waiting": (Series("waiting", waiting, "warn"),),
     }
 
 

@@ -122,6 +122,11 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def stamp(at: datetime) -> str:
+    """For `<time datetime>`, which takes three digits of a fraction at most (HTML 2.3.5.7)."""
+    return at.isoformat(timespec="milliseconds")
+
+
 def ago(at: datetime, now: datetime) -> str:
     """3 min ago, in 2 h, just now."""
     seconds = (now - at).total_seconds()
@@ -146,6 +151,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "duration": duration,
     "size": size,
     "moment": moment,
+    "stamp": stamp,
     "why": state_words.sentence,
     "ago": ago,
     "brief": brief,

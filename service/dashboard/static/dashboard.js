@@ -29,7 +29,7 @@
       if (!each.dataset.utc) each.dataset.utc = each.title || each.textContent;
       each.title = each.hasAttribute("data-ago") ? `${local(at)}\n${each.dataset.utc}` : each.dataset.utc;
       const form = each.dataset.when;
-      if (form) each.textContent = (form === "day" ? `${MONTHS[at.getMonth()]} ${two(at.getDate())} ` : "") + clock(at).slice(0, 5);
+      if (form) each.textContent = (form === "day" ? `${MONTHS[at.getMonth()]} ${two(at.getDate())} ` : "") + clock(at).slice(0, form === "second" ? 8 : 5);
       else if (each.hasAttribute("data-due") && now() - at > -1000) each.textContent = "now";
       else each.textContent = each.hasAttribute("data-ago") ? ago((now() - at) / 1000) : local(at);
     }

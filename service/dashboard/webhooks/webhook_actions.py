@@ -123,6 +123,9 @@ async def tried(request: Request) -> Response:
         return await page(request, await webhook_page.found(request), 400, trial=typed)
     own = f"{PATH}/{asked.webhook}"
     path = onward(request, own, form)
+    unsent = (await services_of(request).carriers.look()).unsent
+    if unsent and sent.state == "owed":
+        return redirect(path, said=f"A test event is kept, and not sent yet. {unsent}", good=False)
     if form.line("then") in STEPS:
         return redirect(path, said="A test event is on its way: what becomes of it shows here in a moment.")
     return redirect(path + "#deliveries", said=SENT[sent.state], of=sent.event.key)

@@ -33,8 +33,9 @@ class Attention:
     #: What to do, and where: below the webhook's own path, or a path of the dashboard; empty where there is nothing to click.
     words: str = ""
     path: str = ""
-    #: Of an issue, when it resolves itself.
+    #: Of an issue, when it resolves itself; of a webhook that warns and is calm, when it is active again.
     ending: Ending | None = None
+    calm: Ending | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,10 @@ class WebhookStanding:
     quiet: float = 0.0
     #: When a delivery arrived last, of those that were tried last.
     arrived_at: datetime | None = None
+    #: Why nothing is sent to any webhook now; empty where it is.
+    unsent: str = ""
+    #: Since when nothing has failed, and when it is active again, of a webhook that warns and had a success since.
+    calm: Ending | None = None
 
 
 def verdict(standing: WebhookStanding, now: datetime) -> Attention:
@@ -72,7 +77,11 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
             return Attention(
                 tone="warn", text=f"{reason or 'It is paused.'}{kept or ' What is published meanwhile is kept.'}"
             )
+    if standing.unsent:
+        return Attention(tone="warn", text=f"{standing.unsent}{_waiting(standing.backlog, now)}")
     worst = next(iter(standing.issues), None)
+    if standing.calm is not None and (worst is None or worst.kind in PASSING):
+        return Attention(tone="info", text="Its deliveries arrive again.", calm=standing.calm)
     if worst is not None and (webhook.status == Status.WARNING or worst.kind not in PASSING):
         return _of_issue(worst, standing, now)
     if webhook.status == Status.WARNING and state_words.of_challenge(webhook.state_reason):

@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.issue_kinds import IssueKind, IssueState
+from delivery.judgement import breaker
 from delivery.judgement.breaker import Status
-from delivery.reports import backlogs
+from delivery.reports import backlogs, state_words
 from delivery.reports.figures import Scope
-from delivery.reports.issues import IssueSearch, ListedIssue
+from delivery.reports.issues import Ending, IssueSearch, ListedIssue
 from delivery.reports.recent_deliveries import RecentDelivery
+from delivery.settings import DeliverySettings
 from service import auth
 from service.api import reading
 from service.api.redaction import redacted
@@ -69,17 +71,19 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
     subscriptions = await subscribed(request, webhook)
     recent, total = await services.history.recent(auth.scope(caller), webhook.id, limit=RECENT, offset=0)
     bundle, certificate = certificates.shown(webhook.ca_bundle), certificates.shown(webhook.client_certificate)[:1]
-    seen_certificate = await services.receivers.certificate(webhook.id)
+    seen = await services.receivers.certificate(webhook.id)
     standing = WebhookStanding(
         webhook=webhook,
         backlog=backlog,
         subscriptions=len(subscriptions),
         certificates=[*bundle, *certificate],
-        receiver_until=None if seen_certificate is None else seen_certificate.until,
+        receiver_until=seen.until if seen else None,
         probe_at=probes.get(webhook.id),
         issues=await _issues(request, webhook),
         quiet=services.assembly.settings.issue_quiet,
         arrived_at=next((each.updated_at for each in recent if each.success and not challenge(each)), None),
+        unsent=(await services.carriers.look()).unsent,
+        calm=_calm(webhook, services.assembly.settings),
     )
     values = {
         "webhook": webhook,
@@ -92,15 +96,28 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         "tried": total,
         "again": _again(recent),
         "bundle": bundle,
-        "receiver": seen_certificate,
+        "receiver": seen,
         "certificate": certificate[0] if certificate else None,
-        "verdict": webhook_attention.verdict(standing, services.clock()),
-        "attention": webhook_attention.needed(standing, services.clock()),
         "may": may(request),
         "trial": {"type": "", "data": "", "why": ""},
         "verifiable": webhook.challenge_request_enabled or services.assembly.settings.require_proof != "never",
     }
-    return render(request, "webhooks/one.html", status, **{**values, **await _numbers(request, webhook), **more})
+    return render(request, "webhooks/one.html", status, **{**values, **await _told(request, standing), **more})
+
+
+def _calm(of: Webhook, settings: DeliverySettings) -> Ending | None:
+    """Of one that warns and had a success since its last failure; a challenge that failed is no such warning."""
+    last = of.last_failure_at
+    if of.status != Status.WARNING or of.failures or last is None or state_words.of_challenge(of.state_reason):
+        return None
+    return Ending(since=last, at=breaker.calm_at(last, of.failures, rules=breaker.rules(settings)))
+
+
+async def _told(request: Request, standing: WebhookStanding) -> dict[str, Any]:
+    """How it stands, in words and in numbers."""
+    now = services_of(request).clock()
+    words = {"verdict": webhook_attention.verdict(standing, now), "attention": webhook_attention.needed(standing, now)}
+    return words | await _numbers(request, standing.webhook)
 
 
 async def _numbers(request: Request, of: Webhook) -> dict[str, Any]:
