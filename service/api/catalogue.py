@@ -94,6 +94,8 @@ async def change(request: Request) -> Response:
     if details.get("validation") in (WARN, REJECT):
         await _check_schema(services, entry.type)
     changed = await services.types.change(entry.type, values, by=by, now=services.clock())
+    if "workspace_id" in values:
+        await services.event_apis.part(entry.type, now=services.clock())
     tell("changed", changed.type, request)
     return writing.json(_entry(changed, by, services.ground.type_prefix))
 

@@ -147,7 +147,7 @@ class EventApiStore:
             prepared = await self._prepared(change.text, change.media_type, by, by_channel=change.by_channel)
         async with self._database.transaction() as connection:
             await _alone(connection)
-            before = await _theirs(connection, wanted, by)
+            before = await _theirs(connection, wanted, by, now)
             row = _changed(before, change, prepared, now)
             await api_rows.check_version(connection, row)
             if prepared is not None:
@@ -218,11 +218,17 @@ class EventApiStore:
         """
         async with self._database.transaction() as connection:
             await _alone(connection)
-            before = await _theirs(connection, wanted, by)
+            before = await _theirs(connection, wanted, by, now)
             await type_rows.release(connection, wanted, before.types, force=force, now=now)
             await connection.execute(delete(_apis).where(_apis.c.id == wanted))
             await type_rows.settle(connection, before.types, now=now)
             await audit.note(connection, api_rows.audited("event-api.removed", before, None))
+
+    async def part(self, event_type: str, *, now: datetime) -> None:
+        """The type may belong to another workspace by now: event APIs of others have nothing more to say of it."""
+        async with self._database.transaction() as connection:
+            await _alone(connection)
+            await type_rows.part(connection, event_type_versions.c.event_type == event_type, now=now)
 
     async def _prepared(self, text: bytes, media_type: str | None, by: str | None, *, by_channel: bool) -> PreparedApi:
         read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
@@ -272,13 +278,14 @@ async def _alone(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(event_types.ALONE)))
 
 
-async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None) -> EventApi:
-    """The API; raises Absent, and Forbidden where it is not theirs to change."""
+async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None, now: datetime) -> EventApi:
+    """The API, with the types that are still its workspace's; raises Absent, and Forbidden where it is not theirs to change."""
     standing = await api_rows.live(connection, wanted)
     if by not in (None, standing.workspace_id):
         said = f"the event API {wanted} is not this workspace's: {whose(standing.workspace_id)} may change it"
         raise Forbidden(Issue(subject="id", description=said))
-    return standing
+    await type_rows.part(connection, event_type_versions.c.event_api == wanted, now=now)
+    return await api_rows.live(connection, wanted)
 
 
 def _changed(before: EventApi, change: EventApiChange, prepared: PreparedApi | None, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -142,6 +142,28 @@ async def release(
     if ending:
         retired = update(_types).where(_types.c.type.in_(ending), _types.c.retired_at.is_(None))
         await connection.execute(retired.values(retired_at=now, updated_at=now, generation=_types.c.generation + 1))
+
+
+async def part(connection: AsyncConnection, those: ColumnElement[bool], *, now: datetime) -> None:
+    """Takes from event APIs what they said of types that are another workspace's by now: it is the type's own from then on.
+
+    `those` are rows of `event_type_versions`. Types keep their owners until the transaction ends; operators' APIs describe
+    types of anybody.
+    """
+    said = select(_versions.c.id, _versions.c.event_type, event_apis.c.workspace_id.label("by"), _types.c.workspace_id)
+    joined = _versions.join(event_apis, event_apis.c.id == _versions.c.event_api)
+    joined = joined.join(_types, _types.c.type == _versions.c.event_type)
+    found = said.select_from(joined).where(those, event_apis.c.workspace_id.is_not(None)).order_by(_types.c.type)
+    # Subscriptions are made meanwhile: they refer to the type.
+    rows = (await connection.execute(found.with_for_update(of=_types, key_share=True))).all()
+    gone = [row for row in rows if row.by != row.workspace_id]
+    if not gone:
+        return
+    theirs = _versions.c.id.in_([row.id for row in gone])
+    # What has no schema says nothing that could be a type's own.
+    await connection.execute(delete(_versions).where(theirs, _versions.c.payload.is_(None)))
+    await connection.execute(update(_versions).where(theirs).values(event_api=None, made_type=False))
+    await settle(connection, {row.event_type for row in gone}, now=now)
 
 
 async def settle(connection: AsyncConnection, names: Collection[str], *, now: datetime) -> None:
