@@ -20,7 +20,6 @@ from subscriptions.catalogue import api_rows, comparing, schema_room, type_rows
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.catalogue.preparing import PreparedApi, prepare
 from subscriptions.catalogue.tables import event_apis, event_type_versions
-from subscriptions.events import event_types
 from subscriptions.events.nearest import whose
 from subscriptions.ground import audit
 from subscriptions.ground.apart import SMALL, Apart
@@ -122,7 +121,7 @@ class EventApiStore:
             "updated_at": now,
         }
         async with self._database.transaction() as connection:
-            await _alone(connection)
+            await type_rows.alone(connection)
             await self._make_room(connection, by)
             await api_rows.check_version(connection, row)
             await comparing.check_others(connection, prepared.types, row)
@@ -146,7 +145,7 @@ class EventApiStore:
         if change.text is not None:
             prepared = await self._prepared(change.text, change.media_type, by, by_channel=change.by_channel)
         async with self._database.transaction() as connection:
-            await _alone(connection)
+            await type_rows.alone(connection)
             before = await _theirs(connection, wanted, by, now)
             row = _changed(before, change, prepared, now)
             await api_rows.check_version(connection, row)
@@ -217,7 +216,7 @@ class EventApiStore:
         Raises Absent, Forbidden, and Conflicting where webhooks have subscribed to some of them, unless `force`.
         """
         async with self._database.transaction() as connection:
-            await _alone(connection)
+            await type_rows.alone(connection)
             before = await _theirs(connection, wanted, by, now)
             await type_rows.release(connection, wanted, before.types, force=force, now=now)
             await connection.execute(delete(_apis).where(_apis.c.id == wanted))
@@ -226,9 +225,7 @@ class EventApiStore:
 
     async def part(self, event_type: str, *, now: datetime) -> None:
         """The type may belong to another workspace by now: event APIs of others have nothing more to say of it."""
-        async with self._database.transaction() as connection:
-            await _alone(connection)
-            await type_rows.part(connection, event_type_versions.c.event_type == event_type, now=now)
+        await type_rows.part_alone(self._database, event_type, now=now)
 
     async def _prepared(self, text: bytes, media_type: str | None, by: str | None, *, by_channel: bool) -> PreparedApi:
         read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
@@ -271,11 +268,6 @@ class EventApiStore:
         if (await connection.scalar(counted) or 0) >= self._limits.apis:
             said = f"the workspace has {self._limits.apis} event APIs, and may not have more ({LIMIT})"
             raise LimitReached(Issue(subject="document", description=said))
-
-
-async def _alone(connection: AsyncConnection) -> None:
-    """Until the transaction ends nobody else changes which types there are."""
-    await connection.execute(select(func.pg_advisory_xact_lock(event_types.ALONE)))
 
 
 async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None, now: datetime) -> EventApi:

@@ -16,8 +16,9 @@ from subscriptions.catalogue.deprecation import TypeVersion
 from subscriptions.catalogue.preparing import PreparedType
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events import attributes
-from subscriptions.events.event_types import DETAILS, LIMIT
+from subscriptions.events.event_types import ALONE, DETAILS, LIMIT
 from subscriptions.ground import tables
+from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, Issue, LimitReached
 
 _types = tables.event_types
@@ -142,6 +143,18 @@ async def release(
     if ending:
         retired = update(_types).where(_types.c.type.in_(ending), _types.c.retired_at.is_(None))
         await connection.execute(retired.values(retired_at=now, updated_at=now, generation=_types.c.generation + 1))
+
+
+async def alone(connection: AsyncConnection) -> None:
+    """Until the transaction ends nobody else changes which types there are."""
+    await connection.execute(select(func.pg_advisory_xact_lock(ALONE)))
+
+
+async def part_alone(database: Database, event_type: str, *, now: datetime) -> None:
+    """`part` for one type, in a transaction of its own."""
+    async with database.transaction() as connection:
+        await alone(connection)
+        await part(connection, _versions.c.event_type == event_type, now=now)
 
 
 async def part(connection: AsyncConnection, those: ColumnElement[bool], *, now: datetime) -> None:
