@@ -34,7 +34,8 @@ from service.server.pieces import LongWork
 from service.services import Services
 from service.settings import ServiceSettings
 from subscriptions.access.access_tokens import Access
-from subscriptions.access.openid import OpenID, TrustedIssuer
+from subscriptions.access.openid import OpenID
+from subscriptions.access.openid_claims import TrustedIssuer
 from subscriptions.access.openid_sign_in import DashboardClient, OpenIDSignIn
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.builtin.shipped import shipped

@@ -14,10 +14,11 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from subscriptions.access import openid_claims
 from subscriptions.access.access_tokens import LEEWAY, Caller
-from subscriptions.access.clients import LONGEST_NAME, WORKSPACE, Role
 from subscriptions.access.doubts import EXPIRED, Hopeless, invalid, why
-from subscriptions.ground.errors import Forbidden, Issue, Unavailable
+from subscriptions.access.openid_claims import TrustedIssuer
+from subscriptions.ground.errors import Unavailable
 
 log = logging.getLogger("hooklake.access")
 
@@ -42,20 +43,6 @@ CONFIGURATION = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustedIssuer:
-    """What is believed of whom."""
-
-    #: The `iss` of its tokens, to the letter; its configuration is found below it.
-    issuer: str
-    #: What `aud` has to hold.
-    audience: str
-    #: The claim that names the caller's workspace: 32 hexadecimal digits, or a UUID. A dot leads into an object.
-    workspace_claim: str = "workspace_id"
-    #: The claim that lists the caller's roles: an array, or a text that is one role.
-    roles_claim: str = "roles"
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Key:
     kid: str | None
     algorithms: frozenset[str]
@@ -69,6 +56,7 @@ class _Configuration(msgspec.Struct):
     token_endpoint: str = ""
     #: OpenID Connect Discovery 1.0, 3: this where it is left out.
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    claims_parameter_supported: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +69,8 @@ class Endpoints:
     token: str
     #: Whether a client names itself there by HTTP Basic; else in the form.
     basic: bool
+    #: What can be wished for in the ID token (OpenID Connect Core 5.5); empty: the issuer takes no wishes.
+    claims: tuple[str, ...] = ()
 
 
 class _Keys(msgspec.Struct):
@@ -155,6 +145,7 @@ class OpenID:
             authorization=known.authorization_endpoint,
             token=known.token_endpoint,
             basic="client_secret_basic" in known.token_endpoint_auth_methods_supported,
+            claims=openid_claims.wished(self._trust) if known.claims_parameter_supported else (),
         )
 
     async def close(self) -> None:
@@ -222,23 +213,7 @@ class OpenID:
 
     def caller(self, claims: Mapping[str, Any]) -> Caller:
         """Whom the claims of a good token name; raises Forbidden where they name no workspace or no role of ours."""
-        workspace = _claim(claims, self._trust.workspace_claim)
-        workspace_id = workspace.replace("-", "").lower() if isinstance(workspace, str) else ""
-        if not WORKSPACE.match(workspace_id):
-            raise _forbidden(f"the token's claim {self._trust.workspace_claim} names no workspace")
-        roles = _roles(_claim(claims, self._trust.roles_claim))
-        if not roles:
-            raise _forbidden(f"the token's claim {self._trust.roles_claim} holds none of {', '.join(Role)}")
-        named = (claims.get(name) for name in ("name", "preferred_username", "email", "azp", "client_id", "sub"))
-        name = next((text for text in named if isinstance(text, str) and text and text.isprintable()), "")
-        return Caller(
-            issuer=self._trust.issuer,
-            client_id=_subject(claims),
-            name=name[:LONGEST_NAME],
-            workspace_id=workspace_id,
-            roles=roles,
-            any_workspace=claims.get("any_workspace") is True,
-        )
+        return openid_claims.caller(claims, self._trust)
 
 
 def _usable(jwks: list[dict[str, Any]]) -> list[_Key]:
@@ -269,30 +244,3 @@ def _instant(claims: Mapping[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
         raise invalid(f"its claim {name} is not a time")
     return float(value)
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    subject = claims["sub"]
-    if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
-        raise invalid("its claim sub is not a readable name")
-    return subject
-
-
-def _claim(claims: Mapping[str, Any], name: str) -> object:
-    """The claim of this name; else what its dotted path leads to, as in Keycloak's `realm_access.roles`."""
-    if name in claims:
-        return claims[name]
-    first, _, rest = name.partition(".")
-    inner = claims.get(first)
-    return _claim(inner, rest) if rest and isinstance(inner, dict) else None
-
-
-def _roles(claim: object) -> frozenset[Role]:
-    """Roles that are not ours are another service's. A text is one role: `no operator` is not two of them."""
-    words = [claim] if isinstance(claim, str) else claim
-    listed = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set()
-    return frozenset(role for role in Role if role in listed)
-
-
-def _forbidden(description: str) -> Forbidden:
-    return Forbidden(Issue(subject="Authorization", description=description, source="header"))

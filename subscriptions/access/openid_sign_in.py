@@ -80,6 +80,9 @@ class OpenIDSignIn:
             "code_challenge": _digest(verifier),
             "code_challenge_method": "S256",
         }
+        if endpoints.claims:
+            # Claims of scopes are told elsewhere where there is an access token beside (OpenID Connect Core 5.4).
+            asked["claims"] = msgspec.json.encode({"id_token": dict.fromkeys(endpoints.claims)}).decode()
         joined = "&" if "?" in endpoints.authorization else "?"
         return endpoints.authorization + joined + urlencode(asked), SignInFlow(
             state=state, nonce=nonce, verifier=verifier

@@ -78,10 +78,11 @@ async def browser(inside: Services) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def publishes(issuer: Receiver, methods: list[str] | None = None) -> None:
+def publishes(issuer: Receiver, methods: list[str] | None = None, **more: Any) -> None:
     shown = jwt.algorithms.RSAAlgorithm.to_jwk(PRIVATE.public_key(), as_dict=True) | {"kid": "one"}
     endpoints = {"authorization_endpoint": issuer.url("/authorize?tenant=7"), "token_endpoint": issuer.url("/token")}
-    more = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
+    if methods is not None:
+        more["token_endpoint_auth_methods_supported"] = methods
     configuration = {"issuer": issuer.url(""), "jwks_uri": issuer.url("/keys"), **endpoints, **more}
     issuer.plan(CONFIGURATION, Answer(body=json.dumps(configuration).encode()))
     issuer.plan("/keys", Answer(body=json.dumps({"keys": [shown]}).encode()))
@@ -178,7 +179,9 @@ async def test_a_client_that_is_named_in_the_form(browser: httpx.AsyncClient, is
         ({}, {"azp": "another client"}, "another client"),
         ({}, {"exp": 1}, "expired"),
         ({}, {"roles": ["others"]}, "claim roles holds none of"),
-        ({}, {"workspace_id": None}, "claim workspace_id names no workspace"),
+        ({}, {"workspace_id": "none"}, "claim workspace_id names no workspace"),
+        ({}, {"workspace_id": None}, "has no claim workspace_id"),
+        ({}, {"roles": None}, "has no claim roles"),
     ],
 )
 async def test_what_is_not_believed(
@@ -202,6 +205,18 @@ async def test_what_is_not_believed(
     # One browser has one try with what it was given.
     assert (again.status_code, "another sign-in" in again.text) == (403, True)
     assert cookies.SECURE not in browser.cookies
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_the_two_claims_are_asked_for_where_the_issuer_takes_wishes(
+    browser: httpx.AsyncClient, issuer: Receiver, takes: bool
+) -> None:
+    """Into the ID token (OpenID Connect Core 5.5): an issuer that keeps to 5.4 has the claims of scopes elsewhere."""
+    publishes(issuer, claims_parameter_supported=takes)
+    asked = await begins(browser)
+
+    wish = {"id_token": {"workspace_id": None, "roles": None}}
+    assert ("claims" in asked, json.loads(asked.get("claims", "null"))) == (takes, wish if takes else None)
 
 
 async def test_an_issuer_that_is_away(browser: httpx.AsyncClient, issuer: Receiver, clock: Clock) -> None:

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from subscriptions.access.access_tokens import Access, Caller
 from subscriptions.access.clients import Client, Role
-from subscriptions.access.openid import CONFIGURATION, OpenID, TrustedIssuer
+from subscriptions.access.openid import CONFIGURATION, OpenID
+from subscriptions.access.openid_claims import TrustedIssuer
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Forbidden, Unauthorized, Unavailable
 from subscriptions.ground.vault import Vault
