@@ -4,7 +4,7 @@ How a type is spelled is left to `subscriptions/events/catalogue.py`.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ async def register(request: Request) -> Response:
     wanted = reading.decode(await reading.body(request), _Registration)
     details = {name: value for name, value in msgspec.structs.asdict(wanted).items() if name != "event_type" and value}
     entry = replace(_vetted(wanted.event_type, services.ground.type_prefix), **details)
-    _check_group(entry)
+    _check_details(entry, details)
     standing, new = await services.types.register(entry, chosen=details, by=by, now=services.clock())
     if new:
         tell("registered", standing.type, request)
@@ -90,7 +90,7 @@ async def change(request: Request) -> Response:
     if by is None and details.get("workspace_id") is not None:
         await workspaces.check(request, details["workspace_id"])
     values = {name: _default(entry, name) if value is None else value for name, value in details.items()}
-    _check_group(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}))
+    _check_details(replace(entry, **{name: value for name, value in values.items() if name in DETAILS}), details)
     if details.get("validation") in (WARN, REJECT):
         await _check_schema(services, entry.type)
     changed = await services.types.change(entry.type, values, by=by, now=services.clock())
@@ -227,8 +227,11 @@ def _vetted(event_type: str, prefix: str) -> EventType:
         ) from None
 
 
-def _check_group(entry: EventType) -> None:
-    """Raises Refused for a type that would stand among those of this service."""
+def _check_details(entry: EventType, given: Mapping[str, object]) -> None:
+    """Raises Refused for a type that would stand among those of this service, and for a name that can look like another."""
+    unseen = catalogue.unseen(entry.friendly_name) if given.get("friendly_name") else None
+    if unseen:
+        raise Refused(Issue(subject="friendlyName", description=unseen))
     manager = entry.service_manager.strip().casefold()
     if entry.api_group.strip().casefold() == catalogue.OURS and manager == catalogue.SERVICE_MANAGER.casefold():
         raise Refused(Issue(subject="apiGroup", description=f"{catalogue.OURS} holds the types that {ITSELF}"))

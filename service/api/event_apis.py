@@ -17,7 +17,7 @@ from service.api import reading, writing
 from service.services import services_of
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.catalogue.event_apis import EventApiChange, EventApiDraft
-from subscriptions.events import attributes
+from subscriptions.events import attributes, json_text
 from subscriptions.ground.errors import Issue, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -226,7 +226,7 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
 
 
 def _shown(api: EventApi, by: str | None) -> dict[str, Any]:
-    details = msgspec.json.decode(api.details)
+    details = json_text.load(api.details.encode())
     servers = [
         {name: value for name, value in each.items() if name != "protocol_version"} for each in details["servers"]
     ]
@@ -235,7 +235,7 @@ def _shown(api: EventApi, by: str | None) -> dict[str, Any]:
 
 def _described(row: Any) -> dict[str, Any]:
     """What a document says of an event; schemas, examples and the rest as the JSON that they are."""
-    details = msgspec.json.decode(row["details"])
+    details = json_text.load(row["details"].encode())
     return {
         "id": str(row["id"]),
         "eventType": row["event_type"],

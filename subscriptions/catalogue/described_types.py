@@ -3,16 +3,19 @@
 Who says it, and how it is kept, is left to the store of event APIs; how it is shown, to the entrance.
 """
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import RowMapping, select
 
 from subscriptions.catalogue.tables import event_apis, event_type_versions
-from subscriptions.events import json_text
 from subscriptions.ground.database import Database
+
+log = logging.getLogger("hooklake.subscriptions")
 
 #: Types that are asked for in one statement.
 MANY = 1000
@@ -39,6 +42,8 @@ class DescribedVersion:
     attributes: tuple[Mapping[str, Any], ...]
     deprecated: bool
     deprecated_since: datetime | None
+    #: What is said of it holds a number that cannot be read, and is left out.
+    unreadable: bool = False
 
 
 class DescribedTypes:
@@ -73,6 +78,14 @@ class DescribedTypes:
 
 
 def _version(row: RowMapping) -> DescribedVersion:
+    schema, examples, attributes, unreadable = None, [], [], False
+    try:
+        schema = None if row["payload"] is None else msgspec.json.decode(row["payload"])
+        examples, attributes = msgspec.json.decode(row["examples"]), msgspec.json.decode(row["attributes"])
+    except msgspec.MsgspecError as error:
+        # Taken before such numbers were refused: others' types are shown all the same.
+        log.warning("type.unreadable type=%r version=%r cause=%s", row["event_type"], row["version"], error)
+        schema, examples, attributes, unreadable = None, [], [], True
     return DescribedVersion(
         event_type=row["event_type"],
         version=row["version"],
@@ -80,9 +93,10 @@ def _version(row: RowMapping) -> DescribedVersion:
         dataschema=row["dataschema"],
         content_type=row["content_type"],
         dialect=row["dialect"],
-        schema=None if row["payload"] is None else json_text.load(row["payload"]),
-        examples=tuple(json_text.load(row["examples"])),
-        attributes=tuple(json_text.load(row["attributes"])),
+        schema=schema,
+        examples=tuple(examples),
+        attributes=tuple(attributes),
         deprecated=row["deprecated"],
         deprecated_since=row["deprecated_since"],
+        unreadable=unreadable,
     )

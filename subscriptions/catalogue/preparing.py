@@ -94,7 +94,9 @@ def _entry(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]], ou
         said = f"{event.type[:200]} is a type that this service sends itself: nobody registers or publishes it"
         issues.append((event.pointer, said))
         return None
-    name = " ".join((event.title or event.name).translate(_CONTROLS).split())[:NAME]
+    # A title is no name that anybody chose for a list: what nobody sees is left out of it.
+    titled = "".join(each for each in event.title or event.name if each.isspace() or catalogue.unseen(each) is None)
+    name = " ".join(titled.split())[:NAME]
     prose = (event.description or event.summary).translate(_CONTROLS)[:PROSE]
     try:
         return catalogue.entry(event.type, friendly_name=name, description=prose, prefix=prefix)

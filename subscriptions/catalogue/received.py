@@ -206,6 +206,8 @@ def _version(version: DescribedVersion | None) -> Json:
         said["x-hooklake-event-api"] = version.event_api
     if version.dataschema:
         said["x-cloudevents-dataschema"] = version.dataschema
+    if version.unreadable:
+        said["x-hooklake-unreadable"] = True
     if version.deprecated:
         said["x-deprecated"] = True
     if version.deprecated_since is not None:

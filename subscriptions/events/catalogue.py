@@ -4,6 +4,7 @@ Which types a deployment has is a table's matter; what a category demands of an 
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -155,13 +156,22 @@ def misspelt(event_type: str, *, prefix: str = PREFIX) -> str | None:
     return None
 
 
+def unseen(name: str) -> str | None:
+    """Why people might read another name than this is: its first control or format character (Unicode's Cc, Cf); or None."""
+    found = next((each for each in name if unicodedata.category(each) in ("Cc", "Cf")), None)
+    if found is None:
+        return None
+    return f"must not hold U+{ord(found):04X}: with control and format characters a name can look like another one"
+
+
 def entry(
     event_type: str, *, friendly_name: str = "", description: str = "", prefix: str = PREFIX, api_group: str = ""
 ) -> EventType:
     """A catalogue entry for any type that a CloudEvent can carry; `api_group` serves foreign types alone.
 
     Raises Refused (subject `type`) where the type is no string of cloudevents.md C5, C9, has white space around it or an empty
-    part between its dots, or begins with our prefix, in whatever case, and does not follow the grammar.
+    part between its dots, holds what nobody sees, ends with `/schema`, or begins with our prefix, in whatever case, and does
+    not follow the grammar.
     """
     wrong = attributes.value_fault("type", event_type)
     parts = parse(event_type, prefix=prefix)
@@ -171,6 +181,9 @@ def entry(
     wrong = wrong or misspelt(event_type, prefix=prefix)
     if not wrong and event_type != event_type.strip():
         wrong = "must not begin or end with white space"
+    wrong = wrong or unseen(event_type)
+    if not wrong and event_type.endswith("/schema"):
+        wrong = "must not end with /schema: that is where the schema of a type is found"
     if not wrong and "" in event_type.split("."):
         wrong = "must not have an empty part: two dots together, or one at an end"
     if wrong:
