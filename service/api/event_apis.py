@@ -27,6 +27,11 @@ LIMIT, MOST = 50, 200
 SEARCH = 200
 #: Who names the event types of a document.
 NAMED_BY = ("message", "channel")
+#: What is told of a document that brings nothing.
+NOTHING_SENT = (
+    "no event type comes of the document: its application sends no message (operations that send in AsyncAPI 3, subscribe in "
+    "1 and 2); wanted is the document of whoever publishes the events"
+)
 
 #: PostgreSQL keeps no NUL, and lists no line breaks.
 _Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -230,7 +235,8 @@ def _shown(api: EventApi, by: str | None) -> dict[str, Any]:
     servers = [
         {name: value for name, value in each.items() if name != "protocol_version"} for each in details["servers"]
     ]
-    return {**_summary(api, by), "servers": servers, "security": details["security"], "eventTypes": list(api.types)}
+    body = {**_summary(api, by), "servers": servers, "security": details["security"], "eventTypes": list(api.types)}
+    return body | ({} if api.types else {"warnings": [NOTHING_SENT]})
 
 
 def _described(row: Any) -> dict[str, Any]:

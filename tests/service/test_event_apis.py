@@ -34,7 +34,7 @@ async def publisher(callers: Callers) -> dict[str, str]:
 
 async def registered(api: httpx.AsyncClient, headers: dict[str, str], **more: Any) -> dict[str, Any]:
     """The event API of the document."""
-    answer = await api.post(PATH, json={"document": DOCUMENT, **more}, headers=headers)
+    answer = await api.post(PATH, json={"document": DOCUMENT} | more, headers=headers)
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
     assert answer.headers["Location"] == body["resourceUri"]
@@ -173,3 +173,15 @@ async def test_a_version_is_read_strictly(
     answer = await api.post(PATH, json={"document": DOCUMENT, "version": version}, headers=publisher)
     assert answer.status_code == 400
     assert field in answer.text
+
+
+async def test_a_document_that_sends_nothing_is_warned_of(api: httpx.AsyncClient, publisher: dict[str, str]) -> None:
+    """What whoever receives events wrote of them brings no type, and the answer says so; others warn of nothing."""
+    receiving = DOCUMENT.replace("subscribe:", "publish:")
+
+    made = await registered(api, publisher, document=receiving)
+    changed = await api.patch(made["resourceUri"], json={"document": DOCUMENT}, headers=publisher)
+
+    assert (made["eventTypes"], len(made["warnings"])) == ([], 1)
+    assert "its application sends no message" in made["warnings"][0]
+    assert (changed.status_code, "warnings" in changed.json()) == (200, False)

@@ -110,7 +110,8 @@ _WORDS = {"maxLength": 200, "pattern": _LINE}
 
 SCHEMAS: dict[str, Json] = {
     "EventApi": given(
-        {**_SUMMARY, "servers": array(_SERVER), "security": array(_SECURITY), "eventTypes": array(text())}, _OWNER
+        {**_SUMMARY, "servers": array(_SERVER), "security": array(_SECURITY), "eventTypes": array(text())},
+        _OWNER | {"warnings": array(text("What nothing came of; absent where there is nothing to say."))},
     ),
     "EventApiSummary": given(_SUMMARY, _OWNER),
     "EventApiList": page("EventApiSummary"),
@@ -191,7 +192,8 @@ OPERATIONS = (
         description=_BRINGS
         + "409 for a type of another workspace, for one that another event API describes otherwise in the same "
         "version, and for a version that the group has. A workspace has so many (`HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE`); over "
-        "it, and over its number of event types: 403.",
+        "it, over its number of event types, and over its bytes of schemas (`HOOKLAKE_MAX_SCHEMA_BYTES_PER_WORKSPACE`): 403. A "
+        "document whose application sends no message is taken, and `warnings` says that no type came of it.",
         body={JSON: ref("EventApiInput")},
         success=201,
         answer=ref("EventApi"),
@@ -274,6 +276,7 @@ OPERATIONS = (
         id="listEventApiEvents",
         permission=Permission.READ_EVENT_TYPES,
         summary="List what it says of each event: schemas, examples, attributes",
+        description="A page ends at 2 MiB, whatever its limit: the next one begins at `offset` plus `count`.",
         query=paging(50, 200),
         answer=ref("DescribedEventList"),
         errors=(400, 404),
