@@ -45,7 +45,7 @@ _GIVEN: dict[str, Json] = {
         "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (data as the body, attributes as "
         "`ce-` headers; arrays, and events without data or its type, go structured). Challenges too. In `binary`, data that are "
         "not UTF-8 cannot be verified by Standard Webhooks' libraries for Python and JavaScript, which read a body as text; of "
-        "data that are not JSON they fail after a right signature, unless told `jsonParse: false` (JavaScript) or `json_parse=False` "
+        "what is not JSON they fail after a right signature, unless told `jsonParse: false` (JavaScript), `json_parse=False` "
         "(Python, where the version has it).",
         examples=["json"],
     ),
