@@ -35,7 +35,8 @@ async def served(request: Request) -> Response:
     services = services_of(request)
     within = await workspaces.within(request)
     document = await written(services, within or auth.caller(request).workspace_id)
-    return Response(msgspec.json.encode(document), media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(msgspec.json.encode(document), media_type=MEDIA_TYPE, headers=headers)
 
 
 async def written(services: Services, workspace_id: str) -> received.Json:

@@ -33,10 +33,10 @@ NOTHING_SENT = (
     "1 and 2); wanted is the document of whoever publishes the events"
 )
 
-#: PostgreSQL keeps no NUL, and lists no line breaks.
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+#: PostgreSQL keeps no NUL and no half of a surrogate pair, and lists no line breaks.
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
+_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
+_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*$")]
 _NamedBy = Annotated[str, msgspec.Meta(pattern=r"^(message|channel)$")]
 
 

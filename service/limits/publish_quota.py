@@ -63,7 +63,8 @@ class PublishQuota:
         #: Whether its statement is on the way, so that nobody can join it any more.
         self._asking = False
         self._verdicts: asyncio.Task[None] | None = None
-        self._forgot = 0
+        #: None: not yet, for a database may not be migrated when the first second is over.
+        self._forgot: int | None = None
 
     def __len__(self) -> int:
         """How many workspaces are in memory: those that have published within the minute."""
@@ -136,6 +137,8 @@ class PublishQuota:
         if unused:
             async with self._database.raw() as connection:
                 await publish_quota.give_back(connection, unused)
+        if self._forgot is None:
+            self._forgot = minute
         if minute - self._forgot >= KEPT:
             async with self._database.raw() as connection:
                 await publish_quota.forget(connection, minute - KEPT)

@@ -119,7 +119,7 @@ async def _subscribes(page: Page) -> None:
     await page.get_by_role("link", name="Subscribe to event types").click()
     await page.get_by_label("Find a type").fill("servers.rebooted")
     await page.locator(f'input[value="{REBOOTED}"]').check()
-    await page.get_by_role("button", name="Subscribe").click()
+    await page.get_by_role("button", name="Subscribe", exact=True).click()
     await expect(page.locator("#subscriptions")).to_contain_text(REBOOTED)
 
 
@@ -213,7 +213,7 @@ async def _acknowledges(tab: Tab) -> None:
     await tab.picture("issue-open")
     assert await tab.barriers() == []
     await page.locator("#acknowledge").get_by_role("button", name="Acknowledge").click()
-    await expect(page.locator(".verdict .state")).to_have_text("Acknowledged")
+    await expect(page.locator(".heading .state")).to_have_text("Acknowledged")
 
 
 async def test_a_webhook_is_paused_by_keys_alone(chrome: Chrome, stage: Stage, workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """Event APIs over HTTP: a document in, its types in the catalogue, and what may be done with it by whom."""
 
+import json
 from typing import Any
 
 import httpx
@@ -173,6 +174,22 @@ async def test_a_version_is_read_strictly(
     answer = await api.post(PATH, json={"document": DOCUMENT, "version": version}, headers=publisher)
     assert answer.status_code == 400
     assert field in answer.text
+
+
+@pytest.mark.parametrize("text", ["half \\ud800", "nul \\u0000"])
+async def test_words_that_no_database_keeps_are_refused(
+    api: httpx.AsyncClient, publisher: dict[str, str], text: str
+) -> None:
+    """Half of a surrogate pair is no character, and PostgreSQL has no NUL: where words are taken neither is."""
+    for field in (
+        f'"name": "{text}"',
+        f'"group": "{text}"',
+        f'"description": "{text}"',
+        f'"version": {{"value": "{text}"}}',
+    ):
+        body = f'{{"document": {json.dumps(DOCUMENT)}, {field}}}'
+        answer = await api.post(PATH, content=body, headers=publisher | {"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), field
 
 
 async def test_a_document_that_sends_nothing_is_warned_of(api: httpx.AsyncClient, publisher: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ PLAIN = Registration(name="hook", destination="https://example.com/hook", secret
 CLEAR = {
     "attempts": {"request_headers", "response_headers", "response_body", "wire"},
     "clients": {"secret_hash"},
+    "event_apis": {"document"},
     "events": {"body"},
     "receipts": {"key", "digest"},
     "sessions": {"token_hash"},
