@@ -34,8 +34,8 @@ class TypeVersion:
 
 
 def current(versions: Iterable[TypeVersion]) -> TypeVersion | None:
-    """The version of an event that names none."""
-    return max(versions, key=lambda each: (not each.deprecated, each.created_at), default=None)
+    """The version of an event that names none; of two of one moment the one that is listed last."""
+    return max(reversed(tuple(versions)), key=lambda each: (not each.deprecated, each.created_at), default=None)
 
 
 def accepted(versions: Iterable[TypeVersion], pinned: str) -> list[str]:

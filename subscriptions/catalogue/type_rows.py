@@ -199,11 +199,12 @@ async def settle(connection: AsyncConnection, names: Collection[str], *, now: da
 
 
 async def versions(connection: AsyncConnection, names: Collection[str]) -> dict[str, list[TypeVersion]]:
-    """The versions of these types, however they were described; a type of which nobody said anything is absent."""
+    """The versions of these types in the order in which they were described; a type of which nobody said anything is absent."""
     columns = (_versions.c.event_type, _versions.c.version, _versions.c.dataschema, _versions.c.created_at)
     deprecated = (_versions.c.deprecated, _versions.c.deprecated_since, event_apis.c.sunset, event_apis.c.migration)
     joined = _versions.outerjoin(event_apis, event_apis.c.id == _versions.c.event_api)
     found = select(*columns, *deprecated).select_from(joined).where(_versions.c.event_type.in_(names))
+    found = found.order_by(_versions.c.created_at, _versions.c.revision)
     by_type: dict[str, list[TypeVersion]] = {}
     for row in await connection.execute(found):
         version = TypeVersion(
