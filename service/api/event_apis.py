@@ -25,8 +25,6 @@ log = logging.getLogger("hooklake.service")
 PATH = "/events/v1beta1/event-apis"
 LIMIT, MOST = 50, 200
 SEARCH = 200
-#: Who names the event types of a document.
-NAMED_BY = ("message", "channel")
 #: What is told of a document that brings nothing.
 NOTHING_SENT = (
     "no event type comes of the document: its application sends no message (operations that send in AsyncAPI 3, subscribe in "

@@ -1,6 +1,5 @@
 """Event APIs as rows: how they are read, what of a document stands in them, and how they are told to the audit log."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -166,11 +165,6 @@ def audited(action: str, before: EventApi | None, after: EventApi | None) -> Aud
         before={} if before is None else _told(before),
         after={} if after is None else _told(after),
     )
-
-
-def digest(text: bytes) -> str:
-    """As `EventApi.digest` has it."""
-    return hashlib.sha256(text).hexdigest()
 
 
 def _told(api: EventApi) -> dict[str, object]:

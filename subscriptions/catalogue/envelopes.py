@@ -4,15 +4,14 @@ What the data of a type are is left to its described versions; which webhook is 
 """
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from subscriptions.catalogue.described_types import DescribedVersion
+from subscriptions.catalogue.schemas import patterns
 
 Json = dict[str, Any]
 
@@ -50,8 +49,17 @@ class SentType:
     example: Any = None
 
 
-def rules(sent: SentType, version: DescribedVersion | None, workspace_id: str) -> Json:
-    """The schema of each attribute, by name, and under the empty name which of them are required."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """What the attributes of a type's events have to be."""
+
+    #: Schemas by the attributes' names.
+    attributes: Mapping[str, Json]
+    required: Sequence[str]
+
+
+def envelope(sent: SentType, version: DescribedVersion | None, workspace_id: str) -> Envelope:
+    """The envelope of a type's events, in one version of it or where none is known."""
     found = {name: dict(schema) for name, schema in _CORE.items()}
     required = list(_REQUIRED)
     for rule in version.attributes if version else ():
@@ -73,18 +81,16 @@ def rules(sent: SentType, version: DescribedVersion | None, workspace_id: str) -
             found["deprecationfrom"] = {"type": "string", "format": "date-time", "examples": [since]}
     if sent.category != "foreign":
         found["subject"] = {"type": "string", "const": workspace_id, "description": "The workspace."}
-    found[""] = {"required": required}
-    return found
+    return Envelope(attributes=found, required=required)
 
 
-def structured(rules: Json, data: Any) -> Json:
+def structured(of: Envelope, data: Any) -> Json:
     """An event as one JSON object (JSON event format, 3)."""
-    attributes = {name: schema for name, schema in rules.items() if name}
     return {
         "type": "object",
-        "required": rules[""]["required"],
+        "required": of.required,
         "properties": {
-            **attributes,
+            **of.attributes,
             "data": data,
             "data_base64": {"type": "string", "description": "In the place of `data` where they are bytes."},
         },
@@ -95,13 +101,13 @@ def structured(rules: Json, data: Any) -> Json:
     }
 
 
-def binary_headers(rules: Json) -> Json:
+def binary_headers(of: Envelope) -> Json:
     """The attributes as headers, each with `ce-` before its name (HTTP binding, 3.1.3); every value is text."""
-    named = {name: schema for name, schema in rules.items() if name not in ("", "datacontenttype")}
+    named = {name: schema for name, schema in of.attributes.items() if name != "datacontenttype"}
     properties = {f"ce-{name}": _text(schema) for name, schema in named.items()}
     return {
         "type": "object",
-        "required": [f"ce-{name}" for name in rules[""]["required"] if name in named],
+        "required": [f"ce-{name}" for name in of.required if name in named],
         "properties": properties,
     }
 
@@ -140,7 +146,7 @@ def data_of(sent: SentType, version: DescribedVersion | None) -> Sequence[Any]:
     return () if sent.example is None else (sent.example,)
 
 
-def example(rules: Json, data: Any, sent: SentType) -> Json | None:
+def example(of: Envelope, data: Any, sent: SentType) -> Json | None:
     """An event with these data; None where no text is known that an attribute's pattern takes."""
     event: Json = {
         "specversion": "1.0",
@@ -150,11 +156,11 @@ def example(rules: Json, data: Any, sent: SentType) -> Json | None:
         "datacontenttype": "application/json",
         "time": "2026-01-02T08:30:00.000Z",
     }
-    shown = [*rules[""]["required"], *(name for name in ("subject", "dataschema", "deprecated") if name in rules)]
+    shown = [*of.required, *(name for name in ("subject", "dataschema", "deprecated") if name in of.attributes)]
     for name in dict.fromkeys([*event, *shown]):
-        given = _value(name, rules.get(name, {}), event.get(name))
+        given = _value(name, of.attributes.get(name, {}), event.get(name))
         if given is None:
-            if name in rules[""]["required"]:
+            if name in of.required:
                 return None
             event.pop(name, None)
         else:
@@ -206,6 +212,4 @@ def _value(name: str, schema: Json, usual: Any) -> Any:
     pattern = schema.get("pattern")
     if pattern is None:
         return usual if usual is not None or name in ("subject", "dataschema", "deprecated") else tried[0]
-    with suppress(re.error):
-        return next((each for each in tried if re.search(pattern, str(each))), None)
-    return None
+    return patterns.first_match(pattern, map(str, tried))

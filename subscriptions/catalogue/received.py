@@ -140,7 +140,7 @@ class _Writer:
         if key in self._messages:
             return key
         schema = self._data(sent, version)
-        rules = envelopes.rules(sent, version, self._of.id)
+        envelope = envelopes.envelope(sent, version, self._of.id)
         message: Json = {
             "name": sent.type,
             "title": sent.friendly_name,
@@ -149,9 +149,11 @@ class _Writer:
             "x-cloudevents-type": sent.type,
             "x-hooklake-category": sent.category,
         }
-        examples = [each for data in envelopes.data_of(sent, version) if (each := envelopes.example(rules, data, sent))]
+        examples = [
+            each for data in envelopes.data_of(sent, version) if (each := envelopes.example(envelope, data, sent))
+        ]
         if mode == "binary":
-            headers = envelopes.binary_headers(rules)
+            headers = envelopes.binary_headers(envelope)
             message["payload"] = schema
             message["examples"] = [
                 {"headers": envelopes.in_headers(each) | envelopes.signatures(dual), "payload": each["data"]}
@@ -160,7 +162,7 @@ class _Writer:
             ]
         else:
             headers = envelopes.OWN_HEADERS
-            self._schemas[key] = envelopes.structured(rules, schema)
+            self._schemas[key] = envelopes.structured(envelope, schema)
             message["payload"] = {"$ref": f"#/components/schemas/{key}"}
             message["examples"] = [{"headers": envelopes.signatures(dual), "payload": each} for each in examples]
         message["headers"] = envelopes.signed(headers, dual)

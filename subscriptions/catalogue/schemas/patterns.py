@@ -3,6 +3,7 @@
 What a whole schema may have of them is `bounds.py`'s matter.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 
@@ -31,3 +32,11 @@ def kilobytes(pattern: str) -> int:
             jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=options(size), offline=True)
             return size
     return _SIZES[-1]
+
+
+def first_match(pattern: str, texts: Iterable[str]) -> str | None:
+    """The first of the texts that it matches; None where none does, and for what cannot be compiled."""
+    with suppress(jsonschema_rs.ValidationError):
+        takes = jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=options(), offline=True).is_valid
+        return next((each for each in texts if takes(each)), None)
+    return None
