@@ -4,11 +4,13 @@ How a document is read, and what it may bring, is left to `subscriptions/catalog
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,11 +44,22 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A version as it is given."""
 
     value: _Line
-    deprecated: bool = False
+    deprecated: bool | None = None
     deprecated_since: str | None = None
     sunset: str | None = None
     migration: _Words | None = None
-    for_removal: bool = False
+    for_removal: bool | None = None
+
+
+class _VersionChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What is said anew of a version: what is absent stays, and null is what it is where nobody says anything (RFC 7396)."""
+
+    value: _Line | UnsetType = UNSET
+    deprecated: bool | UnsetType | None = UNSET
+    deprecated_since: str | UnsetType | None = UNSET
+    sunset: str | UnsetType | None = UNSET
+    migration: _Words | UnsetType | None = UNSET
+    for_removal: bool | UnsetType | None = UNSET
 
 
 class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -62,13 +75,13 @@ class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of a change: what is absent stays."""
+    """The body of a change: what is absent stays, and null empties what may be empty (RFC 7396)."""
 
-    document: str | None = None
-    name: _Line | None = None
-    description: _Prose | None = None
-    group: _Words | None = None
-    version: _Version | None = None
+    document: str | UnsetType = UNSET
+    name: _Line | UnsetType = UNSET
+    description: _Prose | UnsetType | None = UNSET
+    group: _Words | UnsetType | None = UNSET
+    version: _VersionChange | UnsetType = UNSET
     named_by: _NamedBy = "message"
 
 
@@ -133,11 +146,11 @@ async def change(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     given = reading.decode(await reading.body(request), _Update)
     wanted = EventApiChange(
-        text=None if given.document is None else _text(given.document),
-        name=given.name,
-        description=given.description,
-        group=given.group,
-        version=_version(given.version),
+        text=None if isinstance(given.document, UnsetType) else _text(given.document),
+        name=None if isinstance(given.name, UnsetType) else given.name,
+        description=_emptied(given.description),
+        group=_emptied(given.group),
+        version={} if isinstance(given.version, UnsetType) else _anew(given.version),
         by_channel=given.named_by == "channel",
         force=reading.flag(request, "force"),
     )
@@ -168,20 +181,45 @@ def _text(document: str) -> bytes:
         raise Refused(Issue(subject="document", description="holds half of a surrogate pair")) from None
 
 
+def _emptied(text: str | UnsetType | None) -> str | None:
+    """None: it stays."""
+    return None if isinstance(text, UnsetType) else text or ""
+
+
 def _version(given: _Version | None) -> ApiVersion | None:
     if given is None:
         return None
-    migration = given.migration or ""
-    if migration and attributes.value_fault("dataschema", migration):
-        raise Refused(Issue(subject="version.migration", description="must be an absolute URI"))
     return ApiVersion(
         value=given.value,
-        deprecated=given.deprecated,
+        deprecated=bool(given.deprecated),
         deprecated_since=_moment("version.deprecatedSince", given.deprecated_since),
         sunset=_moment("version.sunset", given.sunset),
-        migration=migration,
-        for_removal=given.for_removal,
+        migration=_uri("version.migration", given.migration),
+        for_removal=bool(given.for_removal),
     )
+
+
+def _anew(given: _VersionChange) -> Mapping[str, Any]:
+    """As fields of `ApiVersion`."""
+    read: Mapping[str, Any] = {
+        "value": given.value,
+        "deprecated": given.deprecated or False,
+        "deprecated_since": _moment("version.deprecatedSince", _kept(given.deprecated_since)),
+        "sunset": _moment("version.sunset", _kept(given.sunset)),
+        "migration": _uri("version.migration", _kept(given.migration)),
+        "for_removal": given.for_removal or False,
+    }
+    return {name: value for name, value in read.items() if getattr(given, name) is not UNSET}
+
+
+def _kept(text: str | UnsetType | None) -> str | None:
+    return None if isinstance(text, UnsetType) else text
+
+
+def _uri(subject: str, text: str | None) -> str:
+    if text and attributes.value_fault("dataschema", text):
+        raise Refused(Issue(subject=subject, description="must be an absolute URI"))
+    return text or ""
 
 
 def _moment(subject: str, text: str | None) -> datetime | None:
@@ -230,10 +268,8 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
 
 def _shown(api: EventApi, by: str | None) -> dict[str, Any]:
     details = json_text.load(api.details.encode())
-    servers = [
-        {name: value for name, value in each.items() if name != "protocol_version"} for each in details["servers"]
-    ]
-    body = {**_summary(api, by), "servers": servers, "security": details["security"], "eventTypes": list(api.types)}
+    read = {name: details[name] for name in ("servers", "security")}
+    body = {**_summary(api, by), **read, "eventTypes": list(api.types)}
     return body | ({} if api.types else {"warnings": [NOTHING_SENT]})
 
 

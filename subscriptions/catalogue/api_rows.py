@@ -75,6 +75,8 @@ class EventApi:
 _VERSION = ("deprecated", "deprecated_since", "sunset", "migration", "for_removal")
 _OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin")
 _TIMES = ("generation", "created_at", "updated_at")
+#: What fields of a server are called in JSON.
+_WIRE = {"protocol_version": "protocolVersion"}
 #: What an API is read from.
 SHOWN: Select[Any] = select(
     *(_apis.c[name] for name in (*_OWN, *_TIMES, *_VERSION)),
@@ -113,7 +115,7 @@ def document_columns(prepared: PreparedApi) -> dict[str, Any]:
     details = {
         "title": read.title,
         "version": read.version,
-        "servers": [{**asdict(each), "protocolVersion": each.protocol_version} for each in read.servers],
+        "servers": [{_WIRE.get(name, name): value for name, value in asdict(each).items()} for each in read.servers],
         "security": [asdict(each) for each in read.security],
     }
     return {

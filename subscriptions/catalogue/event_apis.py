@@ -6,7 +6,7 @@ is left to `preparing.py`, types as rows to `type_rows.py`.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import accumulate
@@ -62,7 +62,8 @@ class EventApiChange:
     name: str | None = None
     description: str | None = None
     group: str | None = None
-    version: ApiVersion | None = None
+    #: Fields of `ApiVersion`; those that are not there stay.
+    version: Mapping[str, Any] = field(default_factory=dict)
     by_channel: bool = False
     #: Types that a new document leaves out are retired with their subscriptions.
     force: bool = False
@@ -281,7 +282,8 @@ async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None, now
 
 
 def _changed(before: EventApi, change: EventApiChange, prepared: PreparedApi | None, now: datetime) -> dict[str, Any]:
-    version = api_rows.deprecated_now(change.version or before.version, before.version.deprecated_since or now)
+    anew = replace(before.version, **change.version)
+    version = api_rows.deprecated_now(anew, before.version.deprecated_since or now)
     return {
         "id": before.id,
         "workspace_id": before.workspace_id,

@@ -192,6 +192,33 @@ async def test_words_that_no_database_keeps_are_refused(
         assert answer.status_code in (400, 422), field
 
 
+async def test_a_version_is_merged_member_by_member(api: httpx.AsyncClient, publisher: dict[str, str]) -> None:
+    """A PATCH of one member leaves the others (RFC 7396, 2); null is what it is where nobody says anything."""
+    made = await registered(api, publisher)
+    uri, until = made["resourceUri"], "2027-01-01T00:00:00.000Z"
+
+    async def version(**given: Any) -> dict[str, Any]:
+        answer = await api.patch(uri, json={"version": given}, headers=publisher)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["version"])
+
+    first = await version(deprecated=True, migration="https://new.example/orders")
+    both = await version(sunset=until)
+    assert both == {**first, "sunset": until}
+    assert (both["value"], both["deprecated"], both["migration"]) == (
+        made["version"]["value"],
+        True,
+        "https://new.example/orders",
+    )
+    assert await version(migration=None, deprecated=None, sunset=None) == {
+        "value": both["value"],
+        "deprecated": False,
+        "forRemoval": False,
+    }
+    for nothing in ({"version": None}, {"name": None}, {"document": None}, {"version": {"value": None}}):
+        assert (await api.patch(uri, json=nothing, headers=publisher)).status_code == 422, nothing
+
+
 async def test_a_document_that_sends_nothing_is_warned_of(api: httpx.AsyncClient, publisher: dict[str, str]) -> None:
     """What whoever receives events wrote of them brings no type, and the answer says so; others warn of nothing."""
     receiving = DOCUMENT.replace("subscribe:", "publish:")

@@ -107,7 +107,11 @@ async def test_other_processes_know_within_five_seconds(
     assert (await other.unknown({TYPE}), other.deprecated) == (set(), {})
     assert FRESH <= 5.0
 
-    changes: list[tuple[dict[str, Any] | None, set[str]]] = [(OLD, {TYPE}), ({"value": "1"}, set()), (None, set())]
+    changes: list[tuple[dict[str, Any] | None, set[str]]] = [
+        (OLD, {TYPE}),
+        ({"deprecated": False}, set()),
+        (None, set()),
+    ]
     for version, deprecated in changes:
         if version is None:
             assert (await api.delete(path, headers=publisher)).status_code == 204

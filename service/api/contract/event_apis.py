@@ -36,23 +36,22 @@ channels:
 """
 
 _SINCE = text("RFC 3339: since when; the time of the request where nobody says.", format="date-time")
-_GIVEN_VERSION: Json = taken(
-    {"value": text("Such as 4.6.", minLength=1, maxLength=200, pattern=_LINE)},
-    {
-        "deprecated": flag(
-            "Whether others should be used instead: events of it carry CloudEvents' deprecation extension."
-        ),
-        "deprecatedSince": {**_SINCE, "type": ["string", "null"]},
-        "sunset": {"type": ["string", "null"], "format": "date-time", "description": "RFC 3339: when it goes."},
-        "migration": {
-            "type": ["string", "null"],
-            "maxLength": 200,
-            "pattern": _LINE,
-            "description": "An absolute URI: where to go instead.",
-        },
-        "forRemoval": flag("Whether the next version has it no more."),
+_VALUE = text("Such as 4.6.", minLength=1, maxLength=200, pattern=_LINE)
+_FLAG = {"type": ["boolean", "null"], "default": False}
+_ABOUT: dict[str, Json] = {
+    "deprecated": _FLAG
+    | {"description": "Whether others should be used instead: events of it carry CloudEvents' deprecation extension."},
+    "deprecatedSince": {**_SINCE, "type": ["string", "null"]},
+    "sunset": {"type": ["string", "null"], "format": "date-time", "description": "RFC 3339: when it goes."},
+    "migration": {
+        "type": ["string", "null"],
+        "maxLength": 200,
+        "pattern": _LINE,
+        "description": "An absolute URI: where to go instead.",
     },
-)
+    "forRemoval": _FLAG | {"description": "Whether the next version has it no more."},
+}
+_GIVEN_VERSION: Json = taken({"value": _VALUE}, _ABOUT)
 _VERSION: Json = given(
     {
         "value": text("Such as 4.6."),
@@ -132,12 +131,12 @@ SCHEMAS: dict[str, Json] = {
         {},
         {
             **_SAID,
-            "document": {"type": ["string", "null"], "description": "Stands in the place of the old one."},
+            "name": text(minLength=1, maxLength=200, pattern=_LINE),
+            "document": text("Stands in the place of the old one."),
             "group": {"type": ["string", "null"], **_WORDS},
-            "version": {
-                "anyOf": [_GIVEN_VERSION, {"type": "null"}],
-                "description": "All of it, in the place of the old.",
-            },
+            "version": taken(
+                {}, {"value": _VALUE, **_ABOUT}, description="Members that are not given stay (RFC 7396)."
+            ),
         },
         examples=[{"version": {"value": "1.0", "deprecated": True, "deprecatedSince": MOMENT}}],
     ),

@@ -111,7 +111,7 @@ async def test_a_changed_schema_needs_a_new_version(apis: EventApiStore, databas
     with pytest.raises(Conflicting) as told:
         await apis.change(made.id, wide, by=MINE, now=LATER)
     assert told.value.issues[0].subject.startswith("/channels/com.acme.a/subscribe/message/payload/properties/n")
-    wider = EventApiChange(text=document(a="n: {type: [integer, string]}"), version=ApiVersion(value="2.0"))
+    wider = EventApiChange(text=document(a="n: {type: [integer, string]}"), version={"value": "2.0"})
     other = await apis.change(made.id, wider, by=MINE, now=LATER)
     assert other.version.value == "2.0"
     async with database.transaction() as connection:
