@@ -4,23 +4,19 @@ How a document is read, and what it may bring, is left to `subscriptions/catalog
 """
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, writing
+from service.api import event_api_bodies, reading, writing
 from service.services import services_of
-from subscriptions.catalogue.api_rows import ApiVersion, EventApi
-from subscriptions.catalogue.event_apis import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.events import attributes, json_text
-from subscriptions.ground.errors import Issue, Refused
 
 log = logging.getLogger("hooklake.service")
 
@@ -33,71 +29,11 @@ NOTHING_SENT = (
     "1 and 2); wanted is the document of whoever publishes the events"
 )
 
-#: PostgreSQL keeps no NUL and no half of a surrogate pair, and lists no line breaks.
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*$")]
-_NamedBy = Annotated[str, msgspec.Meta(pattern=r"^(message|channel)$")]
-
-
-class _Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A version as it is given."""
-
-    value: _Line
-    deprecated: bool | None = None
-    deprecated_since: str | None = None
-    sunset: str | None = None
-    migration: _Words | None = None
-    for_removal: bool | None = None
-
-
-class _VersionChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What is said anew of a version: what is absent stays, and null is what it is where nobody says anything (RFC 7396)."""
-
-    value: _Line | UnsetType = UNSET
-    deprecated: bool | UnsetType | None = UNSET
-    deprecated_since: str | UnsetType | None = UNSET
-    sunset: str | UnsetType | None = UNSET
-    migration: _Words | UnsetType | None = UNSET
-    for_removal: bool | UnsetType | None = UNSET
-
-
-class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of a registration."""
-
-    document: str
-    name: _Line | None = None
-    description: _Prose | None = None
-    group: _Words = ""
-    application: _Words = ""
-    version: _Version | None = None
-    named_by: _NamedBy = "message"
-
-
-class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of a change: what is absent stays, and null empties what may be empty (RFC 7396)."""
-
-    document: str | UnsetType = UNSET
-    name: _Line | UnsetType = UNSET
-    description: _Prose | UnsetType | None = UNSET
-    group: _Words | UnsetType | None = UNSET
-    version: _VersionChange | UnsetType = UNSET
-    named_by: _NamedBy = "message"
-
 
 async def register(request: Request) -> Response:
     """POST /events/v1beta1/event-apis: 201; its types are in the catalogue then"""
     services, by = services_of(request), auth.scope(auth.caller(request))
-    wanted = reading.decode(await reading.body(request), _Registration)
-    draft = EventApiDraft(
-        text=_text(wanted.document),
-        name=wanted.name,
-        description=wanted.description,
-        group=wanted.group,
-        application=wanted.application,
-        version=_version(wanted.version),
-        by_channel=wanted.named_by == "channel",
-    )
+    draft = event_api_bodies.draft(await reading.body(request))
     made = await services.event_apis.register(draft, by=by, now=services.clock())
     _tell("registered", made, request)
     return writing.json(_shown(made, by), 201, {"Location": f"{PATH}/{made.id}"})
@@ -144,16 +80,7 @@ async def events(request: Request) -> Response:
 async def change(request: Request) -> Response:
     """PATCH /events/v1beta1/event-apis/{id}?force=: by its workspace"""
     services, by = services_of(request), auth.scope(auth.caller(request))
-    given = reading.decode(await reading.body(request), _Update)
-    wanted = EventApiChange(
-        text=None if isinstance(given.document, UnsetType) else _text(given.document),
-        name=None if isinstance(given.name, UnsetType) else given.name,
-        description=_emptied(given.description),
-        group=_emptied(given.group),
-        version={} if isinstance(given.version, UnsetType) else _anew(given.version),
-        by_channel=given.named_by == "channel",
-        force=reading.flag(request, "force"),
-    )
+    wanted = event_api_bodies.change(await reading.body(request), force=reading.flag(request, "force"))
     changed = await services.event_apis.change(_id(request), wanted, by=by, now=services.clock())
     _tell("changed", changed, request)
     return writing.json(_shown(changed, by))
@@ -171,67 +98,6 @@ async def remove(request: Request) -> Response:
 
 def _id(request: Request) -> UUID:
     return reading.identifier(request, "id", "Event API")
-
-
-def _text(document: str) -> bytes:
-    """Raises Refused for half a character, which UTF-8 has none of."""
-    try:
-        return document.encode()
-    except UnicodeEncodeError:
-        raise Refused(Issue(subject="document", description="holds half of a surrogate pair")) from None
-
-
-def _emptied(text: str | UnsetType | None) -> str | None:
-    """None: it stays."""
-    return None if isinstance(text, UnsetType) else text or ""
-
-
-def _version(given: _Version | None) -> ApiVersion | None:
-    if given is None:
-        return None
-    return ApiVersion(
-        value=given.value,
-        deprecated=bool(given.deprecated),
-        deprecated_since=_moment("version.deprecatedSince", given.deprecated_since),
-        sunset=_moment("version.sunset", given.sunset),
-        migration=_uri("version.migration", given.migration),
-        for_removal=bool(given.for_removal),
-    )
-
-
-def _anew(given: _VersionChange) -> Mapping[str, Any]:
-    """As fields of `ApiVersion`."""
-    read: Mapping[str, Any] = {
-        "value": given.value,
-        "deprecated": given.deprecated or False,
-        "deprecated_since": _moment("version.deprecatedSince", _kept(given.deprecated_since)),
-        "sunset": _moment("version.sunset", _kept(given.sunset)),
-        "migration": _uri("version.migration", _kept(given.migration)),
-        "for_removal": given.for_removal or False,
-    }
-    return {name: value for name, value in read.items() if getattr(given, name) is not UNSET}
-
-
-def _kept(text: str | UnsetType | None) -> str | None:
-    return None if isinstance(text, UnsetType) else text
-
-
-def _uri(subject: str, text: str | None) -> str:
-    if text and attributes.value_fault("dataschema", text):
-        raise Refused(Issue(subject=subject, description="must be an absolute URI"))
-    return text or ""
-
-
-def _moment(subject: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        if attributes.instant(text) is None:
-            raise ValueError(text)
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
-        said = "must be an RFC 3339 timestamp such as 2026-05-04T12:30:00Z"
-        raise Refused(Issue(subject=subject, description=said)) from None
 
 
 def _summary(api: EventApi, by: str | None) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from service.api.catalogue import check_type, named, tell
 from service.services import Services, services_of
 from subscriptions.catalogue.event_schemas import EventSchema, Misfits, SchemaDraft
 from subscriptions.catalogue.schemas import bounds
-from subscriptions.catalogue.schemas.schema import Schema, vet
+from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.events import attributes
-from subscriptions.ground import audit
 from subscriptions.ground.errors import Issue, Refused
 
 PATH = "/events/v1beta1/schemas"
@@ -33,7 +32,7 @@ async def put(request: Request) -> Response:
     check_type(event_type, services.ground.type_prefix)
     text = await reading.body(request, bounds.MAX_BYTES)
     draft = SchemaDraft(
-        schema=await _vetted(services, text, by),
+        schema=await services.apart.work(by, len(text), vet, text),
         version=version,
         dataschema=given,
         served_at=services.settings.url + PATH,
@@ -68,14 +67,6 @@ async def served(request: Request) -> Response:
     wanted: UUID = reading.identifier(request, "id", "Schema")
     found = await services_of(request).schemas.find(wanted)
     return Response(found.text, media_type="application/schema+json", headers={"X-Content-Type-Options": "nosniff"})
-
-
-async def _vetted(services: Services, text: bytes, by: str | None) -> Schema:
-    try:
-        return await services.apart.work(by, len(text), vet, text)
-    except Refused:
-        audit.tried(len(text))
-        raise
 
 
 def _version(request: Request) -> str | None:

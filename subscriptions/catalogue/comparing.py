@@ -1,11 +1,11 @@
 """Whether what a document says of its types goes together with what was said of them before."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import type_rows
@@ -16,12 +16,29 @@ from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.catalogue.tables import event_type_versions
 from subscriptions.ground.errors import Conflicting, Issue
 
+#: What is to be done about an incompatible change of an API.
+NEW_VERSION = "give the API another version, or register it beside this one in the same group"
 #: Issues of one answer.
 MOST = 20
 _versions = event_type_versions
 _JSON_SCHEMAS = {dialect.value: dialect for dialect in Dialect}
 
-Rows = Mapping[str, RowMapping]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaidBefore:
+    """What was said of a type, and still holds for its consumers."""
+
+    #: Of the row: what is said anew has another.
+    id: UUID
+    event_type: str
+    dialect: str
+    payload: str | None
+    headers: str | None
+    #: What to do where what is said now contradicts it.
+    advice: str
+
+    def __len__(self) -> int:
+        return len(self.payload or "") + len(self.headers or "")
 
 
 async def said_by(connection: AsyncConnection, api: UUID) -> dict[str, RowMapping]:
@@ -30,29 +47,45 @@ async def said_by(connection: AsyncConnection, api: UUID) -> dict[str, RowMappin
     return {row["event_type"]: row for row in found.mappings()}
 
 
-async def check_others(connection: AsyncConnection, prepared: Sequence[PreparedType], api: Mapping[str, Any]) -> None:
-    """Raises Conflicting where another API describes one of the types otherwise, and calls its version the same."""
+async def before(
+    connection: AsyncConnection, prepared: Sequence[PreparedType], api: Mapping[str, Any], *, kept: str | None = None
+) -> list[SaidBefore]:
+    """What a document has to go together with: what other APIs say of its types in the same version, and the API itself did.
+
+    `kept` is the API's version until now, None for a new one; with another version it may say what it likes.
+    """
+    others = f"another event API describes the version {api['version']} of it: give this one another version"
+    columns = (_versions.c[name] for name in ("id", "event_type", "dialect", "payload", "headers", "event_api"))
     names = [each.entry.type for each in prepared]
-    others = (
+    found = select(*columns).where(
         _versions.c.event_type.in_(names),
-        _versions.c.event_api != api["id"],
-        _versions.c.version == api["version"],
+        _versions.c.event_api.is_not(None),
+        or_(
+            and_(_versions.c.event_api != api["id"], _versions.c.version == api["version"]),
+            and_(_versions.c.event_api == api["id"], kept == api["version"]),
+        ),
     )
-    found = (await connection.execute(select(_versions).where(*others))).mappings().all()
-    if found:
-        standing = {row["event_type"]: row for row in found}
-        advice = f"another event API describes the version {api['version']} of it: give this one another version"
-        await asyncio.to_thread(check, prepared, standing, advice)
+    return [
+        SaidBefore(
+            id=row.id,
+            event_type=row.event_type,
+            dialect=row.dialect,
+            payload=row.payload,
+            headers=row.headers,
+            advice=NEW_VERSION if row.event_api == api["id"] else others,
+        )
+        for row in await connection.execute(found)
+    ]
 
 
-def check(prepared: Iterable[PreparedType], standing: Rows, advice: str) -> None:
+def check(prepared: Iterable[PreparedType], said: Iterable[SaidBefore]) -> None:
     """Raises Conflicting, each issue with a pointer into the document, for what consumers of before would not understand."""
+    by_type = {each.entry.type: each for each in prepared}
     issues: list[Issue] = []
-    for each in prepared:
-        before = standing.get(each.entry.type)
-        if before is not None and len(issues) < MOST:
-            issues += _issues(each, before, "payload", advice)
-            issues += _issues(each, before, "headers", advice)
+    for each in said:
+        if len(issues) < MOST:
+            issues += _issues(by_type[each.event_type], each, "payload")
+            issues += _issues(by_type[each.event_type], each, "headers")
     if issues:
         raise Conflicting(*issues[:MOST])
 
@@ -64,25 +97,18 @@ def same(prepared: PreparedType, standing: RowMapping | None) -> bool:
     return all(standing[name] == value for name, value in type_rows.said(prepared).items())
 
 
-def _issues(prepared: PreparedType, before: RowMapping, part: str, advice: str) -> list[Issue]:
-    old = before[part]
-    new = prepared.payload if part == "payload" else prepared.headers
-    text = None if new is None else new.text.decode()
+def _issues(prepared: PreparedType, said: SaidBefore, part: str) -> list[Issue]:
+    old, new = (said.payload, prepared.payload) if part == "payload" else (said.headers, prepared.headers)
+    # Whoever was told nothing could rely on nothing.
+    if old is None or (new is not None and new.text.decode() == old):
+        return []
+    dialect = _JSON_SCHEMAS.get(said.dialect) if part == "payload" else None if new is None else new.dialect
     pointer = f"{prepared.event.pointer}/{part}"
-    if text == old:
-        return []
-    dialect = _JSON_SCHEMAS.get(before["dialect"]) if part == "payload" else None
-    if part == "headers" and new is not None:
-        dialect = new.dialect
-    if old is None:
-        # Whoever was told nothing could rely on nothing.
-        return []
     if new is None or dialect is None:
-        return [
-            Issue(subject=pointer, description=f"{prepared.entry.type} had a schema here, and has none now; {advice}")
-        ]
+        gone = f"{prepared.entry.type} had a schema here, and has none now; {said.advice}"
+        return [Issue(subject=pointer, description=gone)]
     found = compatibility.changes(Schema(old.encode(), dialect), new)
     return [
-        Issue(subject=pointer + one.pointer, description=f"{one.why} ({prepared.entry.type}); {advice}")
+        Issue(subject=pointer + one.pointer, description=f"{one.why} ({prepared.entry.type}); {said.advice}")
         for one in found
     ]

@@ -50,7 +50,7 @@ class SentType:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Envelope:
+class EventEnvelope:
     """What the attributes of a type's events have to be."""
 
     #: Schemas by the attributes' names.
@@ -58,7 +58,7 @@ class Envelope:
     required: Sequence[str]
 
 
-def envelope(sent: SentType, version: DescribedVersion | None, workspace_id: str) -> Envelope:
+def envelope(sent: SentType, version: DescribedVersion | None, workspace_id: str) -> EventEnvelope:
     """The envelope of a type's events, in one version of it or where none is known."""
     found = {name: dict(schema) for name, schema in _CORE.items()}
     required = list(_REQUIRED)
@@ -81,10 +81,10 @@ def envelope(sent: SentType, version: DescribedVersion | None, workspace_id: str
             found["deprecationfrom"] = {"type": "string", "format": "date-time", "examples": [since]}
     if sent.category != "foreign":
         found["subject"] = {"type": "string", "const": workspace_id, "description": "The workspace."}
-    return Envelope(attributes=found, required=required)
+    return EventEnvelope(attributes=found, required=required)
 
 
-def structured(of: Envelope, data: Any) -> Json:
+def structured(of: EventEnvelope, data: Any) -> Json:
     """An event as one JSON object (JSON event format, 3)."""
     return {
         "type": "object",
@@ -101,7 +101,7 @@ def structured(of: Envelope, data: Any) -> Json:
     }
 
 
-def binary_headers(of: Envelope) -> Json:
+def binary_headers(of: EventEnvelope) -> Json:
     """The attributes as headers, each with `ce-` before its name (HTTP binding, 3.1.3); every value is text."""
     named = {name: schema for name, schema in of.attributes.items() if name != "datacontenttype"}
     properties = {f"ce-{name}": _text(schema) for name, schema in named.items()}
@@ -146,7 +146,7 @@ def data_of(sent: SentType, version: DescribedVersion | None) -> Sequence[Any]:
     return () if sent.example is None else (sent.example,)
 
 
-def example(of: Envelope, data: Any, sent: SentType) -> Json | None:
+def example(of: EventEnvelope, data: Any, sent: SentType) -> Json | None:
     """An event with these data; None where no text is known that an attribute's pattern takes."""
     event: Json = {
         "specversion": "1.0",

@@ -4,69 +4,33 @@ Versions of one API live side by side: they are APIs of one owner that have a gr
 is left to `preparing.py`, types as rows to `type_rows.py`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import accumulate
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscriptions.catalogue import api_rows, comparing, schema_room, type_rows
-from subscriptions.catalogue.api_rows import ApiVersion, EventApi
+from subscriptions.catalogue import api_drafts, api_rows, comparing, schema_room, type_rows
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.comparing import SaidBefore
 from subscriptions.catalogue.preparing import PreparedApi, prepare
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events.nearest import whose
 from subscriptions.ground import audit
 from subscriptions.ground.apart import SMALL, Apart
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached, Refused
+from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached
 
 _apis = event_apis
-#: What is to be done about an incompatible change.
-NEW_VERSION = "give the API another version, or register it beside this one in the same group"
 LIMIT = "HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE"
 #: Bytes of one page of what a document says of its events.
 PAGE_BYTES = 2 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventApiDraft:
-    """An event API as somebody registers it."""
-
-    text: bytes
-    #: As the request says it; None: it is seen from the text.
-    media_type: str | None = None
-    #: None: the document's title.
-    name: str | None = None
-    description: str | None = None
-    group: str = ""
-    application: str = ""
-    #: None: the document's own version.
-    version: ApiVersion | None = None
-    #: Types are named by channels, as Kyma's are.
-    by_channel: bool = False
-    origin: str = "api"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventApiChange:
-    """What somebody changes of an event API; None: it stays."""
-
-    text: bytes | None = None
-    media_type: str | None = None
-    name: str | None = None
-    description: str | None = None
-    group: str | None = None
-    #: Fields of `ApiVersion`; those that are not there stay.
-    version: Mapping[str, Any] = field(default_factory=dict)
-    by_channel: bool = False
-    #: Types that a new document leaves out are retired with their subscriptions.
-    force: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,35 +69,24 @@ class EventApiStore:
         that another API describes otherwise in the same version, and for a version that its group has; LimitReached.
         """
         prepared = await self._prepared(draft.text, draft.media_type, by, by_channel=draft.by_channel)
-        read = prepared.document
-        version = api_rows.deprecated_now(draft.version or ApiVersion(value=read.version[: api_rows.LONGEST]), now)
-        row: dict[str, Any] = {
-            "id": uuid4(),
-            "workspace_id": by,
-            "application": draft.application,
-            "name": draft.name or read.title[: api_rows.LONGEST] or "event API",
-            "description": read.description[: api_rows.PROSE] if draft.description is None else draft.description,
-            "api_group": draft.group,
-            **version.columns(),
-            **api_rows.document_columns(prepared),
-            "origin": draft.origin,
-            "generation": 1,
-            "created_at": now,
-            "updated_at": now,
-        }
-        async with self._database.transaction() as connection:
-            await type_rows.alone(connection)
-            await self._make_room(connection, by)
-            await api_rows.check_version(connection, row)
-            await comparing.check_others(connection, prepared.types, row)
-            made = await type_rows.adopt(connection, prepared.types, by=by, most=self._limits.types, now=now)
-            await connection.execute(insert(_apis), [row])
-            await type_rows.describe(connection, prepared.types, row, made)
-            await schema_room.check_room(connection, by, self._limits.schema_bytes)
-            await type_rows.settle(connection, [each.entry.type for each in prepared.types], now=now)
-            kept = await api_rows.live(connection, row["id"])
-            await audit.note(connection, api_rows.audited("event-api.registered", None, kept))
-            return kept
+        row = api_drafts.new_row(draft, prepared, by=by, now=now)
+        compared: set[UUID] = set()
+        while True:
+            async with self._database.transaction() as connection:
+                await type_rows.alone(connection)
+                await self._make_room(connection, by)
+                await api_rows.check_version(connection, row)
+                before = await comparing.before(connection, prepared.types, row)
+                if compared.issuperset(each.id for each in before):
+                    made = await type_rows.adopt(connection, prepared.types, by=by, most=self._limits.types, now=now)
+                    await connection.execute(insert(_apis), [row])
+                    await type_rows.describe(connection, prepared.types, row, made)
+                    await schema_room.check_room(connection, by, self._limits.schema_bytes)
+                    await type_rows.settle(connection, [each.entry.type for each in prepared.types], now=now)
+                    kept = await api_rows.live(connection, row["id"])
+                    await audit.note(connection, api_rows.audited("event-api.registered", None, kept))
+                    return kept
+            compared |= await self._compare(prepared, before, by)
 
     async def change(self, wanted: UUID, change: EventApiChange, *, by: str | None, now: datetime) -> EventApi:
         """The API with what was changed.
@@ -145,22 +98,22 @@ class EventApiStore:
         prepared = None
         if change.text is not None:
             prepared = await self._prepared(change.text, change.media_type, by, by_channel=change.by_channel)
-        async with self._database.transaction() as connection:
-            await type_rows.alone(connection)
-            before = await _theirs(connection, wanted, by, now)
-            row = _changed(before, change, prepared, now)
-            await api_rows.check_version(connection, row)
-            if prepared is not None:
-                await self._document(connection, before, prepared, row, force=change.force)
-            await connection.execute(update(_apis).where(_apis.c.id == wanted).values(row))
-            await api_rows.carry_version(connection, row)
-            if prepared is not None:
-                await schema_room.check_room(connection, by, self._limits.schema_bytes)
-            brought = [each.entry.type for each in prepared.types] if prepared is not None else []
-            await type_rows.settle(connection, {*before.types, *brought}, now=now)
-            after = await api_rows.live(connection, wanted)
-            await audit.note(connection, api_rows.audited("event-api.changed", before, after))
-            return after
+        compared: set[UUID] = set()
+        while True:
+            async with self._database.transaction() as connection:
+                await type_rows.alone(connection)
+                before = await _theirs(connection, wanted, by, now)
+                row = api_drafts.changed_row(before, change, prepared, now)
+                await api_rows.check_version(connection, row)
+                said = await comparing.before(
+                    connection, prepared.types if prepared else (), row, kept=before.version.value
+                )
+                if compared.issuperset(each.id for each in said):
+                    after = await self._written(connection, before, prepared, row, force=change.force)
+                    await schema_room.check_room(connection, by, self._limits.schema_bytes)
+                    return after
+            assert prepared is not None
+            compared |= await self._compare(prepared, said, by)
 
     async def find(self, wanted: UUID) -> EventApi:
         """One; raises Absent."""
@@ -232,11 +185,36 @@ class EventApiStore:
         read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
         # What an alias stands for may be much; our own documents are read at every start, and hold nobody up.
         size = 0 if self._ours else max(len(text), SMALL + 1 if b"*" in text else 0)
-        try:
-            return await self._apart.work(by, size, read, text)
-        except Refused:
-            audit.tried(len(text))
-            raise
+        return await self._apart.work(by, size, read, text)
+
+    async def _compare(self, prepared: PreparedApi, said: Sequence[SaidBefore], by: str | None) -> set[UUID]:
+        """Beside transactions, so that nobody waits for it, and answers what was compared; raises Conflicting.
+
+        What has come meanwhile is compared as well, before anything is written.
+        """
+        size = 0 if self._ours else sum(map(len, said)) + len(prepared.text)
+        await self._apart.work(by, size, comparing.check, prepared.types, said)
+        return {each.id for each in said}
+
+    async def _written(
+        self,
+        connection: AsyncConnection,
+        before: EventApi,
+        prepared: PreparedApi | None,
+        row: Mapping[str, Any],
+        *,
+        force: bool,
+    ) -> EventApi:
+        """Writes a change that was compared."""
+        if prepared is not None:
+            await self._document(connection, before, prepared, row, force=force)
+        await connection.execute(update(_apis).where(_apis.c.id == before.id).values(row))
+        await api_rows.carry_version(connection, row)
+        brought = [each.entry.type for each in prepared.types] if prepared is not None else []
+        await type_rows.settle(connection, {*before.types, *brought}, now=row["updated_at"])
+        after = await api_rows.live(connection, before.id)
+        await audit.note(connection, api_rows.audited("event-api.changed", before, after))
+        return after
 
     async def _document(
         self,
@@ -249,9 +227,6 @@ class EventApiStore:
     ) -> None:
         """Puts what another document says in the place of what was said."""
         standing = await comparing.said_by(connection, before.id)
-        if row["version"] == before.version.value:
-            await asyncio.to_thread(comparing.check, prepared.types, standing, NEW_VERSION)
-        await comparing.check_others(connection, prepared.types, row)
         gone = set(before.types) - {each.entry.type for each in prepared.types}
         await type_rows.release(connection, before.id, gone, force=force, now=row["updated_at"])
         fresh = [each for each in prepared.types if each.entry.type not in standing]
@@ -279,19 +254,3 @@ async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None, now
         raise Forbidden(Issue(subject="id", description=said))
     await type_rows.part(connection, event_type_versions.c.event_api == wanted, now=now)
     return await api_rows.live(connection, wanted)
-
-
-def _changed(before: EventApi, change: EventApiChange, prepared: PreparedApi | None, now: datetime) -> dict[str, Any]:
-    anew = replace(before.version, **change.version)
-    version = api_rows.deprecated_now(anew, before.version.deprecated_since or now)
-    return {
-        "id": before.id,
-        "workspace_id": before.workspace_id,
-        "name": before.name if change.name is None else change.name,
-        "description": before.description if change.description is None else change.description,
-        "api_group": before.group if change.group is None else change.group,
-        **version.columns(),
-        **(api_rows.document_columns(prepared) if prepared is not None else {}),
-        "generation": before.generation + 1,
-        "updated_at": now,
-    }

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar, cast
 
+from subscriptions.ground import audit
 from subscriptions.ground.errors import Busy, HooklakeError, Issue, Refused, TooLarge
 from subscriptions.ground.turns import Turns
 
@@ -39,13 +40,17 @@ class Apart:
     async def work(self, whose: Hashable, size: int, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """What a function makes of so many bytes; with more than SMALL it and all it takes and gives have to be picklable.
 
-        Raises what it raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place.
+        Raises what it raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place. What
+        is refused counts as a change that somebody tried.
         """
         await self._turns.take(whose, PATIENCE)
         try:
             if size <= SMALL:
                 return await asyncio.to_thread(function, *args, **named)
             return cast(T, await _elsewhere((self._processor, function, args, named)))
+        except Refused:
+            audit.tried(size)
+            raise
         finally:
             self._turns.give(whose)
 

@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.builtin.shipped import ShippedCatalogue, ShippedDocument
-from subscriptions.catalogue.event_apis import EventApiChange, EventApiDraft, EventApiStore
+from subscriptions.catalogue.event_apis import EventApiStore
 from subscriptions.catalogue.tables import event_apis
 from subscriptions.events.catalogue import EventType
 from subscriptions.events.event_types import DETAILS

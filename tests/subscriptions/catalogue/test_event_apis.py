@@ -1,15 +1,19 @@
 """Event APIs as the catalogue keeps them: what they bring, what may change, and what goes with them."""
 
 import json
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
 
+from subscriptions.catalogue import comparing
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion
-from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiChange, EventApiDraft, EventApiStore
+from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore, SchemaDraft
 from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.catalogue.tables import event_type_versions
@@ -117,6 +121,50 @@ async def test_a_changed_schema_needs_a_new_version(apis: EventApiStore, databas
     async with database.transaction() as connection:
         rows = (await connection.execute(select(event_type_versions.c.version, event_type_versions.c.revision))).all()
     assert [tuple(row) for row in rows] == [("2.0", 3)]
+
+
+class Meanwhile(Apart):
+    """Lets something else happen the first time that documents are compared."""
+
+    def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._happens: Callable[[], Awaitable[object]] | None = happens
+        self.compared = 0
+
+    async def work(self, whose: Hashable, size: int, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if function is comparing.check:
+            self.compared += 1
+            happens, self._happens = self._happens, None
+            if happens is not None:
+                await happens()
+        return await super().work(whose, size, function, *args, **named)
+
+
+@pytest.mark.parametrize("changes", [False, True])
+async def test_nobody_waits_while_documents_are_compared(
+    apis: EventApiStore, database: Database, changes: bool
+) -> None:
+    """Another workspace makes types meanwhile; what was said anew of one's own meanwhile is compared as well."""
+    made = await apis.register(EventApiDraft(text=document(a="n: {type: integer}")), by=MINE, now=NOW)
+    other = EventApiDraft(text=document(b="n: {type: integer}"))
+    beside = Meanwhile(lambda: apis.register(other, by=OTHERS, now=NOW))
+    same = document(a="n: {type: integer}, m: {type: string}")
+
+    async def asked(by: Apart, text: bytes) -> object:
+        store = EventApiStore(database, by, prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5))
+        if changes:
+            return await store.change(made.id, EventApiChange(text=text), by=MINE, now=LATER)
+        return await store.register(EventApiDraft(text=text), by=MINE, now=LATER)
+
+    await asked(beside, same)
+    assert beside.compared == 1
+    assert (await types(database)).keys() == {"com.acme.a", "com.acme.b"}
+
+    narrower = EventApiChange(text=document(a="n: {type: integer}, m: {type: string, maxLength: 5}"))
+    again = Meanwhile(lambda: apis.change(made.id, narrower, by=MINE, now=LATER))
+    with pytest.raises(Conflicting, match=r"com\.acme\.a"):
+        await asked(again, same)
+    assert again.compared == 2
 
 
 async def test_versions_stand_side_by_side(apis: EventApiStore, database: Database) -> None:
