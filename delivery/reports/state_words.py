@@ -7,6 +7,12 @@ from delivery.judgement.breaker import DISABLED_BY, FAILING, LAST
 from delivery.judgement.outcome import DISABLED
 from delivery.wire.challenge import UNREACHABLE
 
+#: How a webhook stands, wherever that is told.
+UNPROVED = "It has not answered the challenge, so nothing is sent to it."
+HALTED = "Too much failed, so it is not sent to"
+ANSWERED_WRONGLY = "Its last challenge was not answered rightly: it is sent to all the same."
+FAILING_NOW = "Some of its deliveries fail, and are tried again by themselves."
+
 _PAUSED_BY = DISABLED_BY.partition("{")[0]
 _FAILING, _LAST = FAILING + ". ", LAST.partition("{")[0]
 _UNREACHABLE = UNREACHABLE.partition("{")[0]
@@ -32,6 +38,11 @@ def of_challenge(state_reason: str) -> bool:
 
 
 def sentence(state_reason: str) -> str:
-    """The same with a capital letter and an end; empty of nothing."""
-    text = words(state_reason)
+    """The same as a sentence; empty of nothing."""
+    return as_sentence(words(state_reason))
+
+
+def as_sentence(text: str) -> str:
+    """With a capital letter and an end; empty of nothing."""
+    text = text.strip()
     return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -3,26 +3,20 @@
 What there is to read is left to `subscriptions/catalogue/public_types.py`, how it looks to `templates/`.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from service.api import reading
-from service.api.reference import HEADERS, POLICY, styles
+from service.api import reading, reference
 from service.services import Services, services_of
 from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.catalogue.schema_tree import SAID, SchemaLine, cut, lines
-from subscriptions.events import catalogue
+from subscriptions.events import catalogue, directory
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.errors import Absent
 
@@ -44,15 +38,6 @@ class PublicType:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublicGroup:
-    """An API group within its service manager."""
-
-    manager: str
-    name: str
-    types: Sequence[PublicType]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReadableVersion:
     """A version with its schema as people read it."""
 
@@ -69,7 +54,7 @@ async def listed(request: Request) -> Response:
     services = services_of(request)
     if not services.settings.public_catalogue:
         return RedirectResponse(DASHBOARD, 303)
-    groups = _groups(await _every(services))
+    groups = directory.grouped(await _every(services), lambda each: each.entry)
     return _answer(_page("event_types.html", groups=groups, total=sum(len(each.types) for each in groups)))
 
 
@@ -118,36 +103,15 @@ async def _every(services: Services) -> list[PublicType]:
     ]
 
 
-def _groups(types: Sequence[PublicType]) -> list[PublicGroup]:
-    def place(each: PublicType) -> tuple[str, str]:
-        return each.entry.service_manager, each.entry.api_group
-
-    ordered = sorted(types, key=lambda each: (*place(each), each.entry.type))
-    return [
-        PublicGroup(manager=manager, name=group, types=list(found))
-        for (manager, group), found in groupby(ordered, key=place)
-    ]
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("service.api", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def _page(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(**values)
+    return reference.environment().get_template(template).render(**values)
 
 
 def _answer(page: str) -> Response:
-    [style] = styles(page)
-    policy = POLICY.format("sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode())
-    return Response(page, media_type="text/html", headers={**HEADERS, **FRESH, "Content-Security-Policy": policy})
+    policy = reference.policy_of(page)
+    return Response(
+        page, media_type="text/html", headers={**reference.HEADERS, **FRESH, "Content-Security-Policy": policy}
+    )
 
 
 def _json(value: object, most: int) -> str:

@@ -53,7 +53,12 @@ async def pointed(_request: Request) -> Response:
 @cache
 def policy(url: str) -> str:
     """What a browser may load for the page: the style in it, by its hash (CSP 3, 8.2)."""
-    [style] = styles(page(url))
+    return policy_of(page(url))
+
+
+def policy_of(page: str) -> str:
+    """The same for any page that has one style in it, and nothing else to load."""
+    [style] = styles(page)
     return POLICY.format("sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode())
 
 
@@ -63,26 +68,36 @@ def styles(page: str) -> list[str]:
 
 
 @cache
-def page(url: str) -> str:
-    """The page of an API that is reached at `url`."""
-    document = openapi.document(url)
-    environment = Environment(
+def environment() -> Environment:
+    """What the API's own pages are made with."""
+    made = Environment(
         loader=PackageLoader("service.api", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"prose": _prose, "line": _line, "json": _json, "kind": kind}
-    return environment.get_template("reference.html").render(
-        document=document,
-        notes=prose.notes(),
-        areas=[(tag["name"], _of_tag(document, tag["name"])) for tag in document["tags"]],
-        received=[(name, found["post"]) for name, found in document["webhooks"].items()],
-        samples=[(language, name, sample(name)) for language, name in SAMPLES],
-        examples=partial(_examples, document),
-        command=partial(_command, document, url),
-        url=url,
+    made.filters |= {"prose": _prose, "line": _line, "json": _json, "kind": kind}
+    return made
+
+
+@cache
+def page(url: str) -> str:
+    """The page of an API that is reached at `url`."""
+    document = openapi.document(url)
+    return (
+        environment()
+        .get_template("reference.html")
+        .render(
+            document=document,
+            notes=prose.notes(),
+            areas=[(tag["name"], _of_tag(document, tag["name"])) for tag in document["tags"]],
+            received=[(name, found["post"]) for name, found in document["webhooks"].items()],
+            samples=[(language, name, sample(name)) for language, name in SAMPLES],
+            examples=partial(_examples, document),
+            command=partial(_command, document, url),
+            url=url,
+        )
     )
 
 

@@ -3,9 +3,11 @@
 A type's own entry is left to `event_types.py`; how the levels are spelled on the wire, to the entrance.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, Generic, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Column, ColumnElement, Row, Select, func, select
@@ -15,6 +17,8 @@ from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
 from subscriptions.ground.tables import event_types
+
+T = TypeVar("T")
 
 #: GreenLake's own service manager, as captured (greenlake.md 1.6).
 GREENLAKE = UUID(int=0)
@@ -35,6 +39,28 @@ class TypeGroup:
     created_at: datetime
     #: When one of them was changed last.
     updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupedTypes(Generic[T]):
+    """The types of an API group, within its service manager."""
+
+    manager: str
+    name: str
+    types: Sequence[T]
+
+
+def grouped(types: Iterable[T], entry: Callable[[T], CatalogueEntry]) -> list[GroupedTypes[T]]:
+    """Types, or what is shown of them, by service manager, API group and type, each in alphabetical order."""
+
+    def place(each: T) -> tuple[str, str]:
+        return entry(each).service_manager, entry(each).api_group
+
+    ordered = sorted(types, key=lambda each: (*place(each), entry(each).type))
+    return [
+        GroupedTypes(manager=manager, name=name, types=list(found))
+        for (manager, name), found in groupby(ordered, key=place)
+    ]
 
 
 def manager_id(name: str) -> UUID:

@@ -95,11 +95,11 @@ def of_carriers(report: CarrierReport | None, *, operator: bool) -> Iterator[Con
         yield Concern(tone="warn", title="Deliveries are late", text=said)
         return
     for missing in report.missing:
-        yield Concern(tone="bad", title=_sentence(missing).rstrip("."), text=_remedy(missing))
+        yield Concern(tone="bad", title=state_words.as_sentence(missing).rstrip("."), text=_remedy(missing))
     if not operator:
         return
     for warning in () if report.broker is None else report.broker.warnings:
-        yield Concern(tone="warn", title="The broker may lose messages", text=_sentence(warning))
+        yield Concern(tone="warn", title="The broker may lose messages", text=state_words.as_sentence(warning))
     ahead = {each.kind: each.ahead for each in report.processes if each.ahead}
     for kind, seconds in ahead.items():
         way = "ahead of" if seconds > 0 else "behind"
@@ -161,18 +161,17 @@ def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
     path = f"/dashboard/webhooks/{worst.id}"
     reason, waits = state_words.sentence(worst.state_reason), _waits(worst, now)
     if worst.status is Status.ERROR:
-        since = (
-            "" if worst.halted_since is None else f" since {wording.ago(worst.halted_since, now)}".replace(" ago", "")
-        )
         if not worst.failures:
-            said = f"It has not answered its challenge, so nothing is sent to it. {reason}{waits}"
+            said = f"{state_words.UNPROVED} {reason}{waits}"
             return Concern(
                 tone="bad", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
             )
-        said = f"Too much failed, so it is not sent to{_for(since)}. {reason}{waits} Mend the receiver, then verify it."
+        halted = worst.halted_since
+        lasts = "" if halted is None else f" for {wording.duration((now - halted).total_seconds())}"
+        said = f"{state_words.HALTED}{lasts}. {reason}{waits} Mend the receiver, then verify it."
         return Concern(tone="bad", title=worst.name, text=said, words="Look at it", path=path)
     if worst.status is Status.WARNING and state_words.of_challenge(worst.state_reason):
-        said = f"Its last challenge was not answered rightly: it is sent to all the same. {reason}{waits}"
+        said = f"{state_words.ANSWERED_WRONGLY} {reason}{waits}"
         return Concern(
             tone="warn", title=worst.name, text=said, words="See what it has to answer", path=f"{path}/handler"
         )
@@ -180,7 +179,7 @@ def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
         said = f"Its deliveries arrive again: the last failure was {wording.ago(worst.last_failure_at, now)}.{waits}"
         return Concern(tone="info", title=worst.name, text=said, words="Look at it", path=path)
     if worst.status is Status.WARNING:
-        said = f"Some deliveries fail, and are tried again by themselves. {reason}{waits}"
+        said = f"{state_words.FAILING_NOW} {reason}{waits}"
         return Concern(tone="warn", title=worst.name, text=said.strip(), words="See its last deliveries", path=path)
     if worst.status is Status.PENDING and waits:
         said = f"It has not answered its challenge yet. {reason}{waits}"
@@ -191,10 +190,6 @@ def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:
         said = f"It is sent to, and does not keep up.{waits}"
         return Concern(tone="warn", title=worst.name, text=said, words="Look at it", path=path)
     return None
-
-
-def _for(since: str) -> str:
-    return since.replace(" since ", " for ")
 
 
 def _waits(worst: WorstOff, now: datetime) -> str:
@@ -210,12 +205,6 @@ def _waits(worst: WorstOff, now: datetime) -> str:
 
 def _remedy(missing: str) -> str:
     return next((said for word, said in _REMEDIES if word in missing), "See the runbook, deploy/README.md.")
-
-
-def _sentence(text: str) -> str:
-    """With a capital letter and an end; empty of nothing."""
-    text = text.strip()
-    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def shown(concerns: Sequence[Concern]) -> tuple[Sequence[Concern], int]:

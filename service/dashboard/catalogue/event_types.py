@@ -5,7 +5,6 @@ Which types there are is left to `subscriptions/events`, what a test event says 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from uuid import UUID
 
 import msgspec
@@ -52,15 +51,6 @@ class ListedType:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedGroup:
-    """An API group within its service manager."""
-
-    manager: str
-    name: str
-    types: Sequence[ListedType]
-
-
-@dataclass(frozen=True, kw_only=True)
 class SubscribedHook:
     """A webhook that has subscribed."""
 
@@ -78,7 +68,7 @@ async def listed(request: Request) -> Response:
     return render(
         request,
         "catalogue/list.html",
-        groups=_groups(await _types(request, entries)),
+        groups=directory.grouped(await _types(request, entries), lambda each: each.entry),
         search=search,
         total=total,
         offset=offset,
@@ -179,16 +169,6 @@ async def _types(request: Request, entries: Sequence[CatalogueEntry]) -> list[Li
             subscribers=None if counted is None else counted.get(each.type, 0),
         )
         for each in entries
-    ]
-
-
-def _groups(types: Sequence[ListedType]) -> list[ListedGroup]:
-    ordered = sorted(types, key=lambda each: (each.entry.service_manager, each.entry.api_group, each.entry.type))
-    return [
-        ListedGroup(manager=manager, name=group, types=list(found))
-        for (manager, group), found in groupby(
-            ordered, key=lambda each: (each.entry.service_manager, each.entry.api_group)
-        )
     ]
 
 

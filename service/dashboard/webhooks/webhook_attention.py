@@ -87,7 +87,7 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
     if webhook.status == Status.WARNING and state_words.of_challenge(webhook.state_reason):
         return _unproved(webhook)
     if webhook.status == Status.WARNING:
-        said = f"Some of its deliveries fail, and are tried again by themselves. {reason}"
+        said = f"{state_words.FAILING_NOW} {reason}"
         return Attention(tone="warn", text=said.strip(), words=DELIVERIES, path="#deliveries")
     if reason:
         return Attention(tone="warn", text=reason, words="See its subscriptions", path="#subscriptions")
@@ -117,9 +117,9 @@ def _halted(standing: WebhookStanding, now: datetime) -> Attention:
     why = state_words.sentence(standing.webhook.state_reason) + _waiting(standing.backlog, now)
     asked = "" if standing.probe_at is None else f" It is asked again {wording.ago(standing.probe_at, now)}."
     if not standing.webhook.failures:
-        said = f"It has not answered the challenge, so nothing is sent to it. {why}{asked}"
+        said = f"{state_words.UNPROVED} {why}{asked}"
         return Attention(tone="bad", text=said, words=HANDLER, path="/handler")
-    said = f"Too much failed, so it is not sent to. {why}{asked} Mend the receiver, then verify it here."
+    said = f"{state_words.HALTED}. {why}{asked} Mend the receiver, then verify it here."
     cause = next((each for each in standing.issues if each.kind in PASSING), None)
     if cause is None:
         return Attention(tone="bad", text=said, words=DELIVERIES, path="#deliveries")
@@ -129,7 +129,7 @@ def _halted(standing: WebhookStanding, now: datetime) -> Attention:
 def _unproved(webhook: Webhook) -> Attention:
     """Somebody asked for a challenge, and the answer was wrong: that halts nothing, and says nothing of deliveries."""
     why = state_words.sentence(webhook.state_reason)
-    said = f"Its last challenge was not answered rightly: it is sent to all the same. {why}"
+    said = f"{state_words.ANSWERED_WRONGLY} {why}"
     return Attention(
         tone="warn", text=f"{said} Mend the handler, then verify it again.", words=HANDLER, path="/handler"
     )

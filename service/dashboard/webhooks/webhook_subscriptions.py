@@ -5,7 +5,6 @@ Which may stand is left to `subscriptions/webhooks/subscription_store.py`, what 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +19,8 @@ from service.dashboard.webhooks import webhook_page
 from service.dashboard.webhooks.webhook_actions import STEPS, back, onward
 from service.services import Services, services_of
 from subscriptions.catalogue.builtin.shipped import SubscriptionSet
-from subscriptions.events import catalogue
+from subscriptions.events import catalogue, directory
+from subscriptions.events.directory import GroupedTypes
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.ground.errors import Absent, LimitReached, Refused
 from subscriptions.webhooks.filters import grammar
@@ -39,15 +39,6 @@ class TypeChoice:
     entry: CatalogueEntry
     category: str
     taken: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChoiceGroup:
-    """The types of an API group, within its service manager."""
-
-    manager: str
-    group: str
-    types: Sequence[TypeChoice]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +219,7 @@ async def _choices(request: Request, of: Webhook, typed: Typed) -> Response:
         "webhooks/subscribe.html",
         400 if typed.wrong or typed.refused else 200,
         webhook=of,
-        groups=_groups(types, standing, services.ground.type_prefix),
+        groups=_grouped(types, standing, services.ground.type_prefix),
         sets=_sets(services, standing, types),
         may_end=auth.may(visitors.visitor(request).caller, Permission.DELETE_SUBSCRIPTIONS),
         typed=typed,
@@ -243,21 +234,16 @@ def counted(standing: Sequence[Subscription]) -> int:
     return len(sets) + sum(not each.subscription_set for each in standing)
 
 
-def _groups(types: Sequence[CatalogueEntry], standing: Sequence[Subscription], prefix: str) -> list[ChoiceGroup]:
+def _grouped(
+    types: Sequence[CatalogueEntry], standing: Sequence[Subscription], prefix: str
+) -> list[GroupedTypes[TypeChoice]]:
     taken = {each.event_type for each in standing}
-    ordered = sorted(types, key=lambda each: (each.service_manager, each.api_group, each.type))
-    return [
-        ChoiceGroup(
-            manager=manager,
-            group=group,
-            types=[
-                TypeChoice(
-                    entry=each,
-                    category=str(catalogue.category(each.type, prefix=prefix)),
-                    taken=each.type in taken,
-                )
-                for each in entries
-            ],
+    choices = [
+        TypeChoice(
+            entry=each,
+            category=str(catalogue.category(each.type, prefix=prefix)),
+            taken=each.type in taken,
         )
-        for (manager, group), entries in groupby(ordered, key=lambda each: (each.service_manager, each.api_group))
+        for each in types
     ]
+    return directory.grouped(choices, lambda each: each.entry)
