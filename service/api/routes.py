@@ -3,7 +3,6 @@
 What the handlers do is left to their modules.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
@@ -13,8 +12,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from service import problems
-from service.answers import LONG
 from service.api import (
     asyncapi,
     audit,
@@ -22,6 +19,7 @@ from service.api import (
     clients,
     consent,
     deliveries,
+    endpoints,
     erasures,
     event_apis,
     events,
@@ -44,14 +42,9 @@ from service.api import (
     webhooks,
 )
 from service.api.contract.operation import JSON
-from service.auth import CALLER, Handler, Permission, guarded
-from subscriptions.ground import logs
+from service.api.endpoints import Endpoint
+from service.auth import Handler, Permission, guarded
 from subscriptions.ground.database import repeating
-
-#: Characters of a path that a line tells: whoever sends long ones would push everybody else's lines out of the log.
-LOGGED = 256
-#: One line per request.
-access = logs.Frequent("hooklake.access")
 
 EVENTS = "/events/v1beta1"
 WEBHOOK = EVENTS + "/webhooks/{id}"
@@ -222,34 +215,9 @@ def _vetted(method: str, path: str, handler: Handler) -> Handler:
     return answer
 
 
-class Endpoint:
-    """All methods of a path, as an ASGI application of its own, errors included: `app.py` asks it without a router."""
-
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        self._allowed = {
-            "Allow": ", ".join(sorted({*handlers, "OPTIONS"} | ({"HEAD"} if "GET" in handlers else set())))
-        }
-        # HEAD is a GET whose body the server keeps to itself.
-        self._handlers = {
-            "OPTIONS": self._options,
-            **({"HEAD": handlers["GET"]} if "GET" in handlers else {}),
-            **handlers,
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        await _answer(self._handlers.get(scope["method"], self._unknown), scope, receive, send)
-
-    async def _options(self, _request: Request) -> Response:
-        return Response(status_code=204, headers=self._allowed)
-
-    async def _unknown(self, _request: Request) -> Response:
-        raise HTTPException(405, headers=self._allowed)
-
-
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers for all paths that there are not."""
-    await _answer(_missing, scope, receive, send)
+    await endpoints.answer(_missing, scope, receive, send)
 
 
 async def _missing(request: Request) -> Response:
@@ -264,37 +232,3 @@ async def _missing(request: Request) -> Response:
     if plain != path and any(route.path_regex.match(plain) for route in routes() if isinstance(route, Route)):
         raise HTTPException(404, "Not Found: there is such a path without an empty part (`//`, or `/` at the end)")
     raise HTTPException(404)
-
-
-async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
-    request, began = Request(scope, receive), time.monotonic()
-    try:
-        try:
-            response = await handler(request)
-            if len(response.body) > LONG and CALLER in scope:
-                # Until it is sent, which its reader decides.
-                reading.hold(request).answer(len(response.body))
-        except Exception as error:
-            response = await problems.answered(request, error)
-        tell(scope, response, time.monotonic() - began)
-        await response(scope, receive, send)
-    finally:
-        if reading.HOLD in scope:
-            scope[reading.HOLD].end()
-
-
-def tell(scope: Scope, response: Response, seconds: float) -> None:
-    """Logs the line of a request. Its query is not in it: some callers have to put a token there."""
-    path, known, debug_id = scope["path"], scope.get(CALLER), getattr(response, "debug_id", None)
-    if path.startswith("/health/") and response.status_code == 200:
-        return  # probes ask each second, and a good answer says nothing
-    access.info(
-        "request.answered method=%s path=%r status=%d ms=%.1f client=%s address=%s debugId=%s",
-        scope["method"],
-        path[:LOGGED],
-        response.status_code,
-        seconds * 1000,
-        known.client_id if known else "-",
-        scope["client"][0] if scope.get("client") else "-",
-        debug_id or "-",
-    )

@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from service.api.routes import LOGGED
+from service.api.endpoints import LOGGED
 from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from service import auth
 from service.answers import LONG
 from service.api import long_work, reading
-from service.api.routes import tell
+from service.api.endpoints import tell
 from service.auth import CALLER, Handler, Permission
 from service.dashboard.frame import forgery, refusals, visitors
 from service.services import services_of
