@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import events, writing
+from service.api import event_traces, writing
 from service.services import services_of
 from subscriptions.ground.errors import Issue, Refused
 
@@ -18,7 +18,7 @@ log = logging.getLogger("hooklake.service")
 
 async def event(request: Request) -> Response:
     """`DELETE /events/v1beta1/events/{id}`: named as it is read. 204 once no attempt of it begins any more."""
-    trace = await events.located(request)
+    trace = await event_traces.located(request)
     await services_of(request).erasure.event(trace.key)
     log.info("erasure.event event=%s workspace=%s by=%s", trace.key, trace.workspace_id, auth.caller(request).client_id)
     return Response(status_code=204)

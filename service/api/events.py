@@ -1,6 +1,7 @@
-"""Publishing: occurrences and CloudEvents come in, receipts go out; and what became of an event (greenlake.md 1.11).
+"""Publishing: occurrences and CloudEvents come in, receipts go out.
 
-What makes an event of them is left to `subscriptions`, keeping and sending it to the intake.
+What makes an event of them is left to `subscriptions`, keeping and sending it to the intake; what became of one, to
+`event_traces.py`.
 """
 
 import dataclasses
@@ -15,10 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delivery.publishing.receipts import Receipt
-from delivery.reports.traces import Trace, TracedDelivery
 from service import auth
 from service.answers import AUDIENCE
-from service.api import deliveries, long_work, reading, webhooks, writing
+from service.api import long_work, reading, writing
 from service.api.catalogue import ITSELF
 from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
@@ -30,7 +30,7 @@ from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
 from subscriptions.ground.audience import STAYS, Audience
-from subscriptions.ground.errors import Absent, Forbidden, Issue, Refused, Unprocessable
+from subscriptions.ground.errors import Forbidden, Issue, Refused, Unprocessable
 
 #: What is counted for an event with more deliveries than its publication writes, until they are counted themselves.
 SPREAD = 500
@@ -38,7 +38,6 @@ SPREAD = 500
 #: How much longer than its event may be what an event is made of: an escape has three times the bytes of its character at
 #: most, six of an ASCII one.
 SPELT_OUT = 8
-SOURCE = "an id that its publisher chose is found with ?source=, which is on the receipt"
 REGISTER = "register it with POST /events/v1beta1/event-types"
 
 
@@ -83,50 +82,9 @@ async def publish_cloudevents(request: Request) -> Response:
     return await _published(request, made, "type", many, now)
 
 
-async def read_event(request: Request) -> Response:
-    """GET /events/v1beta1/events/{id}: what became of an accepted event.
-
-    Every attempt, for its own workspace and for operators; who published it for another one sees how many there are.
-    """
-    trace, scope = await located(request), auth.scope(auth.caller(request))
-    shown = _trace(trace)
-    if scope in (None, trace.workspace_id) and any(trace.deliveries.values()):
-        shown["webhooks"] = [_line(line) for line in await services_of(request).traces.lines(trace.key)]
-    return writing.json(shown)
-
-
-async def located(request: Request) -> Trace:
-    """The event that a path and its query name; raises Absent, also for those of workspaces that the caller does not see.
-
-    `{id}` is the receipt's `messageId` or `id`. Where the publisher chose that, `?source=` has to name the event's source, since
-    two sources may share an id (and so may two workspaces: `workspaceId` names another one than the token's); it is found for
-    as long as ids are remembered.
-    """
-    services, caller = services_of(request), auth.caller(request)
-    wanted, asked = request.path_params["id"], request.query_params
-    # Who may publish for other workspaces may see what became of it.
-    scope = None if caller.any_workspace else auth.scope(caller)
-    workspace = asked.get("workspaceId", caller.workspace_id)
-    trace = None
-    if "source" not in asked:
-        trace = await services.traces.by_key(_key(wanted), scope)
-    elif scope in (None, workspace):
-        trace = await services.traces.by_id(workspace, asked["source"], wanted)
-    if trace is None:
-        raise Absent("Event", wanted, hint="" if "source" in asked else SOURCE)
-    return trace
-
-
 def _longest(services: Services) -> int:
     """Bytes of an event as it may be sent: white space and escapes make it longer than it is."""
     return SPELT_OUT * services.ground.max_event_bytes
-
-
-def _key(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Absent("Event", text, hint=SOURCE) from None
 
 
 def _made(makes: Iterable[tuple[int, Callable[[], Event]]], many: bool) -> Iterator[tuple[int, Event]]:
@@ -166,19 +124,28 @@ async def _published(request: Request, made: Sequence[Event], field: str, many: 
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     services = services_of(request)
     _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
+    receipts, headers = await kept(request, made, now, many=many)
+    known = [receipt.key for receipt in receipts if receipt.duplicate]
+    before = await services.traces.matched(known) if known else {}
+    shown = [receipt_shown(receipt, before) for receipt in receipts]
+    return writing.json(shown if many else shown[0], 202, headers)
+
+
+async def kept(
+    request: Request, made: Sequence[Event], now: datetime, *, many: bool
+) -> tuple[list[Receipt], dict[str, str] | None]:
+    """Receipts of events whose types are known, and headers, as `accept`; raises as it does, and Unprocessable for what a schema
+    rejects. `many`: a refusal names an event's place in the array."""
+    services = services_of(request)
     if services.types.judged:
         await _fitting(request, made, many)
     if services.types.deprecated:
         made = deprecation.mark(made, services.types.deprecated, limit=services.ground.max_event_bytes)
     try:
-        receipts, headers = await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
+        return await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
         raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
-    known = [receipt.key for receipt in receipts if receipt.duplicate]
-    before = await services.traces.matched(known) if known else {}
-    shown = [receipt_shown(receipt, before) for receipt in receipts]
-    return writing.json(shown if many else shown[0], 202, headers)
 
 
 async def _fitting(request: Request, made: Sequence[Event], many: bool) -> None:
@@ -273,26 +240,4 @@ def receipt_shown(receipt: Receipt, before: Mapping[UUID, int]) -> dict[str, obj
         "acceptedAt": writing.moment(receipt.accepted_at),
         "duplicate": receipt.duplicate,
         "matched": before.get(receipt.key) if receipt.duplicate else receipt.matched,
-    }
-
-
-def _trace(trace: Trace) -> dict[str, object]:
-    return {
-        "id": trace.id,
-        "messageId": str(trace.key),
-        "type": trace.type,
-        "source": trace.source,
-        "workspaceId": trace.workspace_id,
-        "acceptedAt": writing.moment(trace.accepted_at),
-        "deliveries": trace.deliveries,
-        "spreading": trace.spreading,
-        "erased": trace.erased,
-    }
-
-
-def _line(line: TracedDelivery) -> dict[str, object]:
-    return {
-        "resourceUri": f"{webhooks.PATH}/{line.webhook}",
-        "state": line.state,
-        "attempts": [deliveries.attempt(each) for each in line.attempts],
     }

@@ -22,6 +22,7 @@ from service.api import (
     endpoints,
     erasures,
     event_apis,
+    event_traces,
     events,
     health,
     inspection,
@@ -69,7 +70,7 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
 GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("POST", EVENTS + "/occurrences", events.publish_occurrences, Permission.PUBLISH),
     ("POST", EVENTS + "/cloudevents", events.publish_cloudevents, Permission.PUBLISH),
-    ("GET", EVENTS + "/events/{id:path}", events.read_event, Permission.READ_EVENTS),
+    ("GET", EVENTS + "/events/{id:path}", event_traces.read_event, Permission.READ_EVENTS),
     ("DELETE", EVENTS + "/events/{id:path}", erasures.event, Permission.ERASE),
     ("DELETE", EVENTS + "/events", erasures.workspace, Permission.ERASE),
     ("POST", EVENTS + "/test-events", testing.to_all, Permission.TEST_EVENTS),
