@@ -43,6 +43,7 @@ from subscriptions.access.client_store import ClientStore
 from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.catalogue.applications import ApplicationStore
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore
@@ -137,6 +138,11 @@ class Services:
     def figures(self) -> FigureReport:
         """What came of deliveries over time."""
         return self.assembly.figures
+
+    @cached_property
+    def applications(self) -> ApplicationStore:
+        """Named publishers of workspaces."""
+        return ApplicationStore(self.database, most=self.ground.max_applications_per_workspace)
 
     @property
     def event_apis(self) -> EventApiStore:

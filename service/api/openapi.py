@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from service.api.contract import (
     access,
+    applications,
     audit,
     catalogue,
     clients,
@@ -44,6 +45,7 @@ AREAS = (
     catalogue,
     schemas,
     event_apis,
+    applications,
     publishing,
     testing,
     inspection,

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from service.api import (
+    applications,
     asyncapi,
     audit,
     catalogue,
@@ -90,6 +91,11 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", event_apis.PATH + "/{id}/events", event_apis.events, Permission.READ_EVENT_TYPES),
     ("PATCH", event_apis.PATH + "/{id}", event_apis.change, Permission.UPDATE_EVENT_TYPES),
     ("DELETE", event_apis.PATH + "/{id}", event_apis.remove, Permission.DELETE_EVENT_TYPES),
+    ("POST", applications.PATH, applications.register, Permission.CREATE_EVENT_TYPES),
+    ("GET", applications.PATH, applications.listed, Permission.READ_EVENT_TYPES),
+    ("GET", applications.PATH + "/{id}", applications.read, Permission.READ_EVENT_TYPES),
+    ("PATCH", applications.PATH + "/{id}", applications.change, Permission.UPDATE_EVENT_TYPES),
+    ("DELETE", applications.PATH + "/{id}", applications.remove, Permission.DELETE_EVENT_TYPES),
     ("POST", EVENTS + "/webhooks", webhooks.create, Permission.CREATE_WEBHOOKS),
     ("GET", EVENTS + "/webhooks", webhooks.listed, Permission.READ_WEBHOOKS),
     ("GET", WEBHOOK, webhooks.read, Permission.READ_WEBHOOKS),

@@ -1,8 +1,26 @@
-"""The tables of event APIs and of the versions of event types; they stand beside the ground's once this is imported."""
+"""The tables of applications, of event APIs and of the versions of event types; they stand beside the ground's once this is
+imported."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
 from subscriptions.ground.tables import Moment, metadata
+
+#: The named publishers of workspaces.
+applications = Table(
+    "applications",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    #: The `source` of its events, and the first segment of the path that it posts them to.
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    #: Its own webhook, which is told where it posts its events; null: none. One that was deleted counts as none.
+    Column("webhook", Uuid),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("applications_name", "workspace_id", "name", unique=True),
+)
 
 event_apis = Table(
     "event_apis",

@@ -63,6 +63,8 @@ class GroundSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     max_subscriptions_per_webhook: int = 5
     #: Event types that belong to one workspace, retired ones included; operators' own are not counted.
     max_event_types_per_workspace: int = 200
+    #: Applications, which are named publishers, of one workspace.
+    max_applications_per_workspace: int = 100
     #: AsyncAPI documents that belong to one workspace; operators' own are not counted.
     max_event_apis_per_workspace: int = 100
     #: Bytes of documents, and of schemas and examples of event types, that belong to one workspace.

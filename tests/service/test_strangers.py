@@ -21,6 +21,7 @@ HOOK = f"{EVENTS}/webhooks/{{webhook}}"
 SUBSCRIPTIONS = f"{EVENTS}/subscriptions"
 DELIVERY = f"{EVENTS}/deliveries/{{event}}.{{webhook}}.0"
 REPLAY, ISSUE = f"{EVENTS}/replays/{{replay}}", f"{EVENTS}/issues/{{issue}}"
+APPLICATION = f"{EVENTS}/applications/{{application}}"
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 TARGET = {"eventType": AUDIT, "webhook": {"resourceUri": HOOK}}
 
@@ -81,6 +82,13 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", EVENTS + "/event-apis/{id}/events"): SHARED,
     ("PATCH", EVENTS + "/event-apis/{id}"): SHARED,
     ("DELETE", EVENTS + "/event-apis/{id}"): SHARED,
+    ("POST", EVENTS + "/applications"): Case(
+        path=EVENTS + "/applications", body={"name": "mine", "webhookId": "{webhook}"}, role=Role.PUBLISHER, status=400
+    ),
+    ("GET", EVENTS + "/applications"): OWN,
+    ("GET", EVENTS + "/applications/{id}"): Case(path=APPLICATION),
+    ("PATCH", EVENTS + "/applications/{id}"): Case(path=APPLICATION, body={"description": "x"}, role=Role.PUBLISHER),
+    ("DELETE", EVENTS + "/applications/{id}"): Case(path=APPLICATION + "?force=true", role=Role.PUBLISHER),
     ("POST", EVENTS + "/webhooks"): OWN,
     ("GET", EVENTS + "/webhooks"): OWN,
     ("GET", WEBHOOK): Case(path=HOOK),
@@ -156,7 +164,7 @@ def test_open_routes() -> None:
 
 @pytest.fixture
 async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder, services: Services) -> dict[str, str]:
-    """A webhook, its subscription, an event whose delivery failed, a replay of it, and the issue that this is."""
+    """A webhook, its subscription, an event whose delivery failed, a replay of it, the issue that this is; an application."""
     owner = await callers.headers(Role.SUBSCRIBER)
     asked = {
         "name": "hook",
@@ -167,6 +175,8 @@ async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder, ser
     made = (await api.post(f"{EVENTS}/webhooks", json=asked, headers=owner)).json()
     wanted = {"eventType": AUDIT, "webhook": {"resourceUri": made["resourceUri"]}}
     [ordered] = (await api.post(SUBSCRIPTIONS, json=[wanted], headers=owner)).json()
+    publisher = await callers.headers(Role.PUBLISHER)
+    application = (await api.post(f"{EVENTS}/applications", json={"name": "shop"}, headers=publisher)).json()
     event = builder.event(workspace_id=WORKSPACE)
     await builder.tried(event, UUID(made["id"]), Result(state=State.FAILED, status=503, reason="503", cause="503"))
     asked = {"webhookIds": [made["id"]]}
@@ -181,6 +191,7 @@ async def things(api: httpx.AsyncClient, callers: Callers, builder: Builder, ser
         "event": str(event.key),
         "replay": replay["id"],
         "issue": issue["id"],
+        "application": application["id"],
     }
 
 
@@ -213,7 +224,7 @@ async def test_another_workspaces_id_is_as_good_as_none(
         return response.status_code, shown.replace(told.get("debugId", "-"), "")
 
     async def seen() -> list[Any]:
-        paths = (HOOK, HOOK + "/recent-deliveries", SUBSCRIPTIONS, f"{EVENTS}/events/{{event}}")
+        paths = (APPLICATION, HOOK, HOOK + "/recent-deliveries", SUBSCRIPTIONS, f"{EVENTS}/events/{{event}}")
         return [(await api.get(filled(path, things), headers=owner)).json() for path in paths]
 
     before = await seen()

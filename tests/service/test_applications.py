@@ -1,0 +1,91 @@
+"""Applications over HTTP: who may have which, and what is said of them."""
+
+from collections import Counter
+
+import httpx
+from sqlalchemy import select
+
+from service.api.routes import routes as paths_of_the_api
+from service.dashboard.routes import routes as pages
+from subscriptions.access.clients import Role
+from subscriptions.catalogue.applications import RESERVED
+from subscriptions.ground.database import Database
+from subscriptions.ground.tables import audit_entries
+from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
+
+PATH = "/events/v1beta1/applications"
+HOOK = {
+    "name": "own",
+    "destination": "https://127.0.0.1:9/",
+    "secret": "s3cr3t",
+    "challengeRequestEnabled": False,
+}
+
+
+def test_first_segments_of_our_paths_are_reserved() -> None:
+    """No application can have a name that is the first segment of a path of ours."""
+    ours = {route.path.split("/")[1] for route in (*paths_of_the_api(), *pages())}  # type: ignore[attr-defined]
+
+    assert {each for each in ours if each and "{" not in each} <= RESERVED
+
+
+async def test_an_application_lives(api: httpx.AsyncClient, callers: Callers, database: Database) -> None:
+    """A publisher registers, changes and removes it, its workspace reads it, and each change leaves an entry."""
+    publisher, viewer = await callers.headers(Role.PUBLISHER), await callers.headers(Role.VIEWER)
+    hook = (
+        await api.post("/events/v1beta1/webhooks", json=HOOK, headers=await callers.headers(Role.SUBSCRIBER))
+    ).json()
+
+    answer = await api.post(PATH, json={"name": "shop", "description": "The shop"}, headers=publisher)
+    made = answer.json()
+    assert (answer.status_code, answer.headers["Location"]) == (201, made["resourceUri"])
+    assert (made["eventUrl"], made["webhookId"], made["workspaceId"]) == (
+        "http://127.0.0.1:8080/shop/v1/events",
+        None,
+        WORKSPACE,
+    )
+    assert (await api.get(made["resourceUri"], headers=viewer)).json() == made
+    changed = await api.patch(made["resourceUri"], json={"webhookId": hook["id"]}, headers=publisher)
+    assert (changed.json()["webhookId"], changed.json()["description"]) == (hook["id"], "The shop")
+    emptied = await api.patch(made["resourceUri"], json={"webhookId": None, "description": None}, headers=publisher)
+    assert (emptied.json()["webhookId"], emptied.json()["description"]) == (None, "")
+    assert (await api.patch(made["resourceUri"], json={"name": "store"}, headers=publisher)).status_code == 422
+    (listed,) = (await api.get(f"{PATH}?search=SHOP", headers=viewer)).json()["items"]
+    assert listed == emptied.json()
+    assert (await api.delete(made["resourceUri"], headers=publisher)).status_code == 204
+    assert (await api.get(made["resourceUri"], headers=viewer)).status_code == 404
+    async with database.transaction() as connection:
+        found = select(audit_entries.c.action).where(audit_entries.c.name == "shop")
+        actions = list(await connection.scalars(found))
+    assert Counter(actions) == {"application.registered": 1, "application.changed": 2, "application.removed": 1}
+
+
+async def test_refusals(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A reserved name and another's webhook are a 400, a name in use a 409, another's workspace a 403 with nothing changed."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    assert (await api.post(PATH, json={"name": "shop"}, headers=publisher)).status_code == 201
+
+    for body, status in (
+        ({"name": "Dashboard"}, 400),
+        ({"name": "a/b"}, 400),
+        ({"name": "shop"}, 409),
+        ({"name": "x", "webhookId": "nothing"}, 422),
+        ({"name": "x", "workspaceId": OTHER_WORKSPACE}, 403),
+        ({"name": "x", "names": "y"}, 422),
+    ):
+        assert (await api.post(PATH, json=body, headers=publisher)).status_code == status, body
+    assert (await api.get(PATH, headers=publisher)).json()["total"] == 1
+
+
+async def test_operators_name_a_workspace(api: httpx.AsyncClient, callers: Callers) -> None:
+    """An operator registers one for any workspace that there is, and lists those of one or of all."""
+    operator = await callers.headers(Role.OPERATOR)
+    nobodys = await api.post(PATH, json={"name": "shop", "workspaceId": "c" * 32}, headers=operator)
+    await callers.known(OTHER_WORKSPACE)
+    theirs = await api.post(PATH, json={"name": "shop", "workspaceId": OTHER_WORKSPACE}, headers=operator)
+    own = await api.post(PATH, json={"name": "shop"}, headers=operator)
+
+    assert (nobodys.status_code, theirs.status_code, own.status_code) == (400, 201, 201)
+    assert (await api.get(PATH, headers=operator)).json()["total"] == 2
+    (listed,) = (await api.get(f"{PATH}?workspaceId={OTHER_WORKSPACE}", headers=operator)).json()["items"]
+    assert listed == theirs.json()
