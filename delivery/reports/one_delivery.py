@@ -238,18 +238,22 @@ def _attempt(row: Row, of: Row, number: int, secrets: Sequence[str]) -> OneAttem
         response_body=row["response_body"] or b"",
         cut=cut,
         wire=notes.read(row["wire"]),
-        signed_with=signed_with(sent, of["event"], of["body"], secrets),
+        signed_with=signed_with(sent, of, secrets),
     )
 
 
-def signed_with(sent: Pairs, event: UUID, body: bytes | None, secrets: Sequence[str]) -> tuple[str, ...]:
-    """What each of HPE's signatures among the headers was made with: they cover the body alone, so that it shows."""
+def signed_with(sent: Pairs, of: Row, secrets: Sequence[str]) -> tuple[str, ...]:
+    """What each of HPE's signatures among the headers was made with: they cover the body alone, so that it shows.
+
+    `of` is a row with the `event`, its `body` and its `type`.
+    """
     given = [value for name, value in sent if name in signing.HPE_HEADERS]
+    body: bytes | None = of["body"]
     if body is None or not secrets or not given:
         return ()
     payloads = [body]
     with suppress(HooklakeError):
-        payloads.append(parcels.single(event, body, content_mode="binary").body)
+        payloads = parcels.bodies(of["event"], body, batch_of_events=of["type"] == BATCH)
     known = {
         signing.hpe(secret, payload): word
         for word, secret in zip((PRIMARY, SECONDARY), secrets, strict=False)

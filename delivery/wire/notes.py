@@ -36,9 +36,11 @@ class WireNotes(msgspec.Struct, frozen=True, kw_only=True, array_like=True, omit
     answered: int | None = None
     #: Until when the certificate holds that the receiver showed, in seconds since 1970; of a new connection with TLS.
     certificate_until: int | None = None
+    #: The content mode of what was sent, where its headers do not tell it (`onap`).
+    content_mode: str = ""
 
 
-def of(method: str, url: str, dial: "Dial") -> WireNotes:
+def of(method: str, url: str, dial: "Dial", *, content_mode: str = "") -> WireNotes:
     """The notes of an exchange that has ended, however it did."""
     peer = dial.peer or ("", 0)
     return WireNotes(
@@ -54,6 +56,7 @@ def of(method: str, url: str, dial: "Dial") -> WireNotes:
         secured=_between(dial.reached_at, dial.secured_at),
         answered=_between(dial.asked_at, dial.answered_at),
         certificate_until=dial.certificate_until,
+        content_mode=content_mode,
     )
 
 

@@ -1,6 +1,7 @@
 """What crosses the wire, as values: the parcel that goes, and the reply or the failure that comes of it.
 
-What the bytes say is left to `subscriptions.events.http_binding`; signatures, which change with each attempt, to `signing`.
+What the bytes say is left to `http_binding` and `onap` of `subscriptions.events`; signatures, which change with each attempt,
+to `signing`.
 """
 
 from enum import StrEnum
@@ -8,11 +9,12 @@ from uuid import UUID
 
 import msgspec
 
-from subscriptions.events import http_binding
+from subscriptions.events import http_binding, onap
 from subscriptions.ground.errors import Issue, Refused
 
 #: How each content mode that sends the envelope as its body is announced (greenlake.md D.5).
 MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents+json"}
+ONAP = "onap"
 BATCH_MEDIA_TYPES = {"json": "application/json", "structured": "application/cloudevents-batch+json"}
 
 
@@ -27,22 +29,29 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     #: It asks the destination something, and may come twice in one attempt; an event may not.
     question: bool = False
+    #: The content mode where nothing in the headers tells it.
+    unsaid: str = ""
 
 
 def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:
     """One event as one parcel; `body` is its structured envelope. Raises Refused for an unknown mode.
 
     In binary mode the signatures cover the payload alone. An event without data, or with data of no type, is sent
-    structured: a webhook's request has a payload and says of what type (cloudevents.md W1).
+    structured: a webhook's request has a payload and says of what type (cloudevents.md W1). So is, in ONAP's envelope, one
+    whose data are no JSON.
     """
     if content_mode == "binary":
         headers, payload = http_binding.encode_binary(body)
         if payload and any(name == "Content-Type" for name, _ in headers):
             return Parcel(id=str(event), body=payload, headers=tuple(headers))
         content_mode = "structured"
+    elif content_mode == ONAP:
+        if (envelope := onap.written(body)) is not None:
+            return _legacy(event, envelope)
+        content_mode = "structured"
     media_type = MEDIA_TYPES.get(content_mode)
     if media_type is None:
-        modes = ", ".join(f"`{mode}`" for mode in (*MEDIA_TYPES, "binary"))
+        modes = ", ".join(f"`{mode}`" for mode in (*MEDIA_TYPES, "binary", ONAP))
         raise Refused(Issue(subject="contentMode", description=f"`{content_mode}` is not one of {modes}"))
     return Parcel(id=str(event), body=body, headers=(("Content-Type", media_type),))
 
@@ -50,10 +59,25 @@ def single(event: UUID, body: bytes, *, content_mode: str) -> Parcel:
 def batch(parcel: UUID, body: bytes, *, content_mode: str) -> Parcel:
     """Several events as one parcel; `body` is the JSON array of their envelopes, closed once (greenlake.md D.5).
 
-    What was closed before its webhook went over to binary mode is sent structured: binary has no batches.
+    What was closed before its webhook went over to binary mode is sent structured: binary has no batches. So is, of ONAP's
+    envelopes, the whole array where one of them cannot be written.
     """
+    if content_mode == ONAP and (envelopes := onap.written_batch(body)) is not None:
+        return _legacy(parcel, envelopes)
     media_type = BATCH_MEDIA_TYPES.get(content_mode, BATCH_MEDIA_TYPES["structured"])
     return Parcel(id=str(parcel), body=body, headers=(("Content-Type", media_type),))
+
+
+def bodies(event: UUID, body: bytes, *, batch_of_events: bool) -> list[bytes]:
+    """What may have been sent of an event, or a batch, in one content mode or another."""
+    if batch_of_events:
+        return [body, batch(event, body, content_mode=ONAP).body]
+    return [body, *(single(event, body, content_mode=mode).body for mode in ("binary", ONAP))]
+
+
+def _legacy(id: UUID, body: bytes) -> Parcel:
+    headers = (("Content-Type", MEDIA_TYPES["json"]),)
+    return Parcel(id=str(id), body=body, headers=headers, unsaid=ONAP)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,8 @@ class _Request(NamedTuple):
     body: bytes
     #: Over a new connection, where a kept one turns out to be dead.
     repeatable: bool
+    #: The content mode where the headers do not tell it.
+    unsaid: str = ""
 
 
 class _Opening(NamedTuple):
@@ -120,7 +122,7 @@ class Sender:
                 *signing.sign(parcel.body, parcel_id=parcel.id, secrets=destination.secrets, now=now),
             )
 
-        request = _Request("POST", headers, parcel.body, parcel.question)
+        request = _Request("POST", headers, parcel.body, parcel.question, parcel.unsaid)
         return await self._exchange(request, destination, deadline)
 
     async def options(self, destination: Destination, *, origin: str, deadline: float) -> Attempt:
@@ -162,7 +164,7 @@ class Sender:
             milliseconds=milliseconds,
             request_headers=sent,
             answer=answer,
-            notes=notes.of(asked.method, destination.url, dial),
+            notes=notes.of(asked.method, destination.url, dial, content_mode=asked.unsaid),
         )
 
     def _open(self, key: tuple[str, str, int]) -> _Opening:

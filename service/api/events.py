@@ -18,14 +18,13 @@ from starlette.responses import Response
 from delivery.publishing.receipts import Receipt
 from service import auth
 from service.answers import AUDIENCE
-from service.api import long_work, reading, writing
-from service.api.catalogue import ITSELF
+from service.api import long_work, reading, writing, wrong_types
 from service.api.workspaces import NAME, UNKNOWN
 from service.server import pieces
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue import deprecation
-from subscriptions.events import attributes, catalogue, cloudevent, http_binding, occurrences
+from subscriptions.events import attributes, cloudevent, http_binding, occurrences
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
 from subscriptions.ground import event_keys
@@ -38,7 +37,6 @@ SPREAD = 500
 #: How much longer than its event may be what an event is made of: an escape has three times the bytes of its character at
 #: most, six of an ASCII one.
 SPELT_OUT = 8
-REGISTER = "register it with POST /events/v1beta1/event-types"
 
 
 async def publish_occurrences(request: Request) -> Response:
@@ -49,27 +47,27 @@ async def publish_occurrences(request: Request) -> Response:
     if many:
         turn = partial(long_work.turn, request)
         read = await pieces.taken(
-            occurrences.each(body, limit=services.settings.publish_items, longest=_longest(services)), turn
+            occurrences.each(body, limit=services.settings.publish_items, longest=longest_of(services)), turn
         )
         now = services.clock()
         makes = (
             (len(one.data), partial(_typed, one, caller, services, key, now))
             for one, key in zip(read, event_keys.rising(now, len(read)), strict=True)
         )
-        made = await pieces.taken(_made(makes, many), turn)
+        made = await pieces.taken(made_in_turn(makes, many), turn)
     else:
-        occurrence, now = occurrences.one(body, longest=_longest(services)), services.clock()
+        occurrence, now = occurrences.one(body, longest=longest_of(services)), services.clock()
         made = [_typed(occurrence, caller, services, event_keys.new(now), now)]
     if strange := {event.workspace_id for event in made} - {caller.workspace_id}:
         _refuse(made, dict.fromkeys(await services.workspaces.unknown(strange), UNKNOWN), "workspace_id", NAME, many)
-    return await _published(request, made, "event", many, now)
+    return await published(request, made, "event", many, now)
 
 
 async def publish_cloudevents(request: Request) -> Response:
     """POST /events/v1beta1/cloudevents: structured, binary or batch mode, by Content-Type; kept as received."""
     services, caller = services_of(request), auth.caller(request)
     body = await reading.body(request, services.settings.publish_body_bytes)
-    limit, longest, turn = services.settings.publish_items, _longest(services), partial(long_work.turn, request)
+    limit, longest, turn = services.settings.publish_items, longest_of(services), partial(long_work.turn, request)
     relayed = await pieces.taken(http_binding.each(request.headers.items(), body, limit=limit, longest=longest), turn)
     content_type = request.headers.get("content-type", "").strip().lower()
     many = content_type.startswith("application/cloudevents-batch")
@@ -78,16 +76,16 @@ async def publish_cloudevents(request: Request) -> Response:
         (len(one.data.text) if one.data else 0, partial(_relayed, one, caller, services, key))
         for one, key in zip(relayed, event_keys.rising(now, len(relayed)), strict=True)
     )
-    made = await pieces.taken(_made(makes, many), turn)
-    return await _published(request, made, "type", many, now)
+    made = await pieces.taken(made_in_turn(makes, many), turn)
+    return await published(request, made, "type", many, now)
 
 
-def _longest(services: Services) -> int:
+def longest_of(services: Services) -> int:
     """Bytes of an event as it may be sent: white space and escapes make it longer than it is."""
     return SPELT_OUT * services.ground.max_event_bytes
 
 
-def _made(makes: Iterable[tuple[int, Callable[[], Event]]], many: bool) -> Iterator[tuple[int, Event]]:
+def made_in_turn(makes: Iterable[tuple[int, Callable[[], Event]]], many: bool) -> Iterator[tuple[int, Event]]:
     """Events as they are made, with the bytes of their data; raises what refuses one, naming its place in the array."""
     for index, (size, make) in enumerate(makes):
         try:
@@ -120,10 +118,10 @@ def _relayed(relayed: CloudEvent, caller: Caller, services: Services, key: UUID)
     )
 
 
-async def _published(request: Request, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
+async def published(request: Request, made: Sequence[Event], field: str, many: bool, now: datetime) -> Response:
     """202 with a receipt each, after the commit; `field` is what names the type in the request."""
     services = services_of(request)
-    _refuse(made, await _wrong_types(services, {event.type for event in made}), "type", field, many)
+    _refuse(made, await wrong_types.found(services, {event.type for event in made}), "type", field, many)
     receipts, headers = await kept(request, made, now, many=many)
     known = [receipt.key for receipt in receipts if receipt.duplicate]
     before = await services.traces.matched(known) if known else {}
@@ -145,7 +143,7 @@ async def kept(
         return await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
     except Refused as refused:
         # The intake names indices; a body that is no array has none.
-        raise refused if many else _renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
+        raise refused if many else renamed(refused, lambda subject: subject.removeprefix("[0].")) from None
 
 
 async def _fitting(request: Request, made: Sequence[Event], many: bool) -> None:
@@ -204,29 +202,13 @@ def _refuse(made: Sequence[Event], wrong: Mapping[str, str], what: str, field: s
         )
 
 
-async def _wrong_types(services: Services, types: set[str]) -> dict[str, str]:
-    """Those that nothing can be published under, each with the reason."""
-    prefix = services.ground.type_prefix
-    wrong = {each: f"{each} is a type that {ITSELF}" for each in types if catalogue.reserved(each, prefix=prefix)}
-    unknown = await services.types.unknown(types - wrong.keys() if wrong else types)
-    if unknown:
-        wrong |= await services.types.retired(unknown)
-        said = {each: catalogue.misspelt(each, prefix=prefix) for each in unknown}
-        wrong |= {each: sentence for each, sentence in said.items() if sentence}
-    for index, each in enumerate(sorted(unknown - wrong.keys()) if unknown else ()):
-        # Of several the first: they mostly share their slip.
-        meant = None if index else await services.types.meant(each)
-        what = REGISTER if meant is None else f"did you mean {meant}? If not, {REGISTER}"
-        wrong[each] = f"event type {each} is not in the catalogue; {what}"
-    return wrong
-
-
 def _at(index: int, refused: Refused, many: bool) -> Refused:
     """The refusal of one item, naming its place in the array."""
-    return _renamed(refused, lambda subject: f"[{index}].{subject}") if many else refused
+    return renamed(refused, lambda subject: f"[{index}].{subject}") if many else refused
 
 
-def _renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
+def renamed(refused: Refused, name: Callable[[str], str]) -> Refused:
+    """The same refusal, its subjects as `name` has them."""
     return type(refused)(*(dataclasses.replace(issue, subject=name(issue.subject)) for issue in refused.issues))
 
 

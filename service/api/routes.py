@@ -29,6 +29,7 @@ from service.api import (
     inspection,
     issues,
     metrics,
+    onap,
     openapi,
     people,
     public_catalogue,
@@ -53,6 +54,7 @@ WEBHOOK = EVENTS + "/webhooks/{id}"
 #: A type of another prefix may hold slashes.
 EVENT_TYPE = EVENTS + "/event-types/{eventType:path}"
 OAUTH = "/authorization/v2"
+SUBSCRIPTION_SET = subscription_sets.PATH + "/{name}/subscriptions"
 
 #: Asked for nothing: these are how one gets in, and how one sees that there is somebody in.
 OPEN: Sequence[tuple[str, str, Handler]] = (
@@ -71,6 +73,7 @@ OPEN: Sequence[tuple[str, str, Handler]] = (
 GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("POST", EVENTS + "/occurrences", events.publish_occurrences, Permission.PUBLISH),
     ("POST", EVENTS + "/cloudevents", events.publish_cloudevents, Permission.PUBLISH),
+    ("POST", onap.PATH, onap.publish, Permission.PUBLISH),
     ("GET", EVENTS + "/events/{id:path}", event_traces.read_event, Permission.READ_EVENTS),
     ("DELETE", EVENTS + "/events/{id:path}", erasures.event, Permission.ERASE),
     ("DELETE", EVENTS + "/events", erasures.workspace, Permission.ERASE),
@@ -126,18 +129,8 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("DELETE", EVENTS + "/subscriptions", subscriptions.remove, Permission.DELETE_SUBSCRIPTIONS),
     ("GET", asyncapi.PATH, asyncapi.served, Permission.READ_SUBSCRIPTIONS),
     ("GET", subscription_sets.PATH, subscription_sets.listed, Permission.READ_EVENT_TYPES),
-    (
-        "POST",
-        subscription_sets.PATH + "/{name}/subscriptions",
-        subscription_sets.subscribe,
-        Permission.CREATE_SUBSCRIPTIONS,
-    ),
-    (
-        "DELETE",
-        subscription_sets.PATH + "/{name}/subscriptions",
-        subscription_sets.end,
-        Permission.DELETE_SUBSCRIPTIONS,
-    ),
+    ("POST", SUBSCRIPTION_SET, subscription_sets.subscribe, Permission.CREATE_SUBSCRIPTIONS),
+    ("DELETE", SUBSCRIPTION_SET, subscription_sets.end, Permission.DELETE_SUBSCRIPTIONS),
     ("POST", replays.PATH, replays.create, Permission.UPDATE_WEBHOOKS),
     ("GET", replays.PATH, replays.listed, Permission.READ_WEBHOOKS),
     ("GET", replays.PATH + "/{id}", replays.read, Permission.READ_WEBHOOKS),

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from subscriptions.catalogue import envelopes
+from subscriptions.catalogue import envelopes, legacy_envelopes
 from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.catalogue.envelopes import SentType
 
 Json = dict[str, Any]
 
 #: The whole content type of a request, by content mode; of binary it is the data's.
-MEDIA = {"json": "application/json", "structured": "application/cloudevents+json"}
-BATCH = {"json": "application/json", "structured": "application/cloudevents-batch+json"}
+MEDIA = {"json": "application/json", "structured": "application/cloudevents+json", "onap": "application/json"}
+BATCH = {"json": "application/json", "structured": "application/cloudevents-batch+json", "onap": "application/json"}
 #: Events of one batch (greenlake.md 3.4).
 BATCHED = 10
 _KEY = re.compile(r"[^A-Za-z0-9_-]+")
@@ -162,7 +162,9 @@ class _Writer:
             ]
         else:
             headers = envelopes.OWN_HEADERS
-            self._schemas[key] = envelopes.structured(envelope, schema)
+            legacy = mode == "onap"
+            self._schemas[key] = (legacy_envelopes.schema if legacy else envelopes.structured)(envelope, schema)
+            examples = [legacy_envelopes.example(each) for each in examples] if legacy else examples
             message["payload"] = {"$ref": f"#/components/schemas/{key}"}
             message["examples"] = [{"headers": envelopes.signatures(dual), "payload": each} for each in examples]
         message["headers"] = envelopes.signed(headers, dual)

@@ -14,7 +14,7 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "APIKey": ("api_key",),
     "Oauth": ("client_id", "client_secret", "issuer_url"),
 }
-CONTENT_MODES = ("json", "structured", "binary")
+CONTENT_MODES = ("json", "structured", "binary", "onap")
 
 _NAME = re.compile(r"[A-Za-z0-9 ._@-]{1,50}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -61,7 +61,7 @@ def _client_credential(text: str) -> str | None:
 
 
 def _content_mode(text: str) -> str | None:
-    return None if text in CONTENT_MODES else f"must be json, structured or binary, and is {text[:50]!r}"
+    return None if text in CONTENT_MODES else f"must be json, structured, binary or onap, and is {text[:50]!r}"
 
 
 def _certificates(text: str) -> str | None:

@@ -275,5 +275,5 @@ def _batchable(batching: bool, content_mode: str) -> None:
     """A batch is one JSON array: attributes in headers have no place in it (greenlake.md D.5)."""
     if batching and content_mode == "binary":
         raise Unprocessable(
-            Issue(subject="contentMode", description="binary cannot be batched: use json or structured")
+            Issue(subject="contentMode", description="binary cannot be batched: use json, structured or onap")
         )

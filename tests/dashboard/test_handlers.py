@@ -70,13 +70,15 @@ async def _listening(url: str, process: asyncio.subprocess.Process) -> None:
 
 @pytest.mark.parametrize("language", [language for language, _, _ in handler_programs.LANGUAGES])
 async def test_a_handler_to_copy_does_what_it_says(language: str, tmp_path: Path) -> None:
-    """The challenge is met in either content mode, by either header; event and batch are printed; a wrong secret is a 401."""
+    """The challenge is met in each content mode, by either header; event and batch are printed; a wrong secret is a 401."""
     if shutil.which(RUN[language][0]) is None:
         pytest.skip(f"there is no {RUN[language][0]} on this machine")
     question = challenge.event(challenge=QUESTION, event_id=str(EVENT), workspace_id="0" * 32, now=datetime.now(UTC))
     asked = Parcel(id=str(EVENT), body=question, headers=(("Content-Type", "application/json"),))
     binary = parcels.single(event=EVENT, body=question, content_mode="binary")
+    legacy = parcels.single(event=EVENT, body=question, content_mode="onap")
     event = parcels.single(event=EVENT, body=BODY, content_mode="json")
+    envelopes = parcels.batch(EVENT, b"[" + BODY + b"," + BODY + b"]", content_mode="onap")
     batch = Parcel(id=str(EVENT), body=b"[" + BODY + b"," + BODY + b"]", headers=asked.headers)
     answers = []
     async with running(language, tmp_path) as (url, printed), opened("") as sender:
@@ -84,18 +86,20 @@ async def test_a_handler_to_copy_does_what_it_says(language: str, tmp_path: Path
             (asked, ("first",)),
             (asked, ("other", "first")),
             (binary, ("first",)),
+            (legacy, ("first",)),
             (event, ("first", "other")),
             (batch, ("first",)),
+            (envelopes, ("first",)),
             (event, ("other",)),
         ):
             to = Destination(webhook=WEBHOOK, url=url, secrets=secrets, authorization=None)
             answers.append((await sender.send(parcel, to, deadline=10)).answer)
 
     replies = [each for each in answers if isinstance(each, Reply)]
-    assert [each.status for each in replies] == [200, 200, 200, 200, 200, 401], answers
+    assert [each.status for each in replies] == [200] * 7 + [401], answers
     proof = signing.answer("first", QUESTION).encode()
-    assert [proof in each.body for each in replies] == [True, True, True, False, False, False]
-    assert b"".join(printed).count(b"e-1") == 3
+    assert [proof in each.body for each in replies] == [True] * 4 + [False] * 4
+    assert b"".join(printed).count(b"e-1") == 5
 
 
 def test_a_handler_reads_the_secret_of_its_webhook() -> None:

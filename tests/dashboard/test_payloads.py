@@ -3,15 +3,20 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from delivery.reports.one_delivery import OneAttempt
-from service.dashboard.frame.payloads import LAID_OUT, SHOWN, curl, fixture, laid_out
+from delivery.wire import notes
+from delivery.wire.notes import WireNotes
+from service.dashboard.frame.payloads import LAID_OUT, SHOWN, body_of, curl, fixture, laid_out
 
 TYPE = ("content-type", "text/plain")
 
@@ -126,3 +131,17 @@ def test_the_command_does_what_was_done(heard: Heard, tmp_path: Path, path: str,
 
     assert heard.asked == [(path, sent)]
     assert [each.name for each in tmp_path.iterdir()] == ["secret"]
+
+
+def test_what_was_sent_in_onaps_envelope_is_copied_so() -> None:
+    """Its headers are those of a CloudEvent as JSON: what was noted of the attempt tells it. Of a batch too."""
+    event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t","data":{"n":1.0}}'
+    envelope = b'{"eventId":"a","eventSource":"//x","eventType":"t","event":{"n":1.0}}'
+    legacy = WireNotes(method="POST", url="https://example.com", content_mode="onap")
+    tried = replace(attempt(), wire=legacy)
+
+    assert body_of(UUID(int=1), event, tried) == envelope
+    assert body_of(UUID(int=1), b"[%b]" % event, tried) == b"[%b]" % envelope
+    assert body_of(UUID(int=1), event, attempt()) == event
+    assert notes.read(msgspec.json.encode(legacy)) == legacy
+    assert notes.read(b'["POST","https://example.com"]') == WireNotes(method="POST", url="https://example.com")

@@ -10,7 +10,7 @@ from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import State
 from delivery.reports.one_event import NotDelivered, WhyNot
 from delivery.reports.waiting import WaitCause
-from delivery.wire import notes, signing
+from delivery.wire import notes, parcels, signing
 from delivery.wire.notes import WireNotes
 from subscriptions.events.event import Event
 from subscriptions.ground.errors import Absent
@@ -81,6 +81,25 @@ async def test_signatures_tell_which_secret_they_were_made_with(craft: Craft) ->
     await craft.assembly.erasure.event(event)
     erased = await read(None, id)
     assert (erased.body, erased.attempts[0].signed_with) == (None, ())
+
+
+async def test_signatures_of_onaps_envelopes_tell_it_too(craft: Craft) -> None:
+    """They cover what was sent, which is made of the kept event; of a batch each of its events."""
+    event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t","data":{}}'
+    envelope = b'{"eventId":"a","eventSource":"//x","eventType":"t","event":{}}'
+    webhook = await craft.hook(content_mode="onap")
+    [key] = await craft.owe(webhook)
+    await craft.sql("UPDATE events SET body = $1", event)
+    [held] = await craft.drain()
+    craft.wire.headers = (("HPE-Webhook-Signature", signing.hpe(SECRET, envelope)),)
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
+
+    read = await craft.assembly.inspection.delivery.read(None, DeliveryId(key, webhook, 0))
+
+    assert read.attempts[0].signed_with == ("primary",)
+    assert [(parcel.body, parcel.unsaid) for parcel, _ in craft.wire.sent] == [(envelope, "onap")]
+    both = b"[%b]" % event, b"[%b]" % envelope
+    assert parcels.bodies(key, both[0], batch_of_events=True) == [*both]
 
 
 async def test_a_batch_and_what_it_carries_name_each_other(craft: Craft) -> None:

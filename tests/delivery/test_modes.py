@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from cloudevents.core.bindings import http
 from cloudevents.core.formats.json import JSONFormat
@@ -69,3 +70,26 @@ async def test_the_captured_form_is_the_default(craft: Craft) -> None:
     [(challenge, _)] = craft.wire.sent
     assert challenge.headers == (("Content-Type", "application/json"),)
     assert challenge.body.startswith(b'{"data":{"challengeRequest":"')
+
+
+async def test_a_handler_of_onaps_envelopes(craft: Craft) -> None:
+    """It answers the challenge, which comes in that envelope, and then takes the delivery; single or in an array, as it asked."""
+
+    async def legacy_alone(parcel: Parcel, _: Destination) -> Reply | Failure:
+        envelope = msgspec.json.decode(parcel.body)
+        if isinstance(envelope, dict) and envelope["eventType"] == VERIFICATION:
+            question = envelope["event"]["challengeRequest"].encode()
+            proof = hmac.new(SECRET.encode(), question, hashlib.sha256).hexdigest()
+            return reply(200, b'{"verification":"%s"}' % proof.encode())
+        return reply(204)
+
+    craft.wire.answering = legacy_alone
+    asked = Registration(name="hook", destination=OLD, secret=SECRET, content_mode="onap", batching=True)
+    webhook = (await craft.webhook_lifecycle.register(asked, OWNER)).id
+
+    await craft.challenge(webhook)
+
+    [(challenge, _)] = craft.wire.sent
+    assert await craft.status(webhook) == "ACTIVE"
+    assert challenge.headers == (("Content-Type", "application/json"),)
+    assert challenge.body.startswith(b'{"eventId":"')

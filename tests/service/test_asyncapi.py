@@ -13,6 +13,7 @@ from service.api.asyncapi import MEDIA_TYPE
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.builtin.shipped import CATALOGUES, shipped
+from subscriptions.events import onap
 from tests import asyncapi_parser
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 from tests.service.described import described as described_all
@@ -45,7 +46,13 @@ def every() -> list[str]:
     return sorted({each.type for name in CATALOGUES for each in shipped(name).types})
 
 
-@pytest.mark.parametrize("more", [{}, {"contentMode": "structured"}, {"contentMode": "binary"}, {"batching": True}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({}, {"contentMode": "structured"}, {"contentMode": "binary"}, {"batching": True}),
+        {"batching": True, "contentMode": "onap"},
+    ],
+)
 async def test_the_official_parser_takes_it(
     api: httpx.AsyncClient, callers: Callers, described: Services, every: list[str], more: dict[str, Any]
 ) -> None:
@@ -111,7 +118,7 @@ async def test_a_version_that_is_understood(api: httpx.AsyncClient, callers: Cal
     assert [each["x-hooklake-version"] for each in document["components"]["messages"].values()] == ["2.0.0"]
 
 
-@pytest.mark.parametrize("mode", ["json", "structured", "binary"])
+@pytest.mark.parametrize("mode", ["json", "structured", "binary", "onap"])
 async def test_it_describes_what_is_sent(
     api: httpx.AsyncClient, callers: Callers, described: Services, every: list[str], mode: str
 ) -> None:
@@ -124,7 +131,7 @@ async def test_it_describes_what_is_sent(
 
     for message in document["components"]["messages"].values():
         for example in message.get("examples", ()):
-            event = example["payload"] if mode != "binary" else _event(example)
+            event = _event(example, mode)
             parcel = parcels.single(uuid4(), msgspec.json.encode(event), content_mode=mode)
             sent = dict(parcel.headers)
             assert sent.pop("Content-Type") == message["contentType"]
@@ -139,7 +146,14 @@ async def test_it_describes_what_is_sent(
     assert seen >= len(every)
 
 
-def _event(example: dict[str, Any]) -> dict[str, Any]:
+def _event(example: dict[str, Any], mode: str) -> dict[str, Any]:
+    if mode == "onap":
+        [(_, folded)] = onap.each({}, msgspec.json.encode(example["payload"]))
+        assert folded.event.data is not None
+        return {**folded.event.attributes, "data": msgspec.Raw(folded.event.data.text)}
+    if mode != "binary":
+        envelope: dict[str, Any] = example["payload"]
+        return envelope
     told = {name[3:]: value for name, value in example["headers"].items() if name.startswith("ce-")}
     told = {name: True if value == "true" else value for name, value in told.items()}
     return {**told, "datacontenttype": "application/json", "data": example["payload"]}

@@ -130,6 +130,8 @@ def test_samples_verify_live_deliveries(language: str, received: tuple[Case, Cas
         (replace(event, headers=event.headers | {"webhook-id": "another"}), [True, False, None]),
         (replace(event, tolerance=-1), [True, False, None]),
         (asked, [True, True, proof]),
+        # The same question in the content mode onap, and signed in another.
+        (replace(asked, body=parcels.single(EVENT, asked.body, content_mode="onap").body), [False, False, proof]),
         *((replace(event, body=body), [False, False, None]) for body in (b"", b"\xff", b"null", b"[1]", b'{"type":1}')),
     ]
 

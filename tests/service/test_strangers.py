@@ -56,6 +56,7 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
         status=403,
     ),
     ("POST", EVENTS + "/cloudevents"): OWN,
+    ("POST", EVENTS + "/onap"): OWN,
     ("POST", EVENTS + "/test-events"): Case(
         path=EVENTS + "/test-events",
         body={"eventType": AUDIT, "workspaceId": WORKSPACE},

@@ -58,6 +58,7 @@ OAUTH: dict[str, Any] = {
         {"secondary_secret": "1234"},
         {"description": "d" * 100},
         {"content_mode": "structured"},
+        {"content_mode": "onap", "batching": True},
         {"auth_type": "APIKey", "api_key": "Bearer abc=="},
         OAUTH,
     ],

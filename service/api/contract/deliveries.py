@@ -20,8 +20,8 @@ _TRIED: dict[str, Json] = {
         "description": "As sent, each name with all its values; credentials are shown as `***`.",
     },
     "requestBody": composite(
-        "The CloudEvent as structured JSON, also where it went in `binary` mode, with its data alone as the body; an array of "
-        "them for a batch."
+        "The CloudEvent as structured JSON, also where it went in `binary` mode, with its data alone as the body, or in `onap` "
+        "mode; an array of them for a batch."
     ),
 }
 _TRIED_TOO: dict[str, Json] = {

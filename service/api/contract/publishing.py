@@ -22,6 +22,7 @@ from service.api.contract.shapes import (
 )
 from service.auth import Permission
 from subscriptions.events.http_binding import STRUCTURED
+from subscriptions.events.onap_texts import PAYLOADS
 
 TAG = "Publishing"
 _ID = "01933b3e-6f00-7000-8000-000000000001"
@@ -97,6 +98,39 @@ SCHEMAS: dict[str, Json] = {
                 "datacontenttype": JSON,
                 "time": MOMENT,
                 "data": {"id": "server-1", "uptime": 1.0},
+            }
+        ],
+    },
+    "OnapEnvelope": {
+        "type": "object",
+        "properties": {
+            "eventId": _maybe(
+                "Becomes `id`; `eventID` is read too. Without one the event is given an id, and is not idempotent."
+            ),
+            "eventCorrelationId": _maybe("Becomes `correlationid`."),
+            "eventTime": _maybe("`yyyy-MM-dd'T'HH:mm:ss.SSSZ` without a colon, or RFC 3339; becomes `time`."),
+            "eventSource": _maybe("Becomes `source`; `ncmp` where there is none. `source` is read too."),
+            "eventTarget": _maybe("Becomes `target`."),
+            "eventType": _maybe("The event type; where there is none, the last name in eventSchema."),
+            "eventSchema": _maybe("With its version it becomes `dataschema`, a URN."),
+            "eventSchemaVersion": _maybe("Such as `v1`, `1.0`, `1.0.0`. `version` is read too."),
+            "eventID": _maybe("The same as eventId."),
+            "source": _maybe("The same as eventSource."),
+            "version": _maybe("The same as eventSchemaVersion."),
+            **{name: {"description": "The payload; becomes `data`."} for name in PAYLOADS},
+        },
+        "additionalProperties": False,
+        "description": "One of the last four holds the payload; of several the data are an object that has all. null is none.",
+        "examples": [
+            {
+                "eventId": "4c6dd8c2-8e5b-4b8e-9d1a-100000000001",
+                "eventCorrelationId": "my-cm-handle-1",
+                "eventTime": "2023-08-23T09:00:00.000+0000",
+                "eventSource": "org.onap.ncmp",
+                "eventType": "org.onap.ncmp.cmhandle-lcm-event.create",
+                "eventSchema": "org.onap.ncmp:cmhandle-lcm-event",
+                "eventSchemaVersion": "1.0",
+                "event": {"cmHandleId": "my-cm-handle-1", "newValues": {"cmHandleState": "ADVISED"}},
             }
         ],
     },
@@ -198,6 +232,22 @@ OPERATIONS = (
         success=202,
         answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
         errors=(400, 409, 413, 415, 422),
+    ),
+    Operation(
+        method="POST",
+        path="/events/v1beta1/onap",
+        tag=TAG,
+        id="publishOnapEvents",
+        permission=Permission.PUBLISH,
+        summary="Publish events in ONAP's legacy envelope",
+        description="One envelope, or an array of them that is taken whole or not at all. Its fields stand in the body, or in "
+        "headers of the same names (`eventId` ... `eventSchemaVersion`), which then are those of every envelope; where both "
+        "tell a field they have to agree. Each becomes a CloudEvent, and a webhook with `contentMode: onap` is sent the envelope "
+        "as it came. Its type has to be in the catalogue: ONAP's are, where `HOOKLAKE_CATALOGUES` names `onap`.",
+        body={JSON: many("OnapEnvelope")},
+        success=202,
+        answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},
+        errors=(400, 409, 413, 422),
     ),
     Operation(
         method="GET",

@@ -43,10 +43,11 @@ _GIVEN: dict[str, Json] = {
     ),
     "contentMode": text(
         "Ours: `json` (application/json), `structured` (application/cloudevents+json), `binary` (data as the body, attributes as "
-        "`ce-` headers; arrays, and events without data or its type, go structured). Challenges too. In `binary`, data that are "
-        "not UTF-8 cannot be verified by Standard Webhooks' libraries for Python and JavaScript, which read a body as text; of "
-        "what is not JSON they fail after a right signature, unless told `jsonParse: false` (JavaScript), `json_parse=False` "
-        "(Python, where the version has it).",
+        "`ce-` headers; arrays, and events without data or its type, go structured), `onap` (application/json in ONAP's legacy "
+        "envelope, as `POST /events/v1beta1/onap` takes it; data that are no JSON go structured). Challenges too. In `binary`, "
+        "data that are not UTF-8 cannot be verified by Standard Webhooks' libraries for Python and JavaScript, which read a body "
+        "as text; of what is not JSON they fail after a right signature, unless told `jsonParse: false` (JavaScript), "
+        "`json_parse=False` (Python, where the version has it).",
         examples=["json"],
     ),
 }

@@ -51,7 +51,7 @@ SHOWN_TOO: dict[str, Json] = {
     "endpointRateLimit": either(
         {"type": "integer"}, "Deliveries per minute that the destination grants; -1: any number; null: it never said."
     ),
-    "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary"]),
+    "contentMode": text("Ours: the form that was asked for.", enum=["json", "structured", "binary", "onap"]),
     "tls": tls.SHOWN,
     "secretSince": moment("Ours: since when the secret is what it is; absent where that is older than was kept."),
     "secondarySecretSince": moment("Ours: likewise of the second one, while there is one."),

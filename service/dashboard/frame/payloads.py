@@ -81,9 +81,13 @@ def _is_json(raw: bytes) -> bool:
 
 
 def body_of(event: UUID, body: bytes | None, attempt: OneAttempt) -> bytes:
-    """What an attempt had as its body: of an event that went in binary mode its data alone."""
+    """What an attempt had as its body: of an event that went in binary mode its data alone, in ONAP's mode its envelope."""
     if body is None:
         return b""
+    if attempt.wire is not None and attempt.wire.content_mode == parcels.ONAP:
+        make = parcels.batch if body[:1] == b"[" else parcels.single
+        with suppress(HooklakeError):
+            return make(event, body, content_mode=parcels.ONAP).body
     if any(name.lower().startswith("ce-") for name, _ in attempt.request_headers):
         with suppress(HooklakeError):
             return parcels.single(event, body, content_mode="binary").body

@@ -3,6 +3,7 @@
 Which of them a deployment has is a setting; keeping their types is left to `switching.py`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,6 +20,7 @@ CATALOGUES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "acm": (("acm",), "Open Cluster Management"),
     "onap": (("onap", "onap-v2"), "ONAP"),
 }
+_TYPE = re.compile(rb"^ +x-cloudevents-type: (\S+)$", re.MULTILINE)
 #: Where a document says which sets there are.
 _SETS = "x-hooklake-subscription-sets"
 
@@ -68,14 +70,34 @@ def shipped(name: str, *, prefix: str = catalogue.PREFIX) -> ShippedCatalogue:
     return ShippedCatalogue(name=name, documents=documents, types=tuple(types.values()), sets=sets)
 
 
+def catalogue_of(event_type: str, *, prefix: str = catalogue.PREFIX) -> str | None:
+    """The catalogue that ships this type, if one does; found without reading the documents as such, which takes long."""
+    return _named(prefix).get(event_type)
+
+
 def sets(names: Iterable[str], *, prefix: str = catalogue.PREFIX) -> Mapping[str, SubscriptionSet]:
     """The subscription sets of these catalogues, by name."""
     return {each.name: each for name in names for each in shipped(name, prefix=prefix).sets}
 
 
-def _document(name: str, prefix: str) -> ShippedDocument:
+@cache
+def _named(prefix: str) -> Mapping[str, str]:
+    """The catalogue of each shipped type."""
+    return {
+        found.decode(): name
+        for name, (documents, _) in CATALOGUES.items()
+        for each in documents
+        for found in _TYPE.findall(_text(each, prefix))
+    }
+
+
+def _text(name: str, prefix: str) -> bytes:
     text = (resources.files("subscriptions") / "catalogue" / "builtin" / f"{name}.yaml").read_bytes()
-    text = text.replace(f"{catalogue.PREFIX}.".encode(), f"{prefix}.".encode())
+    return text.replace(f"{catalogue.PREFIX}.".encode(), f"{prefix}.".encode())
+
+
+def _document(name: str, prefix: str) -> ShippedDocument:
+    text = _text(name, prefix)
     return ShippedDocument(name=name, text=text, read=document.read(text, media_type="application/yaml"))
 
 

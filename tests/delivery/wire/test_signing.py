@@ -104,7 +104,7 @@ def test_a_parcel_carries_the_bytes_it_was_given(mode: str, media_type: str) -> 
 
 def test_an_unknown_mode_is_refused() -> None:
     """A mode that cannot be sent is named."""
-    with pytest.raises(Refused, match="contentMode: `yaml` is not one of `json`, `structured`, `binary`"):
+    with pytest.raises(Refused, match="contentMode: `yaml` is not one of `json`, `structured`, `binary`, `onap`"):
         parcels.single(event=EVENT, body=b"{}", content_mode="yaml")
 
 
@@ -143,3 +143,21 @@ def test_a_batch_is_announced_by_its_mode(mode: str, media_type: str) -> None:
     parcel = parcels.batch(EVENT, b"[{},{}]", content_mode=mode)
 
     assert parcel == parcels.Parcel(id=str(EVENT), body=b"[{},{}]", headers=(("Content-Type", media_type),))
+
+
+def test_onap_mode_writes_the_legacy_envelope() -> None:
+    """As the body of application/json, each of a batch too; what it cannot hold goes structured, of a batch all of it."""
+    event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t","data":{"n":1e30}}'
+    text = b'{"specversion":"1.0","id":"b","source":"//x","type":"t","datacontenttype":"text/plain","data":"x"}'
+    envelope = b'{"eventId":"a","eventSource":"//x","eventType":"t","event":{"n":1e30}}'
+    json, structured = ("Content-Type", "application/json"), "application/cloudevents+json"
+
+    one = parcels.single(event=EVENT, body=event, content_mode="onap")
+    other = parcels.single(event=EVENT, body=text, content_mode="onap")
+    batch = parcels.batch(EVENT, b"[%b,%b]" % (event, event), content_mode="onap")
+    mixed = parcels.batch(EVENT, b"[%b,%b]" % (event, text), content_mode="onap")
+
+    assert (one.body, one.headers, one.unsaid) == (envelope, (json,), "onap")
+    assert (other.body, other.headers, other.unsaid) == (text, (("Content-Type", structured),), "")
+    assert (batch.body, batch.headers, batch.unsaid) == (b"[%b,%b]" % (envelope, envelope), (json,), "onap")
+    assert mixed.headers == (("Content-Type", "application/cloudevents-batch+json"),)

@@ -47,11 +47,18 @@ func VerifyStandard(secrets []string, headers http.Header, body []byte, toleranc
 
 // ChallengeAnswer is the body to answer a challenge with, status 200; nil for anything else, such as an event.
 func ChallengeAnswer(secret string, body []byte) []byte {
+	type question struct{ ChallengeRequest string }
 	var event struct {
-		Type string
-		Data struct{ ChallengeRequest string }
+		Type, EventType string
+		Data, Event     question
 	}
-	if json.Unmarshal(body, &event) != nil || !strings.HasSuffix(event.Type, ".events.v1beta1.webhooks.verification") {
+	if json.Unmarshal(body, &event) != nil {
+		return nil
+	}
+	if event.Type == "" { // in the content mode onap they are called so
+		event.Type, event.Data = event.EventType, event.Event
+	}
+	if !strings.HasSuffix(event.Type, ".events.v1beta1.webhooks.verification") {
 		return nil
 	}
 	proof := hex.EncodeToString(digest(secret, []byte(event.Data.ChallengeRequest)))

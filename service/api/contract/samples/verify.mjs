@@ -32,8 +32,10 @@ export function challengeAnswer(secret, body) {
   } catch {
     return null; // an event in binary mode may hold anything
   }
-  if (!String(event?.type).endsWith(".events.v1beta1.webhooks.verification")) return null;
-  const proof = digest(secret, Buffer.from(event.data.challengeRequest)).toString("hex");
+  // In the content mode onap they are called so.
+  const [type, data] = [event?.type ?? event?.eventType, event?.data ?? event?.event];
+  if (!String(type).endsWith(".events.v1beta1.webhooks.verification")) return null;
+  const proof = digest(secret, Buffer.from(data.challengeRequest)).toString("hex");
   return JSON.stringify({ verification: proof });
 }
 

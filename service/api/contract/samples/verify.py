@@ -35,9 +35,13 @@ def challenge_answer(secret: str, body: bytes) -> bytes | None:
         event = json.loads(body)
     except ValueError:  # an event in binary mode may hold anything
         return None
-    if not isinstance(event, dict) or not str(event.get("type")).endswith(".events.v1beta1.webhooks.verification"):
+    if not isinstance(event, dict):
         return None
-    proof = _digest(secret, event["data"]["challengeRequest"].encode()).hex()
+    # In the content mode onap they are called so.
+    event_type, data = ("type", "data") if "type" in event else ("eventType", "event")
+    if not str(event.get(event_type)).endswith(".events.v1beta1.webhooks.verification"):
+        return None
+    proof = _digest(secret, event[data]["challengeRequest"].encode()).hex()
     return json.dumps({"verification": proof}).encode()
 
 
