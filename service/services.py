@@ -43,12 +43,14 @@ from subscriptions.access.client_store import ClientStore
 from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
+from subscriptions.catalogue.api_report import ApiReport
 from subscriptions.catalogue.applications import ApplicationStore
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
+from subscriptions.catalogue.misfit_report import MisfitReport
 from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
@@ -188,6 +190,16 @@ class Services:
     def audit_log(self) -> AuditLog:
         """Who changed what."""
         return AuditLog(self.database)
+
+    @cached_property
+    def api_report(self) -> ApiReport:
+        """What people read of event APIs."""
+        return ApiReport(self.database)
+
+    @cached_property
+    def misfit_report(self) -> MisfitReport:
+        """Which types have events that did not fit."""
+        return MisfitReport(self.database)
 
     @cached_property
     def described_types(self) -> DescribedTypes:

@@ -64,6 +64,8 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     publish_per_minute: int = 60_000
     #: Whether anybody may read the event types and their schemas, at /docs/events.
     public_catalogue: bool = False
+    #: Bytes of what `/asyncapi.json` says of one workspace; it says what it leaves out.
+    asyncapi_bytes: int = 8 * 1024 * 1024
     #: Pages of the dashboard that one person may have live at once in one process; 0: none is.
     live_streams: int = 10
 
@@ -76,6 +78,8 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
             "bodies_bytes",
             "has to be at least HOOKLAKE_PUBLISH_BODY_BYTES, and 1048576",
         )
+        # What it says of itself, and of one webhook.
+        _require(self.asyncapi_bytes >= 256 * 1024, "asyncapi_bytes", "has to be at least 262144")
         _require(0 < self.client_share <= 1, "client_share", "has to be more than 0, and 1 at most")
         for name in ("requests_per_hour", "changes_per_hour"):
             given = getattr(self, name)

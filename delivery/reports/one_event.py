@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,12 +15,13 @@ import msgspec
 from delivery.delivery_filter import DeliveryId
 from delivery.ledger.owing.batches import BATCH
 from delivery.lifecycle import State
+from delivery.reports import why_not
+from delivery.reports.why_not import EventFacts, NotDelivered
 from subscriptions.ground import event_keys
 from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Absent
 from subscriptions.ground.statements import Row, statement
-from subscriptions.webhooks.filters import event_filter, explaining
-from subscriptions.webhooks.filters.explaining import FailedCondition, Verdict
+from subscriptions.webhooks.filters import event_filter
 
 #: Webhooks of a page, and of those that an event was not owed to.
 SHOWN, OTHERS = 100, 100
@@ -31,6 +30,11 @@ _NIL = UUID(int=0)
 EVENT = "SELECT key, id, source, type, workspace_id, body FROM events WHERE key = $1"
 SPREADING = "SELECT EXISTS (SELECT FROM spreads WHERE event = $1)"
 RETIRED = "SELECT retired_at FROM event_types WHERE type = $1"
+#: Of an event that names no `dataschema` it is the current one (`subscriptions/catalogue/deprecation.py`).
+VERSION = """
+    SELECT version FROM event_type_versions WHERE event_type = $1 AND $2 IN ('', dataschema)
+    ORDER BY deprecated, created_at DESC, revision DESC LIMIT 1
+"""
 
 
 class OwedTo(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,29 +58,6 @@ OWED = statement(__package__, "owed_to", OwedTo)
 NOT_OWED = statement(__package__, "not_owed_to", NotOwedTo)
 
 
-class WhyNot(StrEnum):
-    """Why an event did not go to a webhook."""
-
-    #: It does not subscribe to the type today; whether it did then is not kept.
-    UNSUBSCRIBED = "UNSUBSCRIBED"
-    #: It was registered after the event was accepted.
-    REGISTERED_LATER = "REGISTERED_LATER"
-    #: It subscribed after the event was accepted.
-    SUBSCRIBED_LATER = "SUBSCRIBED_LATER"
-    #: Its filter says no.
-    FILTERED = "FILTERED"
-    #: Its filter says no today, and was changed since.
-    FILTERED_TODAY = "FILTERED_TODAY"
-    #: Its filter says yes today, and was changed since.
-    CHANGED = "CHANGED"
-    #: The event has more webhooks than one transaction writes: it may still come.
-    SPREADING = "SPREADING"
-    #: Its filter cannot be asked: the payload is gone.
-    ERASED = "ERASED"
-    #: Nothing that is kept says why.
-    UNKNOWN = "UNKNOWN"
-
-
 @dataclass(frozen=True, kw_only=True)
 class EventDelivery:
     """A webhook that the event was owed to."""
@@ -91,24 +72,6 @@ class EventDelivery:
     reason: str
     due_at: datetime | None
     ended_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotDelivered:
-    """A webhook that the event was not owed to."""
-
-    webhook: UUID
-    webhook_name: str
-    webhook_status: str
-    why: WhyNot
-    #: A sentence.
-    text: str
-    #: What it asks for today; empty for every event of the type, or for none.
-    event_filter: str = ""
-    #: The conditions that say no, with what the data have there.
-    failed: Sequence[FailedCondition] = ()
-    #: It would be owed to it, if the event were published now.
-    now: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +122,7 @@ class EventDetails:
             given = OwedTo(event=key, after=after or _NIL, limit=SHOWN + 1)
             owed = [_owed(key, each) for each in await OWED.fetch(connection, given)]
             others = await self._others(connection, row) if row["type"] != BATCH and after is None else []
+            version = await self._version(connection, row, others)
         return OneEvent(
             key=key,
             id=row["id"],
@@ -171,7 +135,7 @@ class EventDetails:
             retired_at=retired_at,
             owed=owed[:SHOWN],
             more=owed[SHOWN - 1].id.webhook if len(owed) > SHOWN else None,
-            others=await self._explained(row, others[:OTHERS], spreading=spreading),
+            others=await self._explained(row, others[:OTHERS], version=version, spreading=spreading),
             others_cut=len(others) > OTHERS,
         )
 
@@ -179,76 +143,31 @@ class EventDetails:
         given = NotOwedTo(event=event["key"], workspace=event["workspace_id"], type=event["type"], limit=OTHERS + 1)
         return await NOT_OWED.fetch(connection, given)
 
-    async def _explained(self, event: Row, others: Sequence[Row], *, spreading: bool) -> list[NotDelivered]:
-        asks = any(row["event_filter"] for row in others) and event["body"] is not None
-        data = event_filter.data_of(event["body"]) if asks else None
-        accepted = event_keys.time_of(event["key"])
-        known = _Known(accepted=accepted, erased=event["body"] is None, data=data, spreading=spreading)
+    async def _version(self, connection: Raw, event: Row, others: Sequence[Row]) -> str:
+        """The version that the event is of; asked where somebody understands one alone."""
+        if event["body"] is None or not any(row["version"] for row in others):
+            return ""
+        return await connection.fetchval(VERSION, event["type"], why_not.dataschema(event["body"])) or ""
+
+    async def _explained(
+        self, event: Row, others: Sequence[Row], *, version: str, spreading: bool
+    ) -> list[NotDelivered]:
+        body = event["body"]
+        asks = body is not None and any(row["event_filter"] for row in others)
+        known = EventFacts(
+            accepted=event_keys.time_of(event["key"]),
+            erased=body is None,
+            data=event_filter.data_of(body) if asks else None,
+            dataschema=why_not.dataschema(body),
+            version=version,
+            spreading=spreading,
+        )
         explained = []
         for row in others:
-            explained.append(self._not_delivered(row, known))
+            explained.append(why_not.explained(row, known, steps=self._steps))
             # Each filter may take milliseconds: others on the loop get their turns between two.
             await asyncio.sleep(0)
         return explained
-
-    def _not_delivered(self, row: Row, known: "_Known") -> NotDelivered:
-        text, erased = row["event_filter"] or "", known.erased
-        verdict = Verdict(passes=False)
-        if row["subscription"] is not None and not (erased and text):
-            verdict = explaining.explain(text, known.data, steps=self._steps)
-        why = _why(row, known, verdict)
-        return NotDelivered(
-            webhook=row["id"],
-            webhook_name=row["name"],
-            webhook_status=row["status"],
-            why=why,
-            text=_said(why, row),
-            event_filter=text,
-            failed=verdict.failed,
-            now=row["subscription"] is not None and verdict.passes,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Known:
-    """What is known of the event."""
-
-    accepted: datetime
-    erased: bool
-    data: Any
-    spreading: bool
-
-
-def _why(row: Row, known: _Known, verdict: Verdict) -> WhyNot:
-    accepted = known.accepted
-    if row["registered_at"] > accepted:
-        return WhyNot.REGISTERED_LATER
-    if row["subscription"] is None:
-        return WhyNot.UNSUBSCRIBED
-    if row["created_at"] > accepted:
-        return WhyNot.SUBSCRIBED_LATER
-    if known.erased and row["event_filter"]:
-        return WhyNot.ERASED
-    changed = row["updated_at"] > accepted and row["generation"] > 1
-    if not verdict.passes:
-        return WhyNot.FILTERED_TODAY if changed else WhyNot.FILTERED
-    if changed:
-        return WhyNot.CHANGED
-    return WhyNot.SPREADING if known.spreading else WhyNot.UNKNOWN
-
-
-def _said(why: WhyNot, row: Row) -> str:
-    return {
-        WhyNot.UNSUBSCRIBED: "It does not subscribe to this type today; whether it did then is not kept.",
-        WhyNot.REGISTERED_LATER: "It was registered after the event was accepted.",
-        WhyNot.SUBSCRIBED_LATER: "It subscribed to this type after the event was accepted.",
-        WhyNot.FILTERED: "Its filter says no.",
-        WhyNot.FILTERED_TODAY: "Its filter says no today; the subscription was changed since, and what it said then is not kept.",
-        WhyNot.CHANGED: "Its filter says yes today; the subscription was changed since, and what it said then is not kept.",
-        WhyNot.SPREADING: "The event has many webhooks, and its deliveries are still being written.",
-        WhyNot.ERASED: "Its filter cannot be asked any more, for the payload was erased.",
-        WhyNot.UNKNOWN: "It subscribes to this type, and nothing that is kept says why it was not owed to it.",
-    }[why]
 
 
 def _owed(key: UUID, row: Row) -> EventDelivery:

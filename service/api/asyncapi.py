@@ -5,62 +5,99 @@ How it is written is left to `subscriptions/catalogue/received.py`.
 
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import workspaces
+from service.api import long_work, workspaces
 from service.services import Services, services_of
-from subscriptions.catalogue import received
 from subscriptions.catalogue.envelopes import SentType
-from subscriptions.catalogue.received import ReceivingWebhook, ReceivingWorkspace
+from subscriptions.catalogue.received import ReceivedDocument
+from subscriptions.catalogue.receiving import ReceivingWebhook, ReceivingWorkspace
 from subscriptions.events import catalogue, samples
 from subscriptions.events.event import Naming
-from subscriptions.ground.errors import Issue, Refused
+from subscriptions.ground.errors import Absent
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
 from subscriptions.webhooks.webhook import Webhook
 from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 PATH = "/asyncapi.json"
-#: Webhooks and subscriptions that one document describes.
-WEBHOOKS, SUBSCRIPTIONS = 1000, 10_000
+#: Where schemas are served, by their ids.
+SCHEMA_PATH = "/events/v1beta1/schemas"
+#: Webhooks of one document, and those whose subscriptions are read in one statement; subscriptions, and the bytes of their
+#: types' schemas and examples as a part of the document's: they stand in it once more, and what is around them.
+WEBHOOKS, TOGETHER, SUBSCRIPTIONS, SCHEMAS = 1000, 100, 10_000, 0.5
 #: What the documents of ours are (https://www.asyncapi.com/docs/reference/specification/v3.0.0, media types).
 MEDIA_TYPE = "application/vnd.aai.asyncapi+json;version=3.0.0"
 
 
 async def served(request: Request) -> Response:
-    """`GET /asyncapi.json?workspaceId=`: as JSON, new with each request"""
+    """`GET /asyncapi.json?workspaceId=&webhookId=&eventType=`: as JSON, new with each request"""
     services = services_of(request)
     within = await workspaces.within(request)
-    document = await written(services, within or auth.caller(request).workspace_id)
+    of = await _receiving(request, within or auth.caller(request).workspace_id)
+    document = ReceivedDocument(of, most=services.settings.asyncapi_bytes)
+    for _ in document.written():
+        await long_work.turn(request)
+    text = msgspec.json.encode(document.whole(metadata.version("hooklake")))
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(msgspec.json.encode(document), media_type=MEDIA_TYPE, headers=headers)
+    return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 
-async def written(services: Services, workspace_id: str) -> received.Json:
-    """The document of a workspace; raises Refused for one with more webhooks than a document describes."""
-    asked = WebhookQuery(workspace_id=workspace_id, sort=Sort.NAME, limit=WEBHOOKS + 1)
-    webhooks = (await services.webhook_lifecycle.listed(asked)).webhooks
-    query = SubscriptionQuery(workspace_id=workspace_id, limit=SUBSCRIPTIONS + 1)
-    subscriptions, total = await services.subscription_store.listed(query)
-    if len(webhooks) > WEBHOOKS or total > SUBSCRIPTIONS:
-        said = f"has more webhooks ({WEBHOOKS}) or subscriptions ({SUBSCRIPTIONS}) than one document describes"
-        raise Refused(Issue(subject=workspaces.NAME, description=said, source="query.parameter"))
+async def _receiving(request: Request, workspace_id: str) -> ReceivingWorkspace:
+    """The workspace, as much of it as a document describes: one webhook and some types, where the query names them."""
+    services, only = services_of(request), request.query_params.getlist("eventType")
+    webhooks, total = await _webhooks(request, workspace_id)
+    subscriptions, described = await _subscriptions(services, workspace_id, webhooks)
+    if only:
+        subscriptions = [each for each in subscriptions if each.event_type in only]
     types = {each.event_type: each for each in subscriptions}
-    of = ReceivingWorkspace(
+    known = await services.described_types.of(types, size=services.settings.asyncapi_bytes * SCHEMAS)
+    of_webhook: dict[UUID, list[Subscription]] = {}
+    for each in subscriptions:
+        of_webhook.setdefault(each.webhook, []).append(each)
+    return ReceivingWorkspace(
         id=workspace_id,
-        webhooks=[_webhook(each, subscriptions) for each in webhooks],
+        webhooks=[_webhook(each, of_webhook.get(each.id, ())) for each in webhooks[:described]],
         types={name: _sent(each, services.naming) for name, each in types.items()},
-        versions=await services.described_types.of(types),
+        versions=known.versions,
         challenge=_challenge(services.naming),
+        unread=known.unread,
+        unread_webhooks=total - described,
+        schemas=services.settings.url + SCHEMA_PATH,
     )
-    return received.document(of, version=metadata.version("hooklake"))
+
+
+async def _webhooks(request: Request, workspace_id: str) -> tuple[list[Webhook], int]:
+    """By name, and how many there are; the one that the query names: raises Absent."""
+    lifecycle, named = services_of(request).webhook_lifecycle, request.query_params.get("webhookId")
+    if named is not None:
+        try:
+            return [await lifecycle.find(workspace_id, UUID(named))], 1
+        except ValueError:
+            raise Absent("Webhook", named[:100]) from None
+    page = await lifecycle.listed(WebhookQuery(workspace_id=workspace_id, sort=Sort.NAME, limit=WEBHOOKS))
+    return page.webhooks, page.total
+
+
+async def _subscriptions(
+    services: Services, workspace_id: str, webhooks: Sequence[Webhook]
+) -> tuple[list[Subscription], int]:
+    """Those of the first webhooks, up to SUBSCRIPTIONS or a few more, and how many webhooks these are."""
+    found: list[Subscription] = []
+    described = 0
+    while described < len(webhooks) and len(found) < SUBSCRIPTIONS:
+        some = [each.id for each in webhooks[described : described + TOGETHER]]
+        query = SubscriptionQuery(workspace_id=workspace_id, among=some, limit=TOGETHER * SUBSCRIPTIONS)
+        found += (await services.subscription_store.listed(query))[0]
+        described += len(some)
+    return found, described
 
 
 def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> ReceivingWebhook:
-    own = [each for each in subscriptions if each.webhook == webhook.id]
     return ReceivingWebhook(
         id=str(webhook.id),
         name=webhook.name,
@@ -70,8 +107,8 @@ def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> Receivi
         batching=webhook.batching,
         dual_secret=webhook.dual_secret,
         challenged=webhook.challenge_request_enabled,
-        subscriptions={each.event_type: each.event_filter for each in own},
-        pinned={each.event_type: each.version for each in own if each.version},
+        subscriptions={each.event_type: each.event_filter for each in subscriptions},
+        pinned={each.event_type: each.version for each in subscriptions if each.version},
     )
 
 

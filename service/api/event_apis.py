@@ -15,6 +15,7 @@ from starlette.responses import Response
 from service import auth
 from service.api import event_api_bodies, reading, writing
 from service.services import services_of
+from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.events import attributes, json_text
 
@@ -35,7 +36,7 @@ async def register(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     draft = event_api_bodies.draft(await reading.body(request))
     made = await services.event_apis.register(draft, by=by, now=services.clock())
-    _tell("registered", made, request)
+    tell("registered", made, auth.caller(request))
     return writing.json(_shown(made, by), 201, {"Location": f"{PATH}/{made.id}"})
 
 
@@ -82,7 +83,7 @@ async def change(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     wanted = event_api_bodies.change(await reading.body(request), force=reading.flag(request, "force"))
     changed = await services.event_apis.change(_id(request), wanted, by=by, now=services.clock())
-    _tell("changed", changed, request)
+    tell("changed", changed, auth.caller(request))
     return writing.json(_shown(changed, by))
 
 
@@ -91,8 +92,7 @@ async def remove(request: Request) -> Response:
     services, by = services_of(request), auth.scope(auth.caller(request))
     wanted = _id(request)
     await services.event_apis.remove(wanted, force=reading.flag(request, "force"), by=by, now=services.clock())
-    known = auth.caller(request)
-    log.info("event_api.removed id=%s workspace=%s by=%s", wanted, known.workspace_id, known.client_id)
+    tell_removed(wanted, auth.caller(request))
     return Response(status_code=204)
 
 
@@ -169,7 +169,12 @@ def _shown_moment(when: datetime | None) -> str | None:
     return None if when is None else writing.moment(when)
 
 
-def _tell(what: str, api: EventApi, request: Request) -> None:
-    known = auth.caller(request)
+def tell(what: str, api: EventApi, known: Caller) -> None:
+    """The line of a registration or a change."""
     said = "event_api.%s id=%s types=%d workspace=%s by=%s"
     log.info(said, what, api.id, len(api.types), known.workspace_id, known.client_id)
+
+
+def tell_removed(api: UUID, known: Caller) -> None:
+    """The line of a removal."""
+    log.info("event_api.removed id=%s workspace=%s by=%s", api, known.workspace_id, known.client_id)

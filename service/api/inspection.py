@@ -18,8 +18,9 @@ from delivery.reports import waiting
 from delivery.reports.delivery_search import FoundDelivery
 from delivery.reports.event_search import FoundEvent
 from delivery.reports.one_delivery import OneAttempt, OneDelivery
-from delivery.reports.one_event import EventDelivery, NotDelivered
+from delivery.reports.one_event import EventDelivery
 from delivery.reports.waiting import Wait, WaitCause
+from delivery.reports.why_not import NotDelivered
 from delivery.upkeep import by_hand
 from delivery.upkeep.by_hand import Moved
 from delivery.wire.guard import public
@@ -287,6 +288,7 @@ def _other(each: NotDelivered) -> dict[str, object]:
         "why": each.why,
         "text": each.text,
         "eventFilter": each.event_filter,
+        "version": each.version,
         "failed": [part._asdict() for part in each.failed],
         "now": each.now,
     }

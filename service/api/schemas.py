@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service import auth
 from service.answers import JsonResponse
 from service.api import reading, writing
+from service.api.asyncapi import SCHEMA_PATH
 from service.api.catalogue import check_type, named, tell
 from service.services import Services, services_of
 from subscriptions.catalogue.event_schemas import EventSchema, Misfits, SchemaDraft
@@ -20,7 +21,7 @@ from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.events import attributes
 from subscriptions.ground.errors import Issue, Refused
 
-PATH = "/events/v1beta1/schemas"
+PATH = SCHEMA_PATH
 #: Characters of a version's name.
 LONGEST_VERSION = 64
 

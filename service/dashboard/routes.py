@@ -11,12 +11,13 @@ from starlette.routing import BaseRoute, Route
 from service.auth import Handler, Permission
 from service.dashboard.access import audit, openid_pages, people, sessions, signing_in
 from service.dashboard.attention import issues, overview
-from service.dashboard.catalogue import event_types
+from service.dashboard.catalogue import event_api_forms, event_api_list, event_api_page, event_types
 from service.dashboard.deliveries import delivery_list, delivery_page, event_pages, replay_forms, replays, saved_views
 from service.dashboard.frame import assets, finding, refusals, streaming
 from service.dashboard.frame.endpoints import Open, PageEndpoint
 from service.dashboard.frame.visitors import SIGN_IN
 from service.dashboard.webhooks import (
+    one_subscription,
     webhook_actions,
     webhook_forms,
     webhook_handler,
@@ -39,6 +40,7 @@ class PageRoute:
 
 
 WEBHOOK = webhook_list.PATH + "/{id}"
+EVENT_API = event_api_list.PATH + "/{id}"
 SUBSCRIPTIONS = WEBHOOK + "/subscriptions"
 SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
 
@@ -82,6 +84,15 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", people.PATH + "/{id}/link", people.linked, Permission.MANAGE_PEOPLE),
     PageRoute("POST", people.PATH + "/{id}/remove", people.removed, Permission.MANAGE_PEOPLE),
     PageRoute("GET", event_types.PATH, event_types.listed, Permission.READ_EVENT_TYPES),
+    PageRoute("GET", event_api_list.PATH, event_api_list.listed, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", event_api_list.PATH, event_api_forms.registered, Permission.CREATE_EVENT_TYPES),
+    PageRoute("GET", event_api_list.PATH + "/new", event_api_forms.new, Permission.CREATE_EVENT_TYPES),
+    PageRoute("GET", EVENT_API, event_api_page.shown, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", EVENT_API, event_api_forms.changed, Permission.UPDATE_EVENT_TYPES),
+    PageRoute("GET", EVENT_API + "/edit", event_api_forms.editing, Permission.UPDATE_EVENT_TYPES),
+    PageRoute("GET", EVENT_API + "/document", event_api_page.document, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", EVENT_API + "/life", event_api_forms.deprecated, Permission.UPDATE_EVENT_TYPES),
+    PageRoute("POST", EVENT_API + "/remove", event_api_forms.removed, Permission.DELETE_EVENT_TYPES),
     PageRoute("GET", event_types.PATH + "/{id}", event_types.shown, Permission.READ_EVENT_TYPES),
     PageRoute("POST", event_types.PATH + "/{id}/send", event_types.sent, Permission.UPDATE_WEBHOOKS),
     PageRoute("POST", event_types.PATH + "/{id}/publish", event_types.published, Permission.TEST_EVENTS),
@@ -107,9 +118,9 @@ PAGES: Sequence[PageRoute] = (
     PageRoute(
         "POST", WEBHOOK + "/subscription-sets/end", webhook_subscriptions.ended_set, Permission.DELETE_SUBSCRIPTIONS
     ),
-    PageRoute("GET", SUBSCRIPTION, webhook_subscriptions.shown, Permission.UPDATE_SUBSCRIPTIONS),
-    PageRoute("POST", SUBSCRIPTION, webhook_subscriptions.changed, Permission.UPDATE_SUBSCRIPTIONS),
-    PageRoute("POST", SUBSCRIPTION + "/end", webhook_subscriptions.ended, Permission.DELETE_SUBSCRIPTIONS),
+    PageRoute("GET", SUBSCRIPTION, one_subscription.shown, Permission.UPDATE_SUBSCRIPTIONS),
+    PageRoute("POST", SUBSCRIPTION, one_subscription.changed, Permission.UPDATE_SUBSCRIPTIONS),
+    PageRoute("POST", SUBSCRIPTION + "/end", one_subscription.ended, Permission.DELETE_SUBSCRIPTIONS),
 )
 
 #: For everybody: what pages load, and how one gets in.

@@ -1,7 +1,7 @@
 """Whether what a document says of its types goes together with what was said of them before."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import type_rows
-from subscriptions.catalogue.preparing import PreparedType
+from subscriptions.catalogue.asyncapi import sources
+from subscriptions.catalogue.preparing import PreparedApi, PreparedType
 from subscriptions.catalogue.schemas import compatibility
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.schema import Schema
@@ -78,16 +79,19 @@ async def before(
     ]
 
 
-def check(prepared: Iterable[PreparedType], said: Iterable[SaidBefore]) -> None:
-    """Raises Conflicting, each issue with a pointer into the document, for what consumers of before would not understand."""
-    by_type = {each.entry.type: each for each in prepared}
+def check(prepared: PreparedApi, said: Iterable[SaidBefore]) -> None:
+    """Raises Conflicting, each issue with a pointer and a line, for what consumers of before would not understand."""
+    by_type = {each.entry.type: each for each in prepared.types}
     issues: list[Issue] = []
     for each in said:
         if len(issues) < MOST:
             issues += _issues(by_type[each.event_type], each, "payload")
             issues += _issues(by_type[each.event_type], each, "headers")
     if issues:
-        raise Conflicting(*issues[:MOST])
+        # Read once more for its lines: only a document that is refused costs that.
+        source = sources.read(prepared.text, media_type=f"application/{prepared.document.format.lower()}")
+        placed = ((each, source.issue(sources.steps(each.subject), each.description)) for each in issues[:MOST])
+        raise Conflicting(*(replace(each, description=at.description) for each, at in placed))
 
 
 def same(prepared: PreparedType, standing: RowMapping | None) -> bool:

@@ -193,7 +193,7 @@ class EventApiStore:
         What has come meanwhile is compared as well, before anything is written.
         """
         size = 0 if self._ours else sum(map(len, said)) + len(prepared.text)
-        await self._apart.work(by, size, comparing.check, prepared.types, said)
+        await self._apart.work(by, size, comparing.check, prepared, said)
         return {each.id for each in said}
 
     async def _written(

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.catalogue.tables import event_type_versions
 from subscriptions.ground import tables
 
 _table = tables.subscriptions
@@ -78,8 +79,12 @@ class SubscriptionQuery:
     workspace_id: str | None
     #: None: of all webhooks.
     webhook: UUID | None = None
+    #: Of these webhooks; None: of all.
+    among: Sequence[UUID] | None = None
     #: Empty: of all types.
     event_type: str = ""
+    #: Of the types that this event API describes; None: of all.
+    event_api: UUID | None = None
     limit: int
     offset: int = 0
 
@@ -89,12 +94,18 @@ async def listed(connection: AsyncConnection, query: SubscriptionQuery) -> tuple
     mine = (
         of(query.workspace_id),
         true() if query.webhook is None else _table.c.webhook == query.webhook,
+        true() if query.among is None else _table.c.webhook.in_(query.among),
         _table.c.event_type == query.event_type if query.event_type else true(),
+        true() if query.event_api is None else _table.c.event_type.in_(_described(query.event_api)),
     )
     total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
     ordered = SHOWN.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)
     rows = await connection.execute(ordered.limit(query.limit).offset(query.offset))
     return [Subscription(**row._mapping) for row in rows], total or 0
+
+
+def _described(api: UUID) -> Select[tuple[str]]:
+    return select(event_type_versions.c.event_type).where(event_type_versions.c.event_api == api)
 
 
 async def subscribers(connection: AsyncConnection, within: str | None, event_types: Sequence[str]) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.home import CannotStart
-from tests.bench import chart, dashboard, facts, figures, growth, isolation, report, rig, scaling, workloads
+from tests.bench import catalogue, chart, dashboard, facts, figures, growth, isolation, report, rig, scaling, workloads
 from tests.bench.figures import FAULTS, Bare, Figure
 from tests.bench.parts import ASKED_FOR, PARTS, Part
 from tests.bench.rig import Rig, Sink
@@ -36,12 +36,15 @@ ISOLATION = "isolation"
 GROWTH = "growth"
 #: Only alone, with stacks of its own.
 SCALING = "scaling"
+#: Only alone, each measure with a database of its own.
+CATALOGUE = "catalogue"
 #: Only alone, with five million deliveries.
 DASHBOARD = "dashboard"
 ALONE: Mapping[str, Callable[[], Coroutine[Any, Any, int]]] = {
     GROWTH: growth.main,
     SCALING: scaling.main,
     DASHBOARD: dashboard.main,
+    CATALOGUE: catalogue.main,
 }
 TITLES = {
     **{name: part.title for name, part in PARTS.items()},

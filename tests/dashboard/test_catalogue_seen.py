@@ -8,16 +8,23 @@ import pytest
 from service.app import Configuration
 from service.services import Services
 from subscriptions.access.clients import Role
+from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.catalogue.builtin.shipped import CATALOGUES
+from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.events.directory import type_id
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
+from subscriptions.webhooks.webhook import Owner
 from tests.builders import Builder
 from tests.dashboard import browser
-from tests.dashboard.browser import Chrome
+from tests.dashboard.browser import Chrome, Tab
 from tests.dashboard.conftest import Visit, signed_in
+from tests.dashboard.test_event_api_pages import DOCUMENT, PLACED
+from tests.dashboard.test_event_api_pages import made as event_api
 from tests.service.callers import WORKSPACE
 from tests.service.described import described
 
 ANSWER = "org.onap.cps.ncmp.event.model.DmiAsyncRequestResponseEvent"
+OWNER = Owner(workspace_id=WORKSPACE, principal="user:1", created_by="Ada")
 AVC = "org.onap.cps.ncmp.events.avc1_0_0.AvcEvent"
 
 
@@ -54,6 +61,57 @@ async def test_the_catalogue_is_there_for_everybody(
                     assert await tab.page.locator("main h1").is_visible()
 
 
+@browser.needed
+async def test_event_apis_are_there_for_everybody(
+    chrome: Chrome, url: str, services: Services, builder: Builder
+) -> None:
+    """Refused with its faults beside it, read and about to be removed, with and without scripts; as light as other pages."""
+    old = ApiVersion(value="0.9", deprecated=True, migration="https://acme.example/orders/2", for_removal=True)
+    await event_api(services, version=old)
+    api = await event_api(services)
+    hook = await builder.webhook()
+    order = SubscriptionRequest(event_type=PLACED, webhook=hook.id, version="1.0")
+    await services.subscription_store.add([order], OWNER, within=WORKSPACE, now=services.clock())
+    services.judge.counts.note(builder.event(type=PLACED), [Fault("/number", "is no number")], rejected=False)
+    await services.judge.counts.write()
+    session = await signed_in(services, "Ada", WORKSPACE, [Role.PUBLISHER, Role.SUBSCRIBER])
+    apis = "/dashboard/catalogue/apis"
+    looked = {
+        "event-apis": apis,
+        "event-api": f"{apis}/{api.id}",
+        "event-api-edit": f"{apis}/{api.id}/edit",
+        "event-type-misfits": f"/dashboard/catalogue/{type_id(PLACED)}",
+        "webhook-pinned": f"/dashboard/webhooks/{hook.id}",
+        "subscribe-versions": f"/dashboard/webhooks/{hook.id}/subscribe",
+        "overview-misfits": "/dashboard",
+    }
+    for size, scheme, script in (("desktop", "light", True), ("phone", "dark", True), ("phone", "light", False)):
+        async with chrome.tab(url, size=size, scheme=scheme, session=session, script=script) as tab:  # type: ignore[arg-type]
+            await tab.page.goto(f"{apis}/new")
+            await tab.page.locator("textarea[name=document]").fill(DOCUMENT.replace("type: integer", "type: whole"))
+            await tab.page.get_by_role("button", name="Register").click()
+            await tab.page.locator(".faults mark").wait_for()
+            assert "type: whole" in await tab.page.locator("textarea[name=document]").input_value()
+            await _looked_at(tab, "event-api-faults", script)
+            for name, path in looked.items():
+                await tab.page.goto(path)
+                await _looked_at(tab, name, script)
+            if script:
+                await tab.page.goto(f"{apis}/{api.id}")
+                assert await tab.weight() < 60_000
+                await tab.page.locator("#remove > summary").click()
+                await tab.picture("event-api-remove", whole=False)
+
+
+async def _looked_at(tab: Tab, name: str, script: bool) -> None:
+    if not script:
+        assert await tab.page.locator("main h1").is_visible()
+        return
+    await tab.picture(name)
+    assert await tab.barriers() == []
+    assert await tab.sideways() == 0
+
+
 async def test_a_set_is_subscribed_to_and_ended(visit: Visit, services: Services, builder: Builder) -> None:
     """In one go, and its types say of which set they are; the same page ends it."""
     await described(services)
@@ -61,7 +119,7 @@ async def test_a_set_is_subscribed_to_and_ended(visit: Visit, services: Services
     ada = await visit(Role.SUBSCRIBER)
     own = f"/dashboard/webhooks/{hook.id}"
     choosing = await ada.get(f"{own}/subscribe")
-    before = len(await services.described_types.of([ANSWER]))
+    before = len((await services.described_types.of([ANSWER])).versions)
 
     made = await ada.post(f"{own}/subscription-sets", data={"set": "acm.cluster-management-tool"})
     shown = await ada.get(own)

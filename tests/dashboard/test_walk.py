@@ -22,6 +22,7 @@ from service.dashboard.routes import PAGES
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.access.sessions import Stretch
+from subscriptions.catalogue.api_drafts import EventApiDraft
 from subscriptions.ground import audit, tables
 from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.database import Database
@@ -30,6 +31,7 @@ from subscriptions.webhooks.webhook import Owner, Registration
 from tests.builders import Builder, Result
 from tests.clock import Clock
 from tests.dashboard.conftest import Visit
+from tests.dashboard.test_event_api_pages import DOCUMENT
 from tests.dashboard.walking import Form, Map, Walk, walk
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 from tests.service.rows import AUDIT
@@ -68,12 +70,15 @@ class World:
 
     #: Ids of its things.
     ids: frozenset[str]
+    #: Ids of what everybody may read, and its workspace alone may change.
+    public: frozenset[str]
     #: Pages that a form leads to, and no link.
     afterwards: tuple[str, ...]
 
-    def names(self, values: Iterable[str]) -> bool:
+    def names(self, values: Iterable[str], *, public: bool = False) -> bool:
         """Whether one of them is an id of its things, or begins or ends with one as an id of a delivery does."""
-        return not self.ids.isdisjoint(part for value in values for part in value.split("."))
+        ids = self.ids | (self.public if public else frozenset())
+        return not ids.isdisjoint(part for value in values for part in value.split("."))
 
 
 @pytest.fixture
@@ -92,6 +97,8 @@ async def world(services: Services, builder: Builder, clock: Clock, visit: Visit
         [subscription] = await services.subscription_store.add([order], owner, within=WORKSPACE, now=clock())
         meant = ReplayRequest(workspace_id=WORKSPACE, wanted=DeliveryFilter(reason=MARK))
         replay = await services.replays.ask(meant, by=MARK)
+        draft = EventApiDraft(text=DOCUMENT.encode(), group="walked")
+        api = await services.event_apis.register(draft, by=WORKSPACE, now=clock())
     ids = {str(webhook.id), str(subscription.id), str(replay.id)}
     await visit(Role.VIEWER, name=f"viewer-{MARK}")
     for session in await services.people.sessions(Stretch(limit=9), now=clock()):
@@ -116,7 +123,8 @@ async def world(services: Services, builder: Builder, clock: Clock, visit: Visit
     )
     async with services.database.raw() as connection:
         await issue_rows.note(connection, [seen], now=clock())
-    return World(ids=frozenset(ids), afterwards=(f"/dashboard/webhooks/{webhook.id}/handler",))
+    public = frozenset({str(api.id)})
+    return World(ids=frozenset(ids), public=public, afterwards=(f"/dashboard/webhooks/{webhook.id}/handler",))
 
 
 @pytest.fixture
@@ -193,11 +201,11 @@ async def test_forms_that_are_not_ones_own(visit: Visit, database: Database, wal
 
 
 async def test_another_workspaces_things(visit: Visit, database: Database, walked: Walk, world: World) -> None:
-    """Of another workspace one sees nothing and changes nothing, whose id one gives and wherever."""
-    for role in (Role.SUBSCRIBER, Role.VIEWER):
+    """Of another workspace one sees its part of the catalogue alone, and changes nothing, whose id one gives and wherever."""
+    for role in (Role.SUBSCRIBER, Role.VIEWER, Role.PUBLISHER):
         stranger, before, wrong = await visit(role, workspace=OTHER_WORKSPACE), await rows(database), []
         for form in walked.forms.values():
-            if world.names(form.values):
+            if world.names(form.values, public=True):
                 answer = await sends(stranger, form)
                 if answer.status_code not in (400, 403, 404, 409) or MARK in answer.text:
                     wrong.append((form.action, answer.status_code))

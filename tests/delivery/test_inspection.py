@@ -8,8 +8,8 @@ import pytest
 
 from delivery.delivery_filter import DeliveryId
 from delivery.lifecycle import State
-from delivery.reports.one_event import NotDelivered, WhyNot
 from delivery.reports.waiting import WaitCause
+from delivery.reports.why_not import NotDelivered, WhyNot
 from delivery.wire import notes, parcels, signing
 from delivery.wire.notes import WireNotes
 from subscriptions.events.event import Event
@@ -172,3 +172,36 @@ async def test_who_an_event_went_to_and_who_not_and_why(craft: Craft, clock: Clo
     assert {each.why for each in erased.others if each.webhook == named["refuses"]} == {WhyNot.ERASED}
     with pytest.raises(Absent):
         await craft.assembly.inspection.event.read("0" * 32, event.key)
+
+
+async def test_why_an_event_of_another_version_is_not_owed(craft: Craft) -> None:
+    """Which version a subscription understands alone, and of which the event was: by its dataschema, or as the current one."""
+    one, two = await craft.hook(subscribed=TYPE), await craft.hook(subscribed=TYPE)
+    said = "INSERT INTO event_type_versions (id, event_type, version, revision, dataschema, created_at) VALUES"
+    for revision, name in enumerate(("1", "2"), 1):
+        await craft.sql(
+            f"{said} (gen_random_uuid(), $1, $2, $3, $4, now() + interval '{revision} s')",
+            *(TYPE, name, revision, f"urn:{name}"),
+        )
+    pin = "UPDATE subscriptions SET version = $2, version_filter = $3, event_filter = $4 WHERE webhook = $1"
+    await craft.sql(pin, one, "1", '["urn:1"]', "total gt 5")
+    await craft.sql(pin, two, "2", '["", "urn:2"]', "")
+
+    async def why(**attributes: str) -> dict[UUID, tuple[WhyNot, str, bool]]:
+        made = craft.event()
+        body = {"id": str(made.key), "data": {"total": 7}, **attributes}
+        await craft.intake.publish([msgspec.structs.replace(made, body=msgspec.json.encode(body))])
+        read = await craft.assembly.inspection.event.read(WORKSPACE, made.key)
+        return {each.webhook: (each.why, each.text, each.now) for each in read.others}
+
+    current = "It is pinned to version 1; this was 2, the current one, for it names no dataschema."
+    assert await why() == {one: (WhyNot.OTHER_VERSION, current, False)}
+    assert await why(dataschema="urn:1") == {
+        two: (WhyNot.OTHER_VERSION, "It is pinned to version 2; this was 1.", False)
+    }
+    strange = await why(dataschema="urn:x")
+    assert {each[0] for each in strange.values()} == {WhyNot.OTHER_VERSION}
+    assert "this names the dataschema urn:x, which no version of its type has" in strange[one][1]
+    await craft.sql("UPDATE subscriptions SET generation = 2, updated_at = now() + interval '1 day'")
+    [again] = (await why()).values()
+    assert again[0] is WhyNot.OTHER_VERSION_TODAY

@@ -7,6 +7,7 @@ import httpx
 import jsonschema_rs
 import msgspec
 import pytest
+from msgspec import structs
 
 from delivery.wire import parcels
 from service.api.asyncapi import MEDIA_TYPE
@@ -171,3 +172,56 @@ async def test_whose_it_is(api: httpx.AsyncClient, callers: Callers) -> None:
 
     assert (strange.json()["channels"], len(named.json()["channels"]), refused.status_code) == ({}, 1, 403)
     assert (await api.get("/asyncapi.json", headers=publisher)).status_code == 403
+
+
+async def test_it_is_bounded_and_says_what_is_left_out(
+    api: httpx.AsyncClient, callers: Callers, described: Services, every: list[str]
+) -> None:
+    """With more than fits it is a valid document all the same, names what it leaves out, and how to read that."""
+    object.__setattr__(described.subscription_store, "_most", 100)
+    object.__setattr__(described, "settings", structs.replace(described.settings, asyncapi_bytes=384 * 1024))
+    headers = await callers.headers(Role.SUBSCRIBER)
+    made = [await subscribed(api, headers, every, name=f"w{each}") for each in range(2)]
+
+    cut = await api.get("/asyncapi.json", headers=headers)
+    left = cut.json()["x-hooklake-left-out"]
+    missing = left["eventTypes"][0]
+    query = {"webhookId": made[1]["id"], "eventType": [missing, every[0]]}
+    some = await api.get("/asyncapi.json", headers=headers, params=query)
+    nothing = await api.get("/asyncapi.json", headers=headers, params={"webhookId": str(uuid4())})
+
+    assert len(cut.content) <= 384 * 1024
+    assert [each["faults"] for each in asyncapi_parser.parsed([cut.content, some.content])] == [[], []]
+    assert (left["webhookCount"], left["webhooks"]) == (1, [made[1]["id"]])
+    assert 0 < left["eventTypeCount"] < len(every)
+    assert "?webhookId=" in cut.json()["info"]["description"]
+    assert list(cut.json()["channels"]) == [made[0]["id"]]
+    assert list(some.json()["channels"]) == [made[1]["id"]]
+    told = {each["x-cloudevents-type"] for each in some.json()["components"]["messages"].values()}
+    assert told >= {missing, every[0]}
+    assert "x-hooklake-left-out" not in some.json()
+    assert nothing.status_code == 404
+
+
+async def test_a_schema_that_is_too_large_is_left_out(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
+    """Its message stays, and says where the schema is served; smaller ones are told."""
+    object.__setattr__(services, "settings", structs.replace(services.settings, asyncapi_bytes=256 * 1024))
+    headers, publisher = await callers.headers(Role.SUBSCRIBER), await callers.headers(Role.PUBLISHER)
+    small = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    for name, schema in (("com.acme.large", {**small, "description": "x" * 200_000}), ("com.acme.small", small)):
+        await api.post(f"{EVENTS}/event-types", json={"eventType": name}, headers=publisher)
+        put = await api.put(f"{EVENTS}/event-types/{name}/schema", json=schema, headers=publisher)
+        assert put.status_code == 201, put.text
+    await subscribed(api, headers, ["com.acme.large", "com.acme.small"], challengeRequestEnabled=False)
+
+    answer = await api.get("/asyncapi.json", headers=headers)
+
+    [parsed] = asyncapi_parser.parsed([answer.content])
+    large, little = answer.json()["components"]["messages"].values()
+    assert parsed["faults"] == []
+    assert len(answer.content) < 256 * 1024
+    path = large["x-hooklake-schema"].removeprefix(services.settings.url)
+    assert (await api.get(path, headers=headers)).json()["description"] == "x" * 200_000
+    assert "x-hooklake-schema" not in little

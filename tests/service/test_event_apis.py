@@ -109,6 +109,7 @@ async def test_a_change_that_breaks_consumers_is_a_conflict(api: httpx.AsyncClie
 
     assert refused.status_code == 409
     assert "/channels/com.acme.order.placed/subscribe/message/payload/properties/number" in refused.text
+    assert "(line 9)" in refused.text
     assert taken.json()["version"]["value"] == "2.0"
     assert taken.json()["generation"] == 2
 

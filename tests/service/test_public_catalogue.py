@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -165,6 +166,7 @@ def test_versions_are_shown_in_bounds() -> None:
     """However large schemas and examples are, a page has a size; a number beyond a double is no fault."""
     large = {"$defs": {f"d{number}": {"enum": ["<" * 100] * 90} for number in range(100)}, "const": float("inf")}
     version = DescribedVersion(
+        id=uuid4(),
         event_type=CREATED,
         version="1",
         event_api="",

@@ -57,7 +57,7 @@ async def test_what_cannot_be_read_is_left_out(
     assert (await operator.post(EVENTS + "/subscriptions", json=order)).status_code == 201
 
     document = await operator.get("/asyncapi.json")
-    versions = (await services.described_types.of([TYPE]))[TYPE]
+    versions = (await services.described_types.of([TYPE])).versions[TYPE]
 
     assert document.status_code == 200
     [message] = [each for each in document.json()["components"]["messages"].values() if each["name"] == TYPE]

@@ -4,8 +4,8 @@ Which operations answer them is left to `contract/inspection.py`.
 """
 
 from delivery.lifecycle import State
-from delivery.reports.one_event import WhyNot
 from delivery.reports.waiting import WaitCause
+from delivery.reports.why_not import WhyNot
 from delivery.upkeep.by_hand import HandResult
 from service.api.contract.shapes import (
     Json,
@@ -179,6 +179,7 @@ SCHEMAS: dict[str, Json] = {
             ),
             "text": text("In a sentence."),
             "eventFilter": text("Today's; empty for none."),
+            "version": text("The one version of the type that it understands today; empty for any."),
             "failed": array(
                 given(
                     {

@@ -257,10 +257,16 @@ OPERATIONS = (
         permission=Permission.READ_SUBSCRIPTIONS,
         summary="What the webhooks of a workspace can receive, as AsyncAPI 3.0",
         description="Ours. A channel is a webhook, its messages are of the event types that it has subscribed to, in its content "
-        "mode, each version with its schema, examples and deprecation. Operators name a workspace; theirs is taken otherwise.",
-        query=(WITHIN,),
+        "mode, each version with its schema, examples and deprecation. Operators name a workspace; theirs is taken otherwise. "
+        "It has at most HOOKLAKE_ASYNCAPI_BYTES: `x-hooklake-left-out` names webhooks and event types that are left out, and a "
+        "message's `x-hooklake-schema` is where a schema is that is.",
+        query=(
+            WITHIN,
+            parameter("webhookId", text("", format="uuid"), "Describes this webhook alone."),
+            parameter("eventType", array(text("", maxLength=256)), "Describes these types alone.", explode=True),
+        ),
         answer={"type": "object", "description": "A document of AsyncAPI 3.0."},
         media_type="application/vnd.aai.asyncapi+json",
-        errors=(400,),
+        errors=(400, 404),
     ),
 )

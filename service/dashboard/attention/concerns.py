@@ -17,12 +17,14 @@ from delivery.reports.set_aside import SetAside
 from delivery.reports.standing import Standing, WorstOff
 from service.dashboard.frame import wording
 from service.health.carriers import CarrierReport
+from subscriptions.catalogue.misfit_report import MisfitCount
+from subscriptions.events.directory import type_id
 
 TONES = ("bad", "warn", "info")
 #: How long what is due may wait for a webhook that is sent to before somebody is told.
 LATE = timedelta(minutes=5)
-#: Shown at once.
-MOST = 12
+#: Shown at once; and of types whose events do not fit.
+MOST, TYPES = 12, 3
 
 #: What to do about what carriers lack, by a word of the sentence that says it.
 _REMEDIES = (
@@ -73,7 +75,12 @@ _GRAVE = frozenset(
 
 
 def of(
-    standing: Standing | None, carriers: CarrierReport | None, issues: KnownIssues, *, operator: bool
+    standing: Standing | None,
+    carriers: CarrierReport | None,
+    issues: KnownIssues,
+    misfits: Sequence[MisfitCount],
+    *,
+    operator: bool,
 ) -> list[Concern]:
     """The worst first; empty where all is well. None: it is not known, which is said elsewhere."""
     found = [*of_carriers(carriers, operator=operator), *(_of_issue(each, issues.quiet) for each in issues.worst)]
@@ -82,6 +89,7 @@ def of(
         left = (worst for worst in standing.worst if worst.id not in known)
         found += [concern for worst in left if (concern := _of_webhook(worst, standing.at)) is not None]
         found += _of_again(issues.aside.values(), standing.at)
+    found += _of_misfits(misfits)
     found += _of_aside(sum(each.many for each in issues.aside.values()))
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
@@ -155,6 +163,30 @@ def _of_aside(many: int) -> Iterator[Concern]:
         said = f"Somebody knows of {it}, or wants {it} back later: {are} not over."
         title = "One issue is set aside" if many == 1 else f"{many:,} issues are set aside"
         yield Concern(tone="info", title=title, text=said, words="See all issues", path="/dashboard/issues")
+
+
+def _of_misfits(counts: Sequence[MisfitCount]) -> Iterator[Concern]:
+    """Types of which an event of late did not fit: whoever publishes them, or wrote the schema, has something to mend."""
+    for each in counts[:TYPES]:
+        warned = f"{each.warned:,} {'was' if each.warned == 1 else 'were'} taken all the same"
+        rejected = f"{each.rejected:,} {'was' if each.rejected == 1 else 'were'} refused"
+        said = " and ".join(text for text, many in ((warned, each.warned), (rejected, each.rejected)) if many)
+        yield Concern(
+            tone="warn",
+            title=f"{each.friendly_name}: events do not fit its schema",
+            text=f"Since the schema was changed {said}. Mend the publisher, or give the type a schema that holds.",
+            words="See what is wrong",
+            path=f"/dashboard/catalogue/{type_id(each.event_type)}",
+        )
+    if len(counts) > TYPES:
+        said = f"{len(counts) - TYPES:,} more event types have events that do not fit their schemas."
+        yield Concern(
+            tone="warn",
+            title="More events do not fit",
+            text=said,
+            words="See the catalogue",
+            path="/dashboard/catalogue",
+        )
 
 
 def _of_webhook(worst: WorstOff, now: datetime) -> Concern | None:

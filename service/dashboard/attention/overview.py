@@ -35,6 +35,8 @@ T = TypeVar("T")
 PATH = "/dashboard"
 #: Seconds that the page waits for each of its parts: what has not answered by then is said to be away.
 WAIT = 3.0
+#: For how long an event that did not fit its type's schema asks for attention.
+MISFITS = timedelta(hours=24)
 #: Issues that are asked for: the page shows the worst, and how many more there are.
 ISSUES = 100
 #: What a span is called, beside "over the last".
@@ -64,13 +66,14 @@ async def shown(request: Request) -> Response:
     visitor, services = visitors.visitor(request), services_of(request)
     span = Span(reading.choice(request, "span", list(Span)) or Span.HOUR)
     workspace, operator = visitor.workspace(request), auth.scope(visitor.caller) is None
-    figures, standing, carriers, issues = await asyncio.gather(
+    figures, standing, carriers, issues, misfits = await asyncio.gather(
         _told(services.figures.over(span, Scope.of(workspace))),
         _told(services.standing.of(workspace)),
         _told(services.carriers.look()),
         _told(_issues(services.issues, workspace, services.assembly.settings.issue_quiet)),
+        _told(services.misfit_report.counts(workspace, after=services.clock() - MISFITS)),
     )
-    found = concerns.of(standing, carriers, issues or KnownIssues(), operator=operator)
+    found = concerns.of(standing, carriers, issues or KnownIssues(), misfits or (), operator=operator)
     named, more = concerns.shown(found)
     return render(
         request,

@@ -5,6 +5,7 @@ Which types there are is left to `subscriptions/events`, what a test event says 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,24 +19,25 @@ from service.api.catalogue import LONGEST_SEARCH
 from service.api.public_catalogue import VERSIONS
 from service.api.testing import Broadcast, shown_data
 from service.auth import Permission
+from service.dashboard.catalogue import subscribers
 from service.dashboard.frame import export, forms, visitors
 from service.dashboard.frame.forms import FormFields
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.webhooks.webhook_actions import SENT, back
 from service.dashboard.webhooks.webhook_list import PATH as WEBHOOKS
 from service.services import services_of
-from subscriptions.events import catalogue, directory, samples
+from subscriptions.catalogue.event_schemas import Misfits
+from subscriptions.catalogue.misfit_report import MisfitCount
+from subscriptions.events import catalogue, directory, json_text, samples
 from subscriptions.events.event_types import CatalogueEntry
 from subscriptions.events.samples import SampleType
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Absent, Forbidden, Refused
-from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
-from subscriptions.webhooks.webhook import Webhook
 from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 PATH = "/dashboard/catalogue"
-#: Types of a page; subscribers that are named; webhooks that one may be chosen from.
-PAGE, NAMED, CHOICES = 200, 100, 200
+#: Types of a page; webhooks that one may be chosen from.
+PAGE, CHOICES = 200, 200
 COLUMNS = ("Type", "Friendly name", "Category", "API group", "Service manager", "Subscribers", "Registered")
 
 
@@ -48,14 +50,17 @@ class ListedType:
     category: str
     #: Webhooks that have subscribed to it, of those that the visitor sees; None where they may see none.
     subscribers: int | None
+    #: Its events that did not fit its schema, of those that the visitor is told of; None: none.
+    misfits: MisfitCount | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubscribedHook:
-    """A webhook that has subscribed."""
+class ShownMisfits:
+    """Events of a type that did not fit, and one of them."""
 
-    subscription: Subscription
-    webhook: Webhook
+    of: Misfits
+    #: Its `id`, `source` and `at`, and its `faults`: each with `pointer` and `message`.
+    sample: Mapping[str, Any]
 
 
 async def listed(request: Request) -> Response:
@@ -161,12 +166,15 @@ async def _types(request: Request, entries: Sequence[CatalogueEntry]) -> list[Li
     if auth.may(visitor.caller, Permission.READ_SUBSCRIPTIONS):
         names = [each.type for each in entries]
         counted = await services.subscription_store.subscribers(visitor.workspace(request), names)
+    found = await services.misfit_report.counts(auth.scope(visitor.caller), types=[each.type for each in entries])
+    misfits = {each.event_type: each for each in found}
     return [
         ListedType(
             id=str(directory.type_id(each.type)),
             entry=each,
             category=_category(request, each.type),
             subscribers=None if counted is None else counted.get(each.type, 0),
+            misfits=misfits.get(each.type),
         )
         for each in entries
     ]
@@ -181,7 +189,7 @@ async def _page(
 ) -> Response:
     services, visitor = services_of(request), visitors.visitor(request)
     workspace = visitor.workspace(request)
-    subscribers, more = await _subscribers(request, entry)
+    named, more = await subscribers.named(request, event_type=entry.type)
     tries = auth.may(visitor.caller, Permission.UPDATE_WEBHOOKS)
     _, offset = reading.paging(request, default=VERSIONS, most=VERSIONS)
     versions = await services.described_types.newest(entry.type, VERSIONS + 1, offset)
@@ -195,9 +203,10 @@ async def _page(
         entry=entry,
         category=_category(request, entry.type),
         versions=readable,
+        misfits=await _misfits(request, entry),
         following=following,
         example=_example(request, entry, workspace or visitor.caller.workspace_id, shown_data(versions)),
-        subscribers=subscribers,
+        subscribers=named,
         more=more,
         webhooks=page.webhooks if page else [],
         publishes=auth.may(visitor.caller, Permission.TEST_EVENTS),
@@ -207,6 +216,15 @@ async def _page(
         data=data,
         id=str(directory.type_id(entry.type)),
     )
+
+
+async def _misfits(request: Request, entry: CatalogueEntry) -> ShownMisfits | None:
+    """Of the visitor's own events, where the type is theirs; of all for operators."""
+    scope = auth.scope(visitors.visitor(request).caller)
+    if scope not in (None, entry.workspace_id):
+        return None
+    found = await services_of(request).schemas.misfits(entry.type, scope)
+    return None if found is None else ShownMisfits(of=found, sample=json_text.load(found.sample))
 
 
 def _example(request: Request, entry: CatalogueEntry, workspace: str, data: bytes | None) -> str:
@@ -220,18 +238,3 @@ def _example(request: Request, entry: CatalogueEntry, workspace: str, data: byte
     except Refused:
         return ""
     return msgspec.json.format(made.body, indent=2).decode()
-
-
-async def _subscribers(request: Request, entry: CatalogueEntry) -> tuple[list[SubscribedHook], int]:
-    """Those that are named, of the webhooks that the visitor sees, and how many more there are."""
-    services, visitor = services_of(request), visitors.visitor(request)
-    if not auth.may(visitor.caller, Permission.READ_SUBSCRIPTIONS):
-        return [], 0
-    workspace = visitor.workspace(request)
-    query = SubscriptionQuery(workspace_id=workspace, event_type=entry.type, limit=NAMED)
-    found, total = await services.subscription_store.listed(query)
-    ids = [each.webhook for each in found]
-    page = await services.webhook_lifecycle.listed(WebhookQuery(workspace_id=workspace, among=ids, limit=NAMED))
-    known = {each.id: each for each in page.webhooks}
-    named = [SubscribedHook(subscription=each, webhook=known[each.webhook]) for each in found if each.webhook in known]
-    return sorted(named, key=lambda each: each.webhook.name), total - len(found)

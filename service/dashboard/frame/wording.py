@@ -39,6 +39,10 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "acknowledged": ("warn", "person", "Acknowledged"),
     "snoozed": ("idle", "paused", "Snoozed"),
     "resolved": ("ok", "ok", "Resolved"),
+    # Versions of event APIs and types.
+    "current": ("ok", "ok", "Current"),
+    "deprecated": ("warn", "warn", "Deprecated"),
+    "retired": ("idle", "off", "Retired"),
     # Jobs, and the parts of the stack.
     "counting": ("idle", "waiting", "Counting"),
     "ready": ("idle", "idle", "Ready"),

@@ -1,35 +1,34 @@
-"""What a webhook subscribes to: event types are chosen, each with a filter or without, changed and ended.
+"""What a webhook subscribes to: event types are chosen, each with a filter and a version or without, and subscription sets.
 
-Which may stand is left to `subscriptions/webhooks/subscription_store.py`, what a filter may say to `filters/grammar.py`.
+Which may stand is left to `subscriptions/webhooks/subscription_store.py`; changing and ending one to `one_subscription.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import auth
-from service.api import reading, subscription_sets, subscriptions
+from service.api import subscription_sets, subscriptions
 from service.api.webhooks import owner
 from service.auth import Permission
 from service.dashboard.frame import forms, visitors
 from service.dashboard.frame.rendering import redirect, render
-from service.dashboard.webhooks import webhook_page
+from service.dashboard.webhooks import one_subscription, webhook_page
 from service.dashboard.webhooks.webhook_actions import STEPS, back, onward
 from service.services import Services, services_of
+from subscriptions.catalogue.api_report import VersionChoice
 from subscriptions.catalogue.builtin.shipped import SubscriptionSet
 from subscriptions.events import catalogue, directory
 from subscriptions.events.directory import GroupedTypes
 from subscriptions.events.event_types import CatalogueEntry
-from subscriptions.ground.errors import Absent, LimitReached, Refused
-from subscriptions.webhooks.filters import grammar
+from subscriptions.ground.errors import LimitReached, Refused
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionRequest
-from subscriptions.webhooks.subscription_store import Replacement
 from subscriptions.webhooks.webhook import Webhook
 
-#: What a form's field is called that holds the filter of a type.
-FILTER = "filter:"
+#: What a form's fields are called that hold the filter of a type, and the version of it that is understood.
+FILTER, VERSION = "filter:", "version:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +38,8 @@ class TypeChoice:
     entry: CatalogueEntry
     category: str
     taken: bool
+    #: Those that can be understood alone, as options of a field; empty: there is none.
+    versions: one_subscription.Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,8 @@ class Typed:
     chosen: Sequence[str] = ()
     #: By type.
     filters: Mapping[str, str] = field(default_factory=dict)
+    #: By type, the one version that is understood; empty: any.
+    versions: Mapping[str, str] = field(default_factory=dict)
     #: What is wrong with the filter of a type.
     wrong: Mapping[str, str] = field(default_factory=dict)
     #: Why nothing was done.
@@ -77,18 +80,28 @@ async def choosing(request: Request) -> Response:
 
 
 async def added(request: Request) -> Response:
-    """POST /dashboard/webhooks/{id}/subscriptions: `type`s, each with its filter"""
+    """POST /dashboard/webhooks/{id}/subscriptions: `type`s, each with its filter and version"""
     services, caller = services_of(request), visitors.visitor(request).caller
     auth.require(caller, Permission.CREATE_SUBSCRIPTIONS)
     found, form = await webhook_page.found(request), await forms.read(request)
     chosen, then = [each for each in form.every("type") if each], form.line("then")
     filters = {each: form.line(FILTER + each) for each in chosen}
-    wrong = {each: fault for each in chosen if (fault := _fault(filters[each], services.ground.max_filter_conditions))}
+    typed = Typed(
+        chosen=chosen, filters=filters, versions={each: form.line(VERSION + each) for each in chosen}, then=then
+    )
+    wrong = {
+        each: fault
+        for each in chosen
+        if (fault := one_subscription.fault(filters[each], services.ground.max_filter_conditions))
+    }
     if not chosen:
-        return await _choices(request, found, Typed(refused="Choose at least one event type.", then=then))
+        return await _choices(request, found, replace(typed, refused="Choose at least one event type."))
     if wrong:
-        return await _choices(request, found, Typed(chosen=chosen, filters=filters, wrong=wrong, then=then))
-    wanted = [SubscriptionRequest(event_type=each, webhook=found.id, event_filter=filters[each]) for each in chosen]
+        return await _choices(request, found, replace(typed, wrong=wrong))
+    wanted = [
+        SubscriptionRequest(event_type=each, webhook=found.id, event_filter=filters[each], version=typed.versions[each])
+        for each in chosen
+    ]
     try:
         subscriptions.bounded(wanted)
         made = await services.subscription_store.add(
@@ -96,8 +109,7 @@ async def added(request: Request) -> Response:
         )
     except (Refused, LimitReached) as error:
         said = "; ".join(issue.description for issue in error.issues)
-        typed = Typed(chosen=chosen, filters=filters, refused=f"Nothing was changed: {said}.", then=then)
-        return await _choices(request, found, typed)
+        return await _choices(request, found, replace(typed, refused=f"Nothing was changed: {said}."))
     subscriptions.tell("created", made, caller.client_id)
     said = f"{len(made)} event {'type is' if len(made) == 1 else 'types are'} sent to it from now on."
     path = onward(request, webhook_page.path_of(found), form)
@@ -145,81 +157,18 @@ def _sets(services: Services, standing: Sequence[Subscription], types: Sequence[
     ]
 
 
-async def shown(request: Request) -> Response:
-    """GET /dashboard/webhooks/{id}/subscriptions/{subscription}: its filter"""
-    found = await webhook_page.found(request)
-    one = await _one(request, found)
-    return _filter(request, found, one, text=one.event_filter)
-
-
-async def changed(request: Request) -> Response:
-    """POST /dashboard/webhooks/{id}/subscriptions/{subscription}: another filter, or none"""
-    services, caller = services_of(request), visitors.visitor(request).caller
-    auth.require(caller, Permission.UPDATE_SUBSCRIPTIONS)
-    found, form = await webhook_page.found(request), await forms.read(request)
-    one, text = await _one(request, found), form.line("filter")
-    if fault := _fault(text, services.ground.max_filter_conditions):
-        return _filter(request, found, one, text=text, wrong=fault)
-    order = SubscriptionRequest(event_type=one.event_type, webhook=found.id, event_filter=text, version=one.version)
-    made = await services.subscription_store.replace(
-        [Replacement(subscription=one.id, order=order)],
-        owner(caller),
-        within=auth.scope(caller),
-        now=services.clock(),
-    )
-    subscriptions.tell("replaced", made, caller.client_id)
-    said = f"The filter of {one.friendly_name} holds for what is published from now on."
-    return redirect(back(request, webhook_page.path_of(found)) + "#subscriptions", said=said)
-
-
-async def ended(request: Request) -> Response:
-    """POST /dashboard/webhooks/{id}/subscriptions/{subscription}/end"""
-    services, caller = services_of(request), visitors.visitor(request).caller
-    auth.require(caller, Permission.DELETE_SUBSCRIPTIONS)
-    found = await webhook_page.found(request)
-    one = await _one(request, found)
-    await services.subscription_store.remove(auth.scope(caller), [one.id])
-    subscriptions.tell_removed([one.id], caller.client_id)
-    return redirect(
-        back(request, webhook_page.path_of(found)) + "#subscriptions",
-        said=f"{one.friendly_name} is not sent to it any more.",
-    )
-
-
-async def _one(request: Request, of: Webhook) -> Subscription:
-    wanted = reading.identifier(request, "subscription", "Subscription")
-    found = [each for each in await webhook_page.subscribed(request, of) if each.id == wanted]
-    if not found:
-        raise Absent("Subscription", str(wanted))
-    return found[0]
-
-
-def _fault(text: str, conditions: int) -> str:
-    """Why this cannot be a filter; empty where it can, or is none."""
-    try:
-        if text:
-            grammar.parse(text, conditions=conditions)
-    except Refused as refused:
-        return refused.issues[0].description
-    return ""
-
-
-def _filter(request: Request, of: Webhook, one: Subscription, *, text: str, wrong: str = "") -> Response:
-    status = 400 if wrong else 200
-    return render(request, "webhooks/filter.html", status, webhook=of, subscription=one, text=text, wrong=wrong)
-
-
 async def _choices(request: Request, of: Webhook, typed: Typed) -> Response:
     services = services_of(request)
     standing = await webhook_page.subscribed(request, of)
     most = services.ground.max_subscriptions_per_webhook
     types = await webhook_page.types(request)
+    known = await services.api_report.pinnable([each.type for each in types])
     return render(
         request,
         "webhooks/subscribe.html",
         400 if typed.wrong or typed.refused else 200,
         webhook=of,
-        groups=_grouped(types, standing, services.ground.type_prefix),
+        groups=_grouped(types, standing, known, services.ground.type_prefix),
         sets=_sets(services, standing, types),
         may_end=auth.may(visitors.visitor(request).caller, Permission.DELETE_SUBSCRIPTIONS),
         typed=typed,
@@ -235,7 +184,10 @@ def counted(standing: Sequence[Subscription]) -> int:
 
 
 def _grouped(
-    types: Sequence[CatalogueEntry], standing: Sequence[Subscription], prefix: str
+    types: Sequence[CatalogueEntry],
+    standing: Sequence[Subscription],
+    known: Mapping[str, Sequence[VersionChoice]],
+    prefix: str,
 ) -> list[GroupedTypes[TypeChoice]]:
     taken = {each.event_type for each in standing}
     choices = [
@@ -243,6 +195,7 @@ def _grouped(
             entry=each,
             category=str(catalogue.category(each.type, prefix=prefix)),
             taken=each.type in taken,
+            versions=one_subscription.options(known.get(each.type, ())),
         )
         for each in types
     ]

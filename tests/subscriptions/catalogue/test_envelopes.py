@@ -1,5 +1,7 @@
 """Envelopes of events as schemas, and what is shown as an example of one."""
 
+from uuid import uuid4
+
 import pytest
 
 from subscriptions.catalogue import envelopes
@@ -18,6 +20,7 @@ SENT = SentType(
 
 def asking(pattern: str) -> DescribedVersion:
     return DescribedVersion(
+        id=uuid4(),
         event_type=SENT.type,
         version="1",
         event_api="Orders",

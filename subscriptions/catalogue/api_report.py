@@ -1,0 +1,129 @@
+"""What people read of an event API beside itself: its versions side by side, the types that it brings, and what ends with it.
+
+Registering and changing one is left to `event_apis.py`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+
+from subscriptions.catalogue import api_rows, deprecation, type_rows
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.deprecation import TypeVersion
+from subscriptions.catalogue.tables import event_apis, event_type_versions
+from subscriptions.ground import tables
+from subscriptions.ground.database import Database
+
+#: Versions of one API that are listed.
+VERSIONS = 100
+_said = event_type_versions
+_types = tables.event_types
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BroughtType:
+    """An event type as an event API describes it."""
+
+    event_type: str
+    friendly_name: str
+    #: What its events have as `dataschema`; empty: nothing is said.
+    dataschema: str
+    content_type: str
+    #: `draft-04` to `2020-12`, or another schema language's own name; empty: there is no schema.
+    dialect: str
+    deprecated: bool
+    deprecated_since: datetime | None
+    #: Whether it takes no publications any more.
+    retired: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiEnding:
+    """What ends with an event API."""
+
+    #: Types that it made and nobody else describes, in alphabetical order: they are retired.
+    retired: Sequence[str]
+    #: Of those, how many webhooks have subscribed to each, in any workspace; absent where none has.
+    subscribed: Mapping[str, int]
+    #: How many other types it describes, which stay.
+    staying: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionChoice:
+    """A version of a type whose events can be told from those of others."""
+
+    version: str
+    deprecated: bool
+    #: Whether events that name no `dataschema` are of it.
+    current: bool
+
+
+class ApiReport:
+    """What is kept of event APIs, as pages show it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def versions(self, of: EventApi) -> list[EventApi]:
+        """The API and those of its owner that have its group, the newest first; itself where it stands alone."""
+        if not of.group:
+            return [of]
+        columns = event_apis.c
+        mine = (columns.api_group == of.group, columns.workspace_id.is_not_distinct_from(of.workspace_id))
+        listed = api_rows.SHOWN.where(*mine).order_by(columns.created_at.desc(), columns.id).limit(VERSIONS)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(listed)).mappings().all()
+        return [api_rows.read(row) for row in rows]
+
+    async def types(self, api: UUID, *, limit: int, offset: int) -> list[BroughtType]:
+        """A page of the types that an API describes, in alphabetical order."""
+        names = ("event_type", "dataschema", "content_type", "dialect", "deprecated", "deprecated_since")
+        retired = _types.c.retired_at.is_not(None).label("retired")
+        wanted = select(*(_said.c[name] for name in names), _types.c.friendly_name, retired)
+        wanted = wanted.join_from(_said, _types, _types.c.type == _said.c.event_type).where(_said.c.event_api == api)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(wanted.order_by(_said.c.event_type).limit(limit).offset(offset))
+            return [BroughtType(**row._mapping) for row in rows]
+
+    async def ending(self, of: EventApi) -> ApiEnding:
+        """What its removal would take along now."""
+        other = _said.alias()
+        heirs = exists().where(other.c.event_type == _said.c.event_type, other.c.id != _said.c.id)
+        subscribed = tables.subscriptions.c.event_type
+        counted = select(func.count()).where(subscribed == _said.c.event_type).scalar_subquery()
+        alone = (_said.c.event_api == of.id, _said.c.made_type, ~heirs)
+        wanted = select(_said.c.event_type, counted.label("many")).where(*alone).order_by(_said.c.event_type)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(wanted)).all()
+        return ApiEnding(
+            retired=[row.event_type for row in rows],
+            subscribed={row.event_type: row.many for row in rows if row.many},
+            staying=of.type_count - len(rows),
+        )
+
+    async def pinnable(self, names: Collection[str]) -> Mapping[str, Sequence[VersionChoice]]:
+        """Of each of these types the versions that a subscription can understand alone, the newest first; absent where there is
+        none."""
+        async with self._database.transaction() as connection:
+            known = await type_rows.versions(connection, names)
+        return {name: choices for name, versions in known.items() if (choices := _choices(versions))}
+
+
+def _choices(versions: Sequence[TypeVersion]) -> list[VersionChoice]:
+    now = deprecation.current(versions)
+    by_name: dict[str, list[TypeVersion]] = {}
+    for each in reversed(versions):
+        by_name.setdefault(each.version, []).append(each)
+    return [
+        VersionChoice(
+            version=name,
+            deprecated=all(each.deprecated for each in same),
+            current=now is not None and now.version == name,
+        )
+        for name, same in by_name.items()
+        if deprecation.accepted(versions, name)
+    ]
