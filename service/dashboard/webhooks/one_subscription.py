@@ -30,7 +30,7 @@ Options = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class TypedSubscription:
     """What the form of one subscription was sent with, or is first shown."""
 
     text: str
@@ -46,7 +46,7 @@ async def shown(request: Request) -> Response:
     """GET /dashboard/webhooks/{id}/subscriptions/{subscription}: its filter and version"""
     found = await webhook_page.found(request)
     one = await _one(request, found)
-    return await _filter(request, found, one, Asked(text=one.event_filter, version=one.version))
+    return await _filter(request, found, one, TypedSubscription(text=one.event_filter, version=one.version))
 
 
 async def changed(request: Request) -> Response:
@@ -57,7 +57,7 @@ async def changed(request: Request) -> Response:
     one = await _one(request, found)
     # Of a type that has no versions the form does not ask.
     version = form.line("version") if form.ticked("version") else one.version
-    asked = Asked(text=form.line("filter"), version=version)
+    asked = TypedSubscription(text=form.line("filter"), version=version)
     if wrong := fault(asked.text, services.ground.max_filter_conditions):
         return await _filter(request, found, one, replace(asked, wrong=wrong))
     order = SubscriptionRequest(
@@ -112,7 +112,7 @@ def fault(text: str, conditions: int) -> str:
     return ""
 
 
-async def _filter(request: Request, of: Webhook, one: Subscription, asked: Asked) -> Response:
+async def _filter(request: Request, of: Webhook, one: Subscription, asked: TypedSubscription) -> Response:
     known = await services_of(request).api_report.pinnable([one.event_type])
     return render(
         request,
