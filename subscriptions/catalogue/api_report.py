@@ -50,6 +50,8 @@ class ApiEnding:
     subscribed: Mapping[str, int]
     #: How many other types it describes, which stay.
     staying: int
+    #: How many subscriptions to those understand its version alone, which nobody else describes of them: they get nothing.
+    pinned: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,12 +99,22 @@ class ApiReport:
         counted = select(func.count()).where(subscribed == _said.c.event_type).scalar_subquery()
         alone = (_said.c.event_api == of.id, _said.c.made_type, ~heirs)
         wanted = select(_said.c.event_type, counted.label("many")).where(*alone).order_by(_said.c.event_type)
+        same = exists().where(
+            other.c.event_type == _said.c.event_type, other.c.id != _said.c.id, other.c.version == _said.c.version
+        )
+        pins = select(func.count()).join_from(
+            tables.subscriptions,
+            _said,
+            (subscribed == _said.c.event_type) & (tables.subscriptions.c.version == _said.c.version),
+        )
         async with self._database.transaction() as connection:
             rows = (await connection.execute(wanted)).all()
+            pinned = await connection.scalar(pins.where(_said.c.event_api == of.id, heirs, ~same))
         return ApiEnding(
             retired=[row.event_type for row in rows],
             subscribed={row.event_type: row.many for row in rows if row.many},
             staying=of.type_count - len(rows),
+            pinned=pinned or 0,
         )
 
     async def pinnable(self, names: Collection[str]) -> Mapping[str, Sequence[VersionChoice]]:

@@ -94,7 +94,9 @@ async def test_event_apis_are_there_for_everybody(
             assert "type: whole" in await tab.page.locator("textarea[name=document]").input_value()
             await _looked_at(tab, "event-api-faults", script)
             for name, path in looked.items():
-                await tab.page.goto(path)
+                answer = await tab.page.goto(path)
+                assert answer is not None
+                assert answer.ok
                 await _looked_at(tab, name, script)
             if script:
                 await tab.page.goto(f"{apis}/{api.id}")

@@ -5,14 +5,16 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api.webhooks import owner
 from service.services import Services
 from subscriptions.access.audit_log import AuditQuery
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.api_drafts import EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.events.directory import type_id
+from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from tests.dashboard.conftest import Visit
-from tests.dashboard.test_webhook_pages import hook, said, subscribe
+from tests.dashboard.test_webhook_pages import ADA, hook, said, subscribe
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 
 PATH = "/dashboard/catalogue/apis"
@@ -194,6 +196,24 @@ async def test_what_goes_with_an_api_is_named(visit: Visit, services: Services) 
     assert after.status_code == 404
     assert (await services.types.page(limit=9, offset=0, search="com.acme"))[1] == 0
     assert await audited(services) == ["event-api.removed"]
+
+
+async def test_what_goes_with_one_of_two_versions_is_named(visit: Visit, services: Services) -> None:
+    """Types that another version describes stay; subscriptions that understand this one alone get nothing more."""
+    one = await made(services)
+    await made(services, version=ApiVersion(value="2.0"))
+    webhook = await hook(services)
+    order = SubscriptionRequest(event_type=PLACED, webhook=webhook.id, version="2.0")
+    await services.subscription_store.add([order], owner(ADA), within=WORKSPACE, now=services.clock())
+    [two] = [each for each in await services.api_report.versions(one) if each.id != one.id]
+    async with await visit(Role.PUBLISHER) as publisher:
+        page, other = await publisher.get(f"{PATH}/{two.id}"), await publisher.get(f"{PATH}/{one.id}")
+        gone = await publisher.post(f"{PATH}/{two.id}/remove")
+
+    assert "2 event types that it describes stay" in page.text
+    assert "1 subscription understands this version of them alone, and gets nothing more" in page.text
+    assert "understands this version" not in other.text
+    assert said(gone) == "Orders is removed."
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SUBSCRIBER, Role.PUBLISHER])

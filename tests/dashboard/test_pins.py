@@ -62,7 +62,7 @@ async def test_a_version_is_chosen_shown_and_changed(visit: Visit, services: Ser
     assert 'name="version:com.hpe' not in offered.text
     assert (wrong.status_code, "is none of its" in wrong.text) == (400, True)
     assert "1 event type is sent" in said(made)
-    assert ">version 1<" in page.text
+    assert ">only version 1<" in page.text
     assert ">only 1<" in of_type.text
     assert '<option value="1" selected>' in form.text
     assert "holds for what is published" in said(filtered)
@@ -100,7 +100,7 @@ async def test_events_that_do_not_fit_ask_for_attention(visit: Visit, services: 
         old = (await viewer.get("/dashboard")).text
 
     assert overview.count("events do not fit its schema") == 1
-    assert "1 was taken all the same and 1 was refused" in overview
+    assert "1 was taken all the same and 1 was refused since the schema was changed" in overview
     assert "2 did not fit" in listed
     assert all(each in one for each in ("Events that did not fit", "data/number", "is no number", "of your workspace"))
     assert not any("did not fit" in page or "events do not fit its schema" in page for page in theirs)

@@ -89,7 +89,7 @@ def of(
         left = (worst for worst in standing.worst if worst.id not in known)
         found += [concern for worst in left if (concern := _of_webhook(worst, standing.at)) is not None]
         found += _of_again(issues.aside.values(), standing.at)
-    found += _of_misfits(misfits)
+        found += _of_misfits(misfits, standing.at)
     found += _of_aside(sum(each.many for each in issues.aside.values()))
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
@@ -165,7 +165,7 @@ def _of_aside(many: int) -> Iterator[Concern]:
         yield Concern(tone="info", title=title, text=said, words="See all issues", path="/dashboard/issues")
 
 
-def _of_misfits(counts: Sequence[MisfitCount]) -> Iterator[Concern]:
+def _of_misfits(counts: Sequence[MisfitCount], now: datetime) -> Iterator[Concern]:
     """Types of which an event of late did not fit: whoever publishes them, or wrote the schema, has something to mend."""
     for each in counts[:TYPES]:
         warned = f"{each.warned:,} {'was' if each.warned == 1 else 'were'} taken all the same"
@@ -174,7 +174,8 @@ def _of_misfits(counts: Sequence[MisfitCount]) -> Iterator[Concern]:
         yield Concern(
             tone="warn",
             title=f"{each.friendly_name}: events do not fit its schema",
-            text=f"Since the schema was changed {said}. Mend the publisher, or give the type a schema that holds.",
+            text=f"{said.capitalize()} since the schema was changed, the last one {wording.ago(each.last_at, now)}. Mend the "
+            "publisher, or give the type a schema that holds.",
             words="See what is wrong",
             path=f"/dashboard/catalogue/{type_id(each.event_type)}",
         )

@@ -114,22 +114,25 @@ def _life(of: EventApi) -> dict[str, str]:
 
 
 def _consequences(ending: ApiEnding) -> str:
-    """What goes with an API, in a sentence or two."""
-    if not ending.retired:
-        stays = _many(ending.staying, "event type that it describes stays", "event types that it describes stay")
-        return f"{stays}: others describe them, or they were there before. Its document is gone. This cannot be undone."
-    names = ", ".join(ending.retired[:NAMED])
-    left = len(ending.retired) - NAMED
-    said = f"{_many(len(ending.retired), 'event type is', 'event types are')} retired with it and can be published no more: "
-    said += names + (f" and {left:,} more" if left > 0 else "") + "."
+    """What goes with an API, in a sentence or more."""
+    said = []
+    if ending.retired:
+        left = len(ending.retired) - NAMED
+        names = ", ".join(ending.retired[:NAMED]) + (f" and {left:,} more" if left > 0 else "")
+        retired = _many(len(ending.retired), "event type is", "event types are")
+        said.append(f"{retired} retired with it and can be published no more: {names}.")
     if ending.subscribed:
         total = sum(ending.subscribed.values())
         first = ", ".join(f"{name} ({many:,})" for name, many in list(ending.subscribed.items())[:NAMED])
         asks = f"{_many(total, 'subscription asks', 'subscriptions ask')} for them and get{'s' * (total == 1)} nothing more"
-        said += f" {asks}: {first}."
+        said.append(f"{asks}: {first}.")
     if ending.staying:
-        said += f" {_many(ending.staying, 'other type stays', 'other types stay')}."
-    return f"{said} Its document is gone. This cannot be undone."
+        stays = _many(ending.staying, "event type that it describes stays", "event types that it describes stay")
+        said.append(f"{stays}: others describe them, or they were there before.")
+    if ending.pinned:
+        pinned = _many(ending.pinned, "subscription understands", "subscriptions understand")
+        said.append(f"{pinned} this version of them alone, and get{'s' * (ending.pinned == 1)} nothing more.")
+    return " ".join([*said, "Its document is gone. This cannot be undone."])
 
 
 def _many(count: int, one: str, more: str) -> str:

@@ -3,12 +3,14 @@
 Where they stand on a page is left to the templates.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from delivery.reports import state_words
 
+_JSON_SCHEMA = re.compile(r"https?://json-schema\.org/(?:draft/)?(draft-0[0-9]|20[0-9]{2}-[0-9]{2})/schema#?")
 #: Seconds of the units of a duration, the largest first.
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 #: How a state is shown: its colour, its symbol in the sprite, its word.
@@ -146,6 +148,12 @@ def brief(name: str) -> str:
     return name.removeprefix("com.hpe.greenlake.")
 
 
+def dialect(name: str) -> str:
+    """A schema language by its short name: of JSON Schema its draft, of others what the document says."""
+    found = _JSON_SCHEMA.fullmatch(name)
+    return f"JSON Schema {found[1]}" if found else name
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "state": state,
     "number": number,
@@ -159,4 +167,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "why": state_words.sentence,
     "ago": ago,
     "brief": brief,
+    "dialect": dialect,
 }
