@@ -190,18 +190,18 @@ class Assembly(StoreAssembly):
     def __init__(self, base: WiredFoundation, transport: Transport | None = None) -> None:
         """`transport` is closed with the rest."""
         super().__init__(base)
-        self._wired = base
+        self.wired = base
         self._transport = transport
 
     @cached_property
     def rounds(self) -> Rounds:
         """Deliveries from claim to record."""
-        return Rounds(self._wired)
+        return Rounds(self.wired)
 
     @cached_property
     def webhook_lifecycle(self) -> WebhookLifecycle:
         """Webhooks and their challenges."""
-        return WebhookLifecycle(self._wired)
+        return WebhookLifecycle(self.wired)
 
     @cached_property
     def system_webhooks(self) -> SystemWebhooks:

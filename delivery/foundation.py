@@ -13,6 +13,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import Nudge
 from delivery.wire.guard import Guard
 from delivery.wire.sender import Sender
+from delivery.wire.specs import SpecReader
 from subscriptions.events.event import Naming
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
@@ -70,3 +71,8 @@ class WiredFoundation(Foundation):
     chance: Callable[[], float] = random.random
     #: Waits for so many seconds.
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    @cached_property
+    def specs(self) -> SpecReader:
+        """Reads documents of event APIs from elsewhere."""
+        return SpecReader(self.sender.transport)

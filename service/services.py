@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from delivery.assembly import Assembly
 from delivery.publishing.debts import Debts
 from delivery.publishing.event_tester import EventTester
+from delivery.publishing.event_urls import EventUrls
 from delivery.publishing.intake import Intake
 from delivery.reports.backlogs import Backlogs
 from delivery.reports.figures import FigureReport
@@ -48,6 +49,7 @@ from subscriptions.catalogue.applications import ApplicationStore
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore
+from subscriptions.catalogue.fetching import DocumentFetcher
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
 from subscriptions.catalogue.misfit_report import MisfitReport
@@ -146,6 +148,11 @@ class Services:
         """Named publishers of workspaces."""
         return ApplicationStore(self.database, most=self.ground.max_applications_per_workspace)
 
+    @cached_property
+    def event_urls(self) -> EventUrls:
+        """Registers and changes them, and tells their webhooks where they post their events."""
+        return EventUrls(self.assembly.base, self.applications, self.settings.url)
+
     @property
     def event_apis(self) -> EventApiStore:
         """AsyncAPI documents of the catalogue."""
@@ -154,7 +161,13 @@ class Services:
             types=self.ground.max_event_types_per_workspace,
             schema_bytes=self.ground.max_schema_bytes_per_workspace,
         )
-        return EventApiStore(self.database, self.apart, prefix=self.ground.type_prefix, limits=limits)
+        prefix, vault = self.ground.type_prefix, self.assembly.base.vault
+        return EventApiStore(self.database, self.apart, prefix=prefix, limits=limits, vault=vault)
+
+    @cached_property
+    def document_fetcher(self) -> DocumentFetcher:
+        """Registers and changes them, and fetches what they do not bring."""
+        return DocumentFetcher(self.event_apis, self.assembly.wired.specs.read, self.clock)
 
     @property
     def receivers(self) -> Receivers:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from subscriptions.access import keyring
+from subscriptions.catalogue import api_access
 from subscriptions.ground import audit
 from subscriptions.ground.audit import AuditChange
 from subscriptions.ground.database import Database, Raw
@@ -52,8 +53,15 @@ WEBHOOKS = SealedTable(
 SIGNING = SealedTable(
     table="signing_keys", key="kid", start="", columns=("private_key",), places=lambda kid, *_: (keyring.place(kid),)
 )
+EVENT_APIS = SealedTable(
+    table="event_apis",
+    key="id",
+    start=UUID(int=0),
+    columns=("access_sealed",),
+    places=lambda api, *_: (api_access.place(api),),
+)
 #: All that is sealed; a test holds it against the schema.
-SHELVES = (WEBHOOKS, SIGNING)
+SHELVES = (WEBHOOKS, SIGNING, EVENT_APIS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +154,15 @@ async def missing_keys(connection: Raw, vault: Vault, *shelves: SealedTable) -> 
 async def forget(database: Database, key_id: str) -> int:
     """Empties what a key that is lost for good has sealed, and answers how many texts that were; raises Unavailable.
 
-    Such a webhook is sent nothing until its owner gives it new secrets. A signing key goes altogether: another is made.
+    Such a webhook is sent nothing until its owner gives it new secrets, and an event API has none until then. A signing key
+    goes altogether: another is made.
     """
     forgotten, mark = 0, key_id.encode()
     async with database.raw() as connection, connection.transaction():
-        for column in WEBHOOKS.columns:
+        for shelf, column in ((each, name) for each in (WEBHOOKS, EVENT_APIS) for name in each.columns):
             rows = await connection.fetch(
-                f"UPDATE webhooks SET {column} = '' WHERE (id, '{column}') IN"
-                f" (SELECT key, held_in FROM {_marked(WEBHOOKS)} WHERE mark = $1) RETURNING id",
+                f"UPDATE {shelf.table} SET {column} = '' WHERE (id, '{column}') IN"
+                f" (SELECT key, held_in FROM {_marked(shelf)} WHERE mark = $1) RETURNING id",
                 mark,
             )
             forgotten += len(rows)

@@ -1,10 +1,10 @@
-"""Small documents that the operator's own settings name, read over the wire: an OpenID issuer's configuration, keys and tokens.
+"""Documents read over the wire: an OpenID issuer's configuration, keys and tokens, which settings name, and those of event APIs.
 
 What they say, and how long they are believed, is left to those who ask.
 """
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 
@@ -18,7 +18,7 @@ from subscriptions.ground.errors import Unavailable
 DOCUMENT_BYTES = 262_144
 DEADLINE = 5.0
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
-NOTHING: Mapping[str, str] = {}
+Pairs = Sequence[tuple[str, str]]
 DOCUMENT_LIMITS = TransportLimits(
     connections=10, connect_timeout=DEADLINE, deadline=DEADLINE, body_bytes=DOCUMENT_BYTES
 )
@@ -28,43 +28,51 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Documents:
-    """Reads documents over a transport of its own; made by `open_documents` in `delivery/assembly.py`."""
+    """Reads documents over a transport, within its guard; made in `delivery/assembly.py`."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, most: int = DOCUMENT_BYTES, deadline: float = DEADLINE) -> None:
+        """`most` bytes of one, `deadline` seconds for it."""
         self._transport = transport
+        self._most = most
+        self._deadline = deadline
 
-    async def read(self, url: str) -> bytes:
-        """The document's bytes, within 5 s (`DEADLINE`); raises Unavailable unless it was answered with 200 and whole."""
-        return await self._answered("GET", url)
+    async def read(self, url: str, headers: Pairs = ()) -> bytes:
+        """The document's bytes; raises Unavailable unless it was answered with 200 and whole. Redirects are not followed."""
+        return await self._answered("GET", url, None, headers)
 
     async def post(self, url: str, form: Mapping[str, str], authorization: str = "") -> bytes:
         """What a form is answered with, likewise; it is sent once, and `authorization` is its header."""
-        return await self._answered("POST", url, form, {"Authorization": authorization} if authorization else {})
+        return await self._answered("POST", url, form, (("Authorization", authorization),) if authorization else ())
 
-    async def _answered(
-        self, method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] = NOTHING
-    ) -> bytes:
+    async def _answered(self, method: str, url: str, form: Mapping[str, str] | None, headers: Pairs) -> bytes:
+        given = {name.lower() for name, _ in headers}
+        headers = [*((name, value) for name, value in HEADERS.items() if name.lower() not in given), *headers]
         dial = Dial(repeatable=method == "GET")
         try:
             request = httpx.Request(
                 method,
                 url,
-                headers={**HEADERS, **headers},
+                headers=list(headers),
                 data=form,
-                extensions={"destination": url, "dial": dial},
+                extensions={
+                    "destination": url,
+                    "dial": dial,
+                    "deadline": self._deadline,
+                    "body_bytes": self._most,
+                },
             )
             response = await self._transport.handle_async_request(request)
         except Exception as error:
             connect = self._transport.limits.connect_timeout
-            raise Unavailable(url, explain(error, dial, connect=connect, deadline=DEADLINE).cause) from error
+            raise Unavailable(url, explain(error, dial, connect=connect, deadline=self._deadline).cause) from error
         assert isinstance(response.stream, httpx.ByteStream)
         if response.status_code != 200:
             raise Unavailable(url, f"it answered {response.status_code}")
         body = b"".join([part async for part in response.stream])
-        body, longer = inflated(body, response.headers.get("content-encoding", ""), DOCUMENT_BYTES)
+        body, longer = inflated(body, response.headers.get("content-encoding", ""), self._most)
         if longer or response.extensions["truncated"]:
-            long = len(body) >= DOCUMENT_BYTES
-            raise Unavailable(url, f"it is larger than {DOCUMENT_BYTES} bytes" if long else "it broke off")
+            long = len(body) >= self._most
+            raise Unavailable(url, f"it is larger than {self._most} bytes" if long else "it broke off")
         return body.removeprefix(codecs.BOM_UTF8)
 
     async def aclose(self) -> None:

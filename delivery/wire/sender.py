@@ -103,6 +103,11 @@ class Sender:
         self._opening = BoundedCache(self._open, size=lambda key, _opening: 2048 + 8 * len(key[1]), most=OPENINGS)
 
     @property
+    def transport(self) -> Transport:
+        """What it posts over."""
+        return self._transport
+
+    @property
     def short(self) -> bool:
         """Whether this process lacked room for a connection a moment ago."""
         return self._transport.short

@@ -54,7 +54,7 @@ async def register(request: Request) -> Response:
     draft = ApplicationDraft(
         workspace_id=workspace, name=given.name, description=given.description, webhook=given.webhook_id
     )
-    made = await services.applications.register(draft, by=auth.scope(known), now=services.clock())
+    made = await services.event_urls.register(draft, by=auth.scope(known))
     _log("registered", made, request)
     return writing.json(_shown(made, request), 201, {"Location": f"{PATH}/{made.id}"})
 
@@ -86,7 +86,7 @@ async def change(request: Request) -> Response:
         webhook=None if isinstance(given.webhook_id, UnsetType) else given.webhook_id,
         without_webhook=given.webhook_id is None,
     )
-    changed = await services.applications.change(_id(request), asked, by=by, now=services.clock())
+    changed = await services.event_urls.change(_id(request), asked, by=by)
     _log("changed", changed, request)
     return writing.json(_shown(changed, request))
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api import reading
+from subscriptions.catalogue.api_access import AUTH, BUSES, FETCH
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.events import attributes
@@ -45,13 +46,16 @@ class _VersionChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """The body of a registration."""
 
-    document: str
+    document: str | None = None
     name: _Line | None = None
     description: _Prose | None = None
     group: _Words = ""
     application: _Words = ""
     version: _Version | None = None
     named_by: _NamedBy = "message"
+    auth: dict[str, Any] | None = None
+    external_subscriptions: list[dict[str, Any]] | None = None
+    fetch_request: dict[str, Any] | None = None
 
 
 class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -63,19 +67,23 @@ class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     group: _Words | UnsetType | None = UNSET
     version: _VersionChange | UnsetType = UNSET
     named_by: _NamedBy = "message"
+    auth: dict[str, Any] | UnsetType | None = UNSET
+    external_subscriptions: list[dict[str, Any]] | UnsetType | None = UNSET
+    fetch_request: dict[str, Any] | UnsetType | None = UNSET
 
 
 def draft(body: bytes) -> EventApiDraft:
     """What a registration asks for; raises Malformed, Unprocessable, Refused."""
     wanted = reading.decode(body, _Registration)
     return EventApiDraft(
-        text=_text(wanted.document),
+        text=None if wanted.document is None else _text(wanted.document),
         name=wanted.name,
         description=wanted.description,
         group=wanted.group,
         application=wanted.application,
         version=_version(wanted.version),
         by_channel=wanted.named_by == "channel",
+        access={name: value for name, value in _access(wanted).items() if value is not None},
     )
 
 
@@ -89,8 +97,15 @@ def change(body: bytes, *, force: bool) -> EventApiChange:
         group=_emptied(given.group),
         version={} if isinstance(given.version, UnsetType) else _anew(given.version),
         by_channel=given.named_by == "channel",
+        access={name: value for name, value in _access(given).items() if value is not UNSET},
+        merging=True,
         force=force,
     )
+
+
+def _access(given: _Registration | _Update) -> dict[str, Any]:
+    """By the names that the catalogue has for them."""
+    return {AUTH: given.auth, BUSES: given.external_subscriptions, FETCH: given.fetch_request}
 
 
 def _text(document: str) -> bytes:

@@ -18,6 +18,7 @@ from service.services import services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.events import attributes, json_text
+from subscriptions.ground.errors import Absent
 
 log = logging.getLogger("hooklake.service")
 
@@ -35,7 +36,7 @@ async def register(request: Request) -> Response:
     """POST /events/v1beta1/event-apis: 201; its types are in the catalogue then"""
     services, by = services_of(request), auth.scope(auth.caller(request))
     draft = event_api_bodies.draft(await reading.body(request))
-    made = await services.event_apis.register(draft, by=by, now=services.clock())
+    made = await services.document_fetcher.register(draft, by=by)
     tell("registered", made, auth.caller(request))
     return writing.json(_shown(made, by), 201, {"Location": f"{PATH}/{made.id}"})
 
@@ -63,6 +64,10 @@ async def read(request: Request) -> Response:
 async def document(request: Request) -> Response:
     """GET /events/v1beta1/event-apis/{id}/document: as it was given, in its own format"""
     text, form = await services_of(request).event_apis.document(_id(request))
+    if not text:
+        raise Absent(
+            "The document of event API", str(_id(request)), hint="it has a fetchRequest that has not succeeded"
+        )
     # Somebody's text: no browser makes anything of it.
     headers = {
         "X-Content-Type-Options": "nosniff",
@@ -82,9 +87,17 @@ async def change(request: Request) -> Response:
     """PATCH /events/v1beta1/event-apis/{id}?force=: by its workspace"""
     services, by = services_of(request), auth.scope(auth.caller(request))
     wanted = event_api_bodies.change(await reading.body(request), force=reading.flag(request, "force"))
-    changed = await services.event_apis.change(_id(request), wanted, by=by, now=services.clock())
+    changed = await services.document_fetcher.change(_id(request), wanted, by=by)
     tell("changed", changed, auth.caller(request))
     return writing.json(_shown(changed, by))
+
+
+async def refetch(request: Request) -> Response:
+    """POST /events/v1beta1/event-apis/{id}/refetch?force=: how it went is in `fetchRequest`"""
+    services, by = services_of(request), auth.scope(auth.caller(request))
+    fetched = await services.document_fetcher.refetch(_id(request), by=by, force=reading.flag(request, "force"))
+    tell("fetched", fetched, auth.caller(request))
+    return writing.json(_shown(fetched, by))
 
 
 async def remove(request: Request) -> Response:
@@ -121,6 +134,7 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
         "version": {name: value for name, value in version.items() if value is not None},
         "asyncapi": api.asyncapi,
         "format": api.format,
+        "error": api.error,
         "origin": api.origin,
         "digest": api.digest,
         "eventTypeCount": api.type_count,
@@ -132,11 +146,25 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
     return body | ({"workspaceId": api.workspace_id} if shown else {})
 
 
+def _access(api: EventApi) -> dict[str, Any]:
+    """What is said beside the document, without members that say nothing."""
+    fetch: dict[str, Any] = {}
+    if api.fetch is not None:
+        at = writing.moment(api.fetch.at)
+        status = {"condition": api.fetch.condition, "message": api.fetch.message, "timestamp": at}
+        fetch = {**api.fetch.request, "status": status}
+    found = {"auth": api.auth, "externalSubscriptions": list(api.external_subscriptions), "fetchRequest": fetch}
+    return {name: value for name, value in found.items() if value}
+
+
 def _shown(api: EventApi, by: str | None) -> dict[str, Any]:
     details = json_text.load(api.details.encode())
     read = {name: details[name] for name in ("servers", "security")}
     body = {**_summary(api, by), **read, "eventTypes": list(api.types)}
-    return body | ({} if api.types else {"warnings": [NOTHING_SENT]})
+    if by in (None, api.workspace_id):
+        # Others read documents; how one gets at what they describe is between the workspace and those whom it tells.
+        body |= _access(api)
+    return body | ({} if api.types or not api.asyncapi else {"warnings": [NOTHING_SENT]})
 
 
 def _described(row: Any) -> dict[str, Any]:

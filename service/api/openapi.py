@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from service.api.contract import (
     access,
+    api_access,
     applications,
     audit,
     catalogue,
@@ -45,6 +46,7 @@ AREAS = (
     catalogue,
     schemas,
     event_apis,
+    api_access,
     applications,
     publishing,
     testing,

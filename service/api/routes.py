@@ -92,6 +92,7 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", event_apis.PATH + "/{id}", event_apis.read, Permission.READ_EVENT_TYPES),
     ("GET", event_apis.PATH + "/{id}/document", event_apis.document, Permission.READ_EVENT_TYPES),
     ("GET", event_apis.PATH + "/{id}/events", event_apis.events, Permission.READ_EVENT_TYPES),
+    ("POST", event_apis.PATH + "/{id}/refetch", event_apis.refetch, Permission.UPDATE_EVENT_TYPES),
     ("PATCH", event_apis.PATH + "/{id}", event_apis.change, Permission.UPDATE_EVENT_TYPES),
     ("DELETE", event_apis.PATH + "/{id}", event_apis.remove, Permission.DELETE_EVENT_TYPES),
     ("POST", applications.PATH, applications.register, Permission.CREATE_EVENT_TYPES),

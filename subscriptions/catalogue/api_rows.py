@@ -1,6 +1,6 @@
 """Event APIs as rows: how they are read, what of a document stands in them, and how they are told to the audit log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ import msgspec
 from sqlalchemy import RowMapping, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.catalogue import api_access
+from subscriptions.catalogue.api_access import AUTH, BUSES, FETCH
 from subscriptions.catalogue.preparing import PreparedApi
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.ground.audit import AuditChange
@@ -42,6 +44,20 @@ class ApiVersion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FetchState:
+    """Where a document is fetched from, and how that went."""
+
+    #: As JSON with `***` for secrets: `url`, `mode`, `filter`, `auth`, `namedBy`.
+    request: Mapping[str, Any]
+    #: `INITIAL` until it was tried, `SUCCEEDED`, `FAILED`.
+    condition: str
+    #: Why it failed, as a sentence; empty where it did not.
+    message: str
+    #: When its condition became what it is.
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EventApi:
     """An event API as the catalogue has it, but for its document."""
 
@@ -66,6 +82,14 @@ class EventApi:
     updated_at: datetime
     #: SHA-256 of the document, in hexadecimal digits.
     digest: str
+    #: Why its text is no AsyncAPI document, as a sentence; empty where it is one, or none came yet.
+    error: str
+    #: How one authenticates to it (`api_auth.py`), as JSON with `***` for secrets; None: nothing is said.
+    auth: Mapping[str, Any] | None
+    #: The buses outside that carry its events, likewise.
+    external_subscriptions: Sequence[Mapping[str, Any]]
+    #: Where its document is fetched from; None: nowhere.
+    fetch: "FetchState | None"
     #: How many types it describes.
     type_count: int
     #: Which, in alphabetical order; empty where it is one of many.
@@ -73,13 +97,15 @@ class EventApi:
 
 
 _VERSION = ("deprecated", "deprecated_since", "sunset", "migration", "for_removal")
-_OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin")
+_OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin", "error")
+_FETCHING = ("fetch_condition", "fetch_message", "fetched_at")
 _TIMES = ("generation", "created_at", "updated_at")
 #: What fields of a server are called in JSON.
 _WIRE = {"protocol_version": "protocolVersion"}
 #: What an API is read from.
 SHOWN: Select[Any] = select(
-    *(_apis.c[name] for name in (*_OWN, *_TIMES, *_VERSION)),
+    *(_apis.c[name] for name in (*_OWN, *_TIMES, *_VERSION, *_FETCHING)),
+    _apis.c.access,
     _apis.c.api_group,
     _apis.c.version,
     func.encode(func.sha256(_apis.c.document), "hex").label("digest"),
@@ -93,10 +119,14 @@ SHOWN: Select[Any] = select(
 
 def read(row: RowMapping) -> EventApi:
     """The API of a row, but for the names of its types."""
+    access = msgspec.json.decode(row["access"])
     return EventApi(
         **{name: row[name] for name in (*_OWN, *_TIMES, "digest", "type_count")},
         group=row["api_group"],
         version=ApiVersion(value=row["version"], **{name: row[name] for name in _VERSION}),
+        auth=access.get(AUTH),
+        external_subscriptions=tuple(access.get(BUSES, ())),
+        fetch=_fetch(access.get(FETCH), row),
     )
 
 
@@ -123,6 +153,7 @@ def document_columns(prepared: PreparedApi) -> dict[str, Any]:
         "format": read.format,
         "asyncapi": read.asyncapi,
         "details": msgspec.json.encode(details).decode(),
+        "error": prepared.error,
     }
 
 
@@ -169,6 +200,13 @@ def audited(action: str, before: EventApi | None, after: EventApi | None) -> Aud
     )
 
 
+def _fetch(request: Mapping[str, Any] | None, row: RowMapping) -> FetchState | None:
+    if request is None:
+        return None
+    said = {"condition": row["fetch_condition"], "message": row["fetch_message"]}
+    return FetchState(request=request, **said, at=row["fetched_at"] or row["updated_at"])
+
+
 def _told(api: EventApi) -> dict[str, object]:
     return {
         "name": api.name,
@@ -176,5 +214,12 @@ def _told(api: EventApi) -> dict[str, object]:
         "group": api.group,
         "version": {name: value for name, value in api.version.columns().items() if value},
         "document": api.digest,
+        **api_access.audited(_access(api)),
         "types": [*api.types[:_NAMED], *([f"and {len(api.types) - _NAMED} more"] if len(api.types) > _NAMED else [])],
     }
+
+
+def _access(api: EventApi) -> dict[str, Any]:
+    """As `api_access` has it."""
+    found = {AUTH: api.auth, BUSES: api.external_subscriptions, FETCH: api.fetch and api.fetch.request}
+    return {name: value for name, value in found.items() if value}

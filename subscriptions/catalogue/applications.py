@@ -5,6 +5,7 @@ left to the entrance; telling an application its event URL, to delivery.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subscriptions.catalogue.tables import applications, event_apis
 from subscriptions.ground import audit, tables
 from subscriptions.ground.audit import AuditChange
-from subscriptions.ground.database import Database
+from subscriptions.ground.database import Database, Raw, raw_of
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, Issue, LimitReached, Refused
 
 LIMIT = "HOOKLAKE_MAX_APPLICATIONS_PER_WORKSPACE"
@@ -76,6 +77,9 @@ class ApplicationChange:
     without_webhook: bool = False
 
 
+#: What is done with an application that has been given a webhook.
+Given = Callable[[Raw, RegisteredApplication], Awaitable[None]]
+
 #: What one is read from: a webhook that was deleted is none.
 _SHOWN: Select[Any] = select(
     *(_table.c[name] for name in RegisteredApplication.__dataclass_fields__ if name != "webhook"),
@@ -109,8 +113,10 @@ class ApplicationStore:
         self._database = database
         self._most = most
 
-    async def register(self, draft: ApplicationDraft, *, by: str | None, now: datetime) -> RegisteredApplication:
-        """The new application.
+    async def register(
+        self, draft: ApplicationDraft, *, by: str | None, now: datetime, then: Given | None = None
+    ) -> RegisteredApplication:
+        """The new application; where it has a webhook, `then` is done in the same transaction.
 
         Raises Refused for a name that cannot be one or is reserved, and for a webhook that is none of the workspace;
         Conflicting for a name in use there, LimitReached, Forbidden for another workspace.
@@ -129,6 +135,8 @@ class ApplicationStore:
             await connection.execute(insert(_table), [row])
             made = await _live(connection, _table.c.id == row["id"], str(row["id"]))
             await audit.note(connection, _audited("application.registered", None, made))
+            if then is not None and made.webhook is not None:
+                await then(await raw_of(connection), made)
         return made
 
     async def find(self, wanted: UUID, *, by: str | None) -> RegisteredApplication:
@@ -157,9 +165,18 @@ class ApplicationStore:
         return [_read(row) for row in rows], total or 0
 
     async def change(
-        self, wanted: UUID, change: ApplicationChange, *, by: str | None, now: datetime
+        self,
+        wanted: UUID,
+        change: ApplicationChange,
+        *,
+        by: str | None,
+        now: datetime,
+        then: Given | None = None,
     ) -> RegisteredApplication:
-        """The application with the change; raises Absent, and Refused for a webhook that is none of its workspace."""
+        """The application with the change; where it has a webhook that it had not, `then` is done in the same transaction.
+
+        Raises Absent, and Refused for a webhook that is none of its workspace.
+        """
         values: dict[str, Any] = {} if change.description is None else {"description": change.description}
         if change.webhook is not None or change.without_webhook:
             values["webhook"] = change.webhook
@@ -173,6 +190,8 @@ class ApplicationStore:
             await connection.execute(update(_table).where(_table.c.id == wanted).values(**changed, **more))
             after = await _live(connection, _table.c.id == wanted, str(wanted))
             await audit.note(connection, _audited("application.changed", before, after))
+            if then is not None and after.webhook not in (None, before.webhook):
+                await then(await raw_of(connection), after)
         return after
 
     async def remove(self, wanted: UUID, *, force: bool, by: str | None) -> RegisteredApplication:

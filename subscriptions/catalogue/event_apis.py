@@ -5,6 +5,7 @@ is left to `preparing.py`, types as rows to `type_rows.py`.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,17 +16,19 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscriptions.catalogue import api_drafts, api_rows, comparing, schema_room, type_rows
+from subscriptions.catalogue import access_rows, api_drafts, api_rows, comparing, schema_room, type_rows
+from subscriptions.catalogue.access_rows import FetchTarget
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.catalogue.comparing import SaidBefore
-from subscriptions.catalogue.preparing import PreparedApi, prepare
+from subscriptions.catalogue.preparing import PreparedApi, nothing, prepare
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events.nearest import whose
 from subscriptions.ground import audit
 from subscriptions.ground.apart import SMALL, Apart
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached
+from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached, Refused, TooLarge
+from subscriptions.ground.vault import Vault
 
 _apis = event_apis
 LIMIT = "HOOKLAKE_MAX_EVENT_APIS_PER_WORKSPACE"
@@ -49,18 +52,20 @@ class EventApiStore:
     A change of one holds back every other change of types for as long as it takes: a second or two for thousands.
     """
 
-    def __init__(
-        self, database: Database, apart: Apart, *, prefix: str, limits: CatalogueLimits, ours: bool = False
-    ) -> None:
+    def __init__(self, database: Database, apart: Apart, *, prefix: str, limits: CatalogueLimits, vault: Vault) -> None:
+        """`vault` keeps the secrets of what they say beside their documents."""
         self._database = database
         self._apart = apart
-        self._ours = ours
+        self._ours = False
         self._prefix = prefix
         self._limits = limits
+        self._vault = vault
 
     def shipping(self) -> "EventApiStore":
         """A store of the same that takes documents of this service's own, with the types that nobody else may describe."""
-        return EventApiStore(self._database, self._apart, prefix=self._prefix, limits=self._limits, ours=True)
+        store = copy(self)
+        store._ours = True
+        return store
 
     async def register(self, draft: EventApiDraft, *, by: str | None, now: datetime) -> EventApi:
         """The new API, its types in the catalogue.
@@ -68,8 +73,9 @@ class EventApiStore:
         Raises Malformed, TooLarge, Refused with pointers into the document; Conflicting for a type of somebody else, for one
         that another API describes otherwise in the same version, and for a version that its group has; LimitReached.
         """
-        prepared = await self._prepared(draft.text, draft.media_type, by, by_channel=draft.by_channel)
+        prepared = await self._prepared(draft, by)
         row = api_drafts.new_row(draft, prepared, by=by, now=now)
+        row |= access_rows.of_draft(draft, row["id"], self._vault, now)
         compared: set[UUID] = set()
         while True:
             async with self._database.transaction() as connection:
@@ -95,15 +101,16 @@ class EventApiStore:
         pointers. Else as `register`, and Absent, Forbidden; Conflicting where it leaves out types that webhooks have
         subscribed to.
         """
-        prepared = None
-        if change.text is not None:
-            prepared = await self._prepared(change.text, change.media_type, by, by_channel=change.by_channel)
+        prepared = None if change.text is None else await self._prepared(change, by)
         compared: set[UUID] = set()
         while True:
             async with self._database.transaction() as connection:
                 await type_rows.alone(connection)
                 before = await _theirs(connection, wanted, by, now)
+                if change.fetched not in (None, before.generation):
+                    return before
                 row = api_drafts.changed_row(before, change, prepared, now)
+                row |= await access_rows.of_change(connection, before, change, self._vault, now)
                 await api_rows.check_version(connection, row)
                 said = await comparing.before(
                     connection, prepared.types if prepared else (), row, kept=before.version.value
@@ -121,7 +128,7 @@ class EventApiStore:
             return await api_rows.live(connection, wanted)
 
     async def document(self, wanted: UUID) -> tuple[bytes, str]:
-        """The document as it was given, and its format; raises Absent."""
+        """The document as it was given, and its format, both empty where none has come yet; raises Absent."""
         async with self._database.transaction() as connection:
             found = select(_apis.c.document, _apis.c.format).where(_apis.c.id == wanted)
             row = (await connection.execute(found)).one_or_none()
@@ -181,11 +188,32 @@ class EventApiStore:
         """The type may belong to another workspace by now: event APIs of others have nothing more to say of it."""
         await type_rows.part_alone(self._database, event_type, now=now)
 
-    async def _prepared(self, text: bytes, media_type: str | None, by: str | None, *, by_channel: bool) -> PreparedApi:
-        read = partial(prepare, media_type=media_type, by_channel=by_channel, prefix=self._prefix, ours=self._ours)
+    async def fetch_target(self, wanted: UUID, *, by: str | None) -> FetchTarget:
+        """What is to be fetched for it; raises Absent, Forbidden, and Refused where its document is not fetched."""
+        async with self._database.transaction() as connection:
+            return await access_rows.target(connection, await _owned(connection, wanted, by), self._vault)
+
+    async def fetch_failed(self, of: FetchTarget, said: str, *, now: datetime) -> None:
+        """Notes why nothing came, or why what came could not be taken; unless the API has changed meanwhile."""
+        async with self._database.transaction() as connection:
+            await access_rows.fail(connection, of, said, now)
+
+    async def _prepared(self, asked: EventApiDraft | EventApiChange, by: str | None) -> PreparedApi:
+        """The text, vetted; where that is asked for, one that is no document with the reason."""
+        text, named = asked.text, asked.media_type
+        if text is None:
+            return nothing()
+        read = partial(prepare, media_type=named, by_channel=asked.by_channel, prefix=self._prefix, ours=self._ours)
         # What an alias stands for may be much; our own documents are read at every start, and hold nobody up.
         size = 0 if self._ours else max(len(text), SMALL + 1 if b"*" in text else 0)
-        return await self._apart.work(by, size, read, text)
+        try:
+            return await self._apart.work(by, size, read, text)
+        except TooLarge:
+            raise
+        except Refused as refused:
+            if not asked.lenient:
+                raise
+            return nothing(text, media_type=named, error=str(refused)[: api_rows.PROSE])
 
     async def _compare(self, prepared: PreparedApi, said: Sequence[SaidBefore], by: str | None) -> set[UUID]:
         """Beside transactions, so that nobody waits for it, and answers what was compared; raises Conflicting.
@@ -248,9 +276,14 @@ class EventApiStore:
 
 async def _theirs(connection: AsyncConnection, wanted: UUID, by: str | None, now: datetime) -> EventApi:
     """The API, with the types that are still its workspace's; raises Absent, and Forbidden where it is not theirs to change."""
+    await _owned(connection, wanted, by)
+    await type_rows.part(connection, event_type_versions.c.event_api == wanted, now=now)
+    return await api_rows.live(connection, wanted)
+
+
+async def _owned(connection: AsyncConnection, wanted: UUID, by: str | None) -> EventApi:
     standing = await api_rows.live(connection, wanted)
     if by not in (None, standing.workspace_id):
         said = f"the event API {wanted} is not this workspace's: {whose(standing.workspace_id)} may change it"
         raise Forbidden(Issue(subject="id", description=said))
-    await type_rows.part(connection, event_type_versions.c.event_api == wanted, now=now)
-    return await api_rows.live(connection, wanted)
+    return standing

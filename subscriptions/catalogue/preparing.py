@@ -11,7 +11,7 @@ from subscriptions.catalogue.asyncapi.described import DescribedEvent, EventApiD
 from subscriptions.catalogue.schemas import schema
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.schema import Schema
-from subscriptions.events import catalogue
+from subscriptions.events import attributes, catalogue
 from subscriptions.events.catalogue import EventType
 from subscriptions.ground.errors import Issue, Refused
 
@@ -55,6 +55,8 @@ class PreparedApi:
     text: bytes
     document: EventApiDocument
     types: tuple[PreparedType, ...]
+    #: Why the text is no document, where it was to be kept all the same; empty where it is one, or there is none yet.
+    error: str = ""
 
 
 def prepare(text: bytes, *, media_type: str | None, by_channel: bool, prefix: str, ours: bool = False) -> PreparedApi:
@@ -71,6 +73,32 @@ def prepare(text: bytes, *, media_type: str | None, by_channel: bool, prefix: st
         source = sources.read(text, media_type=media_type)
         raise Refused(*(source.issue(sources.steps(pointer), said) for pointer, said in issues[:MAX_ISSUES]))
     return PreparedApi(text=text, document=read, types=tuple(types))
+
+
+def nothing(text: bytes = b"", *, media_type: str | None = None, error: str = "") -> PreparedApi:
+    """A text that is no document, or none that came yet: it brings no types."""
+    document = EventApiDocument(
+        asyncapi="",
+        format=_format(text, media_type) if text else "",
+        title="",
+        version="",
+        description="",
+        servers=(),
+        security=(),
+        events=(),
+    )
+    return PreparedApi(text=text, document=document, types=(), error=error)
+
+
+def _format(text: bytes, media_type: str | None) -> str:
+    """JSON if it parses as JSON, else YAML."""
+    if media_type is not None:
+        return "JSON" if attributes.is_json(media_type) else "YAML"
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "YAML"
+    return "JSON"
 
 
 def _prepared(event: DescribedEvent, prefix: str, issues: list[tuple[str, str]], ours: bool) -> PreparedType | None:

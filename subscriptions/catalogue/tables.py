@@ -41,7 +41,7 @@ event_apis = Table(
     Column("sunset", Moment),
     Column("migration", Text, nullable=False, server_default=""),
     Column("for_removal", Boolean, nullable=False, server_default=text("false")),
-    #: As it was given; `JSON` or `YAML`, and the version of AsyncAPI.
+    #: As it was given, empty where none came yet; `JSON` or `YAML`, and the version of AsyncAPI, empty where it is none.
     Column("document", LargeBinary, nullable=False),
     Column("format", Text, nullable=False),
     Column("asyncapi", Text, nullable=False),
@@ -49,6 +49,15 @@ event_apis = Table(
     Column("details", Text, nullable=False),
     #: How it came here: `api`, `builtin`, `kyma`.
     Column("origin", Text, nullable=False),
+    #: How one authenticates, external buses, where the document is fetched from: as JSON with `***` for secrets; and sealed.
+    Column("access", Text, nullable=False, server_default="{}"),
+    Column("access_sealed", LargeBinary),
+    #: `INITIAL`, `SUCCEEDED`, `FAILED`, and why; empty where nothing is fetched.
+    Column("fetch_condition", Text, nullable=False, server_default=""),
+    Column("fetch_message", Text, nullable=False, server_default=""),
+    Column("fetched_at", Moment),
+    #: Why the text is no AsyncAPI document; empty where it is one, or there is none.
+    Column("error", Text, nullable=False, server_default=""),
     Column("generation", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),

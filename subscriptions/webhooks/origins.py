@@ -5,32 +5,14 @@ The rule is greenlake.md 4.3.
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 from uuid import UUID
+
+from subscriptions.ground.url_origins import host, origin, same
+
+__all__ = ["BOUND", "host", "left_behind", "origin", "places", "same"]
 
 #: The columns of URLs whose origins get to see each credential, or the token that it buys.
 BOUND: Mapping[str, tuple[str, ...]] = {"api_key": ("destination",), "client_secret": ("issuer_url", "destination")}
-
-_PORTS = {"https": 443, "http": 80}
-
-
-def origin(url: str) -> str:
-    """`https://example.com:443`, host in small letters and port always; what is no URL stands for itself."""
-    return _origin(url) or url
-
-
-def host(url: str) -> str:
-    """The name or address that a URL leads to, in small letters; what is no URL stands for itself."""
-    try:
-        return urlsplit(url).hostname or url
-    except ValueError:
-        return url
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two URLs lead to one scheme, host and port."""
-    found = _origin(one)
-    return found is not None and found == _origin(other)
 
 
 def left_behind(kept: Mapping[str, str], given: Mapping[str, str | bool], needed: tuple[str, ...]) -> dict[str, str]:
@@ -60,11 +42,3 @@ def places(webhook_id: UUID, column: str, urls: Mapping[str, str]) -> tuple[byte
         return (plain.encode(),)
     bound = " ".join([plain, *(origin(urls[each]) for each in BOUND[column])])
     return bound.encode(), plain.encode()
-
-
-def _origin(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or _PORTS.get(parts.scheme, '')}"
-    except ValueError:
-        return None

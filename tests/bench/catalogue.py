@@ -34,6 +34,7 @@ from subscriptions.events.event_types import REJECT
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
+from subscriptions.ground.vault import Vault
 from tests.conftest import VAULT_KEYS, make_tables
 
 MESSAGES, DOCUMENTS = 5000, 50
@@ -124,11 +125,11 @@ MEASURES: Mapping[str, Callable[[Ground], Awaitable[None]]] = {
 async def measured(name: str, url: str) -> dict[str, Any]:
     """What one measure came to, in this process."""
     settings = GroundSettings(database_url=url, vault_keys=VAULT_KEYS)
-    database, apart = Database(settings), Apart()
+    database, apart, vault = Database(settings), Apart(), Vault.parse(VAULT_KEYS)
     limits = CatalogueLimits(apis=10**6, types=10**6, schema_bytes=1 << 40)
     on = Ground(
         database=database,
-        apis=EventApiStore(database, apart, prefix=catalogue.PREFIX, limits=limits),
+        apis=EventApiStore(database, apart, prefix=catalogue.PREFIX, limits=limits, vault=vault),
         schemas=EventSchemaStore(database, apart),
     )
     began = time.perf_counter()

@@ -235,3 +235,23 @@ async def test_others_change_nothing(visit: Visit, services: Services, role: Rol
     assert "/remove" not in page.text
     assert [each.status_code for each in answers] == [403] * 4
     assert (await services.event_apis.find(api.id)).generation == 1
+
+
+async def test_one_without_a_document(visit: Visit, services: Services) -> None:
+    """A page says that no document came, from where, and why; only to its own: others see that there is none."""
+    url = "https://specs.example/shop.yaml"
+    waiting = await made(services, text=None, access={"fetchRequest": {"url": url}})
+    target = await services.event_apis.fetch_target(waiting.id, by=WORKSPACE)
+    await services.event_apis.fetch_failed(target, "it answered 404", now=services.clock())
+    odd = await made(services, text=b"asyncapi", lenient=True, group="odd")
+    async with await visit(Role.PUBLISHER) as own, await visit(Role.VIEWER, workspace=OTHER_WORKSPACE) as other:
+        page, edit = await own.get(f"{PATH}/{waiting.id}"), await own.get(f"{PATH}/{waiting.id}/edit")
+        theirs, unread = await other.get(f"{PATH}/{waiting.id}"), await own.get(f"{PATH}/{odd.id}")
+
+    assert [each.status_code for each in (page, edit, theirs, unread)] == [200] * 4
+    assert "Fetching the document failed: it answered 404" in page.text
+    assert url in page.text
+    assert "No document has come yet." in theirs.text
+    assert "404" not in theirs.text
+    assert url not in theirs.text
+    assert "is no AsyncAPI document, and makes no event types" in unread.text

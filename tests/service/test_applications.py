@@ -1,12 +1,15 @@
 """Applications over HTTP: who may have which, and what is said of them."""
 
+import json
 from collections import Counter
 
 import httpx
 from sqlalchemy import select
 
+from delivery.tickets import Nudge
 from service.api.routes import routes as paths_of_the_api
 from service.dashboard.routes import routes as pages
+from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.applications import RESERVED
 from subscriptions.ground.database import Database
@@ -89,3 +92,38 @@ async def test_operators_name_a_workspace(api: httpx.AsyncClient, callers: Calle
     assert (await api.get(PATH, headers=operator)).json()["total"] == 2
     (listed,) = (await api.get(f"{PATH}?workspaceId={OTHER_WORKSPACE}", headers=operator)).json()["items"]
     assert listed == theirs.json()
+
+
+async def test_its_webhook_is_told_the_event_url(
+    api: httpx.AsyncClient, callers: Callers, services: Services, announced: list[Nudge]
+) -> None:
+    """Its own webhook is owed one event with the event URL when it becomes the application's, subscribed or not; no other is."""
+    publisher, subscriber = await callers.headers(Role.PUBLISHER), await callers.headers(Role.SUBSCRIBER)
+    hooks = [
+        (await api.post("/events/v1beta1/webhooks", json=HOOK | {"name": name}, headers=subscriber)).json()["id"]
+        for name in ("own", "another", "third")
+    ]
+    announced.clear()
+
+    made = (await api.post(PATH, json={"name": "shop", "webhookId": hooks[0]}, headers=publisher)).json()
+    await api.patch(made["resourceUri"], json={"description": "x", "webhookId": hooks[0]}, headers=publisher)
+    refused = await api.post(PATH, json={"name": "shop", "webhookId": hooks[2]}, headers=publisher)
+    moved = await api.patch(made["resourceUri"], json={"webhookId": hooks[1]}, headers=publisher)
+
+    assert (refused.status_code, moved.status_code) == (409, 200)
+    async with services.database.raw() as connection:
+        rows = await connection.fetch("SELECT d.webhook, e.body FROM deliveries d JOIN events e ON e.key = d.event")
+    bodies = {str(row["webhook"]): row["body"] for row in rows}
+    assert (len(rows), set(bodies)) == (2, set(hooks[:2]))
+    assert len(announced) == 2
+    event = json.loads(bodies[hooks[0]])
+    assert event["type"] == "com.hpe.greenlake.events.v1beta1.applications.event-url"
+    assert event["data"] == {
+        "id": made["id"],
+        "type": "events/application",
+        "resourceUri": made["resourceUri"],
+        "name": "shop",
+        "eventUrl": "http://127.0.0.1:8080/shop/v1/events",
+    }
+    unnamed = await api.post("/events/v1beta1/event-types", json={"eventType": event["type"]}, headers=publisher)
+    assert unnamed.status_code == 400

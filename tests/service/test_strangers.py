@@ -81,6 +81,7 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", EVENTS + "/event-apis/{id}"): SHARED,
     ("GET", EVENTS + "/event-apis/{id}/document"): SHARED,
     ("GET", EVENTS + "/event-apis/{id}/events"): SHARED,
+    ("POST", EVENTS + "/event-apis/{id}/refetch"): SHARED,
     ("PATCH", EVENTS + "/event-apis/{id}"): SHARED,
     ("DELETE", EVENTS + "/event-apis/{id}"): SHARED,
     ("POST", EVENTS + "/applications"): Case(

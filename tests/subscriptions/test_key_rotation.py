@@ -11,8 +11,14 @@ from sqlalchemy import LargeBinary
 
 from subscriptions import key_rotation
 from subscriptions.access.keyring import Keyring
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
+from subscriptions.events.catalogue import PREFIX
 from subscriptions.ground import tables
+from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
+from subscriptions.ground.errors import Refused
 from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.webhook import Change, Owner, Registration, Webhook
 from subscriptions.webhooks.webhook_store import Hook, WebhookStore
@@ -166,11 +172,12 @@ async def test_missing_keys(database: Database, clock: Clock, vault: Vault, miss
     """A key that is not here is missing, and so is one that is another under the same id."""
     await insert(database, clock, 2)
     await Keyring(database, BEFORE).signing(clock())
+    await insert_api(database, clock)
 
     async with database.raw() as connection:
         found = [await key_rotation.missing_keys(connection, vault, shelf) for shelf in key_rotation.SHELVES]
 
-    assert found == [missing, missing]
+    assert found == [missing, missing, missing]
 
 
 async def test_what_asks_for_no_key(database: Database, clock: Clock) -> None:
@@ -187,6 +194,40 @@ async def test_what_asks_for_no_key(database: Database, clock: Clock) -> None:
         missing = await key_rotation.missing_keys(connection, BEFORE, *key_rotation.SHELVES)
 
     assert missing == []
+
+
+async def insert_api(database: Database, clock: Clock, vault: Vault = BEFORE) -> tuple[EventApiStore, EventApi]:
+    """An event API with a secret beside its document, and the store of it."""
+    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(), vault=vault)
+    auth = {"credential": {"basic": {"username": "me", "password": "first-secret"}}}
+    draft = EventApiDraft(access={"fetchRequest": {"url": "https://specs.example", "auth": auth}})
+    return apis, await apis.register(draft, by=None, now=clock())
+
+
+async def test_secrets_of_event_apis(database: Database, clock: Clock) -> None:
+    """What an event API keeps secret is sealed again with the rest; where its key is lost it goes, and new ones can be given."""
+    apis, made = await insert_api(database, clock)
+    done = await key_rotation.reseal(database, ROTATING)
+    after = EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(), vault=AFTER)
+    opened = (await after.fetch_target(made.id, by=None)).request.auth
+    assert (
+        done.in_use,
+        opened and opened.credential and opened.credential.basic and opened.credential.basic.password,
+    ) == (
+        {"new": 1},
+        "first-secret",
+    )
+
+    assert await key_rotation.forget(database, "new") == 1
+    async with database.raw() as connection:
+        assert await key_rotation.missing_keys(connection, BEFORE, *key_rotation.SHELVES) == []
+    lost = {"fetchRequest": {"auth": {"additionalHeaders": {"X-Key": ["new"]}}}}
+    with pytest.raises(Refused, match="stands for a secret that is kept, and none is"):
+        await apis.change(made.id, EventApiChange(access=lost, merging=True), by=None, now=clock())
+    given = {"fetchRequest": {"url": "https://specs.example", "auth": lost["fetchRequest"]["auth"]}}
+    changed = await apis.change(made.id, EventApiChange(access=given), by=None, now=clock())
+    assert changed.fetch is not None
+    assert changed.fetch.request["auth"] == {"additionalHeaders": {"X-Key": ["***"]}}
 
 
 async def insert_renamed(database: Database, clock: Clock) -> list[Webhook]:

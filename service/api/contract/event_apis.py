@@ -3,6 +3,7 @@
 What is done with them is left to `service/api/event_apis.py`.
 """
 
+from service.api.contract import api_access
 from service.api.contract.operation import JSON, MERGE_PATCH, Operation, paging, parameter
 from service.api.contract.shapes import (
     MOMENT,
@@ -73,8 +74,11 @@ _SUMMARY: dict[str, Json] = {
     "group": text("What versions of one API have in common; empty: it stands alone."),
     "application": text("The publisher within the workspace that it describes; may be empty."),
     "version": _VERSION,
-    "asyncapi": text("The version of AsyncAPI that the document follows."),
-    "format": text(enum=["JSON", "YAML"]),
+    "asyncapi": text(
+        "The version of AsyncAPI that the document follows; empty where there is none, or its text is none."
+    ),
+    "format": text("Empty where there is no document yet.", enum=["JSON", "YAML", ""]),
+    "error": text("Why its text is no AsyncAPI document; empty where it is one, or none came yet."),
     "origin": text("How it came here: `api`, `builtin` or `kyma`."),
     "digest": text("SHA-256 of the document, in hexadecimal digits."),
     "eventTypeCount": whole("Event types that it describes.", minimum=0),
@@ -110,14 +114,20 @@ _WORDS = {"maxLength": 200, "pattern": _LINE}
 SCHEMAS: dict[str, Json] = {
     "EventApi": given(
         {**_SUMMARY, "servers": array(_SERVER), "security": array(_SECURITY), "eventTypes": array(text())},
-        _OWNER | {"warnings": array(text("What nothing came of; absent where there is nothing to say."))},
+        {**_OWNER, **api_access.SHOWN}
+        | {"warnings": array(text("What nothing came of; absent where there is nothing to say."))},
     ),
     "EventApiSummary": given(_SUMMARY, _OWNER),
     "EventApiList": page("EventApiSummary"),
     "EventApiInput": taken(
-        {"document": text("AsyncAPI 1.x, 2.0 to 2.6, 3.0 or 3.1 as YAML or JSON.")},
+        {},
         {
+            "document": {
+                "type": ["string", "null"],
+                "description": "AsyncAPI 1.x, 2.0 to 2.6, 3.0 or 3.1 as YAML or JSON; this, or a `fetchRequest`.",
+            },
             **_SAID,
+            **api_access.GIVEN,
             "group": text("What versions of one API have in common.", **_WORDS),
             "application": text("The publisher within the workspace that it describes.", **_WORDS),
             "version": {
@@ -131,6 +141,7 @@ SCHEMAS: dict[str, Json] = {
         {},
         {
             **_SAID,
+            **api_access.GIVEN,
             "name": text(minLength=1, maxLength=200, pattern=_LINE),
             "document": text("Stands in the place of the old one."),
             "group": {"type": ["string", "null"], **_WORDS},

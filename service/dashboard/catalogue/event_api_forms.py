@@ -72,7 +72,7 @@ async def registered(request: Request) -> Response:
     values = _values(await forms.read_with_files(request, FORM_BYTES))
     try:
         draft = event_api_bodies.draft(_registration(values))
-        made = await services.event_apis.register(draft, by=auth.scope(caller), now=services.clock())
+        made = await services.document_fetcher.register(draft, by=auth.scope(caller))
     except Forbidden:
         raise
     except FAILED as error:
@@ -110,7 +110,7 @@ async def changed(request: Request) -> Response:
         return redirect(back(request, event_api_page.path_of(of)), said="Nothing was changed.")
     try:
         change = event_api_bodies.change(msgspec.json.encode(differing), force=bool(values["force"]))
-        after = await services.event_apis.change(of.id, change, by=auth.scope(caller), now=services.clock())
+        after = await services.document_fetcher.change(of.id, change, by=auth.scope(caller))
     except (Forbidden, Absent):
         raise
     except FAILED as error:
@@ -129,7 +129,7 @@ async def deprecated(request: Request) -> Response:
     said = {LIFE[name]: _moment(texts[name]) or None for name in ("deprecated_since", "sunset", "migration")}
     try:
         change = event_api_bodies.change(msgspec.json.encode({"version": {**said, **flags}}), force=False)
-        after = await services.event_apis.change(of.id, change, by=auth.scope(caller), now=services.clock())
+        after = await services.document_fetcher.change(of.id, change, by=auth.scope(caller))
     except (Forbidden, Absent):
         raise
     except Refused as error:

@@ -72,6 +72,7 @@ async def page(request: Request, of: EventApi, status: int = 200, **more: Any) -
         "changes": own and auth.may(caller, Permission.UPDATE_EVENT_TYPES),
         "registers": own and auth.may(caller, Permission.CREATE_EVENT_TYPES),
         "ending": ending,
+        "fetch": of.fetch if own else None,
         "consequences": _consequences(ending) if ending else "",
         "versions": await services.api_report.versions(of),
         "types": types,

@@ -14,9 +14,11 @@ from subscriptions.events.catalogue import PREFIX
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, LimitReached, Refused
+from subscriptions.ground.vault import Vault
 from tests.builders import WORKSPACE, Builder
 
 OTHERS = "b" * 32
+VAULT = Vault([("test", b"0" * 32)])
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 DOCUMENT = b"asyncapi: 2.6.0\ninfo: {title: Shop, version: '1'}\nchannels: {a.b: {subscribe: {message: {title: T}}}}\n"
@@ -107,7 +109,7 @@ async def test_its_own_webhook(store: ApplicationStore, builder: Builder, databa
 
 async def test_one_with_event_apis_is_removed_by_force(store: ApplicationStore, database: Database) -> None:
     """Event APIs that name it keep it, whether they came before it or after; by force it goes, and they stay as they are."""
-    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits())
+    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(), vault=VAULT)
     api = await apis.register(EventApiDraft(text=DOCUMENT, application="shop"), by=WORKSPACE, now=NOW)
     made = await store.register(SHOP, by=WORKSPACE, now=NOW)
     theirs = await store.register(ApplicationDraft(workspace_id=OTHERS, name="shop"), by=OTHERS, now=NOW)

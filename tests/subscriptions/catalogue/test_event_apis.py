@@ -22,11 +22,13 @@ from subscriptions.ground import tables
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent, Conflicting, Forbidden, LimitReached, Refused, TooLarge
+from subscriptions.ground.vault import Vault
 from subscriptions.webhooks.subscription_list import SubscriptionRequest
 from subscriptions.webhooks.subscription_store import SubscriptionStore
 from tests.builders import OWNER, Builder
 
 MINE, OTHERS = "a" * 32, "b" * 32
+VAULT = Vault([("test", b"0" * 32)])
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 
@@ -45,7 +47,7 @@ def document(**types: str) -> bytes:
 
 @pytest.fixture
 def apis(database: Database) -> EventApiStore:
-    return EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5))
+    return EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5), vault=VAULT)
 
 
 async def types(database: Database) -> dict[str, tuple[str | None, bool]]:
@@ -151,7 +153,7 @@ async def test_nobody_waits_while_documents_are_compared(
     same = document(a="n: {type: integer}, m: {type: string}")
 
     async def asked(by: Apart, text: bytes) -> object:
-        store = EventApiStore(database, by, prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5))
+        store = EventApiStore(database, by, prefix=PREFIX, limits=CatalogueLimits(apis=3, types=5), vault=VAULT)
         if changes:
             return await store.change(made.id, EventApiChange(text=text), by=MINE, now=LATER)
         return await store.register(EventApiDraft(text=text), by=MINE, now=LATER)
@@ -255,7 +257,7 @@ async def test_a_workspace_keeps_so_many_bytes(database: Database) -> None:
     """Documents and schemas of a workspace are counted by bytes, whichever way they came: what would be too many changes nothing;
     operators' are not counted."""
     limits = CatalogueLimits(apis=9, types=30, schema_bytes=100_000)
-    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=limits)
+    apis = EventApiStore(database, Apart(), prefix=PREFIX, limits=limits, vault=VAULT)
     schemas = EventSchemaStore(database, Apart(), most_bytes=100_000)
     small, large = shared(10, 2), shared(10, 9)
 

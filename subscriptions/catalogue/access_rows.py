@@ -1,0 +1,126 @@
+"""What event APIs say beside their documents as rows: written by registrations and changes, read for a fetch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscriptions.catalogue import api_access, api_auth
+from subscriptions.catalogue.api_access import FETCH, FetchRequest
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.tables import event_apis
+from subscriptions.ground import audit
+from subscriptions.ground.audit import CHANGED, AuditChange
+from subscriptions.ground.errors import Issue, Refused
+from subscriptions.ground.vault import Vault
+
+#: Conditions of a fetch.
+INITIAL, SUCCEEDED, FAILED = "INITIAL", "SUCCEEDED", "FAILED"
+#: Characters of why one failed.
+LONGEST = 1000
+
+_apis = event_apis
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchTarget:
+    """What is to be fetched for an event API, with its secrets."""
+
+    api: UUID
+    #: Whose it is; None: the operators'.
+    workspace_id: str | None
+    request: FetchRequest
+    #: Of the API at that moment: what comes is for it alone.
+    generation: int
+    #: Whether it has a document already.
+    has_document: bool
+
+
+def of_draft(draft: EventApiDraft, api: UUID, vault: Vault, now: datetime) -> dict[str, Any]:
+    """The columns of a registration; raises Refused, TooLarge."""
+    whole = api_access.changed({}, draft.access, merging=False)
+    if (draft.text is None) == (FETCH not in whole):
+        said = (
+            "is required, or a fetchRequest is" if draft.text is None else "is given beside a fetchRequest: one of them"
+        )
+        raise Refused(Issue(subject="document", description=said))
+    if draft.by_channel and FETCH in whole:
+        whole[FETCH]["namedBy"] = "channel"
+    return {**api_access.columns(whole, vault, api), **(_initial(now) if FETCH in whole else {})}
+
+
+async def of_change(
+    connection: AsyncConnection, before: EventApi, change: EventApiChange, vault: Vault, now: datetime
+) -> dict[str, Any]:
+    """The columns of a change; raises Refused, TooLarge, Sealed."""
+    if change.fetched is not None:
+        return _ended(SUCCEEDED, "", now)
+    if not change.access:
+        _check_source(change, before.fetch is not None)
+        return {}
+    columns = (_apis.c.id, _apis.c.access, _apis.c.access_sealed)
+    row = (await connection.execute(select(*columns).where(_apis.c.id == before.id))).mappings().one()
+    kept = api_access.opened(row, vault)
+    whole = api_access.changed(kept, change.access, merging=change.merging)
+    _check_source(change, FETCH in whole)
+    await _note(connection, before, kept, whole)
+    fetching: dict[str, Any] = {}
+    if FETCH in change.access:
+        fetching = _initial(now) if FETCH in whole else _ended("", "", None)
+    return api_access.columns(whole, vault, before.id) | fetching
+
+
+async def target(connection: AsyncConnection, api: EventApi, vault: Vault) -> FetchTarget:
+    """What is to be fetched; raises Refused where nothing is, Sealed."""
+    columns = (_apis.c.id, _apis.c.access, _apis.c.access_sealed, func.length(_apis.c.document).label("size"))
+    row = (await connection.execute(select(*columns).where(_apis.c.id == api.id))).mappings().one()
+    request = api_access.fetched_from(api_access.opened(row, vault))
+    if request is None:
+        raise Refused(Issue(subject="fetchRequest", description="the event API has none: its document was given"))
+    return FetchTarget(
+        api=api.id,
+        workspace_id=api.workspace_id,
+        request=request,
+        generation=api.generation,
+        has_document=row["size"] > 0,
+    )
+
+
+async def fail(connection: AsyncConnection, of: FetchTarget, said: str, now: datetime) -> None:
+    """A fetch did not succeed; nothing else of the API changes."""
+    asked = update(_apis).where(_apis.c.id == of.api, _apis.c.generation == of.generation)
+    await connection.execute(asked.values(**_ended(FAILED, said[:LONGEST], now)))
+
+
+async def _note(connection: AsyncConnection, api: EventApi, kept: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+    """The entry of secrets that are others now, which no other entry shows."""
+    pairs = {name: (kept.get(name), whole.get(name)) for name in api_access.MEMBERS}
+    changed = {name for name, (old, new) in pairs.items() if api_auth.secrets_in(old) != api_auth.secrets_in(new)}
+    if changed:
+        entry = AuditChange(
+            action="event-api.secrets-changed",
+            subject=str(api.id),
+            name=api.name,
+            workspace_id=api.workspace_id,
+            after=dict.fromkeys(sorted(changed), CHANGED),
+        )
+        await audit.note(connection, entry)
+
+
+def _check_source(change: EventApiChange, fetching: bool) -> None:
+    if change.text is not None and fetching:
+        said = "cannot be given while the event API has a fetchRequest: take that away (null) in the same change"
+        raise Refused(Issue(subject="document", description=said))
+
+
+def _initial(now: datetime) -> dict[str, Any]:
+    return _ended(INITIAL, "", now)
+
+
+def _ended(condition: str, said: str, now: datetime | None) -> dict[str, Any]:
+    return {"fetch_condition": condition, "fetch_message": said, "fetched_at": now}

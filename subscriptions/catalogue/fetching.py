@@ -1,0 +1,94 @@
+"""Documents of event APIs that are fetched: when they are registered, when where they come from changes, and when somebody asks.
+
+How one is read from elsewhere is left to whoever hands in `read`; what it may say, to the store. A fetch that fails leaves the
+event API as it is, and says why.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from subscriptions.catalogue.access_rows import FetchTarget
+from subscriptions.catalogue.api_access import FETCH, FetchRequest
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.event_apis import EventApiStore
+from subscriptions.ground.database import Clock
+from subscriptions.ground.errors import Busy, HooklakeError, Refused, TooSoon
+from subscriptions.ground.turns import Turns
+
+#: Documents that one process fetches at once, and those of one workspace among them; others wait, so many and so many seconds.
+PLACES, SHARE, WAITING, PATIENCE = 8, 2, 4, 5.0
+
+
+class Unfetched(HooklakeError):
+    """No document came; the message says why, without secrets."""
+
+
+class DocumentFetcher:
+    """Registers and changes event APIs as their store does, and fetches what they do not bring themselves."""
+
+    def __init__(self, store: EventApiStore, read: Callable[[FetchRequest], Awaitable[bytes]], clock: Clock) -> None:
+        """`read` answers within a bounded time, with a document of a bounded size; it raises Unfetched."""
+        self._store = store
+        self._read = read
+        self._clock = clock
+        self._turns = Turns(PLACES, SHARE, waiting=WAITING, of="the fetching of documents")
+
+    async def register(self, draft: EventApiDraft, *, by: str | None) -> EventApi:
+        """The new event API, its document fetched where that is asked for; raises what `EventApiStore.register` does, and
+        TooSoon and Busy where too many are being fetched: then nothing is changed."""
+        if FETCH not in draft.access:
+            return await self._store.register(draft, by=by, now=self._clock())
+        async with self._place(by):
+            made = await self._store.register(draft, by=by, now=self._clock())
+            return await self._fetch(made.id, by=by)
+
+    async def change(self, wanted: UUID, change: EventApiChange, *, by: str | None) -> EventApi:
+        """The event API with the change; its document is fetched anew where the change says where from."""
+        if change.access.get(FETCH) is None:
+            return await self._store.change(wanted, change, by=by, now=self._clock())
+        async with self._place(by):
+            await self._store.change(wanted, change, by=by, now=self._clock())
+            return await self._fetch(wanted, by=by, force=change.force)
+
+    async def refetch(self, wanted: UUID, *, by: str | None, force: bool = False) -> EventApi:
+        """The event API after its document was fetched again; raises Absent, Forbidden, and Refused where it is not fetched.
+
+        `force`: types that the new document leaves out are retired with their subscriptions.
+        """
+        async with self._place(by):
+            return await self._fetch(wanted, by=by, force=force)
+
+    @asynccontextmanager
+    async def _place(self, by: str | None) -> AsyncIterator[None]:
+        await self._turns.take(by, PATIENCE)
+        try:
+            yield
+        finally:
+            self._turns.give(by)
+
+    async def _fetch(self, wanted: UUID, *, by: str | None, force: bool = False) -> EventApi:
+        target = await self._store.fetch_target(wanted, by=by)
+        try:
+            text = await self._read(target.request)
+        except Unfetched as error:
+            await self._store.fetch_failed(target, str(error), now=self._clock())
+            return await self._store.find(wanted)
+        return await self._take(target, text, by=by, force=force)
+
+    async def _take(self, target: FetchTarget, text: bytes, *, by: str | None, force: bool) -> EventApi:
+        """Puts what came in its place. What is no document is kept with the reason where there is none yet to be lost."""
+        change = EventApiChange(
+            text=text,
+            by_channel=target.request.named_by == "channel",
+            fetched=target.generation,
+            lenient=not target.has_document,
+            force=force,
+        )
+        try:
+            return await self._store.change(target.api, change, by=by, now=self._clock())
+        except (Refused, Busy, TooSoon) as error:
+            said = f"what came could not be taken: {error}"
+            await self._store.fetch_failed(target, said, now=self._clock())
+            return await self._store.find(target.api)
