@@ -126,6 +126,8 @@ class Replaying:
     async def _find(self, connection: Raw, held: Replay, turn: _Turn, now: datetime) -> None:
         """The next page, as much of it as the replay may still have."""
         sought, steps = sought_of(held, self._settings, now), self._settings.filter_steps
+        if held.missing:
+            sought = await never_owed.settled(connection, sought)
         page = await (
             never_owed.page(connection, sought, held.cursor, steps=steps)
             if held.missing

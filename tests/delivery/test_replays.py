@@ -288,6 +288,33 @@ async def test_what_was_never_owed(craft: Craft) -> None:
     assert (await carried(craft, replay)).progress == ReplayProgress(found=5, opened=5, delivered=5)
 
 
+async def test_what_a_spread_has_passed_by(craft: Craft) -> None:
+    """An event that is being spread is looked at when that has ended: to a webhook that subscribed behind the spread's cursor
+    nobody else owes it (protocol.md 11.3)."""
+    await craft.hook()
+    [receipt] = await craft.publish(1)
+    await craft.drain()
+    # The process that spread it died with all owed, before the row was gone; another takes it over when its lease has ended.
+    await craft.sql(
+        "INSERT INTO spreads VALUES ($1, $2, $3, $4, now(), now(), 1)",
+        receipt.key,
+        WORKSPACE,
+        TYPE,
+        UUID(int=-1 % 2**128),
+    )
+    new = await craft.hook()
+    craft.clock.advance(1)
+    replay = await ask(craft, missing=True)
+
+    meanwhile = await carried(craft, replay, seconds=30)
+    await craft.sql("DELETE FROM spreads")
+    after = await carried(craft, replay, seconds=30)
+
+    assert (meanwhile.state, meanwhile.progress.found) == (ReplayState.RUNNING, 0)
+    assert (after.state, after.progress) == (ReplayState.FINISHED, ReplayProgress(found=1, opened=1, delivered=1))
+    assert await rounds(craft, new) == [(0, "delivered")]
+
+
 async def test_the_rate(craft: Craft) -> None:
     """Deliveries become due evenly spaced at the rate that was asked for, over turns and processes; nothing is made up for, and
     nothing is announced (protocol.md 11.4)."""

@@ -5,6 +5,7 @@ A webhook that was registered after an event is asked by its filter of today whe
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from delivery.ledger.owing import filtering
 from delivery.ledger.owing.deliveries import START, SubscribedWebhook, Way
 from delivery.ledger.replays import finding
 from delivery.ledger.replays.finding import FoundPage, Pair, Sought
+from subscriptions.ground import event_keys
 from subscriptions.ground.database import Raw
 from subscriptions.ground.statements import Row, Statement
 from subscriptions.webhooks.matching import Steps
@@ -62,6 +64,18 @@ SELECT count(*) FROM (
     LIMIT $3
 ) AS few
 """
+
+SPREADING = "SELECT event FROM spreads WHERE workspace_id = $1 ORDER BY event LIMIT 1"
+
+
+async def settled(connection: Raw, sought: Sought) -> Sought:
+    """The same up to the oldest event that is being spread.
+
+    What a spread has passed by before a webhook subscribed it owes nobody, and what it is to come to it owes by itself: which of
+    the two, is seen when it has ended.
+    """
+    oldest = await connection.fetchval(SPREADING, sought.workspace_id)
+    return sought if oldest is None else replace(sought, before=min(sought.before, event_keys.time_of(oldest)))
 
 
 async def page(
