@@ -44,7 +44,7 @@ pictures: .venv/installed ## Takes README's pictures of the dashboard anew
 
 # Tests start hundreds of processes of ours: each would compile all our modules, where the environment forbids to keep them compiled.
 test: check ## make check, then every test
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/architecture $(PYTEST)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --no-loadscope-reorder --ignore tests/architecture $(PYTEST)
 
 # The types take as long as all the others, and one core.
 check: .venv/installed ## Format, lint, types, import contracts, architecture: under a minute

@@ -5,9 +5,11 @@ Redis and workers are left to the flows: what would be announced is collected in
 
 import functools
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
 from delivery.assembly import Assembly
@@ -25,6 +27,9 @@ from service.app import Configuration, assemble, build
 from service.server.connection_limits import ConnectionLimits
 from service.services import Services
 from service.settings import ServiceSettings
+from subscriptions.access.passwords import Passwords
+from subscriptions.access.people_store import PeopleStore
+from subscriptions.access.sessions import SessionLimits
 from subscriptions.events import catalogue
 from subscriptions.ground.clock import DatabaseClock
 from subscriptions.ground.database import Database
@@ -105,14 +110,35 @@ async def ask_broker() -> BrokerReport:
     return BrokerReport(product="redis", version="8.2.1", waiting=waiting, warnings=("it is nearly full",))
 
 
+class QuickAssembly(Assembly):
+    """Whose passwords are hashed as well as a test needs."""
+
+    @functools.cached_property
+    def people(self) -> PeopleStore:
+        ground = self.base.ground
+        limits = SessionLimits.of_seconds(ground.session_idle, ground.session_lifetime)
+        return PeopleStore(self.database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)), limits)
+
+
+class FollowingClock(DatabaseClock):
+    """Follows the told clock where others follow the database's, which goes on while a test takes its time."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
+        self._told = clock
+        self.follow(clock.now)
+
+    def follow(self, database_now: datetime, asked: float | None = None) -> None:
+        super().follow(self._told.now)
+
+
 @pytest.fixture
 async def services(
     database: Database, clock: Clock, announced: list[Nudge], configuration: Configuration, transport: Transport
 ) -> AsyncIterator[Services]:
     """Doors over this test's database, which knows the documented event types; what they run ends with the test."""
     guard = Guard(configuration.delivery.allow_destinations, configuration.delivery.allow_http)
-    told = DatabaseClock(wall=lambda: clock.now.timestamp(), steady=lambda: clock.now.timestamp())
-    told.follow(clock.now)
+    told = FollowingClock(clock)
     base = WiredFoundation(
         ground=configuration.ground,
         settings=configuration.delivery,
@@ -132,7 +158,7 @@ async def services(
             [entry.description for entry in documented],
             clock(),
         )
-    made = assemble(configuration, Assembly(base), ask_broker)
+    made = assemble(configuration, QuickAssembly(base), ask_broker)
     yield made
     await made.close()
 
