@@ -227,6 +227,8 @@ rollups = Table(
     #: The most deliveries that waited, and the greatest age of one of them in seconds, at any of the samples.
     Column("waiting", BigInteger, nullable=False, server_default=text("0")),
     Column("oldest", BigInteger, nullable=False, server_default=text("0")),
+    #: When the newest of these samples was taken: kept with the numbers of all alone, for a sample is of all.
+    Column("sampled_at", Moment, nullable=True),
     Index("rollups_age", "grain", "start"),
 )
 

@@ -14,7 +14,7 @@ import msgspec
 
 from delivery.ledger.counts import histograms
 from delivery.ledger.counts.rollups import DAY, HOUR, MINUTE, NOBODY, NOWHERE
-from subscriptions.ground.database import Clock, Database
+from subscriptions.ground.database import Clock, Database, Raw
 from subscriptions.ground.statements import Row, statement
 
 
@@ -99,9 +99,9 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
     start: datetime
     counts: AttemptCounts
-    #: The most that waited at a sample, and the greatest age of one of them, in seconds.
-    waiting: int = 0
-    oldest: int = 0
+    #: The most that waited at a sample, and the greatest age of one of them, in seconds; None where no sample was taken.
+    waiting: int | None = None
+    oldest: int | None = None
     #: From the publication to the answer that delivered it; None of none.
     arrived: Latency | None = None
     #: Of the receivers alone: from the attempt's begin to its answer; None of none.
@@ -117,6 +117,13 @@ class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
     total: AttemptCounts
     arrived: Latency | None
     took: Latency | None
+    #: Up to when what attempts came to was counted; None where nobody counted within the span.
+    counted_until: datetime | None = None
+
+    def knows(self, point: Point) -> bool:
+        """Whether what came of its step was counted: what nobody counted yet is not nothing."""
+        counted = self.counted_until is not None and point.start <= self.counted_until
+        return counted or bool(point.counts.attempts or point.counts.accepted)
 
     @property
     def rate(self) -> float:
@@ -126,7 +133,7 @@ class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollupsOfOne(msgspec.Struct, frozen=True, kw_only=True):
-    """What `series.sql` is given."""
+    """What `series.sql` and `sampled.sql` are given."""
 
     webhook: UUID
     workspace_id: str
@@ -146,6 +153,8 @@ class RollupsOfEach(msgspec.Struct, frozen=True, kw_only=True):
 
 SERIES = statement(__package__, "series", RollupsOfOne)
 SERIES_OF_EACH = statement(__package__, "series_of_each", RollupsOfEach)
+# What was counted is folded before a sample is taken.
+SAMPLED = statement(__package__, "sampled", RollupsOfOne)
 
 
 class FigureReport:
@@ -168,13 +177,15 @@ class FigureReport:
         )
         async with self._database.raw() as connection:
             rows = await SERIES.fetch(connection, given)
+            sampled = await _sampled(connection, minutes, starts)
         found = {row["start"]: row for row in rows}
         return SpanFigures(
             span=span,
-            points=[_point(start, found.get(start)) for start in starts],
+            points=[_point(start, found.get(start), sampled=start in sampled) for start in starts],
             total=_sum([_counts(row) for row in rows]),
             arrived=_latency(histograms.merged(row["arrived"] for row in rows)),
             took=_latency(histograms.merged(row["took"] for row in rows)),
+            counted_until=max(sampled.values(), default=None),
         )
 
     async def each(self, span: Span, webhooks: Sequence[UUID]) -> Mapping[UUID, Sequence[Point]]:
@@ -184,8 +195,19 @@ class FigureReport:
         given = RollupsOfEach(webhooks=list(webhooks), grain=minutes, since=starts[0], until=starts[-1])
         async with self._database.raw() as connection:
             rows = await SERIES_OF_EACH.fetch(connection, given)
+            sampled = await _sampled(connection, minutes, starts)
         found = {(row["webhook"], row["start"]): row for row in rows}
-        return {webhook: [_counted(start, found.get((webhook, start))) for start in starts] for webhook in webhooks}
+        return {
+            webhook: [_counted(start, found.get((webhook, start)), sampled=start in sampled) for start in starts]
+            for webhook in webhooks
+        }
+
+
+async def _sampled(connection: Raw, grain: int, starts: Sequence[datetime]) -> dict[datetime, datetime]:
+    """Of each step in which a sample was taken when the newest one was."""
+    of_all = RollupsOfOne(webhook=NOBODY, workspace_id=NOWHERE, grain=grain, since=starts[0], until=starts[-1])
+    rows = await SAMPLED.fetch(connection, of_all)
+    return {row["start"]: row["sampled_at"] for row in rows}
 
 
 def total(points: Sequence[Point]) -> AttemptCounts:
@@ -193,18 +215,20 @@ def total(points: Sequence[Point]) -> AttemptCounts:
     return _sum([point.counts for point in points])
 
 
-def _point(start: datetime, row: Row | None) -> Point:
-    counted = _counted(start, row)
+def _point(start: datetime, row: Row | None, *, sampled: bool) -> Point:
+    counted = _counted(start, row, sampled=sampled)
     if row is None:
         return counted
     arrived, took = (_latency(histograms.merged([row[name]])) for name in ("arrived", "took"))
     return msgspec.structs.replace(counted, arrived=arrived, took=took)
 
 
-def _counted(start: datetime, row: Row | None) -> Point:
-    if row is None:
-        return Point(start=start, counts=AttemptCounts())
-    return Point(start=start, counts=_counts(row), waiting=row["waiting"], oldest=row["oldest"])
+def _counted(start: datetime, row: Row | None, *, sampled: bool) -> Point:
+    counts = AttemptCounts() if row is None else _counts(row)
+    waiting, oldest = (0, 0) if row is None else (row["waiting"], row["oldest"])
+    # A row is also of attempts.
+    known = sampled or waiting > 0
+    return Point(start=start, counts=counts, waiting=waiting if known else None, oldest=oldest if known else None)
 
 
 def _counts(row: Row) -> AttemptCounts:

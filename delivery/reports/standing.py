@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from delivery.judgement.breaker import Status
+from delivery.ledger.counts.rollups import DAY, NOBODY, NOWHERE
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.statements import Row
 
@@ -20,8 +21,14 @@ GROUP BY status
 
 BACKLOG = """
 SELECT coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(bool_or(more), false) AS more, count(*) AS webhooks,
-    min(oldest) AS oldest, max(sampled_at) AS sampled_at
+    min(oldest) AS oldest
 FROM backlogs WHERE $1::text IS NULL OR workspace_id = $1
+"""
+
+# A sample is of all webhooks at once; of days there are the fewest rows.
+COUNTED_AT = """
+SELECT sampled_at FROM rollups WHERE webhook = $1 AND workspace_id = $2 AND grain = $3 AND sampled_at IS NOT NULL
+ORDER BY start DESC LIMIT 1
 """
 
 SAMPLED = "SELECT webhook, waiting, more, oldest FROM backlogs WHERE webhook = ANY($1::uuid[])"
@@ -38,6 +45,8 @@ ORDER BY w.status = 'ERROR' DESC, w.status = 'WARNING' DESC, b.waiting DESC NULL
 
 STATES = "SELECT since, status, reason FROM webhook_states WHERE webhook = $1 ORDER BY place DESC"
 
+#: What `COUNTED_AT` is asked for: the days of all.
+COUNTED = (NOBODY, NOWHERE, DAY)
 #: Webhooks that are named one by one.
 NAMED = 20
 
@@ -82,8 +91,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
     #: For how many webhooks.
     waited_for: int
-    #: When the oldest of those was accepted, and when the sample was taken; None where nothing waits.
+    #: When the oldest of those was accepted; None where nothing waits.
     oldest: datetime | None
+    #: When the sample was taken, and what attempts came to was counted; None where none ever was.
     sampled_at: datetime | None
     #: Worst first, the first `NAMED`.
     worst: Sequence[WorstOff]
@@ -119,6 +129,7 @@ class StandingReport:
         async with self._database.raw() as connection:
             statuses = {row["status"]: row["webhooks"] for row in await connection.fetch(STATUSES, workspace_id)}
             [backlog] = await connection.fetch(BACKLOG, workspace_id)
+            sampled_at = await connection.fetchval(COUNTED_AT, *COUNTED)
             worst = await connection.fetch(WORST, workspace_id, NAMED)
         return Standing(
             at=self._clock(),
@@ -127,7 +138,7 @@ class StandingReport:
             more=backlog["more"],
             waited_for=backlog["webhooks"],
             oldest=backlog["oldest"],
-            sampled_at=backlog["sampled_at"],
+            sampled_at=sampled_at,
             worst=[_worst(row) for row in worst],
         )
 
@@ -137,6 +148,12 @@ class StandingReport:
             rows = await connection.fetch(SAMPLED, list(webhooks))
         found = {row["webhook"]: row for row in rows}
         return {webhook: _sampled(found.get(webhook)) for webhook in webhooks}
+
+    async def sampled_at(self) -> datetime | None:
+        """When what waits was counted last; None where it never was. Raises Unavailable."""
+        async with self._database.raw() as connection:
+            at: datetime | None = await connection.fetchval(COUNTED_AT, *COUNTED)
+        return at
 
     async def states(self, webhook: UUID) -> list[PastState]:
         """The statuses that a webhook came to, newest first, as far as they are kept; raises Unavailable."""

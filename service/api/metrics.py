@@ -75,8 +75,7 @@ def _point(point: Point) -> dict[str, object]:
     return {
         "startAt": writing.moment(point.start),
         **_counts(point.counts),
-        "waiting": point.waiting,
-        "oldestWaitingSeconds": point.oldest,
+        **({} if point.waiting is None else {"waiting": point.waiting, "oldestWaitingSeconds": point.oldest}),
         "latency": _latencies(point.arrived, point.took),
     }
 
@@ -119,6 +118,8 @@ def _standing(standing: Standing) -> dict[str, object]:
     }
     if standing.oldest is not None:
         now["oldestWaitingAt"] = writing.moment(standing.oldest)
+    if standing.sampled_at is not None:
+        now["countedAt"] = writing.moment(standing.sampled_at)
     return now
 
 

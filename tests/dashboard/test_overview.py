@@ -18,6 +18,7 @@ from subscriptions.access.clients import Role
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Unavailable
 from subscriptions.webhooks.webhook import Webhook
+from tests.builders import Builder
 from tests.clock import Clock
 from tests.dashboard import browser
 from tests.dashboard.browser import Chrome
@@ -174,33 +175,37 @@ async def test_how_long_somebody_is_silent_is_the_true_time(
     assert re.search(r"<td>Beat</td>.*?Late.*?last look for what is due 4[78] s ago", page, re.DOTALL)
 
 
-async def test_what_nobody_has_counted_is_drawn_as_a_gap(
-    visit: Visit, services: Services, at_work: Any, clock: Clock
+async def test_what_nobody_has_counted_is_a_gap(
+    visit: Visit, services: Services, at_work: Any, clock: Clock, builder: Builder
 ) -> None:
-    """While workers are away the line of what waits ends where it was counted last: it does not fall to nothing."""
+    """While nobody counts, the line of what waits ends where it was counted last; when the outage is over it stays a gap, and so
+    do the attempts until they are counted: what was not counted is not nothing, in the plot, its table, and the list."""
     webhook = await hook(services)
-    async with services.database.raw() as connection:
-        await connection.execute(
-            "INSERT INTO backlogs VALUES ($1, $2, 20, false, $3, $3)", webhook.id, WORKSPACE, clock()
-        )
-        await connection.execute(
-            "INSERT INTO rollups (webhook, workspace_id, grain, start, waiting) VALUES ($1, '', 1, $2, 20)",
-            *(rollups.NOBODY, clock().replace(second=0, microsecond=0)),
-        )
-    viewer = await visit(Role.OPERATOR)
+    await builder.owe(builder.event(), webhook.id)
+    viewer, counting = await visit(Role.OPERATOR), services.assembly.counting
 
     async def drawn() -> list[str]:
-        return re.findall(r"UTC: waiting ([\w.]+)", (await viewer.get(PATH)).text)
+        page = (await viewer.get(PATH)).text
+        said = re.findall(r"UTC: waiting ([^<]+)<", page)[-4:]
+        # The table behind the plot says the same.
+        assert [f'<td class="num">{each}</td>' in page for each in said] == [True] * 4
+        return said
 
-    counted_now = await drawn()
+    clock.advance(60)
+    await counting.count()
     clock.advance(180)
     async with services.database.raw() as connection:
         await connection.execute("UPDATE workers SET seen_at = seen_at - interval '180 s'")
     services.carriers._look = None
-    away = await drawn()
+    during, attempts = await drawn(), re.findall(r"UTC: delivered ([^,]+),", (await viewer.get(PATH)).text)[-4:]
+    listed = (await viewer.get("/dashboard/webhooks")).text
+    await counting.count()
+    after = await drawn()
 
-    assert counted_now[-2:] == ["0", "20"]
-    assert away[-5:] == ["0", "20", "unknown", "unknown", "unknown"]
+    assert during == ["1", "not counted", "not counted", "not counted"]
+    assert attempts == ["0", "not counted", "not counted", "not counted"]
+    assert re.search(r"was counted [23] min ago", listed)
+    assert after == ["1", "not counted", "not counted", "1"]
 
 
 async def test_a_broker_that_hangs_is_told_before_the_page_gives_up(

@@ -57,7 +57,7 @@ def test_a_plot_has_a_place_and_a_sentence_for_each_point() -> None:
 
     assert [point.title for point in drawn.points][:2] == [
         "2026-05-01 12:00 UTC: delivered 4, failed 4",
-        "2026-05-01 12:01 UTC: delivered unknown, failed 1",
+        "2026-05-01 12:01 UTC: delivered –, failed 1",
     ]
     assert [label for _, label in drawn.rules] == ["0", "4", "8"]
     assert drawn.lines[0].count("Z") == 2
@@ -66,7 +66,7 @@ def test_a_plot_has_a_place_and_a_sentence_for_each_point() -> None:
 
 def test_plots_of_nothing() -> None:
     """No point, no value, or nothing but zeros: none of them divides by zero, and only what is not known is empty."""
-    assert plotting.plotted([], []).empty
+    assert plotting.plotted([], []).nothing
     # A label of an axis is of one unit, which has room beside the drawing.
     for most, labels in (
         (0.15, ["0", "100 ms", "200 ms"]),
@@ -75,8 +75,10 @@ def test_plots_of_nothing() -> None:
     ):
         longest = plotting.plotted([Series("x", [most])], [NOON], unit="s")
         assert [label for _, label in longest.rules] == labels
-    assert plotting.plotted([Series("x", [None])], [NOON]).empty
-    assert not plotting.plotted([Series("x", [0, 0])], [NOON, NOON]).empty
+    assert plotting.plotted([Series("x", [None])], [NOON]).nothing == "Nothing in this time."
+    uncounted = Series("x", [None], missing=plotting.UNCOUNTED)
+    assert plotting.plotted([uncounted], [NOON]).nothing == "Nobody counted in this time."
+    assert not plotting.plotted([Series("x", [0, 0])], [NOON, NOON]).nothing
     assert plotting.spark([]) == plotting.spark([None]) == ""
     assert plotting.spark([3, None, 6], 100, 24) == "M0 12M100 1"
 

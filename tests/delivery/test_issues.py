@@ -293,6 +293,22 @@ async def test_a_backlog_that_grows_is_an_issue_until_it_shrinks(craft: Craft, c
     assert await issues(craft, IssueState.OPEN, kinds=(IssueKind.BACKLOG,)) == []
 
 
+async def test_a_backlog_is_not_compared_with_what_nobody_counted(craft: Craft, clock: Clock) -> None:
+    """After an outage in which nobody counted, what is left of it is no growth: there is nothing to compare it with yet."""
+    webhook = await craft.hook()
+    await craft.owe(webhook, 150, attempts=1)
+    clock.advance(25 * 60)
+    await craft.counting.count()
+    await craft.assembly.issue_watch.look()
+    assert await issues(craft, kinds=(IssueKind.BACKLOG,)) == []
+
+    clock.advance(11 * 60)
+    await craft.owe(webhook, 50, attempts=1)
+    await craft.counting.count()
+    await craft.assembly.issue_watch.look()
+    assert [each.webhook for each in await issues(craft, kinds=(IssueKind.BACKLOG,))] == [webhook]
+
+
 async def test_what_people_say_of_an_issue(craft: Craft, clock: Clock) -> None:
     """Acknowledged for good or until then, snoozed, reopened; open again when the time has come; nothing of a resolved one."""
     webhook = await craft.hook()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from delivery.ledger.counts import histograms
 from delivery.ledger.counts.rollups import DAY, HOUR, MINUTE, NOBODY
 from delivery.ledger.webhooks.state_history import KEPT
+from delivery.reports.figures import Scope, Span
 from delivery.upkeep.counting import FOLDED
 from delivery.wire.parcels import Failure, FailureKind, Reply
 from subscriptions.webhooks.webhook import Change
@@ -181,6 +182,28 @@ async def test_what_waits_is_sampled(craft: Craft, clock: Clock) -> None:
     await craft.counting.count()
     assert await craft.fetch("SELECT * FROM backlogs") == []
     assert (await rollup(craft, failing, grain=HOUR))["waiting"] == 3
+
+
+async def test_a_sample_of_nothing_is_a_sample(craft: Craft, clock: Clock) -> None:
+    """When what waits was counted is known where nothing waited; a step that was folded, and in which nobody counted, is none."""
+    webhook = await craft.hook()
+    await craft.counting.count()
+    clock.advance(180)
+    await craft.owe(webhook)
+    [held] = await craft.drain()
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(204))])
+    clock.advance(60)
+    await craft.counting.count()
+
+    points = (await craft.assembly.figures.over(Span.HOUR, Scope(webhook=webhook))).points[-5:]
+
+    assert [(point.waiting, point.counts.attempts) for point in points] == [
+        (0, 0),
+        (None, 0),
+        (None, 0),
+        (None, 1),
+        (0, 0),
+    ]
 
 
 async def test_a_sample_counts_no_further_than_its_budget(craft: Craft) -> None:

@@ -138,6 +138,21 @@ async def test_what_waits_now(
     assert "oldestWaitingAt" in now
 
 
+async def test_what_nobody_counted_is_left_out(
+    api: httpx.AsyncClient, callers: Callers, services: Any, clock: Clock, hook: Webhook
+) -> None:
+    """A step without a sample says nothing of what waited; when it was counted last is told."""
+    api.headers.update(await callers.headers(Role.SUBSCRIBER))
+    await services.assembly.counting.count()
+    counted_at = clock()
+    clock.advance(120)
+
+    body = await asked(api)
+
+    assert [point.get("waiting") for point in body["points"][-3:]] == [0, None, None]
+    assert body["now"]["countedAt"].startswith(counted_at.isoformat()[:19])
+
+
 async def test_the_statuses_of_a_webhook(api: httpx.AsyncClient, callers: Callers, builder: Builder) -> None:
     """From its registration on, newest first, by pages; of one's own webhooks alone."""
     api.headers.update(await callers.headers(Role.SUBSCRIBER))

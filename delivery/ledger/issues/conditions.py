@@ -9,6 +9,7 @@ import msgspec
 
 from delivery.issue_kinds import IssueKind
 from delivery.judgement.outcome import DISABLED
+from delivery.ledger.counts.rollups import NOBODY
 from delivery.ledger.issues.issue_rows import Sighting
 from delivery.ledger.predicates import PREDICATES
 from subscriptions.ground.database import Raw
@@ -47,7 +48,7 @@ class Growing(msgspec.Struct, frozen=True, kw_only=True):
     older: float
 
 
-GROWING = statement(__package__, "growing", Growing, PREDICATES)
+GROWING = statement(__package__, "growing", Growing, PREDICATES | {"nobody": NOBODY})
 
 
 async def standing_still(connection: Raw, *, halt_failures: int, now: datetime) -> list[Sighting]:

@@ -62,10 +62,12 @@ SCHEMAS: dict[str, Json] = {
         {
             "startAt": moment("When the step begins."),
             **_TALLY,
-            "waiting": _count("The most deliveries that waited at a sample."),
-            "oldestWaitingSeconds": _count("The greatest age of one of those."),
             "latency": _LATENCY,
-        }
+        },
+        {
+            "waiting": _count("The most deliveries that waited at a sample; left out where no sample was taken."),
+            "oldestWaitingSeconds": _count("The greatest age of one of those."),
+        },
     ),
     "MetricsNow": given(
         {
@@ -77,7 +79,12 @@ SCHEMAS: dict[str, Json] = {
             "waitingMore": flag("There are more of them."),
             "waitingFor": _count("For how many webhooks."),
         },
-        {"oldestWaitingAt": moment("When the oldest of those was accepted; there where any waits.")},
+        {
+            "oldestWaitingAt": moment("When the oldest of those was accepted; there where any waits."),
+            "countedAt": moment(
+                "When what waits was counted, and up to when attempts were; workers do when beat tells them to."
+            ),
+        },
     ),
     "MetricsResponse": given(
         {

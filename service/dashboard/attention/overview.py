@@ -22,7 +22,7 @@ from service.auth import Permission
 from service.dashboard.attention import concerns
 from service.dashboard.attention.concerns import KnownIssues
 from service.dashboard.frame import visitors, wording
-from service.dashboard.frame.plotting import Series
+from service.dashboard.frame.plotting import UNCOUNTED, Series
 from service.dashboard.frame.rendering import render
 from service.health.carriers import UNSWEPT, CarrierReport
 from service.services import services_of
@@ -90,7 +90,7 @@ async def shown(request: Request) -> Response:
         again=any(each.again for each in found),
         quiet=all(each.tone == "info" for each in found) and None not in (standing, carriers, issues),
         stack=_stack(carriers, database=standing is not None) if operator else (),
-        plots_of=None if figures is None else _plots(figures, _known_until(standing, carriers)),
+        plots_of=None if figures is None else _plots(figures),
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
     )
 
@@ -99,14 +99,9 @@ def uncounted(standing: Standing | None, carriers: CarrierReport | None) -> date
     """When what waits was counted last, where nobody counts it at the moment; workers do, when beat tells them to."""
     if standing is None or carriers is None or not carriers.missing:
         return None
-    # Of nothing that waits there is no sample; whoever sweeps counts.
+    # Where it never was, whoever sweeps counts.
     swept = None if carriers.swept is None else standing.at - timedelta(seconds=carriers.swept)
     return standing.sampled_at or swept or standing.at
-
-
-def _known_until(standing: Standing | None, carriers: CarrierReport | None) -> datetime | None:
-    """Up to when what waits is known; None: up to now."""
-    return uncounted(standing, carriers) or (None if standing is None else standing.sampled_at)
 
 
 async def _issues(report: IssueReport, workspace: str | None, quiet: float) -> KnownIssues:
@@ -124,28 +119,35 @@ async def _told(asked: Awaitable[T]) -> T | None:
         return None
 
 
-def _plots(figures: SpanFigures, known_until: datetime | None) -> dict[str, Any]:
+def _plots(figures: SpanFigures) -> dict[str, Any]:
     points = figures.points
-    waited = any(point.waiting for point in points)
-    # What nobody has counted yet is not nothing.
-    waiting = [
-        None
-        if not waited or (known_until is not None and point.start > known_until and not point.waiting)
-        else point.waiting
-        for point in points
-    ]
     return {
         "moments": [point.start for point in points],
         "deliveries": (
-            Series("delivered", [point.counts.delivered for point in points], "ok"),
-            Series("failed", [point.counts.failed for point in points], "bad"),
+            Series(
+                "delivered",
+                [each.counts.delivered if figures.knows(each) else None for each in points],
+                "ok",
+                UNCOUNTED,
+            ),
+            Series(
+                "failed", [each.counts.failed if figures.knows(each) else None for each in points], "bad", UNCOUNTED
+            ),
         ),
         "success": (Series("succeeded", [point.counts.success for point in points], "ok"),),
         "arrived": _latencies(points, [point.arrived for point in points]),
         "took": _latencies(points, [point.took for point in points]),
-        # Where nothing waited there is nothing to draw.
-        "waiting": (Series("waiting", waiting, "warn"),),
+        "waiting": (_waiting([point.waiting for point in points]),),
     }
+
+
+def _waiting(counted: Sequence[int | None]) -> Series:
+    """A gap where nobody counted; where nothing waited there is nothing to draw."""
+    first = next((n for n, each in enumerate(counted) if each is not None), None)
+    # What goes on is counted a few seconds after it has begun.
+    if first is not None and not any(counted) and None not in counted[first:-1]:
+        return Series("waiting", [None] * len(counted), "warn")
+    return Series("waiting", counted, "warn", UNCOUNTED)
 
 
 def _latencies(points: Sequence[Point], found: Sequence[Latency | None]) -> tuple[Series, ...]:

@@ -12,6 +12,8 @@ from service.dashboard.frame import wording
 
 #: Points of which each has a place of its own to be asked for its value.
 MOST = 400
+#: What is said of a value that nobody has counted.
+UNCOUNTED = "not counted"
 #: How the ends of an axis are told.
 FORMS = {"clock": "%H:%M", "day": "%b %d %H:%M"}
 
@@ -20,12 +22,14 @@ Value = float | None
 
 @dataclass(frozen=True)
 class Series:
-    """One line, area or stack of bars: its values in the order of the moments, None where nothing is known."""
+    """One line, area or stack of bars: its values in the order of the moments, None where there is none."""
 
     name: str
     values: Sequence[Value]
     #: `ok`, `bad`, `warn`, `idle`, `info` or `accent`.
     tone: str = "accent"
+    #: What is said of a value that there is not.
+    missing: str = "–"
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Plotted:
     areas: tuple[str, ...]
     #: (place from the top, label) of the horizontal rules.
     rules: tuple[tuple[float, str], ...]
-    #: Whether there is nothing to draw.
-    empty: bool
+    #: What is said where there is nothing to draw; else empty.
+    nothing: str
     #: (moment, label) of the first and the last, and how such moments are told: `clock` within a day, else `day`.
     ends: tuple[tuple[datetime, str], ...]
     scale: str
@@ -84,10 +88,15 @@ def plotted(series: Sequence[Series], moments: Sequence[datetime], kind: str = "
         lines=tuple(draw(column, base) for column, base in zip(tops, bases, strict=True)),
         areas=tuple(shape.area(column, base) for column, base in zip(tops, bases, strict=True)),
         rules=tuple((100 - n * 50, said(most * n / 2, unit, axis=True)) for n in range(3)),
-        empty=not known,
+        nothing="" if known else _nothing(series),
         ends=tuple((at, f"{at.astimezone(UTC):{FORMS[scale]}} UTC") for at in (*moments[:1], *moments[-1:])),
         scale=scale,
     )
+
+
+def _nothing(series: Sequence[Series]) -> str:
+    uncounted = any(each.missing == UNCOUNTED for each in series)
+    return "Nobody counted in this time." if uncounted else "Nothing in this time."
 
 
 def spark(values: Sequence[Value], width: int = 100, height: int = 24) -> str:
@@ -105,10 +114,8 @@ def spark(values: Sequence[Value], width: int = 100, height: int = 24) -> str:
     return "".join(parts)
 
 
-def said(value: Value, unit: str, *, axis: bool = False) -> str:
+def said(value: float, unit: str, *, axis: bool = False) -> str:
     """A value with its unit; on an axis as short as can be."""
-    if value is None:
-        return "unknown"
     if unit == "s":
         return _brief(value) if axis else wording.duration(value) if value else "0"
     if unit == "share":
@@ -201,5 +208,8 @@ def _nice(most: float) -> float:
 
 
 def _title(at: datetime, series: Sequence[Series], values: Sequence[Value], unit: str) -> str:
-    words = ", ".join(f"{each.name} {said(value, unit)}" for each, value in zip(series, values, strict=True))
+    words = ", ".join(
+        f"{each.name} {each.missing if value is None else said(value, unit)}"
+        for each, value in zip(series, values, strict=True)
+    )
     return f"{wording.moment(at).replace(':00 UTC', ' UTC')}: {words}"

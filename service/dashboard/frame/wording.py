@@ -154,6 +154,16 @@ def dialect(name: str) -> str:
     return f"JSON Schema {found[1]}" if found else name
 
 
+def plain(name: str) -> str:
+    """The name of a field as people write it: secondarySecret is "secondary secret"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
+
+
+def unbroken(text: str) -> str:
+    """A text that no line breaks within: "26 s"."""
+    return text.replace(" ", "\u00a0")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "state": state,
     "number": number,
@@ -168,4 +178,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "brief": brief,
     "dialect": dialect,
+    "plain": plain,
+    "unbroken": unbroken,
 }

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from delivery.reports import figures
 from delivery.reports.figures import Latency, Point, Span, SpanFigures
 from service.api import reading
-from service.dashboard.frame.plotting import Series
+from service.dashboard.frame.plotting import UNCOUNTED, Series
 
 #: What a span is called, in the order of the tabs.
 SPANS = ((Span.HOUR, "Last hour"), (Span.DAY, "Last day"), (Span.WEEK, "Last week"), (Span.MONTH, "Last month"))
@@ -29,8 +29,6 @@ class Plots:
     classes: Sequence[Series]
     #: Seconds that the receiver took.
     took: Sequence[Series]
-    #: The most that waited.
-    waiting: Sequence[Series]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +53,24 @@ def span(request: Request) -> Span:
 def plots(of: SpanFigures) -> Plots:
     """The series of its points."""
     points = of.points
+
+    def counted(name: str) -> list[int | None]:
+        return [getattr(each.counts, name) if of.knows(each) else None for each in points]
+
     return Plots(
         moments=[each.start for each in points],
         classes=(
-            Series("2xx", [each.counts.status_2xx for each in points], "ok"),
-            Series("3xx", [each.counts.status_3xx for each in points], "info"),
-            Series("4xx", [each.counts.status_4xx for each in points], "warn"),
-            Series("5xx", [each.counts.status_5xx for each in points], "bad"),
-            Series("No answer", [each.counts.unanswered for each in points], "idle"),
+            Series("2xx", counted("status_2xx"), "ok", UNCOUNTED),
+            Series("3xx", counted("status_3xx"), "info", UNCOUNTED),
+            Series("4xx", counted("status_4xx"), "warn", UNCOUNTED),
+            Series("5xx", counted("status_5xx"), "bad", UNCOUNTED),
+            Series("No answer", counted("unanswered"), "idle", UNCOUNTED),
         ),
         took=(
             Series("p50", [_seconds(each.took, "p50") for each in points], "accent"),
             Series("p95", [_seconds(each.took, "p95") for each in points], "info"),
             Series("p99", [_seconds(each.took, "p99") for each in points], "warn"),
         ),
-        waiting=(Series("waiting", [each.waiting for each in points], "idle"),),
     )
 
 

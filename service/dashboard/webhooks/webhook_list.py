@@ -5,6 +5,7 @@ What webhooks are listed is left to `subscriptions/webhooks/webhook_list.py`, on
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from starlette.requests import Request
@@ -56,11 +57,18 @@ async def listed(request: Request) -> Response:
         query=query,
         page=page,
         waiting=await services.standing.waiting(ids),
+        counted=await _counted(request),
         days=await _days(request, ids),
         may_register=auth.may(visitor.caller, Permission.CREATE_WEBHOOKS),
         sorts=SORTS,
         statuses=STATUSES,
     )
+
+
+async def _counted(request: Request) -> datetime | None:
+    """When what waits was counted last, where something that is away keeps it from being counted now."""
+    services = services_of(request)
+    return await services.standing.sampled_at() if (await services.carriers.look()).missing else None
 
 
 async def _days(request: Request, ids: Sequence[UUID]) -> dict[UUID, DayOfOne]:
