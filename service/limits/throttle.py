@@ -19,6 +19,8 @@ TOKEN_FORGOTTEN = 0.1
 #: Checks of passwords that an address may ask for at once, right ones too, and how many seconds it takes until there is room
 #: for one more: each takes a tenth of a second of a core, and waits for others.
 CHECKS, CHECK_FORGOTTEN = 20, 1.0
+#: How many seconds it takes until a wrong password is no reason any more to let others in first.
+DOUBTED = 600.0
 #: Whoever is counted at once, at some 300 bytes each; with more, the one that was quiet longest starts anew.
 MOST = 10_000
 
@@ -52,6 +54,10 @@ class Throttle:
             return seconds if self._own else 0
         return max(seconds, self._addresses.wait(home, now))
 
+    def welcomes(self, client: str, address: str) -> bool:
+        """Whether it was right there lately."""
+        return (client, household(address)) in self._welcome
+
     def failed(self, client: str, address: str, now: datetime) -> None:
         """The secret was wrong, or there is no such client; or the token's signature was."""
         home = household(address)
@@ -73,6 +79,7 @@ class SignIns:
     def __init__(self, most: int = MOST) -> None:
         self._failures = Throttle(most)
         self._checks = _Failures(CHECKS, most, CHECK_FORGOTTEN)
+        self._doubts = _Failures(1, most, DOUBTED)
 
     def begin(self, whom: str, address: str, now: datetime) -> int:
         """Whole seconds until this password may be checked; 0: at once, and it is counted."""
@@ -82,9 +89,17 @@ class SignIns:
             self._checks.add(home, now)
         return seconds
 
+    def doubt(self, whom: str, address: str, now: datetime) -> int:
+        """How many were wrong from that household lately, and 0 for who was right there: others' wrong ones keep nobody out whose
+        password is right, for among those who wait for a check the ones with the least doubt come first."""
+        if self._failures.welcomes(whom, address):
+            return 0
+        return 1 + self._doubts.number(household(address), now)
+
     def failed(self, whom: str, address: str, now: datetime) -> None:
         """It was wrong."""
         self._failures.failed(whom, address, now)
+        self._doubts.add(household(address), now)
 
     def succeeded(self, whom: str, address: str) -> None:
         """It was right."""
@@ -107,6 +122,10 @@ class _Failures:
     def wait(self, key: Hashable, now: datetime) -> int:
         over = self._empty_at.get(key, 0.0) - now.timestamp() - (self._forgiven - 1) * self._forgotten
         return max(0, ceil(over))
+
+    def number(self, key: Hashable, now: datetime) -> int:
+        """How many are not forgotten."""
+        return max(0, ceil((self._empty_at.get(key, 0.0) - now.timestamp()) / self._forgotten))
 
     def add(self, key: Hashable, now: datetime) -> None:
         self._empty_at[key] = max(self._empty_at.pop(key, 0.0), now.timestamp()) + self._forgotten

@@ -5,9 +5,12 @@ Whose they are is left to `people.py`, how often one may be wrong to the entranc
 
 import asyncio
 import unicodedata
+from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -23,6 +26,16 @@ T = TypeVar("T")
 SHORTEST, LONGEST = 12, 256
 #: Hashes that are made at once, each of which takes 64 MB and a fifth of a second of a core; that wait for one, and of one asker.
 AT_ONCE, WAITING, OF_ONE = 1, 64, 2
+BUSY = "Too many passwords are being checked just now"
+
+
+@dataclass(order=True, frozen=True, slots=True)
+class _Waiting:
+    """Somebody whose turn it is not yet; the first has the lowest doubt, and has waited longest."""
+
+    doubt: int
+    serial: int
+    turn: asyncio.Future[None] = field(compare=False)
 
 
 class Passwords:
@@ -33,6 +46,8 @@ class Passwords:
         self._hasher = hasher or PasswordHasher(parallelism=1)
         #: Of each asker how many.
         self._under_way: Counter[Hashable] = Counter()
+        self._at_work, self._serial = 0, 0
+        self._waiting: list[_Waiting] = []
 
     async def hashed(self, password: str) -> str:
         """The password as it is kept; raises Refused for one that is too short or too long."""
@@ -42,8 +57,11 @@ class Passwords:
             raise Refused(Issue(subject="password", description=said))
         return await self._run(lambda: self._hasher.hash(plain))
 
-    async def right(self, kept: str | None, password: str) -> bool:
-        """Whether it is the one; without a kept one it takes as long, and is wrong. Raises Busy where too many wait."""
+    async def right(self, kept: str | None, password: str, *, doubt: int = 0) -> bool:
+        """Whether it is the one; without a kept one it takes as long, and is wrong.
+
+        Of all who wait those with the least `doubt` come first, whoever came before; raises Busy where too many have no more.
+        """
         # What is longer is nobody's, whatever it begins with.
         plain = _normal(password) if len(password) <= LONGEST else ""
 
@@ -53,7 +71,7 @@ class Passwords:
             except (VerificationError, InvalidHashError):
                 return False
 
-        return await self._run(check)
+        return await self._run(check, doubt)
 
     def dated(self, kept: str) -> bool:
         """Whether it was hashed with other parameters than are used now."""
@@ -73,15 +91,55 @@ class Passwords:
     def _threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], doubt: int = 0) -> T:
         asker = asking()
-        if self._under_way.total() >= AT_ONCE + WAITING or (asker and self._under_way[asker] >= OF_ONE):
-            raise Busy("Too many passwords are being checked just now")
+        if asker and self._under_way[asker] >= OF_ONE:
+            raise Busy(BUSY)
         self._under_way[asker] += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with self._turn(doubt):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._under_way -= Counter({asker: 1})
+
+    @asynccontextmanager
+    async def _turn(self, doubt: int) -> AsyncIterator[None]:
+        """Waits for a thread, and has it within the block; raises Busy."""
+        if self._at_work < AT_ONCE:
+            self._at_work += 1
+        else:
+            await self._wait(doubt)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, doubt: int) -> None:
+        if len(self._waiting) >= WAITING:
+            if self._waiting[-1].doubt <= doubt:
+                raise Busy(BUSY)
+            # Whoever was wrong most often, and came last, makes room.
+            self._waiting.pop().turn.set_exception(Busy(BUSY))
+        self._serial += 1
+        mine = _Waiting(doubt, self._serial, asyncio.get_running_loop().create_future())
+        insort(self._waiting, mine)
+        try:
+            await mine.turn
+        except asyncio.CancelledError:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            elif mine.turn.done() and not mine.turn.cancelled() and mine.turn.exception() is None:
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """The thread is free: for the first who waits."""
+        while self._waiting:
+            turn = self._waiting.pop(0).turn
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._at_work -= 1
 
 
 def _normal(password: str) -> str:

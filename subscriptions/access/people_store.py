@@ -103,7 +103,7 @@ class PeopleStore:
     async def sign_in(self, name: str, password: str, browser: Browser, *, now: datetime) -> str:
         """The token of a new session; raises Unauthorized, which does not tell what is wrong, and Busy."""
         person, kept = await self._known(name)
-        if not await self._passwords.right(kept, password) or person is None or kept is None:
+        if not await self._passwords.right(kept, password, doubt=browser.doubt) or person is None or kept is None:
             raise Unauthorized(WRONG)
         anew = await self._passwords.hashed(password) if self._passwords.dated(kept) else None
         async with self._database.transaction() as connection:

@@ -54,6 +54,8 @@ class Browser:
     address: str
     #: What the browser says of itself.
     agent: str
+    #: How often passwords from there were wrong lately: whoever has less of it is let in first where many wait.
+    doubt: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

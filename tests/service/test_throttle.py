@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.app import build
-from service.limits.throttle import OF_A_CLIENT, OF_AN_ADDRESS, Throttle
+from service.limits.throttle import OF_A_CLIENT, OF_AN_ADDRESS, SignIns, Throttle
 from service.services import Services
 from subscriptions.access import clients
 from subscriptions.access.clients import Client, Draft, Role
@@ -20,6 +20,19 @@ from tests.service.callers import WORKSPACE
 TOKEN = f"/authorization/v2/oauth2/{WORKSPACE}/token"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+def test_doubt() -> None:
+    """It grows with each wrong password of a household, goes within ten minutes each, and is none of who was right there."""
+    signing = SignIns()
+    for n in range(3):
+        signing.failed(f"name {n}", HERE, NOON)
+
+    later = NOON + timedelta(minutes=15)
+    assert [signing.doubt("ada", each, NOON) for each in (HERE, THERE)] == [4, 1]
+    assert signing.doubt("ada", HERE, later) == 3
+    signing.succeeded("ada", HERE)
+    assert [signing.doubt(each, HERE, NOON) for each in ("ada", "bob")] == [0, 4]
 
 
 def after(failures: Sequence[tuple[str, str]], throttle: Throttle | None = None) -> Throttle:

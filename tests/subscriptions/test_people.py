@@ -1,6 +1,7 @@
 """People and their sessions, on a real database: what is kept of a secret, and when a session or a link ends."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -111,6 +112,54 @@ async def test_passwords_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert [type(each) for each in tried] == [bool, bool, Busy, Busy, Busy]
     assert await cheap().right(None, "nobody has this password") is False
+
+
+async def test_whoever_was_wrong_less_often_is_checked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others' wrong passwords keep nobody out: whoever was wrong less often is checked next, and where there is no room makes
+    some; whoever was wrong as often as all others waits behind them, or is told to come again."""
+    monkeypatch.setattr(passwords, "WAITING", 3)
+    checked, told = cheap(), list[str]()
+
+    async def asked(key: str, doubt: int) -> None:
+        with asked_by(key):
+            try:
+                await checked.right(None, PASSWORD, doubt=doubt)
+                told.append(key)
+            except Busy:
+                told.append(f"{key} is busy")
+
+    busy, gate = checked._threads, threading.Event()
+    busy.submit(gate.wait)
+    wrong = [asyncio.create_task(asked(f"wrong {n}", 5)) for n in range(5)]
+    await asyncio.sleep(0)
+    new = asyncio.create_task(asked("new", 1))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*wrong, new)
+    checked.close()
+
+    assert [each for each in told if "busy" not in each] == ["wrong 0", "new", "wrong 1", "wrong 2"]
+    assert sorted(each for each in told if "busy" in each) == ["wrong 3 is busy", "wrong 4 is busy"]
+
+
+async def test_who_gives_up_waiting_leaves_the_turn_to_others() -> None:
+    """Whoever goes away while he waits, or just as it is his turn, holds up nobody."""
+    checked = cheap()
+    asked = [asyncio.create_task(checked.right(None, PASSWORD)) for _ in range(4)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    asked[2].cancel()
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    after = await checked.right(None, PASSWORD)
+    checked.close()
+
+    assert [type(each) for each in (*ended, after)] == [
+        asyncio.CancelledError,
+        bool,
+        asyncio.CancelledError,
+        bool,
+        bool,
+    ]
 
 
 async def test_passwords_of_one_asker() -> None:

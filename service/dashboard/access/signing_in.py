@@ -5,6 +5,7 @@ Signing in with another issuer is left to `openid_pages.py`; what a session is t
 
 import hashlib
 import logging
+from dataclasses import replace
 from math import ceil
 from urllib.parse import urlsplit
 
@@ -57,7 +58,8 @@ async def signed_in(request: Request) -> Response:
         )
     try:
         with asked_by(household(address), request.scope.get(AUDIENCE, STAYS)):
-            token = await services.people.sign_in(name, form.text("password"), browser(request), now=services.clock())
+            asked = replace(browser(request), doubt=services.sign_ins.doubt(whom, address, services.clock()))
+            token = await services.people.sign_in(name, form.text("password"), asked, now=services.clock())
     except (TooSoon, Busy) as error:
         seconds = ceil(getattr(error, "seconds", 2))
         return _refused(request, name, wanted, f"Too many sign in just now. Try again in {seconds} s.", seconds)
