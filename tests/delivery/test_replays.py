@@ -436,6 +436,24 @@ async def test_pause_resume_cancel(craft: Craft) -> None:
         await door(craft).order("0" * 32, replay.id, ReplayState.CANCELLED)
 
 
+async def test_what_was_tried_before_is_over_soon_after_it_arrives(craft: Craft) -> None:
+    """What waits to be tried again has attempts already, and looks as if it had been tried: that it arrived is seen within a few
+    seconds all the same."""
+    hook = await craft.hook()
+    await craft.owe(hook, attempts=3, due_in=900)
+    craft.clock.advance(0.01)
+    replay = await ask(craft, states=(State.OWED,))
+    for _ in range(2):
+        await turn(craft)
+        craft.clock.advance(1.0)
+    [held] = await craft.drain(retries=1)
+    await craft.rounds.outcomes.record([await craft.attempt(held, reply(200))])
+
+    over = await carried(craft, replay, seconds=8)
+
+    assert (over.state, over.progress.delivered) == (ReplayState.FINISHED, 1)
+
+
 async def test_what_is_fresh_goes_in_the_same_drain(craft: Craft) -> None:
     """A replay of many leaves room: what is published meanwhile, to the same webhook and another, is claimed by the next drain,
     which takes no more than a webhook's share (protocol.md 11.4)."""

@@ -19,8 +19,9 @@ from subscriptions.ground.statements import Row, statement
 
 #: Opened ones that a turn looks at.
 LOOKED = 1000
-#: Seconds until it looks again: at what was not tried so far, and at what was, or is parked.
-SOON, LATER = 1.0, 15.0
+#: Seconds until it looks again: at what was not tried so far; at what seems to have been, or is parked, for the first time (it
+#: may have been tried before it was opened, and end now); and at what was found so before.
+SOON, NEXT, LATER = 1.0, 4.0, 15.0
 
 
 class LookAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,8 @@ async def settle(connection: Raw, replay: UUID, *, now: datetime) -> SettledItem
             result.failed += state is not State.DELIVERED
             ended.append(item)
         else:
-            others.append((item, 2 if moved else 1, now + timedelta(seconds=LATER if moved else SOON)))
+            later = SOON if not moved else NEXT if row["stage"] == 1 else LATER
+            others.append((item, 2 if moved else 1, now + timedelta(seconds=later)))
     if ended:
         await item_rows.take(connection, replay, ended)
     if others:
