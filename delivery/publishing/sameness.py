@@ -77,6 +77,9 @@ def fault(event: Event, first: UUID, body: bytes | None, *, at: int) -> Issue | 
 
 def _differing(event: Event, first: UUID, body: bytes) -> Iterator[str]:
     before, now = json_text.members(body), json_text.members(event.body)
+    for each in (before, now):
+        # One that is not named is this one (CloudEvents JSON format 1.0.2, 3.1).
+        each.setdefault("datacontenttype", b'"application/json"')
     if event.default_time and _defaulted(before.get("time", b"null"), first):
         # Neither was told: each has that of its acceptance.
         before["time"] = now["time"]

@@ -83,6 +83,26 @@ def binary(**changed: str) -> dict[str, str]:
     return told | {"Content-Type": "text/plain"}
 
 
+async def test_a_content_type_that_is_not_named_is_json(api: httpx.AsyncClient, callers: Callers) -> None:
+    """SDKs leave it out of structured events and name it in binary ones: both are one event; another type is another."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    event = {"specversion": "1.0", "id": "j", "source": "/j", "type": REBOOTED, "data": {"a": 1}}
+    plain = {f"ce-{name}": str(value) for name, value in event.items() if name != "data"}
+    first = await api.post(
+        CLOUDEVENTS, json=event, headers=publisher | {"Content-Type": "application/cloudevents+json"}
+    )
+
+    again = await api.post(
+        CLOUDEVENTS, content=b'{"a":1}', headers=publisher | plain | {"Content-Type": "application/json"}
+    )
+    other = await api.post(
+        CLOUDEVENTS, content=b'{"a":1}', headers=publisher | plain | {"Content-Type": "application/vnd.a+json"}
+    )
+
+    assert (first.status_code, again.status_code, again.json()["duplicate"]) == (202, 202, True)
+    assert (other.status_code, issues(other)[0][1].partition(": ")[2]) == (409, "`datacontenttype` differs from it")
+
+
 async def test_again_in_another_mode(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """Attributes of equal canonical strings are the same (cloudevents.md C4), whatever the content mode makes of their types,
     as are equal instants in other spellings; of the event that is kept nothing changes."""
