@@ -152,8 +152,11 @@ def _kept(text: str | UnsetType | None) -> str | None:
 
 
 def _uri(subject: str, text: str | None) -> str:
-    if text and attributes.value_fault("dataschema", text):
-        raise Refused(Issue(subject=subject, description="must be an absolute URI"))
+    # It is told to whoever receives the events, and people follow it.
+    if text and (attributes.value_fault("dataschema", text) or not text.lower().startswith(("https://", "http://"))):
+        raise Refused(
+            Issue(subject=subject, description="must be an absolute URI that begins with https:// or http://")
+        )
     return text or ""
 
 

@@ -41,6 +41,8 @@ class ReceivedDocument:
         self._of = of
         self._most = most
         self._room = most - RESERVED
+        #: What each webhook is called, by its id.
+        self._names = _names(of.webhooks)
         self._servers: Json = {}
         self._channels: Json = {}
         self._operations: Json = {}
@@ -111,20 +113,25 @@ class ReceivedDocument:
     def _begun(self, webhook: ReceivingWebhook) -> bool:
         """Writes what a webhook is; false where there is no room for it."""
         filters = {name: text for name, text in webhook.subscriptions.items() if text}
+        name = self._names[webhook.id]
         channel: Json = {
             "address": _address(webhook.destination),
             "title": webhook.name,
-            "servers": [{"$ref": f"#/servers/{webhook.id}"}],
+            "servers": [{"$ref": f"#/servers/{name}"}],
             "messages": {},
+            "x-hooklake-id": webhook.id,
         }
         if webhook.description:
             channel["description"] = webhook.description
         if filters:
             channel["x-hooklake-event-filters"] = filters
+        if webhook.content_mode == "binary":
+            # What a type says of its data is what its publishers mean to send; an event may be otherwise.
+            channel["x-hooklake-content-type"] = "that of each event's data: the Content-Type of its request"
         operation: Json = {
             "action": "send",
             "title": f"Deliver to {webhook.name}"[:200],
-            "channel": {"$ref": f"#/channels/{webhook.id}"},
+            "channel": {"$ref": f"#/channels/{name}"},
             "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
             "messages": [],
         }
@@ -132,8 +139,8 @@ class ReceivedDocument:
         # With the challenge, or the batch that its events come in: both are small.
         if not self._fits(server, channel, operation, more=OWN):
             return False
-        self._servers[webhook.id], self._channels[webhook.id] = server, channel
-        self._operations[f"deliver-{webhook.id}"] = operation
+        self._servers[name], self._channels[name] = server, channel
+        self._operations[f"deliver-{name}"] = operation
         return True
 
     def _end(self, webhook: ReceivingWebhook, single: Sequence[str]) -> None:
@@ -143,9 +150,10 @@ class ReceivedDocument:
             key, parts = self._message(self._of.challenge, None, webhook)
             self._keep(parts)
             keys.append(key)
-        channel, operation = self._channels[webhook.id], self._operations[f"deliver-{webhook.id}"]
+        name = self._names[webhook.id]
+        channel, operation = self._channels[name], self._operations[f"deliver-{name}"]
         channel["messages"] = {key: {"$ref": f"#/components/messages/{key}"} for key in keys}
-        operation["messages"] = [{"$ref": f"#/channels/{webhook.id}/messages/{key}"} for key in keys]
+        operation["messages"] = [{"$ref": f"#/channels/{name}/messages/{key}"} for key in keys]
 
     def _fits(self, *parts: Mapping[str, Any], more: int = 0) -> bool:
         """Takes the room that they need, where there is as much."""
@@ -265,6 +273,15 @@ class ReceivedDocument:
         if version.deprecated_since is not None:
             said["x-hooklake-deprecated-since"] = version.deprecated_since.isoformat()
         return said
+
+
+def _names(webhooks: Sequence[ReceivingWebhook]) -> dict[str, str]:
+    """Programs make names of their own of these: each is called by its name, with its id where others have the same letters."""
+    names: dict[str, str] = {}
+    for webhook in webhooks:
+        name = _KEY.sub("-", webhook.name).strip("-")
+        names[name if name and name not in names else f"{name}-{webhook.id}".strip("-")] = webhook.id
+    return {id: name for name, id in names.items()}
 
 
 def _server(webhook: ReceivingWebhook) -> Json:

@@ -166,12 +166,13 @@ async def test_what_is_done_is_audited(api: httpx.AsyncClient, database: Databas
         ({"value": "1", "deprecatedSince": "yesterday", "deprecated": True}, "version.deprecatedSince"),
         ({"value": "1", "sunset": "2026-13-01T00:00:00Z"}, "version.sunset"),
         ({"value": "1", "migration": "not a uri"}, "version.migration"),
+        ({"value": "1", "migration": "javascript:alert(1)"}, "version.migration"),
     ],
 )
 async def test_a_version_is_read_strictly(
     api: httpx.AsyncClient, publisher: dict[str, str], version: dict[str, Any], field: str
 ) -> None:
-    """A moment that is none and an address that is no URI are named."""
+    """A moment that is none, and an address that is no URI or none that one goes to, are named."""
     answer = await api.post(PATH, json={"document": DOCUMENT, "version": version}, headers=publisher)
     assert answer.status_code == 400
     assert field in answer.text

@@ -24,7 +24,7 @@ from service.api.contract.shapes import (
 from service.auth import Permission
 
 PATH = "/events/v1beta1/event-apis"
-TAG = "Event APIs"
+TAG = "Event documents"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 _PROSE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
 _SAMPLE = """asyncapi: 2.6.0
@@ -48,7 +48,7 @@ _ABOUT: dict[str, Json] = {
         "type": ["string", "null"],
         "maxLength": 200,
         "pattern": _LINE,
-        "description": "An absolute URI: where to go instead.",
+        "description": "An absolute URI of https or http: where to go instead.",
     },
     "forRemoval": _FLAG | {"description": "Whether the next version has it no more."},
 }

@@ -82,6 +82,9 @@ class SchemaDocument:
     def _resolve(self, pointer: str, keyword: str, reference: str) -> str | None:
         """Draws the edge of a reference; answers what is wrong with it."""
         to = self.target(pointer, reference)
+        if to is None and dialects.of(reference.partition("#")[0]):
+            # By it payloads would bring regular expressions of their own, to be compiled as they come.
+            return f"refers to {reference[:200]}, a meta-schema: data that are schemas themselves are not judged here"
         if to is None:
             return f"refers to {reference[:200]}, which is not in this document; nothing is fetched, put it into $defs"
         if to not in self.nodes:
