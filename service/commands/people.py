@@ -98,32 +98,35 @@ def list_people(_arguments: Any, environ: Environ) -> None:
 
 
 def set_password(arguments: Any, environ: Environ) -> None:
-    """Says nothing where it went well."""
+    """Says whose it is."""
     password = _password()
 
     async def change(stores: StoreAssembly, _now: datetime) -> None:
         person = await stores.people.named(arguments.name)
         await stores.people.set_password(person.id, password)
+        print(f"{person.name} has another password, and is signed out everywhere")
 
     with_database(environ, change)
 
 
 def set_roles(arguments: Any, environ: Environ) -> None:
-    """Says nothing where it went well."""
+    """Prints them."""
 
     async def change(stores: StoreAssembly, _now: datetime) -> None:
         person = await stores.people.named(arguments.name)
-        await stores.people.set_roles(person.id, frozenset(Role(role) for role in arguments.role))
+        changed = await stores.people.set_roles(person.id, frozenset(Role(role) for role in arguments.role))
+        print(f"{changed.name} may sign in as {', '.join(sorted(changed.roles))}")
 
     with_database(environ, change)
 
 
 def remove_person(arguments: Any, environ: Environ) -> None:
-    """Says nothing where it went well."""
+    """Says who it was."""
 
     async def remove(stores: StoreAssembly, now: datetime) -> None:
         person = await stores.people.named(arguments.name)
         await stores.people.remove(person.id, now=now)
+        print(f"{person.name} may not sign in any more, and is signed out everywhere")
 
     with_database(environ, remove)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from subscriptions.catalogue import envelopes, legacy_envelopes
+from subscriptions.catalogue import envelopes, legacy_envelopes, receiving
 from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.catalogue.envelopes import SentType
 from subscriptions.catalogue.receiving import ReceivingWebhook, ReceivingWorkspace
@@ -42,7 +42,7 @@ class ReceivedDocument:
         self._most = most
         self._room = most - RESERVED
         #: What each webhook is called, by its id.
-        self._names = _names(of.webhooks)
+        self._names = receiving.names(of.webhooks)
         self._servers: Json = {}
         self._channels: Json = {}
         self._operations: Json = {}
@@ -273,15 +273,6 @@ class ReceivedDocument:
         if version.deprecated_since is not None:
             said["x-hooklake-deprecated-since"] = version.deprecated_since.isoformat()
         return said
-
-
-def _names(webhooks: Sequence[ReceivingWebhook]) -> dict[str, str]:
-    """Programs make names of their own of these: each is called by its name, with its id where others have the same letters."""
-    names: dict[str, str] = {}
-    for webhook in webhooks:
-        name = _KEY.sub("-", webhook.name).strip("-")
-        names[name if name and name not in names else f"{name}-{webhook.id}".strip("-")] = webhook.id
-    return {id: name for name, id in names.items()}
 
 
 def _server(webhook: ReceivingWebhook) -> Json:

@@ -1,5 +1,6 @@
 """A workspace, its webhooks and what they have subscribed to, as `received.py` writes of them."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,3 +44,15 @@ class ReceivingWorkspace:
     unread_webhooks: int = 0
     #: Where schemas are served, by their ids.
     schemas: str = ""
+
+
+def names(webhooks: Sequence[ReceivingWebhook]) -> dict[str, str]:
+    """What each is called, by its id: programs make names of their own of it.
+
+    Its name, with the id behind it where another has the same letters.
+    """
+    found: dict[str, str] = {}
+    for webhook in webhooks:
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", webhook.name).strip("-")
+        found[name if name and name not in found else f"{name}-{webhook.id}".strip("-")] = webhook.id
+    return {id: name for name, id in found.items()}

@@ -57,7 +57,7 @@ async def test_the_files(visit: Visit) -> None:
     head, row = csv.reader(io.StringIO(file.text))
     assert file.headers["content-disposition"] == 'attachment; filename="audit-log.csv"'
     kept = dict(zip(head, row, strict=True))
-    assert (kept["action"], kept["thing"], kept["kind"], kept["id"]) == ("person.added", "'=ada", "person", ada)
+    assert (kept["Action"], kept["Thing"], kept["Kind"], kept["Id"]) == ("person.added", "'=ada", "person", ada)
     assert (told["count"], told["items"][0]["action"], told["items"][0]["subject"]["name"]) == (
         1,
         "person.added",

@@ -13,6 +13,7 @@ import pytest
 
 from delivery.lifecycle import State
 from delivery.tickets import Nudge, Ticket
+from service.dashboard.frame import webhook_choices
 from service.dashboard.frame.payloads import laid_out
 from service.services import Services
 from subscriptions.access.clients import Role
@@ -79,7 +80,7 @@ async def test_each_state_of_the_list_has_its_words(
     for base in (DELIVERIES, EVENTS):
         wrong = await viewer.get(base, params={"since": "yesterday"})
         assert wrong.status_code == 400
-        assert "since is no time" in text(wrong)
+        assert "From is no time" in text(wrong)
         forced = text(await viewer.get(base, params={"text": "1.5"}))
         assert "this is the last hour" in forced
         assert hook.name in forced or base == EVENTS
@@ -88,6 +89,32 @@ async def test_each_state_of_the_list_has_its_words(
     )
     assert hook.name in found
     assert "503 Service Unavailable" in found
+
+
+async def test_a_webhook_is_asked_for_by_its_name(
+    visit: Visit, services: Services, builder: Builder, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators choose among all webhooks by name, too; where there are too many to choose from, a name leads to the webhook's
+    id, and one that nobody has is told by what the field is called."""
+    operator, issues = await visit(Role.OPERATOR), "/dashboard/issues"
+    await builder.tried(builder.event(), hook.id, FAILED)
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET name = 'Billing'")
+    few = [(await operator.get(each)).text for each in (DELIVERIES, issues)]
+    monkeypatch.setattr(webhook_choices, "CHOICE", 0)
+    many = text(await operator.get(DELIVERIES))
+    asked = {"webhookId": "billing", "state": "failed"}
+    named = [await operator.get(DELIVERIES, params=asked), await operator.get(issues, params=asked | {"state": "open"})]
+    nobody = await operator.get(DELIVERIES, params={"webhookId": "no such one"})
+
+    offered = f'<option value="{hook.id}">Billing ({hook.workspace_id[:8]}…)</option>'
+    assert [offered in each for each in few] == [True, True]
+    assert "Webhook, by name or id" in many
+    assert [(each.status_code, each.headers["location"]) for each in named] == [
+        (303, f"{DELIVERIES}?state=failed&webhookId={hook.id}"),
+        (303, f"{issues}?state=open&webhookId={hook.id}"),
+    ]
+    assert (nobody.status_code, "Webhook is the name or the id of none: 'no such one'" in text(nobody)) == (400, True)
 
 
 async def test_lists_go_on_and_keep_their_filters(visit: Visit, builder: Builder, hook: Webhook, clock: Clock) -> None:

@@ -101,7 +101,11 @@ async def test_the_list(visit: Visit, services: Services, failing: Failing) -> N
     assert page.index("Deliveries given up") < page.index("Deliveries fail")
     assert ("&lt;b&gt;" in page, "<b>" in page) == (True, False)
     assert 'Open <span class="badge">4</span>' in page
-    assert (narrowed.count("data-row"), "Deliveries given up</a>" in narrowed, "audit" in narrowed) == (2, False, False)
+    assert (narrowed.count("data-row"), "Deliveries given up</a>" in narrowed, ">audit</a>" in narrowed) == (
+        2,
+        False,
+        False,
+    )
     assert "No issue is in this state." in resolved
     assert [row["Failed attempts"] for row in csv.DictReader(io.StringIO(file)) if row["Webhook"] == "billing"].count(
         "2"

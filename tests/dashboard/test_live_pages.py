@@ -1,5 +1,6 @@
 """Pages that go on by themselves, in a real browser: numbers that rise, lists that say what is new without moving, one switch."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -7,8 +8,10 @@ from dataclasses import replace
 import httpx
 import pytest
 from playwright.async_api import expect
+from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from delivery.tickets import Ticket
 from service import live as lives
@@ -198,6 +201,31 @@ async def test_a_stream_ends_with_what_one_may_see(
 
 
 @browser.needed
+async def test_a_stream_ends_whole_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process is told to end, what is streamed ends with its last chunk: it is not cut off."""
+    sent: list[Message] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message.get("body"):
+            monkeypatch.setattr(AppStatus, "should_exit", True)
+
+    await streaming.Stream(pieces(), ping=60)({"type": "http", "method": "GET"}, receive, send)
+
+    assert [(each["type"], each.get("body"), each.get("more_body")) for each in sent[1:]] == [
+        ("http.response.body", b"data: 1\n\n", True),
+        ("http.response.body", b"", False),
+    ]
+
+
 async def test_a_session_has_so_many_streams(url: str, services: Services, told: Told) -> None:
     """One page more than one may have live is answered 429; nothing is cached, and what is sent is events."""
     session = await signed_in(services, "Ada", WORKSPACE, [Role.VIEWER])

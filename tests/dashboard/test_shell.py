@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,23 @@ INLINE = re.compile(r"""<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|hx-on|["
 @pytest.fixture
 def pages() -> tuple[PageRoute, ...]:
     return gallery.PAGES
+
+
+def test_words_side_by_side_are_parted_by_more_than_a_style() -> None:
+    """Text browsers, readers and copied text know no style: what is small stands behind a blank, and so do buttons and links."""
+    close = re.compile(r"[^\s(>]<small|</(?:a|span|button|code)>(?:\{% (?:if|endif)[^%]*%\})*<(?:small|button|a )")
+    templates = Path(rendering.__file__).parents[1].joinpath("templates").rglob("*.html")
+    own = [each for each in templates if "catalogue" not in each.parts and each.name != "subscribe.html"]
+    assert {each.name: found for each in own if (found := close.findall(each.read_text()))} == {}
+
+
+def test_each_column_of_a_table_has_a_name() -> None:
+    """That of the buttons, too, which only those hear who do not see it."""
+    table = (
+        rendering.environment().from_string('{% call ui.table(["Name", ("Size", "num"), ""]) %}{% endcall %}').render()
+    )
+    heads = re.findall(r"<th scope[^>]*>(.*?)</th>", table)
+    assert heads == ["Name", "Size", '<span class="unseen">Actions</span>']
 
 
 async def test_strangers_are_led_to_sign_in_and_back(visit: Visit) -> None:

@@ -1,5 +1,7 @@
 """Signing in and out over ASGI: what a session's cookie is like, what a wrong password costs, and where one is led."""
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -185,6 +187,7 @@ async def test_a_session_ends_by_itself(stranger: httpx.AsyncClient, ada: Person
 
     assert used == [200] * 15 + [303]
     assert (await stranger.get(SESSIONS)).status_code == 303
+    assert "Your session has ended: sign in to go on." in (await stranger.get(SIGN_IN)).text
 
 
 async def test_what_loads_itself_keeps_nobody_signed_in(stranger: httpx.AsyncClient, ada: Person, clock: Clock) -> None:
@@ -322,6 +325,11 @@ async def test_people_page(visit: Visit, services: Services) -> None:
     assert outside.status_code == 303
     assert [each.status_code for each in oneself] == [409, 409]
     assert "operator" in (await operator.get("/dashboard/people")).text
+    head, *rows = csv.reader(io.StringIO((await operator.get("/dashboard/people", params={"format": "csv"})).text))
+    assert (head[:3], [row[2] for row in rows if row[1] == "grace" and row[-1]]) == (
+        ["Id", "Name", "Roles"],
+        ["viewer"],
+    )
 
 
 @pytest.mark.parametrize(

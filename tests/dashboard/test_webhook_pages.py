@@ -1,5 +1,6 @@
 """The pages of webhooks over ASGI: what they show to whom, and what their forms do."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -489,6 +490,27 @@ async def test_the_steps_of_a_registration_stay_together(visit: Visit, services:
     assert ("Connection refused by" in halted.text, "<main" in halted.text) == (True, False)
     assert "All four steps are done" in over.text
     assert over.text.count('class="done"') == 4
+
+
+async def test_the_last_step_waits_for_the_event_that_was_sent(
+    visit: Visit, services: Services, builder: Builder
+) -> None:
+    """What was delivered before says nothing of a test event that somebody has just sent: its own outcome is waited for."""
+    webhook = await hook(services)
+    await subscribe(services, webhook)
+    own = f"{PATH}/{webhook.id}"
+    await builder.tried(builder.event(type=REBOOTED), webhook.id, Result())
+    async with await visit(Role.SUBSCRIBER) as client:
+        before = (await client.get(f"{own}/handler")).text
+        await client.post(f"{own}/test", data={"type": REBOOTED, "then": "handler"})
+        after = (await client.get(f"{own}/handler")).text
+        [awaited] = re.findall(r'name="awaited" value="([0-9a-f]{32})"', after)
+        live = {"HX-Request": "true", "HX-Target": "div#steps", "X-Live": "true"}
+        later = (await client.get(f"{own}/handler", params={"seen": "", "awaited": awaited}, headers=live)).text
+
+    assert ("All four steps are done" in before, "On its way" in before) == (True, False)
+    assert ["On its way" in each for each in (after, later)] == [True, True]
+    assert ["All four steps are done" in each for each in (after, later)] == [False, False]
 
 
 async def test_secrets_can_be_copied_while_they_are_shown(visit: Visit, services: Services) -> None:

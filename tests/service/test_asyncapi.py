@@ -201,8 +201,8 @@ async def test_it_is_bounded_and_says_what_is_left_out(
     assert (left["webhookCount"], left["webhooks"]) == (1, [made[1]["id"]])
     assert 0 < left["eventTypeCount"] < len(every)
     assert "?webhookId=" in cut.json()["info"]["description"]
-    assert list(cut.json()["channels"]) == [made[0]["id"]]
-    assert list(some.json()["channels"]) == [made[1]["id"]]
+    assert [each["x-hooklake-id"] for each in cut.json()["channels"].values()] == [made[0]["id"]]
+    assert [each["x-hooklake-id"] for each in some.json()["channels"].values()] == [made[1]["id"]]
     told = {each["x-cloudevents-type"] for each in some.json()["components"]["messages"].values()}
     assert told >= {missing, every[0]}
     assert "x-hooklake-left-out" not in some.json()

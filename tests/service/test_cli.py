@@ -140,7 +140,12 @@ async def test_people(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "hooklake: a password is read from standard input, which is empty.\n",
         "hooklake: password: must have from 12 to 256 characters.\n",
     ]
-    assert [each[0::2] for each in changed] == [(0, "")] * 4
+    assert changed == [
+        (0, "ada@example.com has another password, and is signed out everywhere\n", ""),
+        (0, "ada@example.com may sign in as operator\n", ""),
+        (0, f"by-link may sign in as viewer\n{unknown}", ""),
+        (0, "by-link may not sign in any more, and is signed out everywhere\n", ""),
+    ]
     assert re.fullmatch(r"https://hooks\.example/dashboard/sign-in\?link=[\w-]{43}\n", link[1])
     assert listed[0].split() == ["ID", "WORKSPACE", "ROLES", "SINCE", "SIGNED", "IN", "STATE", "NAME"]
     assert [line.split()[2:] for line in listed[1:]] == [

@@ -21,7 +21,7 @@ from subscriptions.access.audit_log import CATEGORIES, READ, AuditEntry, AuditQu
 PATH = "/dashboard/audit"
 PAGE, FILE_PAGE = 50, 1000
 FILTERS = ("actor", "action", "subject", "since", "until")
-COLUMNS = ("at", "who", "kind", "roles", "address", "action", "thing", "id", "workspace", "changes")
+COLUMNS = ("At", "Who", "Kind", "Roles", "Address", "Action", "Thing", "Id", "Workspace", "Changes")
 
 
 async def listed(request: Request) -> Response:

@@ -4,14 +4,14 @@ How a person is kept is left to `subscriptions/access/people.py`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api import cursors, reading
 from service.dashboard.access import agents
-from service.dashboard.frame import forms, visitors
+from service.dashboard.frame import export, forms, visitors
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.frame.visitors import SIGN_IN
 from service.services import services_of
@@ -24,14 +24,32 @@ from subscriptions.ground.errors import Conflicting, Issue, Refused
 log = logging.getLogger("hooklake.access")
 
 PATH = "/dashboard/people"
-PAGE = 50
+PAGE, FILE_PAGE = 50, 500
+COLUMNS = ("Id", "Name", "Roles", "Workspace", "Signs in by", "Last signed in", "Since", "Removed")
 #: Sessions that a person's page shows.
 SHOWN = 20
 
 
 async def listed(request: Request) -> Response:
-    """GET /dashboard/people?workspace="""
+    """GET /dashboard/people?workspace=&format="""
+    if export.wanted(request):
+        return export.answer(request, "people", COLUMNS, _rows(request))
     return await _page(request)
+
+
+async def _rows(request: Request) -> AsyncIterator[export.Rows]:
+    """All of them, a page at a time, in the order of COLUMNS."""
+    workspace, after = visitors.visitor(request).workspace(request), None
+    while found := await services_of(request).people.page(within=workspace, after=after, limit=FILE_PAGE):
+        yield [
+            (
+                *(each.id, each.name, " ".join(sorted(each.roles)), each.workspace_id),
+                *(each.issuer or ("password" if each.has_password else "link"), each.signed_in_at, each.created_at),
+                each.removed_at,
+            )
+            for each in found
+        ]
+        after = found[-1].created_at, found[-1].id
 
 
 async def added(request: Request) -> Response:

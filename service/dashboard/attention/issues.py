@@ -22,7 +22,7 @@ from service.api import inspection, reading
 from service.api import issues as api
 from service.auth import Permission
 from service.dashboard.attention import concerns
-from service.dashboard.frame import export, forms, payloads, visitors
+from service.dashboard.frame import export, forms, payloads, visitors, webhook_choices
 from service.dashboard.frame.rendering import redirect, render
 from service.dashboard.frame.visitors import NAME
 from service.services import services_of
@@ -54,6 +54,8 @@ async def listed(request: Request) -> Response:
     """GET /dashboard/issues?state=&kind=&webhookId=&after="""
     services, visitor = services_of(request), visitors.visitor(request)
     workspace = visitor.workspace(request)
+    if elsewhere := await webhook_choices.by_id(request):
+        return redirect(elsewhere)
     search = _search(request, workspace)
     if export.wanted(request):
         return export.answer(request, "issues", COLUMNS, _pages(request, search))
@@ -73,6 +75,7 @@ async def listed(request: Request) -> Response:
         asked=bool(asked.get("kind") or asked.get("webhookId")),
         states=STATES,
         kinds=KINDS,
+        webhooks=await webhook_choices.choices(request),
     )
 
 

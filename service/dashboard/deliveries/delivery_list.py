@@ -19,14 +19,11 @@ from service import auth
 from service.api import searches
 from service.auth import Permission
 from service.dashboard.deliveries.searched_list import SearchedList
-from service.dashboard.frame import navigation, visitors
+from service.dashboard.frame import navigation, visitors, webhook_choices
 from service.dashboard.frame.list_queries import ListQuery
 from service.services import Services, services_of
-from subscriptions.webhooks.webhook_list import Sort, WebhookQuery
 
 PATH = "/dashboard/deliveries"
-#: Webhooks that one can choose from by name.
-CHOICE = 50
 #: Where deliveries are sent again many at a time.
 REPLAY = "/dashboard/replays/new"
 
@@ -87,20 +84,6 @@ def replay_of(query: ListQuery, now: datetime) -> str:
     return f"{REPLAY}?{urlencode(pairs)}"
 
 
-async def _webhooks(request: Request) -> list[tuple[str, str]]:
-    """The webhooks of the workspace that is shown, to choose from; none where all are shown, or there are many."""
-    workspace = visitors.visitor(request).workspace(request)
-    if workspace is None:
-        return []
-    page = await services_of(request).webhook_lifecycle.listed(
-        WebhookQuery(workspace_id=workspace, sort=Sort.NAME, limit=CHOICE + 1)
-    )
-    named = [(str(each.id), each.name) for each in page.webhooks]
-    asked = request.query_params.get("webhookId", "")
-    known = not asked or any(asked == id for id, _ in named)
-    return [("", "Any"), *named] if named and known and len(named) <= CHOICE else []
-
-
 async def _search(services: Services, asked: DeliverySearch) -> SearchPage[DeliveryId, FoundDelivery]:
     return await services.inspection.deliveries.search(asked)
 
@@ -111,7 +94,7 @@ async def _beside(request: Request, query: ListQuery) -> Mapping[str, Any]:
         "views": [(words, query.path(PATH, state=of), None) for words, of in VIEWS],
         "view": next((query.path(PATH, state=of) for _, of in VIEWS if set(of) == states), ""),
         "replay": replay_of(query, services_of(request).clock()),
-        "webhooks": await _webhooks(request),
+        "webhooks": await webhook_choices.choices(request),
         # The selection goes to the page of replays.
         "replays": REPLAY in navigation.permissions(request)
         and auth.may(visitors.visitor(request).caller, Permission.UPDATE_WEBHOOKS),

@@ -20,9 +20,9 @@ from delivery.reports.search_steps import SearchPage
 from service import auth
 from service.api import search_pages
 from service.dashboard.deliveries import type_names
-from service.dashboard.frame import export, visitors
+from service.dashboard.frame import export, visitors, webhook_choices
 from service.dashboard.frame.list_queries import PRESETS, ListQuery
-from service.dashboard.frame.rendering import render
+from service.dashboard.frame.rendering import redirect, render
 from service.services import Services, services_of
 from subscriptions.ground.errors import Refused
 
@@ -61,12 +61,14 @@ class SearchedList(Generic[A, P, F]):
     beside: Callable[[Request, ListQuery], Awaitable[Mapping[str, Any]]]
 
     async def answer(self, request: Request) -> Response:
-        """The page of the request, or the file; filters that cannot be used are named (400)."""
+        """The page of the request, or the file; filters that cannot be used are named (400); a webhook's name leads to its id."""
         services, visitor = services_of(request), visitors.visitor(request)
         query, scope = ListQuery(request.query_params, self.filters), auth.scope(visitor.caller)
         wrong: dict[str, str] = {}
         page: SearchPage[P, F] = SearchPage()
         try:
+            if elsewhere := await webhook_choices.by_id(request):
+                return redirect(elsewhere)
             given = search_pages.opened(services, scope, query.searched(services.clock()))
             asked = self.read(given, visitor.workspace(request), limit=PAGE)
             if export.wanted(request):

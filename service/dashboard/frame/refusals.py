@@ -50,7 +50,11 @@ async def missing(_request: Request) -> Response:
 async def answered(request: Request, error: Exception) -> Response:
     """The page for whatever a handler raised; who is not known is led to sign in, and back."""
     if isinstance(error, Unauthorized):
-        return _sign_in(request)
+        response = _sign_in(request)
+        if error.named:
+            # Somebody else may have ended it, or a page was left open for long.
+            rendering.leave(response, "Your session has ended: sign in to go on.", good=False)
+        return response
     refused = await problems.answered(request, error)
     if not refused.body:
         return refused

@@ -82,13 +82,24 @@ def redirect(path: str, said: str = "", *, good: bool = True, of: UUID | None = 
     """
     response = RedirectResponse(path, 303, headers=HEADERS)
     if said:
-        response.set_cookie(
-            SAID, quote(("" if good else WARNED) + said[:300]), KEPT, path="/dashboard", httponly=True, samesite="lax"
-        )
-        # Empty of no event: one of before is none of this sentence.
-        named = "" if of is None else of.hex
-        response.set_cookie(OF, named, KEPT, path="/dashboard", httponly=True, samesite="lax")
+        leave(response, said, good=good, of=of)
     return response
+
+
+def leave(response: Response, said: str, *, good: bool, of: UUID | None = None) -> None:
+    """Leaves the sentence to the page that comes next."""
+    response.set_cookie(
+        SAID, quote(("" if good else WARNED) + said[:300]), KEPT, path="/dashboard", httponly=True, samesite="lax"
+    )
+    # Empty of no event: one of before is none of this sentence.
+    named = "" if of is None else of.hex
+    response.set_cookie(OF, named, KEPT, path="/dashboard", httponly=True, samesite="lax")
+
+
+def followed(request: Request) -> str:
+    """The event, as hexadecimal digits, that the sentence of before is of; empty: none."""
+    of = request.cookies.get(OF, "")
+    return of if request.cookies.get(SAID) and HEX.match(of) else ""
 
 
 @cache
@@ -122,7 +133,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
     sections = navigation.shown(request, visitor) if visitor else []
     chosen = visitors.chosen(request)
     theme = request.cookies.get(THEME, "")
-    said, of = unquote(request.cookies.get(SAID, "")), request.cookies.get(OF, "")
+    said = unquote(request.cookies.get(SAID, ""))
     return {
         "request": request,
         "path": request.url.path,
@@ -136,7 +147,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "now": services_of(request).clock().astimezone(UTC).replace(microsecond=0),
         "theme": theme if theme in THEMES else "",
         "said": said.removeprefix(WARNED),
-        "followed": of if said and HEX.match(of) else "",
+        "followed": followed(request),
         "warned": said.startswith(WARNED),
     }
 

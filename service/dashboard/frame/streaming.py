@@ -15,7 +15,7 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.dashboard.frame import cookies, visitors
 from service.dashboard.frame.rendering import HEADERS
@@ -30,12 +30,22 @@ PING, UNREAD, LOOK = 15, 20.0, 10.0
 
 
 class Stream(EventSourceResponse):
-    """A stream whose reader may stand still: then it ends, and nothing is wrong here."""
+    """A stream whose reader may stand still: then it ends, and nothing is wrong here. Where it is this process that ends, it
+    ends whole, with its last chunk: else it is cut off for its reader (RFC 9112, 8)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
+        open_ended = False
+
+        async def sending(message: Message) -> None:
+            nonlocal open_ended
+            await send(message)
+            open_ended = message["type"] == "http.response.start" or bool(message.get("more_body"))
+
         with suppress(SendTimeoutError):
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, sending)
+            if open_ended:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def live(request: Request) -> Response:

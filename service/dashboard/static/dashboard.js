@@ -174,6 +174,7 @@
   const choices = () => all("a", found);
   const choose = (n) => {
     const links = choices();
+    text.setAttribute("aria-expanded", String(links.length > 0));
     links.forEach((link, index) => link.setAttribute("aria-selected", String(index === n)));
     links[n]?.scrollIntoView({ block: "nearest" });
     text.setAttribute("aria-activedescendant", links[n]?.id ?? "");
@@ -217,7 +218,6 @@
         event.preventDefault();
         links[chosen()]?.click();
       } else if (event.key === "Escape") {
-        // A search field would only be emptied.
         event.preventDefault();
         palette.close();
       }

@@ -127,7 +127,8 @@ async def tried(request: Request) -> Response:
     if unsent and sent.state == "owed":
         return redirect(path, said=f"A test event is kept, and not sent yet. {unsent}", good=False)
     if form.line("then") in STEPS:
-        return redirect(path, said="A test event is on its way: what becomes of it shows here in a moment.")
+        said = "A test event is on its way: what becomes of it shows here in a moment."
+        return redirect(path, said=said, of=sent.event.key)
     return redirect(path + "#deliveries", said=SENT[sent.state], of=sent.event.key)
 
 
