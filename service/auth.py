@@ -92,10 +92,13 @@ TWICE = "is given twice: a request says once who asks"
 UNCOUNTED = frozenset({Permission.PUBLISH, Permission.READ_EVENTS})
 
 
-def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Request], None]) -> Handler:
+def guarded(
+    handler: Handler, permission: Permission | None, vet: Callable[[Request], None], *, serves: bool = False
+) -> Handler:
     """The handler behind its permission (None: any good token): who calls is known before a byte of the body is read.
 
-    `vet` raises for a query that is there and should not be.
+    `vet` raises for a query that is there and should not be. One that `serves` says itself when it does (`serving`), for
+    what it does stands in its body.
     """
     counted, publishes = permission not in UNCOUNTED, permission is Permission.PUBLISH
 
@@ -118,6 +121,7 @@ def guarded(handler: Handler, permission: Permission | None, vet: Callable[[Requ
             vet(request)
         if publishes:
             _unspent(services, known, now)
+        if publishes or serves:
             response = await handler(request)
         else:
             with serving(request, known, ActorKind.CLIENT):
@@ -145,12 +149,15 @@ def count(request: Request, known: Caller, whose: str) -> Mapping[str, str] | No
 
 
 @contextmanager
-def serving(request: Request, known: Caller, kind: ActorKind, *, own: bool = False) -> Iterator[None]:
+def serving(
+    request: Request, known: Caller, kind: ActorKind, *, own: bool = False, reads: bool | None = None
+) -> Iterator[None]:
     """Within the block the database is asked in turns with other callers, and what a request changes is the caller's change.
 
-    Raises TooMany where the workspace has made all its changes of the hour; `own`: it changes one's own account alone.
+    Raises TooMany where the workspace has made all its changes of the hour; `own`: it changes one's own account alone. Whether
+    it only `reads` is seen from its method, where nobody says.
     """
-    reads = request.scope["method"] in READING
+    reads = request.scope["method"] in READING if reads is None else reads
     with asked_by((known.issuer, known.client_id), request.scope.get(AUDIENCE, STAYS), reads=reads):
         if reads:
             yield

@@ -8,6 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -81,13 +82,22 @@ class Outages:
 _outages = Outages()
 
 
-async def of_ours(request: Request, error: Exception) -> Response:
-    """The answer to an error of the family."""
-    assert isinstance(error, errors.HooklakeError)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wording:
+    """An error of the family as it is answered, by whatever door."""
+
+    status: int
+    code: str
+    message: str
+    details: list[object]
+    headers: dict[str, str]
+
+
+def worded(error: errors.HooklakeError) -> Wording | None:
+    """The error in words for people and programs; None for one that nobody expected here."""
     known = next(((status, code) for kind, status, code in TABLE if isinstance(error, kind)), None)
     if known is None:
-        return await of_defect(request, error)
-    status, code = known
+        return None
     details: list[object] = []
     headers: dict[str, str] = {}
     message = str(error)
@@ -95,7 +105,6 @@ async def of_ours(request: Request, error: Exception) -> Response:
         message = "; ".join(f"{issue.subject}: {issue.description}" for issue in error.issues)
         issues = [{"source": i.source, "subject": i.subject, "description": i.description} for i in error.issues]
         details = [{"type": "hpe.greenlake.bad_request", "issues": issues}]
-        headers = _instead(request, error)
     elif isinstance(error, errors.Absent):
         message = "; ".join(filter(None, (f"{error.kind} not found", error.hint)))
     elif isinstance(error, errors.Unauthorized):
@@ -110,14 +119,27 @@ async def of_ours(request: Request, error: Exception) -> Response:
         headers = {**error.standing.headers(), "Retry-After": str(error.standing.seconds)}
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": error.standing.seconds}]
     elif isinstance(error, errors.Unavailable | errors.Busy):
-        message = f"{error}. Try again in {RETRY_AFTER} s."
+        message = _unsure(error) if isinstance(error, errors.Unavailable) else f"{error}. Try again in {RETRY_AFTER} s."
         headers["Retry-After"] = str(RETRY_AFTER)
         details = [{"type": "hpe.greenlake.retry_info", "retryAfterSeconds": RETRY_AFTER}]
-    if isinstance(error, errors.Unavailable):
-        message = _unsure(error)
-        if error.dependency != database.NAME:
-            _outages.note(error, request.url.path)
-    return answer(status, code, message, details=details, headers=headers)
+    return Wording(status=known[0], code=known[1], message=message, details=details, headers=headers)
+
+
+async def of_ours(request: Request, error: Exception) -> Response:
+    """The answer to an error of the family."""
+    assert isinstance(error, errors.HooklakeError)
+    said = worded(error)
+    if said is None:
+        return await of_defect(request, error)
+    outage(error, request.url.path)
+    headers = _instead(request, error) if isinstance(error, errors.Refused) else said.headers
+    return answer(said.status, said.code, said.message, details=said.details, headers=headers)
+
+
+def outage(error: errors.HooklakeError, path: str) -> None:
+    """Logs that something is away, where the error says so."""
+    if isinstance(error, errors.Unavailable) and error.dependency != database.NAME:
+        _outages.note(error, path)
 
 
 def _unsure(error: errors.Unavailable) -> str:

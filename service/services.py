@@ -4,7 +4,7 @@ What is behind each is left to its room.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import cast
 
 from starlette.requests import HTTPConnection
@@ -45,6 +45,7 @@ from subscriptions.access.openid_sign_in import OpenIDSignIn
 from subscriptions.access.people_store import PeopleStore
 from subscriptions.access.workspaces import Workspaces
 from subscriptions.catalogue.api_report import ApiReport
+from subscriptions.catalogue.application_apis import ApplicationApis
 from subscriptions.catalogue.applications import ApplicationStore
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
@@ -64,6 +65,8 @@ from subscriptions.webhooks.subscription_store import SubscriptionStore
 
 #: Pages of one workspace that are drawn at once: more would only make publications wait.
 PAGES = 4
+#: Requests of GraphQL of one workspace that may wait to be read.
+QUERIES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,8 @@ class Services:
     throttle: Throttle
     #: Does what takes long of documents and schemas.
     apart: Apart = field(default_factory=Apart)
+    #: Reads requests of GraphQL that are short; beside that, so that nobody waits for another's document.
+    queries: Apart = field(default_factory=partial(Apart, waiting=QUERIES))
     #: Pages of a workspace that are drawn at once.
     pages: AtOnce = field(default_factory=lambda: AtOnce(PAGES))
     #: Counts people's sign-ins.
@@ -168,6 +173,11 @@ class Services:
     def document_fetcher(self) -> DocumentFetcher:
         """Registers and changes them, and fetches what they do not bring."""
         return DocumentFetcher(self.event_apis, self.assembly.wired.specs.read, self.clock)
+
+    @cached_property
+    def application_apis(self) -> ApplicationApis:
+        """What applications have registered, many at once."""
+        return ApplicationApis(self.database)
 
     @property
     def receivers(self) -> Receivers:

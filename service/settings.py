@@ -68,6 +68,13 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     asyncapi_bytes: int = 8 * 1024 * 1024
     #: Pages of the dashboard that one person may have live at once in one process; 0: none is.
     live_streams: int = 10
+    #: Levels of fields in a request to /graphql.
+    graphql_depth: int = 15
+    #: What it may come to: an object counts 1, ten plain fields 1, a change 100, and a page as many times what is in it as
+    #: `first` says.
+    graphql_cost: int = 1000
+    #: Whether /graphql tells its schema to those who ask for it.
+    graphql_introspection: bool = True
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, "port", "has to be from 1 to 65535")
@@ -81,6 +88,8 @@ class ServiceSettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
         # What it says of itself, and of one webhook.
         _require(self.asyncapi_bytes >= 256 * 1024, "asyncapi_bytes", "has to be at least 262144")
         _require(0 < self.client_share <= 1, "client_share", "has to be more than 0, and 1 at most")
+        for name in ("graphql_depth", "graphql_cost"):
+            _require(getattr(self, name) > 0, name, "has to be more than 0")
         for name in ("requests_per_hour", "changes_per_hour"):
             given = getattr(self, name)
             said = "has to be 0 (any number), or at least HOOKLAKE_API_PROCESSES"

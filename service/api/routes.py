@@ -25,6 +25,7 @@ from service.api import (
     event_apis,
     event_traces,
     events,
+    graphql,
     health,
     inspection,
     issues,
@@ -100,6 +101,9 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", applications.PATH + "/{id}", applications.read, Permission.READ_EVENT_TYPES),
     ("PATCH", applications.PATH + "/{id}", applications.change, Permission.UPDATE_EVENT_TYPES),
     ("DELETE", applications.PATH + "/{id}", applications.remove, Permission.DELETE_EVENT_TYPES),
+    # Which permissions are asked for stands at each field (`graphql/fields.py`), and whether anything changes in the body.
+    ("POST", graphql.PATH, graphql.posted, None),
+    ("GET", graphql.PATH, graphql.got, None),
     ("POST", EVENTS + "/webhooks", webhooks.create, Permission.CREATE_WEBHOOKS),
     ("GET", EVENTS + "/webhooks", webhooks.listed, Permission.READ_WEBHOOKS),
     ("GET", WEBHOOK, webhooks.read, Permission.READ_WEBHOOKS),
@@ -185,7 +189,8 @@ def routes() -> list[BaseRoute]:
         taken = consent.only if asks is Permission.PUBLISH else partial(reading.only, names=named)
         # Publications are committed by the group, and made again there.
         again = handler if asks is Permission.PUBLISH else repeating(handler)
-        paths.setdefault(path, {})[method] = guarded(_vetted(method, path, again), asks, taken)
+        vetted, serves = _vetted(method, path, again), path == graphql.PATH
+        paths.setdefault(path, {})[method] = guarded(vetted, asks, taken, serves=serves)
         if asks is Permission.PUBLISH:
             paths[path]["OPTIONS"] = consent.options
     for method, path, handler in OPEN:

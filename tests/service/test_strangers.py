@@ -23,6 +23,7 @@ DELIVERY = f"{EVENTS}/deliveries/{{event}}.{{webhook}}.0"
 REPLAY, ISSUE = f"{EVENTS}/replays/{{replay}}", f"{EVENTS}/issues/{{issue}}"
 APPLICATION = f"{EVENTS}/applications/{{application}}"
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+RUNTIME = '{ applicationsForRuntime(runtimeID: "{webhook}") { totalCount } }'
 TARGET = {"eventType": AUDIT, "webhook": {"resourceUri": HOOK}}
 
 
@@ -91,6 +92,8 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("GET", EVENTS + "/applications/{id}"): Case(path=APPLICATION),
     ("PATCH", EVENTS + "/applications/{id}"): Case(path=APPLICATION, body={"description": "x"}, role=Role.PUBLISHER),
     ("DELETE", EVENTS + "/applications/{id}"): Case(path=APPLICATION + "?force=true", role=Role.PUBLISHER),
+    ("POST", "/graphql"): Case(path="/graphql", body={"query": RUNTIME}, status=200),
+    ("GET", "/graphql"): Case(path=f"/graphql?query={RUNTIME}", status=200),
     ("POST", EVENTS + "/webhooks"): OWN,
     ("GET", EVENTS + "/webhooks"): OWN,
     ("GET", WEBHOOK): Case(path=HOOK),

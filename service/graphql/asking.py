@@ -1,0 +1,55 @@
+"""Who asks, and what fields of a request share: look-ups that are made together, and the bytes of documents.
+
+What fields do is left to the modules of the schema's parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from service import auth
+from service.graphql.loading import Loader
+from service.services import Services
+from subscriptions.access.access_tokens import Caller
+from subscriptions.catalogue.application_apis import ApiPage, ApiPageKey
+from subscriptions.ground.database import repeating
+from subscriptions.ground.errors import Issue, TooLarge
+
+#: Bytes of documents that one request is answered.
+DOCUMENT_BYTES = 5 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """A document as it was given."""
+
+    text: str
+    #: `JSON` or `YAML`.
+    format: str
+
+
+class Asking:
+    """One request: who asks, and what it has looked up."""
+
+    def __init__(self, services: Services, known: Caller) -> None:
+        self.services = services
+        self.known = known
+        #: The workspace whose things are seen; None: all.
+        self.by = auth.scope(known)
+        self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages))
+        self.documents: Loader[UUID, DocumentText | None] = Loader(repeating(self._documents))
+        self._bytes = 0
+
+    async def _api_pages(self, keys: Sequence[ApiPageKey]) -> Mapping[ApiPageKey, ApiPage]:
+        return await self.services.application_apis.pages(keys)
+
+    async def _documents(self, keys: Sequence[UUID]) -> Mapping[UUID, DocumentText | None]:
+        store = self.services.application_apis
+        size = await store.document_bytes(keys)
+        if self._bytes + size > DOCUMENT_BYTES:
+            said = f"the documents asked for have more than {DOCUMENT_BYTES:,} bytes: ask for fewer of them at once"
+            raise TooLarge(Issue(subject="data", description=said))
+        found = await store.documents(keys)
+        self._bytes += size
+        # One may have been removed since it was listed.
+        return {key: DocumentText(found[key][0].decode(), found[key][1]) if key in found else None for key in keys}

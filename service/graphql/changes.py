@@ -1,0 +1,124 @@
+"""What a Mutation does: applications, and what they register. Each is answered with what it made, or what is gone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from service.graphql import inputs, shapes
+from service.graphql.asking import Asking
+from service.graphql.paging import Shape
+from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
+from subscriptions.catalogue.api_rows import EventApi
+from subscriptions.catalogue.applications import RegisteredApplication
+from subscriptions.ground.errors import HooklakeError, Refused
+
+Given = Mapping[str, Any]
+Shown = Callable[[EventApi], Shape]
+
+
+async def create_application(asking: Asking, given: Given) -> Shape:
+    """createApplication(in): with its event APIs, all or nothing"""
+    wanted = given["in"]
+    drafts = inputs.made_with(wanted)
+    draft = inputs.application(wanted, asking.by or asking.known.workspace_id)
+    made = await asking.services.event_urls.register(draft, by=asking.by)
+    kept: list[EventApi] = []
+    try:
+        for at, each in enumerate(drafts):
+            kept.append(await _registered(asking, made, each, subject=f"in.eventAPIs[{at}]"))
+    except HooklakeError:
+        await _unmake(asking, made, kept)
+        raise
+    return shapes.application(made, asking)
+
+
+async def _unmake(asking: Asking, made: RegisteredApplication, kept: list[EventApi]) -> None:
+    for each in reversed(kept):
+        await asking.services.event_apis.remove(each.id, force=True, by=made.workspace_id, now=asking.services.clock())
+    await asking.services.applications.remove(made.id, force=True, by=asking.by)
+
+
+async def update_application(asking: Asking, given: Given) -> Shape:
+    """updateApplication(id, in): its name is for good; raises Absent, Refused."""
+    wanted = given["in"]
+    standing = await asking.services.applications.find(inputs.identifier(given["id"], "Application"), by=asking.by)
+    change = inputs.application_change(wanted, standing.name)
+    changed = await asking.services.event_urls.change(standing.id, change, by=asking.by)
+    return shapes.application(changed, asking)
+
+
+async def delete_application(asking: Asking, given: Given) -> Shape:
+    """deleteApplication(id, force)"""
+    wanted = inputs.identifier(given["id"], "Application")
+    gone = await asking.services.applications.remove(wanted, force=bool(given.get("force")), by=asking.by)
+    return shapes.application(gone, asking)
+
+
+async def add_of_2019(asking: Asking, given: Given) -> Shape:
+    """addEventAPI(applicationID, in)"""
+    return await _add(asking, given["applicationID"], inputs.draft_of_2019(given["in"]), shapes.of_2019)
+
+
+async def add_of_2020(asking: Asking, given: Given) -> Shape:
+    """addEventDefinitionToApplication(appID, in)"""
+    return await _add(asking, given["appID"], inputs.draft_of_2020(given["in"]), shapes.of_2020)
+
+
+async def _add(asking: Asking, application: str, draft: EventApiDraft, shape: Shown) -> Shape:
+    found = await asking.services.applications.find(inputs.identifier(application, "Application"), by=asking.by)
+    return shape(await _registered(asking, found, draft))
+
+
+async def _registered(
+    asking: Asking, of: RegisteredApplication, draft: EventApiDraft, *, subject: str = "in"
+) -> EventApi:
+    """The application's, whoever registers it."""
+    services = asking.services
+    try:
+        return await services.document_fetcher.register(replace(draft, application=of.name), by=of.workspace_id)
+    except Refused as refused:
+        raise inputs.placed(refused, subject) from refused
+
+
+async def update_of_2019(asking: Asking, given: Given) -> Shape:
+    """updateEventAPI(id, in, force)"""
+    return await _update(asking, given, inputs.change_of_2019(given["in"]), shapes.of_2019)
+
+
+async def update_of_2020(asking: Asking, given: Given) -> Shape:
+    """updateEventDefinitionForApplication(id, in, force)"""
+    return await _update(asking, given, inputs.change_of_2020(given["in"]), shapes.of_2020)
+
+
+async def _update(asking: Asking, given: Given, change: EventApiChange, shape: Shown) -> Shape:
+    services, wanted = asking.services, inputs.identifier(given["id"], "Event API")
+    change = replace(change, force=bool(given.get("force")))
+    try:
+        return shape(await services.document_fetcher.change(wanted, change, by=asking.by))
+    except Refused as refused:
+        raise inputs.placed(refused, "in") from refused
+
+
+async def delete_of_2019(asking: Asking, given: Given) -> Shape:
+    """deleteEventAPI(id, force)"""
+    return await _delete(asking, given, shapes.of_2019)
+
+
+async def delete_of_2020(asking: Asking, given: Given) -> Shape:
+    """deleteEventDefinition(id, force)"""
+    return await _delete(asking, given, shapes.of_2020)
+
+
+async def _delete(asking: Asking, given: Given, shape: Shown) -> Shape:
+    services, wanted = asking.services, inputs.identifier(given["id"], "Event API")
+    gone = await services.event_apis.find(wanted)
+    text = await asking.documents(wanted)
+    force = bool(given.get("force"))
+    await services.event_apis.remove(wanted, force=force, by=asking.by, now=services.clock())
+    return shapes.with_text(shape(gone), text.text if text else None)
+
+
+async def refetch(asking: Asking, given: Given) -> Shape:
+    """refetchEventAPISpec(eventID), refetchEventDefinitionSpec(eventID): its status tells where nothing came"""
+    wanted = inputs.identifier(given["eventID"], "Event API")
+    return shapes.spec(await asking.services.document_fetcher.refetch(wanted, by=asking.by))

@@ -1,0 +1,134 @@
+"""Kyma's registration by GraphQL: documents that are fetched, given in the request's own text, updated and told."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from subscriptions.access.clients import Role
+from tests.receiver import Answer, Receiver
+from tests.service.callers import Callers
+from tests.service.test_graphql import ADD, DOCUMENT, Asker, created, definition
+
+FETCHED = """spec { data fetchRequest { url mode filter auth { credential { ... on BasicCredentialData { username password } } }
+  status { condition message timestamp } } }"""
+UPDATE = "mutation ($id: ID!, $in: EventAPIDefinitionInput!) { updateEventAPI(id: $id, in: $in) { %s } }"
+
+
+@pytest.fixture
+async def ask(api: httpx.AsyncClient, callers: Callers) -> Asker:
+    return Asker(api, await callers.headers(Role.PUBLISHER))
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver(tls=False) as listening:
+        yield listening
+
+
+async def test_a_document_is_fetched(ask: Asker, receiver: Receiver) -> None:
+    """A fetchRequest brings the document, FAILED leaves the definition as it is and says why; refetching brings it later."""
+    receiver.plan("/spec", Answer(status=404), Answer(body=DOCUMENT.encode()))
+    auth = {"credential": {"basic": {"username": "u", "password": "a-password-of-mine"}}}
+    spec = {"eventSpecType": "ASYNC_API", "fetchRequest": {"url": receiver.url("/spec"), "auth": auth}}
+    add = ADD.replace("spec { data type format }", FETCHED)
+    made = (await ask.data(add, app=await created(ask, "shop"), **{"in": {"spec": spec}}))["addEventAPI"]
+    refetch = "mutation ($id: ID!) { refetchEventAPISpec(eventID: $id) { data format fetchRequest { status { condition } } } }"
+    again = (await ask.data(refetch, id=made["id"]))["refetchEventAPISpec"]
+
+    asked = made["spec"]["fetchRequest"]
+    assert made["spec"]["data"] is None
+    assert (asked["mode"], asked["auth"]) == ("SINGLE", {"credential": {"username": "u", "password": "***"}})
+    assert (asked["status"]["condition"], asked["status"]["message"]) == ("FAILED", "it answered 404")
+    assert asked["status"]["timestamp"].endswith("Z")
+    assert again == {"data": DOCUMENT, "format": "YAML", "fetchRequest": {"status": {"condition": "SUCCEEDED"}}}
+
+
+async def test_a_document_in_the_text_of_a_request(ask: Asker) -> None:
+    """A document may stand in the request itself, as Kyma's clients have it, however long a body may be."""
+    document = DOCUMENT + "# " + "x" * 100_000 + "\n"
+    app = await created(ask, "shop")
+    given = f"{{spec: {{eventSpecType: ASYNC_API, data: {json.dumps(document)}}}}}"
+    made = await ask.data(f'mutation {{ addEventAPI(applicationID: "{app}", in: {given}) {{ spec {{ data }} }} }}')
+
+    assert made["addEventAPI"]["spec"]["data"] == document
+
+
+async def test_an_update_says_all(ask: Asker, api: httpx.AsyncClient, callers: Callers) -> None:
+    """An update stands in the place of what was there: what it does not say is emptied, `***` keeps a secret."""
+    auth: dict[str, Any] = {"credential": {"basic": {"username": "u", "password": "a-password-of-mine"}}}
+    app = await created(ask, "shop")
+    bus = {"url": "amqps://bus.example", "topic": "orders"}
+    first = definition(group="orders", auth=auth, externalSubscriptions=[bus], version={"value": "1.0"})
+    made = (await ask.data(ADD, app=app, **{"in": first}))["addEventAPI"]["id"]
+    shown = UPDATE % "group auth { credential { __typename } } externalSubscriptions { topic } version { value }"
+    auth["credential"]["basic"]["password"] = "***"
+    kept = await ask.data(shown, id=made, **{"in": definition(auth=auth, group="orders")})
+    emptied = await ask.data(shown, id=made, **{"in": definition()})
+
+    assert kept["updateEventAPI"] == {
+        "group": "orders",
+        "auth": {"credential": {"__typename": "BasicCredentialData"}},
+        "externalSubscriptions": [],
+        "version": {"value": "1.0"},
+    }
+    assert emptied["updateEventAPI"] == {
+        "group": None,
+        "auth": None,
+        "externalSubscriptions": [],
+        "version": {"value": "1.0"},
+    }
+    nothing_kept = await ask.fault(shown, id=made, **{"in": definition(auth=auth)})
+    assert nothing_kept["message"].startswith("in.auth.credential.basic.password")
+
+
+async def test_the_later_names(ask: Asker) -> None:
+    """What is registered by the names of 2020 is there by those of 2019; its format is what the input says."""
+    app = await created(ask, "shop")
+    add = """mutation ($app: ID!, $in: EventDefinitionInput!) { addEventDefinitionToApplication(appID: $app, in: $in) {
+      id name description group spec { id type format data } version { value deprecated forRemoval }
+      createdAt updatedAt deletedAt error } }"""
+    given = {
+        "name": "Mine",
+        "description": "What is ordered",
+        "group": "g",
+        "spec": {"type": "ASYNC_API", "format": "YAML", "data": DOCUMENT},
+        "version": {"value": "4.6", "forRemoval": True},
+    }
+    made = (await ask.data(add, app=app, **{"in": given}))["addEventDefinitionToApplication"]
+    query = 'query ($id: ID!) { application(id: $id) { eventAPIs(group: "g") { data { id version { value } } } } }'
+    found = (await ask.data(query, id=app))["application"]["eventAPIs"]["data"]
+    xml = await ask.fault(add, app=app, **{"in": given | {"spec": {"type": "ASYNC_API", "format": "XML", "data": ""}}})
+    update = add.replace("addEventDefinitionToApplication(appID: $app", "updateEventDefinitionForApplication(id: $app")
+    renamed = await ask.data(update, app=made["id"], **{"in": given | {"name": "Ours", "description": None}})
+    gone = await ask.data(
+        "mutation ($id: ID!) { deleteEventDefinition(id: $id) { name spec { data } } }", id=made["id"]
+    )
+
+    assert (made["name"], made["description"], made["group"], made["error"]) == ("Mine", "What is ordered", "g", None)
+    assert made["spec"] == {"id": made["id"], "type": "ASYNC_API", "format": "YAML", "data": DOCUMENT}
+    assert made["version"] == {"value": "4.6", "deprecated": False, "forRemoval": True}
+    assert made["createdAt"].endswith("Z")
+    assert found == [{"id": made["id"], "version": {"value": "4.6"}}]
+    assert "ASYNC_API is written in JSON or YAML" in xml["message"]
+    assert renamed["updateEventDefinitionForApplication"]["name"] == "Ours"
+    assert renamed["updateEventDefinitionForApplication"]["description"] is None
+    assert gone["deleteEventDefinition"] == {"name": "Ours", "spec": {"data": DOCUMENT}}
+
+
+async def test_an_application_keeps_its_name(ask: Asker) -> None:
+    """An application's description and webhook may change, its name is for good; with event APIs it goes by force alone."""
+    app = await created(ask, "shop", description="sells", eventAPIs=[definition()])
+    update = "mutation ($id: ID!, $in: ApplicationInput!) { updateApplication(id: $id, in: $in) { name description } }"
+    changed = await ask.data(update, id=app, **{"in": {"name": "shop"}})
+    renamed = await ask.fault(update, id=app, **{"in": {"name": "store"}})
+    delete = "mutation ($id: ID!, $force: Boolean) { deleteApplication(id: $id, force: $force) { name } }"
+    refused = await ask.fault(delete, id=app)
+    gone = await ask.data(delete, id=app, force=True)
+
+    assert changed["updateApplication"] == {"name": "shop", "description": None}
+    assert "for good" in renamed["message"]
+    assert refused["extensions"]["code"] == "HPE_GL_EVENTS_CONFLICT"
+    assert gone["deleteApplication"] == {"name": "shop"}
