@@ -275,8 +275,10 @@ def _question(body: bytes, headers: dict[str, str]) -> str | None:
         return None
     with contextlib.suppress(ValueError, KeyError, TypeError):
         event: dict[str, Any] = json.loads(body)
-        if binary or event["type"] == VERIFICATION:
-            return str((event if binary else event["data"])["challengeRequest"])
+        # In ONAP's envelope they are called so.
+        kind, data = ("type", "data") if "type" in event else ("eventType", "event")
+        if binary or event[kind] == VERIFICATION:
+            return str((event if binary else event[data])["challengeRequest"])
     return None
 
 

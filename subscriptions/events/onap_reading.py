@@ -115,12 +115,12 @@ def complete(envelope: LegacyEnvelope, event_type: str) -> None:
         )
     if not event_type:
         wrong.append(envelope.issue("eventType", "is required, for eventSchema names no event"))
-    needed = next((names for begins, names in MANDATORY if event_type.startswith(begins)), ())
+    begins, needed = next((each for each in MANDATORY if event_type.startswith(each[0])), ("", ()))
     for name in needed:
         if name in envelope.empty:
             wrong.append(envelope.issue(name, "must not be empty"))
         elif name not in envelope.texts:
-            wrong.append(envelope.issue(name, f"is required in an event of the type {event_type[:100]}"))
+            wrong.append(envelope.issue(name, f"is required in events whose type begins with {begins}"))
     if wrong:
         raise Unprocessable(*wrong)
 

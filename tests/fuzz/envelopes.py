@@ -6,7 +6,7 @@ The check answers in a word or two what became of the input; the words tell inpu
 import re
 from uuid import UUID
 
-from subscriptions.events import attributes, cloudevent, http_binding, json_text
+from subscriptions.events import attributes, cloudevent, http_binding, json_text, onap, onap_reading, onap_texts
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.ground.errors import Refused
 from tests.fuzz.texts import sentence
@@ -59,3 +59,28 @@ def _there_and_back(relayed: CloudEvent) -> str:
 def _canonical(relayed: CloudEvent) -> dict[str, str]:
     given = {name: attributes.canonical(value) for name, value in relayed.attributes.items()}
     return {"datacontenttype": "application/json"} | given
+
+
+def any_legacy(raw: bytes) -> str:
+    """Headers, an empty line and a body: refused in a sentence, or envelopes of ONAP's that come back as they were."""
+    head, _, body = raw.partition(b"\n\n")
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\n") if ":" in line)
+    try:
+        shared = onap_reading.in_headers([(name.strip(), value.strip()) for name, _, value in lines])
+        found = [each for _, each in onap.each(shared, body, limit=20)]
+    except Refused as error:
+        return sentence(error)
+    given = json_text.load(json_text.compact(body))
+    for envelope, folded in zip(given if isinstance(given, list) else [given], found, strict=True):
+        relayed = folded.named(str(KEY))
+        kept = cloudevent.event_of(relayed, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20).body
+        assert http_binding.decode([("Content-Type", http_binding.STRUCTURED)], kept) == [relayed]
+        back = onap.written(kept)
+        assert back is not None
+        assert json_text.compact(back) == back
+        there = {name: value for name, value in envelope.items() if value is not None}
+        spelt = {onap_texts.SPELLINGS.get(name, name) for name in there}
+        assert json_text.load(back) == there | {name: text for name, text in shared.items() if name not in spelt}
+        [(_, again)] = onap.each({}, back)
+        assert again.event == folded.event
+    return f"{len(found)} {sorted(found[0].event.attributes)}"

@@ -9,7 +9,16 @@ from types import ModuleType
 
 from delivery.judgement import outcome, pace, retry
 from delivery.wire import challenge, guard, sender, signing, tokens
-from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text
+from subscriptions.events import (
+    attributes,
+    cloudevent,
+    header_text,
+    http_binding,
+    json_text,
+    onap,
+    onap_reading,
+    onap_texts,
+)
 from subscriptions.webhooks.filters import event_filter, grammar, lexer
 from tests.fuzz import envelopes, texts, wires
 
@@ -204,6 +213,22 @@ _TOKEN = (
     ),
     *(b'"error":"invalid_client"', b'"error":"a secret"', b"401\n", b"400\n", b"503\n", b"\n"),
 )
+_LEGACY = (
+    *(b"%s: x\n" % name.encode() for name in onap_texts.FIELDS),
+    *(b'"%s":"' % name.encode() for name in (*onap_texts.FIELDS, *onap_texts.SPELLINGS)),
+    *(b'"%s":' % name.encode() for name in onap_texts.PAYLOADS),
+    *(
+        b'"eventTime":"2020-12-01T00:00:00.000+0000"',
+        b"+0530",
+        b"Z",
+        b"urn:cps:",
+        b"cps:",
+        b":v1",
+        b":1.0.0",
+        b"CREATE",
+    ),
+    *(b'{"subscription":{"clientID":"c"}}', b"-schema", b"://", b"\n\n", b'"eventType":"t"'),
+)
 
 TARGETS = {
     "filters": Target(check=texts.any_filter, watched=(grammar, lexer, event_filter, attributes), words=_FILTER),
@@ -217,6 +242,9 @@ TARGETS = {
         check=envelopes.any_request,
         watched=(http_binding, cloudevent, attributes, header_text),
         words=(*_REQUEST, *_JSON),
+    ),
+    "legacy": Target(
+        check=envelopes.any_legacy, watched=(onap, onap_reading, onap_texts, attributes), words=(*_LEGACY, *_JSON)
     ),
     "urls": Target(check=wires.any_url, watched=(guard,), words=_URL),
     "retry_after": Target(check=wires.any_retry_after, watched=(outcome, retry), words=_WAIT),

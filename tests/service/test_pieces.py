@@ -20,6 +20,7 @@ EVENT = {"specversion": "1.0", "id": "1", "source": "/acm", "type": "org.acm.x",
 PUBLICATIONS = {
     "occurrences": ("application/json", [*[OCCURRENCE] * 100, {"event": 1}]),
     "cloudevents": (BATCH, [*[EVENT] * 100, {"id": 1}]),
+    "onap": ("application/json", [*[{"eventType": "t", "event": DEEP}] * 100, {"eventId": 1}]),
 }
 
 

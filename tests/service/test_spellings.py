@@ -18,6 +18,7 @@ def doors(wrong: str, webhook: str, system: str) -> list[tuple[str, str, Any]]:
     order = {"eventType": wrong, "webhook": {"resourceUri": webhook}}
     return [
         ("POST", f"{EVENTS}/cloudevents", {**CLOUDEVENT, "type": wrong}),
+        ("POST", f"{EVENTS}/onap", {"eventType": wrong, "event": {}}),
         ("POST", f"{EVENTS}/event-types", {"eventType": wrong}),
         ("GET", f"{EVENTS}/event-types/{wrong}", None),
         ("PATCH", f"{EVENTS}/event-types/{wrong}", {"friendlyName": "x"}),
@@ -51,7 +52,9 @@ async def test_the_right_spelling_is_said(api: httpx.AsyncClient, callers: Calle
 
     for method, path, body in doors(wrong, webhook, system):
         sends = {**publisher, "Content-Type": "application/cloudevents+json"}
-        answer = await api.request(method, path, json=body, headers=sends if path.endswith("/cloudevents") else headers)
+        answer = await api.request(
+            method, path, json=body, headers=sends if path.endswith(("/cloudevents", "/onap")) else headers
+        )
 
         assert (path, answer.status_code) == (path, 400)
         assert RIGHT in answer.text, path
