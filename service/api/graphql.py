@@ -26,6 +26,12 @@ from subscriptions.ground.errors import Issue, Malformed, Unprocessable
 
 PATH = "/graphql"
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
+#: Bytes of an answer, and what is answered in the place of a longer one; what was changed stays changed.
+ANSWER_BYTES = 8 * 1024 * 1024
+TOO_LONG = {
+    "message": f"The answer has more than {ANSWER_BYTES:,} bytes: ask for less at once.",
+    "extensions": {"code": "GRAPHQL_ANSWER_TOO_LONG"},
+}
 #: What a request may hold beside what is read of it is left unread, as the specification asks.
 BATCH = "is an array: one request is asked at a time here, and one operation of it"
 
@@ -108,7 +114,10 @@ def _written(request: Request, made: Mapping[str, Any]) -> Response:
     """A request that could not be begun is a 400 to those who know GraphQL's media type; others take no body but of a 200."""
     named = _wanted(request.headers.get("accept", ""))
     status = 400 if named == GRAPHQL and "data" not in made else 200
-    response = JsonResponse(msgspec.json.encode(made), status, {"Vary": "Accept"})
+    body = msgspec.json.encode(made)
+    if len(body) > ANSWER_BYTES:
+        body = msgspec.json.encode({"data": None, "errors": [TOO_LONG]})
+    response = JsonResponse(body, status, {"Vary": "Accept"})
     response.headers["Content-Type"] = f"{named}; charset=utf-8"
     return response
 

@@ -13,10 +13,12 @@ from service.services import Services
 from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue.application_apis import ApiPage, ApiPageKey
 from subscriptions.ground.database import repeating
-from subscriptions.ground.errors import Issue, TooLarge
+from subscriptions.ground.errors import Issue, Refused, TooLarge
 
 #: Bytes of documents that one request is answered.
 DOCUMENT_BYTES = 5 * 1024 * 1024
+#: Event APIs that one request may register: each takes its time.
+REGISTRATIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,21 @@ class Asking:
         self.by = auth.scope(known)
         self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages))
         self.documents: Loader[UUID, DocumentText | None] = Loader(repeating(self._documents))
-        self._bytes = 0
+        self._bytes = self._answered = self._registered = 0
+
+    def register(self, number: int) -> None:
+        """Counts event APIs that are to be registered; raises Refused for more than one request may, before the first is."""
+        self._registered += number
+        if self._registered > REGISTRATIONS:
+            said = f"a request registers at most {REGISTRATIONS} event APIs: send several"
+            raise Refused(Issue(subject="in", description=said))
+
+    def answered(self, text: str) -> str:
+        """The text, counted as often as it is answered; raises TooLarge."""
+        self._answered += len(text)
+        if self._answered > DOCUMENT_BYTES:
+            raise _too_much()
+        return text
 
     async def _api_pages(self, keys: Sequence[ApiPageKey]) -> Mapping[ApiPageKey, ApiPage]:
         return await self.services.application_apis.pages(keys)
@@ -47,9 +63,13 @@ class Asking:
         store = self.services.application_apis
         size = await store.document_bytes(keys)
         if self._bytes + size > DOCUMENT_BYTES:
-            said = f"the documents asked for have more than {DOCUMENT_BYTES:,} bytes: ask for fewer of them at once"
-            raise TooLarge(Issue(subject="data", description=said))
+            raise _too_much()
         found = await store.documents(keys)
         self._bytes += size
         # One may have been removed since it was listed.
         return {key: DocumentText(found[key][0].decode(), found[key][1]) if key in found else None for key in keys}
+
+
+def _too_much() -> TooLarge:
+    said = f"the documents asked for have more than {DOCUMENT_BYTES:,} bytes: ask for fewer of them at once"
+    return TooLarge(Issue(subject="data", description=said))

@@ -1,16 +1,21 @@
 """What a Mutation does: applications, and what they register. Each is answered with what it made, or what is gone."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from service.graphql import inputs, shapes
 from service.graphql.asking import Asking
 from service.graphql.paging import Shape
+from service.graphql.texts import identifier
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.catalogue.applications import RegisteredApplication
 from subscriptions.ground.errors import HooklakeError, Refused
+
+log = logging.getLogger("hooklake.service")
 
 Given = Mapping[str, Any]
 Shown = Callable[[EventApi], Shape]
@@ -20,6 +25,7 @@ async def create_application(asking: Asking, given: Given) -> Shape:
     """createApplication(in): with its event APIs, all or nothing"""
     wanted = given["in"]
     drafts = inputs.made_with(wanted)
+    asking.register(len(drafts))
     draft = inputs.application(wanted, asking.by or asking.known.workspace_id)
     made = await asking.services.event_urls.register(draft, by=asking.by)
     kept: list[EventApi] = []
@@ -29,6 +35,7 @@ async def create_application(asking: Asking, given: Given) -> Shape:
     except HooklakeError:
         await _unmake(asking, made, kept)
         raise
+    _log("application.registered", made.id, asking)
     return shapes.application(made, asking)
 
 
@@ -41,16 +48,18 @@ async def _unmake(asking: Asking, made: RegisteredApplication, kept: list[EventA
 async def update_application(asking: Asking, given: Given) -> Shape:
     """updateApplication(id, in): its name is for good; raises Absent, Refused."""
     wanted = given["in"]
-    standing = await asking.services.applications.find(inputs.identifier(given["id"], "Application"), by=asking.by)
+    standing = await asking.services.applications.find(identifier(given["id"], "Application"), by=asking.by)
     change = inputs.application_change(wanted, standing.name)
     changed = await asking.services.event_urls.change(standing.id, change, by=asking.by)
+    _log("application.changed", changed.id, asking)
     return shapes.application(changed, asking)
 
 
 async def delete_application(asking: Asking, given: Given) -> Shape:
     """deleteApplication(id, force)"""
-    wanted = inputs.identifier(given["id"], "Application")
+    wanted = identifier(given["id"], "Application")
     gone = await asking.services.applications.remove(wanted, force=bool(given.get("force")), by=asking.by)
+    _log("application.removed", gone.id, asking)
     return shapes.application(gone, asking)
 
 
@@ -65,7 +74,8 @@ async def add_of_2020(asking: Asking, given: Given) -> Shape:
 
 
 async def _add(asking: Asking, application: str, draft: EventApiDraft, shape: Shown) -> Shape:
-    found = await asking.services.applications.find(inputs.identifier(application, "Application"), by=asking.by)
+    asking.register(1)
+    found = await asking.services.applications.find(identifier(application, "Application"), by=asking.by)
     return shape(await _registered(asking, found, draft))
 
 
@@ -75,9 +85,11 @@ async def _registered(
     """The application's, whoever registers it."""
     services = asking.services
     try:
-        return await services.document_fetcher.register(replace(draft, application=of.name), by=of.workspace_id)
+        made = await services.document_fetcher.register(replace(draft, application=of.name), by=of.workspace_id)
     except Refused as refused:
         raise inputs.placed(refused, subject) from refused
+    _log("event_api.registered", made.id, asking)
+    return made
 
 
 async def update_of_2019(asking: Asking, given: Given) -> Shape:
@@ -91,12 +103,14 @@ async def update_of_2020(asking: Asking, given: Given) -> Shape:
 
 
 async def _update(asking: Asking, given: Given, change: EventApiChange, shape: Shown) -> Shape:
-    services, wanted = asking.services, inputs.identifier(given["id"], "Event API")
+    services, wanted = asking.services, identifier(given["id"], "Event API")
     change = replace(change, force=bool(given.get("force")))
     try:
-        return shape(await services.document_fetcher.change(wanted, change, by=asking.by))
+        changed = await services.document_fetcher.change(wanted, change, by=asking.by)
     except Refused as refused:
         raise inputs.placed(refused, "in") from refused
+    _log("event_api.changed", wanted, asking)
+    return shape(changed)
 
 
 async def delete_of_2019(asking: Asking, given: Given) -> Shape:
@@ -110,15 +124,21 @@ async def delete_of_2020(asking: Asking, given: Given) -> Shape:
 
 
 async def _delete(asking: Asking, given: Given, shape: Shown) -> Shape:
-    services, wanted = asking.services, inputs.identifier(given["id"], "Event API")
+    services, wanted = asking.services, identifier(given["id"], "Event API")
     gone = await services.event_apis.find(wanted)
     text = await asking.documents(wanted)
     force = bool(given.get("force"))
     await services.event_apis.remove(wanted, force=force, by=asking.by, now=services.clock())
+    _log("event_api.removed", wanted, asking)
     return shapes.with_text(shape(gone), text.text if text else None)
 
 
 async def refetch(asking: Asking, given: Given) -> Shape:
     """refetchEventAPISpec(eventID), refetchEventDefinitionSpec(eventID): its status tells where nothing came"""
-    wanted = inputs.identifier(given["eventID"], "Event API")
+    wanted = identifier(given["eventID"], "Event API")
     return shapes.spec(await asking.services.document_fetcher.refetch(wanted, by=asking.by))
+
+
+def _log(what: str, key: UUID, asking: Asking) -> None:
+    known = asking.known
+    log.info("%s id=%s workspace=%s by=%s", what, key, known.workspace_id, known.client_id)

@@ -1,57 +1,21 @@
 """Inputs of the schema as drafts and changes of the catalogue; each raises Refused with the input's own name."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.graphql.texts import Input, line, prose
 from subscriptions.catalogue.api_access import AUTH, BUSES, FETCH
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.catalogue.applications import ApplicationChange, ApplicationDraft
 from subscriptions.events import attributes
-from subscriptions.ground.errors import Absent, Issue, Refused
+from subscriptions.ground.errors import Issue, Refused
 
-#: Event APIs that an application may be made with.
-MADE_WITH = 10
 ORIGIN = "kyma"
-#: Characters of a line, and of prose.
-LINE, PROSE = 200, 2000
-#: What PostgreSQL keeps in no text.
-_LINE, _PROSE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*"), re.compile(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*")
 
 _MEDIA = {"JSON": "application/json", "YAML": "application/yaml"}
-
-Input = Mapping[str, Any]
-
-
-def identifier(text: str, kind: str) -> UUID:
-    """An id; raises Absent for what is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Absent(kind, text[:100]) from None
-
-
-def line(given: Input, name: str) -> str | None:
-    """A text of one line."""
-    return _text(given, name, LINE, _LINE)
-
-
-def prose(given: Input, name: str) -> str | None:
-    """A text of several lines."""
-    return _text(given, name, PROSE, _PROSE)
-
-
-def _text(given: Input, name: str, most: int, pattern: re.Pattern[str]) -> str | None:
-    text: str | None = given.get(name)
-    if text is not None and (len(text) > most or not pattern.fullmatch(text)):
-        raise Refused(
-            Issue(subject=name, description=f"must have at most {most} characters, and no control characters")
-        )
-    return text
 
 
 def application(given: Input, workspace_id: str) -> ApplicationDraft:
@@ -85,11 +49,7 @@ def _webhook(given: Input) -> UUID | None:
 
 def made_with(given: Input) -> list[EventApiDraft]:
     """The event APIs of an ApplicationInput."""
-    wanted = given.get("eventAPIs") or ()
-    if len(wanted) > MADE_WITH:
-        said = f"has {len(wanted)} event APIs, and an application is made with at most {MADE_WITH}: addEventAPI registers more"
-        raise Refused(Issue(subject="in.eventAPIs", description=said))
-    return [draft_of_2019(each) for each in wanted]
+    return [draft_of_2019(each) for each in given.get("eventAPIs") or ()]
 
 
 def draft_of_2019(given: Input) -> EventApiDraft:

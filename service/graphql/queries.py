@@ -5,8 +5,8 @@ from typing import Any
 
 from service.graphql import paging, shapes
 from service.graphql.asking import Asking
-from service.graphql.inputs import identifier
 from service.graphql.paging import Shape
+from service.graphql.texts import identifier
 from subscriptions.ground.errors import Absent
 
 Given = Mapping[str, Any]

@@ -9,6 +9,7 @@ from graphql import GraphQLResolveInfo
 from service.graphql import paging
 from service.graphql.asking import Asking
 from service.graphql.paging import Shape
+from service.graphql.texts import line
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.catalogue.application_apis import ApiPageKey
 from subscriptions.catalogue.applications import RegisteredApplication, event_url
@@ -43,7 +44,7 @@ async def api_page(found: RegisteredApplication, asking: Asking, given: Mapping[
     key = ApiPageKey(
         workspace_id=found.workspace_id,
         application=found.name,
-        group=given.get("group") or "",
+        group=line(given, "group") or "",
         limit=first,
         offset=offset,
     )
@@ -89,7 +90,7 @@ def spec(api: EventApi) -> Shape:
         found = await info.context.documents(api.id)
         if found is None or (api.fetch is not None and not found.text):
             return None
-        return found.text
+        return info.context.answered(found.text)
 
     return {"id": str(api.id), "data": data, "type": ASYNC_API, "format": api.format, "fetchRequest": _fetch(api)}
 

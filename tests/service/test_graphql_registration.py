@@ -132,3 +132,49 @@ async def test_an_application_keeps_its_name(ask: Asker) -> None:
     assert "for good" in renamed["message"]
     assert refused["extensions"]["code"] == "HPE_GL_EVENTS_CONFLICT"
     assert gone["deleteApplication"] == {"name": "shop"}
+
+
+async def test_an_answer_is_bounded(ask: Asker) -> None:
+    """However often a document is asked for, an answer has so many bytes at most; what is too much is said, not cut."""
+    app = await created(ask, "shop")
+    made = (await ask.data(ADD.replace("data type", "type"), app=app, **{"in": definition("\n" * 500_000)}))[
+        "addEventAPI"
+    ]
+    assert made["version"] is None
+
+    def query(times: int, group: str = "") -> str:
+        fields = " ".join(f"a{n}: data" for n in range(times))
+        page = f'eventAPIs(first: 1, group: "{group}") {{ data {{ spec {{ {fields} }} }} }}'
+        return f"query ($id: ID!) {{ application(id: $id) {{ {page} }} }}"
+
+    [spec] = [each["spec"] for each in (await ask.data(query(2), id=app))["application"]["eventAPIs"]["data"]]
+    assert [len(text) for text in spec.values()] == [500_000, 500_000]
+    assert (await ask.fault(query(9), id=app))["extensions"]["code"] == "GRAPHQL_ANSWER_TOO_LONG"
+    await ask.data(ADD.replace("data type", "type"), app=app, **{"in": definition("x" * 600_000, group="b")})
+    assert (await ask.fault(query(9, "b"), id=app))["extensions"]["code"] == "HPE_GL_EVENTS_PAYLOAD_TOO_LARGE"
+
+
+async def test_a_request_registers_few(ask: Asker) -> None:
+    """However its event APIs are spread over mutations, a request registers ten at most, and says so before the eleventh."""
+    made = [f'{name}: createApplication(in: {{name: "{name}", eventAPIs: $a}}) {{ name }}' for name in ("a", "b", "c")]
+    body = await ask.answer(f"mutation ($a: [EventAPIDefinitionInput!]) {{ {' '.join(made)} }}", a=[definition("")] * 4)
+
+    assert "at most 10 event APIs" in body["errors"][0]["message"]
+    assert [each["path"] for each in body["errors"]] == [["c"]]
+    assert (await ask.data("{ applications { totalCount } }"))["applications"]["totalCount"] == 2
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "\\u007f", "x" * 201])
+async def test_texts_that_no_database_keeps(ask: Asker, text: str) -> None:
+    """A text that PostgreSQL keeps in no line is refused by its name, wherever it stands."""
+    app = await created(ask, "shop")
+    spec = 'spec: {eventSpecType: ASYNC_API, data: ""}'
+    for request in (
+        f'{{ application(id: "{app}") {{ eventAPIs(group: "{text}") {{ totalCount }} }} }}',
+        f'mutation {{ addEventAPI(applicationID: "{app}", in: {{group: "{text}", {spec}}}) {{ id }} }}',
+        f'mutation {{ addEventAPI(applicationID: "{app}", in: {{version: {{value: "{text}"}}, {spec}}}) {{ id }} }}',
+        f'mutation {{ createApplication(in: {{name: "a", description: "{text * 10}"}}) {{ id }} }}',
+        f'mutation {{ createApplication(in: {{name: "{text}"}}) {{ id }} }}',
+        f'{{ applications(after: "{text}") {{ totalCount }} }}',
+    ):
+        assert (await ask.fault(request))["extensions"]["httpStatusCode"] in (400, 422), request
