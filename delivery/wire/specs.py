@@ -40,11 +40,12 @@ class SpecReader:
         if request.filter:
             raise Unfetched("a filter is not supported: fetch the whole document")
         auth = request.auth or Auth()
-        headers = [
-            ACCEPT,
-            *((name, value) for name, values in auth.additional_headers.items() for value in values),
-            *await self._authorization(auth),
-        ]
+        more = await self._authorization(auth)
+        given = [(name, value) for name, values in auth.additional_headers.items() for value in values]
+        # Two of them would be no request that anybody reads alike.
+        headers = [*(each for each in given if not more or each[0].lower() != "authorization"), *more]
+        if not any(name.lower() == "accept" for name, _ in given):
+            headers.append(ACCEPT)
         params = [(name, value) for name, values in auth.additional_query_params.items() for value in values]
         url = request.url
         if params:

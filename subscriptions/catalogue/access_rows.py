@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import api_access, api_auth
@@ -32,13 +32,16 @@ class FetchTarget:
     """What is to be fetched for an event API, with its secrets."""
 
     api: UUID
+    name: str
     #: Whose it is; None: the operators'.
     workspace_id: str | None
     request: FetchRequest
     #: Of the API at that moment: what comes is for it alone.
     generation: int
-    #: Whether it has a document already.
-    has_document: bool
+    #: SHA-256 of the document that there is; None: there is none yet.
+    digest: bytes | None
+    #: Whether secrets of the request are gone, with the key that sealed them.
+    lost: bool
 
 
 def of_draft(draft: EventApiDraft, api: UUID, vault: Vault, now: datetime) -> dict[str, Any]:
@@ -59,6 +62,7 @@ async def of_change(
 ) -> dict[str, Any]:
     """The columns of a change; raises Refused, TooLarge, Sealed."""
     if change.fetched is not None:
+        await audit.note(connection, _fetched(before, SUCCEEDED, ""))
         return _ended(SUCCEEDED, "", now)
     if not change.access:
         _check_source(change, before.fetch is not None)
@@ -77,24 +81,30 @@ async def of_change(
 
 async def target(connection: AsyncConnection, api: EventApi, vault: Vault) -> FetchTarget:
     """What is to be fetched; raises Refused where nothing is, Sealed."""
-    columns = (_apis.c.id, _apis.c.access, _apis.c.access_sealed, func.length(_apis.c.document).label("size"))
+    document = case((func.length(_apis.c.document) > 0, func.sha256(_apis.c.document))).label("digest")
+    columns = (_apis.c.id, _apis.c.access, _apis.c.access_sealed, document)
     row = (await connection.execute(select(*columns).where(_apis.c.id == api.id))).mappings().one()
-    request = api_access.fetched_from(api_access.opened(row, vault))
+    whole = api_access.opened(row, vault)
+    request = api_access.fetched_from(whole)
     if request is None:
         raise Refused(Issue(subject="fetchRequest", description="the event API has none: its document was given"))
     return FetchTarget(
         api=api.id,
+        name=api.name,
         workspace_id=api.workspace_id,
         request=request,
         generation=api.generation,
-        has_document=row["size"] > 0,
+        digest=row["digest"],
+        lost=api_auth.MASK in api_auth.secrets_in(whole[FETCH]),
     )
 
 
-async def fail(connection: AsyncConnection, of: FetchTarget, said: str, now: datetime) -> None:
-    """A fetch did not succeed; nothing else of the API changes."""
+async def end(connection: AsyncConnection, of: FetchTarget, said: str, now: datetime) -> None:
+    """A fetch brought nothing new (empty) or did not succeed; nothing else of the API changes."""
+    ended = _ended(FAILED if said else SUCCEEDED, said[:LONGEST], now)
     asked = update(_apis).where(_apis.c.id == of.api, _apis.c.generation == of.generation)
-    await connection.execute(asked.values(**_ended(FAILED, said[:LONGEST], now)))
+    if (await connection.execute(asked.values(**ended))).rowcount:
+        await audit.note(connection, _fetched(of, ended["fetch_condition"], ended["fetch_message"]))
 
 
 async def _note(connection: AsyncConnection, api: EventApi, kept: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
@@ -110,6 +120,17 @@ async def _note(connection: AsyncConnection, api: EventApi, kept: Mapping[str, A
             after=dict.fromkeys(sorted(changed), CHANGED),
         )
         await audit.note(connection, entry)
+
+
+def _fetched(api: EventApi | FetchTarget, condition: str, said: str) -> AuditChange:
+    """The entry of a fetch that somebody asked for: it counts as a change, or one could have others' hosts asked without end."""
+    return AuditChange(
+        action="event-api.fetched",
+        subject=str(api.id if isinstance(api, EventApi) else api.api),
+        name=api.name,
+        workspace_id=api.workspace_id,
+        after={"condition": condition} | ({"message": said} if said else {}),
+    )
 
 
 def _check_source(change: EventApiChange, fetching: bool) -> None:

@@ -5,6 +5,7 @@ As JSON it is kept twice: with `***` for its secrets, which is what is answered,
 left to `fetching.py`.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,8 +16,10 @@ import msgspec
 from subscriptions.catalogue import api_auth
 from subscriptions.catalogue.api_auth import Auth
 from subscriptions.ground.discreet import Discreet
-from subscriptions.ground.errors import Issue, Refused, TooLarge
+from subscriptions.ground.errors import Issue, Refused, Sealed, TooLarge
 from subscriptions.ground.vault import Vault
+
+log = logging.getLogger("hooklake.subscriptions")
 
 #: Its members as the API calls them.
 AUTH, BUSES, FETCH = "auth", "externalSubscriptions", "fetchRequest"
@@ -90,8 +93,13 @@ def columns(whole: Mapping[str, Any], vault: Vault, api: UUID) -> _Json:
 
 
 def opened(row: Any, vault: Vault) -> _Json:
-    """All of it as it was given; without its secrets where the key that sealed them was forgotten. Raises Sealed."""
-    text = vault.unseal(row["access_sealed"], context=place(row["id"])) if row["access_sealed"] else row["access"]
+    """All of it as it was given; `***` for its secrets where the key that sealed them is not there, or was forgotten."""
+    text = row["access"]
+    if row["access_sealed"]:
+        try:
+            text = vault.unseal(row["access_sealed"], context=place(row["id"]))
+        except Sealed as error:
+            log.error("event_api.sealed id=%s cause=%s", row["id"], error)
     whole: _Json = msgspec.json.decode(text)
     return whole
 
@@ -132,12 +140,12 @@ def _fetch(kept: Any, given: Any) -> _Json:
 def _buses(kept: Sequence[_Json], given: Any) -> list[_Json]:
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > MOST:
         raise Refused(Issue(subject=BUSES, description=f"must be a list of at most {MOST}"))
-    standing = {(each["url"], each["topic"]): each for each in kept}
+    standing = {f"{each['url']} {each['topic']}": each for each in kept}
     made = []
     for at, each in enumerate(given):
         subject = f"{BUSES}[{at}]"
         asked = _object(each, subject)
-        before = standing.get((asked.get("url"), asked.get("topic")), {})
+        before = standing.get(f"{asked.get('url')} {asked.get('topic')}", {})
         bus = api_auth.converted(_settled(asked, before, subject), ExternalSubscription, subject)
         api_auth.check_url(bus.url, f"{subject}.url", schemes=())
         made.append(_builtins(bus))

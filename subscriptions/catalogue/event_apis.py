@@ -193,10 +193,10 @@ class EventApiStore:
         async with self._database.transaction() as connection:
             return await access_rows.target(connection, await _owned(connection, wanted, by), self._vault)
 
-    async def fetch_failed(self, of: FetchTarget, said: str, *, now: datetime) -> None:
-        """Notes why nothing came, or why what came could not be taken; unless the API has changed meanwhile."""
+    async def fetch_ended(self, of: FetchTarget, said: str, *, now: datetime) -> None:
+        """Notes that nothing new came (empty), or why nothing did that could be taken; unless the API changed meanwhile."""
         async with self._database.transaction() as connection:
-            await access_rows.fail(connection, of, said, now)
+            await access_rows.end(connection, of, said, now)
 
     async def _prepared(self, asked: EventApiDraft | EventApiChange, by: str | None) -> PreparedApi:
         """The text, vetted; where that is asked for, one that is no document with the reason."""

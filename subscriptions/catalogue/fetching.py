@@ -4,6 +4,7 @@ How one is read from elsewhere is left to whoever hands in `read`; what it may s
 event API as it is, and says why.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -70,11 +71,14 @@ class DocumentFetcher:
 
     async def _fetch(self, wanted: UUID, *, by: str | None, force: bool = False) -> EventApi:
         target = await self._store.fetch_target(wanted, by=by)
+        if target.lost:
+            return await self._ended(target, "its secrets are gone with the key that sealed them: give them again")
         try:
             text = await self._read(target.request)
         except Unfetched as error:
-            await self._store.fetch_failed(target, str(error), now=self._clock())
-            return await self._store.find(wanted)
+            return await self._ended(target, str(error))
+        if target.digest == hashlib.sha256(text).digest():
+            return await self._ended(target, "")
         return await self._take(target, text, by=by, force=force)
 
     async def _take(self, target: FetchTarget, text: bytes, *, by: str | None, force: bool) -> EventApi:
@@ -83,12 +87,14 @@ class DocumentFetcher:
             text=text,
             by_channel=target.request.named_by == "channel",
             fetched=target.generation,
-            lenient=not target.has_document,
+            lenient=target.digest is None,
             force=force,
         )
         try:
             return await self._store.change(target.api, change, by=by, now=self._clock())
         except (Refused, Busy, TooSoon) as error:
-            said = f"what came could not be taken: {error}"
-            await self._store.fetch_failed(target, said, now=self._clock())
-            return await self._store.find(target.api)
+            return await self._ended(target, f"what came could not be taken: {error}")
+
+    async def _ended(self, target: FetchTarget, said: str) -> EventApi:
+        await self._store.fetch_ended(target, said, now=self._clock())
+        return await self._store.find(target.api)

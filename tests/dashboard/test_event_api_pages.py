@@ -242,7 +242,7 @@ async def test_one_without_a_document(visit: Visit, services: Services) -> None:
     url = "https://specs.example/shop.yaml"
     waiting = await made(services, text=None, access={"fetchRequest": {"url": url}})
     target = await services.event_apis.fetch_target(waiting.id, by=WORKSPACE)
-    await services.event_apis.fetch_failed(target, "it answered 404", now=services.clock())
+    await services.event_apis.fetch_ended(target, "it answered 404", now=services.clock())
     odd = await made(services, text=b"asyncapi", lenient=True, group="odd")
     async with await visit(Role.PUBLISHER) as own, await visit(Role.VIEWER, workspace=OTHER_WORKSPACE) as other:
         page, edit = await own.get(f"{PATH}/{waiting.id}"), await own.get(f"{PATH}/{waiting.id}/edit")

@@ -221,6 +221,7 @@ async def test_secrets_of_event_apis(database: Database, clock: Clock) -> None:
     assert await key_rotation.forget(database, "new") == 1
     async with database.raw() as connection:
         assert await key_rotation.missing_keys(connection, BEFORE, *key_rotation.SHELVES) == []
+    assert (await apis.fetch_target(made.id, by=None)).lost
     lost = {"fetchRequest": {"auth": {"additionalHeaders": {"X-Key": ["new"]}}}}
     with pytest.raises(Refused, match="stands for a secret that is kept, and none is"):
         await apis.change(made.id, EventApiChange(access=lost, merging=True), by=None, now=clock())

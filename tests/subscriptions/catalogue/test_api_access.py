@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from subscriptions.catalogue import api_access, api_auth
@@ -235,3 +237,51 @@ def test_shown_and_read() -> None:
     assert json.dumps(shown).count("***") == 6
     assert "hidden" not in json.dumps(shown)
     assert shown["requestAuth"]["csrf"]["tokenEndpointURL"] == "https://csrf.example/token"
+
+
+_NAMES = st.sampled_from(
+    [
+        *(
+            "auth",
+            "externalSubscriptions",
+            "fetchRequest",
+            "credential",
+            "basic",
+            "oauth",
+            "certificateOAuth",
+            "username",
+        ),
+        *(
+            "password",
+            "clientId",
+            "clientSecret",
+            "certificate",
+            "url",
+            "topic",
+            "attributes",
+            "additionalHeaders",
+            "mode",
+        ),
+        *("additionalQueryParams", "requestAuth", "csrf", "tokenEndpointURL", "filter", "namedBy", "x"),
+    ]
+)
+_TEXTS = st.sampled_from(["***", "a", "", "https://x.example", "https://y.example", "\ud800", "SINGLE", "a\nb"])
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(asked=st.dictionaries(st.sampled_from(api_access.MEMBERS), _JSON, max_size=3), merging=st.booleans())
+def test_whatever_is_given(asked: dict[str, Any], merging: bool) -> None:
+    """Whatever JSON is given is taken, or refused by a member's path; what is shown of it can be given back as it is."""
+    kept = api_access.changed({}, ACCESS, merging=False)
+    try:
+        whole = api_access.changed(kept, asked, merging=merging)
+    except Refused:
+        return
+    shown = api_auth.hidden(whole)
+    assert "hidden" not in json.dumps(shown)
+    given_back = {name: shown.get(name) for name in api_access.MEMBERS}
+    assert api_access.changed(whole, given_back, merging=False) == whole

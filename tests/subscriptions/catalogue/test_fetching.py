@@ -1,10 +1,12 @@
 """Fetched documents as the catalogue takes them: what comes of each, whoever reads them, and how many at once."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from subscriptions.catalogue import fetching
 from subscriptions.catalogue.api_access import FetchRequest
@@ -12,9 +14,12 @@ from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.fetching import DocumentFetcher, Unfetched
 from subscriptions.events.catalogue import PREFIX
+from subscriptions.ground import audit
 from subscriptions.ground.apart import Apart
+from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Forbidden, Refused, TooSoon
+from subscriptions.ground.tables import audit_entries
 from subscriptions.ground.vault import Vault
 
 MINE, OTHERS = "a" * 32, "b" * 32
@@ -65,6 +70,8 @@ async def test_what_comes_of_a_fetch(store: EventApiStore) -> None:
     assert came.fetch is not None
     assert (came.name, came.description, came.version.value, came.types) == ("Shop", "D", "1", ("com.acme.a",))
     assert (came.fetch.condition, came.fetch.message, came.fetch.at) == ("SUCCEEDED", "", NOW)
+    answers.append(document())
+    assert await documents.refetch(made.id, by=MINE) == came, "the same text is no change"
 
     for answer, said in (
         (document("{type: string}"), "give the API another version"),
@@ -77,6 +84,45 @@ async def test_what_comes_of_a_fetch(store: EventApiStore) -> None:
         assert (kept.fetch.condition, kept.digest, kept.types, kept.error) == ("FAILED", came.digest, came.types, "")
         assert said in kept.fetch.message
     assert not answers
+
+
+async def test_each_fetch_leaves_an_entry(store: EventApiStore, database: Database) -> None:
+    """Who asked for a fetch, and how it went, is in the audit log, and counts as a change: no host is asked without end."""
+
+    async def read(_: FetchRequest) -> bytes:
+        if not answers:
+            raise Unfetched("it answered 404")
+        return answers.pop()
+
+    answers = [document(), document()]
+    actor = Actor(kind=ActorKind.CLIENT, id="me", name="me", workspace_id=MINE, roles=(), address="", at=NOW)
+    with audit.acting(actor) as acting:
+        made = await fetcher(store, read).register(DRAFT, by=MINE)
+        for _ in range(2):
+            before = acting.entries
+            await fetcher(store, read).refetch(made.id, by=MINE)
+            assert acting.entries == before + 1
+    async with database.transaction() as connection:
+        entries = select(audit_entries.c.after).where(audit_entries.c.action == "event-api.fetched")
+        found = [json.loads(each) for each in await connection.scalars(entries)]
+    assert found.count({"condition": "SUCCEEDED"}) == 2
+    assert {"condition": "FAILED", "message": "it answered 404"} in found
+
+
+async def test_secrets_that_are_gone(store: EventApiStore, database: Database) -> None:
+    """Where the key of its secrets was forgotten nothing is asked with what stands in their place."""
+    auth = {"credential": {"basic": {"username": "me", "password": "first-secret"}}}
+
+    async def read(_: FetchRequest) -> bytes:
+        pytest.fail("nothing is to be fetched")
+
+    draft = EventApiDraft(access={"fetchRequest": {"url": "https://specs.example/", "auth": auth}})
+    made = await store.register(draft, by=MINE, now=NOW)
+    async with database.raw() as connection:
+        await connection.execute("UPDATE event_apis SET access_sealed = ''")
+    failed = await fetcher(store, read).refetch(made.id, by=MINE)
+    assert failed.fetch is not None
+    assert "give them again" in failed.fetch.message
 
 
 async def test_text_that_is_no_document_comes_first(store: EventApiStore) -> None:
