@@ -20,7 +20,7 @@ from delivery.settings import DeliverySettings
 from delivery.tickets import BrokerReport, Nudge
 from service import problems
 from service.api import reading
-from service.api.routes import nowhere, routes
+from service.api.routes import nowhere, of_applications, routes
 from service.dashboard import routes as dashboard
 from service.dashboard.access import openid_pages
 from service.health.carriers import AskBroker, Carriers
@@ -102,7 +102,9 @@ def build(opened: Callable[[], AbstractAsyncContextManager[Services]]) -> Starle
             yield
 
     app = _Application(
-        routes=[*routes(), *dashboard.routes()], exception_handlers=cast(Any, problems.HANDLERS), lifespan=life
+        routes=[*routes(), *dashboard.routes(), *of_applications()],
+        exception_handlers=cast(Any, problems.HANDLERS),
+        lifespan=life,
     )
     # `/webhooks/` is no other name of `/webhooks`.
     app.router.redirect_slashes = False

@@ -58,6 +58,7 @@ from subscriptions.catalogue.public_types import PublicTypes
 from subscriptions.events.directory import TypeDirectory
 from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
+from subscriptions.events.published_types import PublishedTypes
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.settings import GroundSettings
@@ -233,6 +234,12 @@ class Services:
     def public_types(self) -> PublicTypes:
         """The catalogue as strangers read it."""
         return PublicTypes(self.types, self.described_types)
+
+    @cached_property
+    def published_types(self) -> PublishedTypes:
+        """Makes types with their first event, for Kyma's doors."""
+        most = self.ground.max_event_types_per_workspace
+        return PublishedTypes(self.database, most=most, prefix=self.ground.type_prefix)
 
     @cached_property
     def schemas(self) -> EventSchemaStore:

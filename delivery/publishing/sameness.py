@@ -84,6 +84,8 @@ def _differing(event: Event, first: UUID, body: bytes) -> Iterator[str]:
         # Neither was told: each has that of its acceptance.
         before["time"] = now["time"]
     for name in _other(before, now):
+        if name in event.added:
+            continue
         one, other = before.get(name, b""), now.get(name, b"")
         if name not in DATA and one and other and _attribute(name, one) == _attribute(name, other):
             continue

@@ -253,6 +253,7 @@ def _entry(entry: CatalogueEntry, by: str | None, prefix: str) -> dict[str, obje
         "friendlyName": entry.friendly_name,
         "description": entry.description,
         "validation": entry.validation,
+        "origin": entry.origin,
         "generation": entry.generation,
         "createdAt": writing.moment(entry.created_at),
         "updatedAt": writing.moment(entry.updated_at),

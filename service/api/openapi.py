@@ -23,6 +23,7 @@ from service.api.contract import (
     graphql,
     inspection,
     issues,
+    kyma,
     metrics,
     people,
     prose,
@@ -62,6 +63,8 @@ AREAS = (
     access,
     clients,
     people,
+    # Last: the name of an application could be any first part of a path.
+    kyma,
 )
 OPERATIONS: tuple[Operation, ...] = tuple(operation for area in AREAS for operation in area.OPERATIONS)
 SCHEMAS: Json = {name: schema for area in (*AREAS, received) for name, schema in area.SCHEMAS.items()}

@@ -29,6 +29,7 @@ from service.api import (
     health,
     inspection,
     issues,
+    kyma,
     metrics,
     onap,
     openapi,
@@ -48,6 +49,7 @@ from service.api import (
 from service.api.contract.operation import JSON
 from service.api.endpoints import Endpoint
 from service.auth import Handler, Permission, guarded
+from subscriptions.catalogue.applications import RESERVED
 from subscriptions.ground.database import repeating
 
 EVENTS = "/events/v1beta1"
@@ -169,6 +171,11 @@ GUARDED: Sequence[tuple[str, str, Handler, Permission | None]] = (
     ("GET", OAUTH + "/clients/{id}", clients.read, Permission.MANAGE_CLIENTS),
     ("DELETE", OAUTH + "/clients/{id}", clients.revoke, Permission.MANAGE_CLIENTS),
     ("POST", OAUTH + "/clients/{id}/rotate", clients.rotate, Permission.MANAGE_CLIENTS),
+    ("POST", kyma.PUBLISH, kyma.publish, Permission.PUBLISH),
+    ("POST", kyma.LEGACY, kyma.publish_legacy, Permission.PUBLISH),
+    ("GET", kyma.SUBSCRIBED, kyma.subscribed, Permission.READ_EVENTS),
+    ("POST", kyma.EVENTS, kyma.publish, Permission.PUBLISH),
+    ("POST", kyma.EVENTS_V2, kyma.publish, Permission.PUBLISH),
 )
 
 #: The query parameters of each operation, as the contract names them; True: an array, each of whose items is one.
@@ -182,7 +189,18 @@ _BODIES = {(one.method, one.path): one.body for one in openapi.OPERATIONS}
 
 @cache
 def routes() -> list[BaseRoute]:
-    """The tables as Starlette takes them: one route per path, so that a 405 names all methods that the path has."""
+    """The tables as Starlette takes them, but for the paths of applications."""
+    return [each for each in _every() if not each.path.startswith(kyma.APPLICATION)]
+
+
+def of_applications() -> list[BaseRoute]:
+    """The paths that begin with the name of an application: to be tried last, for any first part fits them."""
+    return [each for each in _every() if each.path.startswith(kyma.APPLICATION)]
+
+
+@cache
+def _every() -> list[Route]:
+    """One route per path, so that a 405 names all methods that the path has."""
     paths: dict[str, dict[str, Handler]] = {}
     for method, path, handler, asks in GUARDED:
         named = _QUERIES[method, path.replace(":path", "")]
@@ -190,14 +208,27 @@ def routes() -> list[BaseRoute]:
         # Publications are committed by the group, and made again there.
         again = handler if asks is Permission.PUBLISH else repeating(handler)
         vetted, serves = _vetted(method, path, again), path == graphql.PATH
-        paths.setdefault(path, {})[method] = guarded(vetted, asks, taken, serves=serves)
+        entrance = guarded(vetted, asks, taken, serves=serves)
+        paths.setdefault(path, {})[method] = kyma.FORMS[path](entrance) if path in kyma.FORMS else entrance
         if asks is Permission.PUBLISH:
             paths[path]["OPTIONS"] = consent.options
     for method, path, handler in OPEN:
         paths.setdefault(path, {})[method] = repeating(handler)
     # No part of the contract: where a person begins.
     paths["/"] = {"GET": reference.pointed}
-    return [Route(path, Endpoint(handlers)) for path, handlers in paths.items()]
+    return [
+        Route(path, (Named if path.startswith(kyma.APPLICATION) else Endpoint)(handlers))
+        for path, handlers in paths.items()
+    ]
+
+
+class Named(Endpoint):
+    """A path that begins with the name of an application: what no application can be called there is not."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        reserved = scope["path_params"]["application"].lower() in RESERVED
+        await (nowhere if reserved else super().__call__)(scope, receive, send)
 
 
 def _vetted(method: str, path: str, handler: Handler) -> Handler:
@@ -205,7 +236,8 @@ def _vetted(method: str, path: str, handler: Handler) -> Handler:
 
     Changes are sent in two media types (greenlake.md 1.1); of what is made only what plainly is no JSON is a 415.
     """
-    posts = method == "POST" and JSON in _BODIES[method, path.replace(":path", "")]
+    # Kyma's doors ask for no label.
+    posts = method == "POST" and path not in kyma.FORMS and JSON in _BODIES[method, path.replace(":path", "")]
     if not posts and method not in ("PATCH", "DELETE"):
         return handler
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from subscriptions.catalogue.described_types import DescribedTypes, DescribedVersion
 from subscriptions.events.directory import type_id
-from subscriptions.events.event_types import CatalogueEntry, EventTypeStore
+from subscriptions.events.event_types import REGISTERED, CatalogueEntry, EventTypeStore
 
 #: Seconds that what was read serves all who ask.
 FRESH = 5.0
@@ -34,7 +34,7 @@ class PublicTypes:
         self._versions: OrderedDict[tuple[str, int], tuple[float, Sequence[DescribedVersion]]] = OrderedDict()
 
     async def every(self) -> Mapping[UUID, CatalogueEntry]:
-        """All types in alphabetical order, by their ids."""
+        """All types that somebody registered, in alphabetical order, by their ids."""
         if self._steady() >= self._read_at + FRESH:
             found: dict[UUID, CatalogueEntry] = {}
             total = 1
@@ -43,7 +43,9 @@ class PublicTypes:
                 if not page:
                     break
                 found.update((type_id(each.type), each) for each in page)
-            self._every, self._read_at = found, self._steady()
+            # What its first event called a type nobody meant for strangers.
+            self._every = {id: each for id, each in found.items() if each.origin == REGISTERED}
+            self._read_at = self._steady()
         return self._every
 
     async def versions(self, event_type: str, most: int, offset: int = 0) -> Sequence[DescribedVersion]:

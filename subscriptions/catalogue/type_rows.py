@@ -16,7 +16,7 @@ from subscriptions.catalogue.deprecation import TypeVersion
 from subscriptions.catalogue.preparing import PreparedType
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events import attributes
-from subscriptions.events.event_types import ALONE, DETAILS, LIMIT
+from subscriptions.events.event_types import ALONE, DETAILS, LIMIT, REGISTERED
 from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, Issue, LimitReached
@@ -43,7 +43,8 @@ async def adopt(
         }
         for each in sorted(prepared, key=lambda each: each.entry.type)
     ]
-    found = select(_types.c.type, _types.c.workspace_id, _types.c.retired_at).where(_types.c.type.in_(wanted))
+    columns = (_types.c.type, _types.c.workspace_id, _types.c.retired_at, _types.c.origin)
+    found = select(*columns).where(_types.c.type.in_(wanted))
     standing = {row.type: row for row in await connection.execute(found.order_by(_types.c.type).with_for_update())}
     issues = [
         Issue(subject=wanted[name].event.pointer, description=_others(name))
@@ -58,12 +59,13 @@ async def adopt(
     if fresh:
         await connection.execute(insert(_types), fresh)
     again = {name for name, row in standing.items() if row.retired_at is not None}
+    risen = {"updated_at": now, "generation": _types.c.generation + 1}
     if again:
-        await connection.execute(
-            update(_types)
-            .where(_types.c.type.in_(again))
-            .values(retired_at=None, updated_at=now, generation=_types.c.generation + 1)
-        )
+        await connection.execute(update(_types).where(_types.c.type.in_(again)).values(retired_at=None, **risen))
+    unsaid = [name for name, row in standing.items() if row.origin != REGISTERED]
+    if unsaid:
+        # Somebody says what they are from now on.
+        await connection.execute(update(_types).where(_types.c.type.in_(unsaid)).values(origin=REGISTERED))
     return {str(row["type"]) for row in fresh} | again
 
 

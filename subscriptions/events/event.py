@@ -98,6 +98,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     given_id: bool
     #: Whether its time is that of its acceptance, for want of another.
     default_time: bool = False
+    #: Attributes that were added here, of what the request said of itself: they are no part of "the same occurrence".
+    added: frozenset[str] = frozenset()
 
 
 def typed(

@@ -31,6 +31,8 @@ DETAILS = {
 FRESH = 5.0
 #: What becomes of events that do not fit the schema of their type: nothing is checked; they are counted; they are refused.
 OFF, WARN, REJECT = "off", "warn", "reject"
+#: How a type came to be: somebody registered it, or an event of it was published where nothing has to be registered.
+REGISTERED, PUBLISHED = "registered", "published"
 #: The advisory lock of whoever registers types: shared by one type each, exclusive for the many of a document.
 ALONE = 0x74797065
 LIMIT = "HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE"
@@ -60,6 +62,8 @@ class CatalogueEntry:
     deprecation: str | None = None
     #: `off`, `warn` or `reject`: what becomes of events that do not fit the type's schema.
     validation: str = OFF
+    #: `registered`, or `published` while nobody has registered it (`published_types.py`).
+    origin: str = REGISTERED
 
 
 class EventTypeStore:
@@ -122,25 +126,22 @@ class EventTypeStore:
         """
         details = {name: getattr(entry, name) for name in DETAILS}
         async with self._database.transaction() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock_shared(ALONE)))
-            if by is not None:
-                await _take_turns(connection, by)
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"type:{entry.type}", 0))))
-            standing = await _standing(connection, entry.type)
+            standing = await held(connection, entry.type, by)
             if standing is None:
-                await self._make_room(connection, by)
-                values = {"type": entry.type, **details, "generation": 1, "created_at": now, "updated_at": now}
-                made = insert(event_types).values(**values, workspace_id=by).returning(event_types)
-                entry_made = CatalogueEntry(**(await connection.execute(made)).mappings().one())
-                await _note(connection, "event-type.registered", None, entry_made)
-                return entry_made, True
+                await make_room(connection, by, self._most)
+                return await put(connection, entry, by=by, now=now), True
             if standing.retired_at is not None:
                 if by not in (None, standing.workspace_id):
                     said = f"the type {entry.type} was retired; {whose(standing.workspace_id)} may register it again"
                     raise Conflicting(Issue(subject="eventType", description=said))
-                again = await _write(connection, standing, {**details, "retired_at": None}, now)
+                again = await _write(connection, standing, {**details, "retired_at": None, "origin": REGISTERED}, now)
                 await _note(connection, "event-type.registered", standing, again)
                 return again, True
+            if standing.origin == PUBLISHED and by in (None, standing.workspace_id):
+                of_it = {name: details[name] for name in chosen}
+                again = await _write(connection, standing, {**of_it, "origin": REGISTERED}, now)
+                await _note(connection, "event-type.registered", standing, again)
+                return again, False
         issues = [
             Issue(subject=DETAILS[name], description=f"the type is registered with {getattr(standing, name)!r}")
             for name in chosen
@@ -201,13 +202,37 @@ class EventTypeStore:
             rows = (await connection.execute(listed)).mappings().all()
         return [CatalogueEntry(**row) for row in rows], total
 
-    async def _make_room(self, connection: AsyncConnection, by: str | None) -> None:
-        if by is None:
-            return
-        counted = select(func.count()).select_from(event_types).where(event_types.c.workspace_id == by)
-        if (await connection.scalar(counted) or 0) >= self._most:
-            said = f"the workspace has {self._most} event types, retired ones included, and may not have more ({LIMIT})"
-            raise LimitReached(Issue(subject="eventType", description=said))
+
+async def held(connection: AsyncConnection, event_type: str, by: str | None) -> CatalogueEntry | None:
+    """What stands under the name, which nobody else registers until the transaction ends, nor `by` any other."""
+    await connection.execute(select(func.pg_advisory_xact_lock_shared(ALONE)))
+    if by is not None:
+        await _take_turns(connection, by)
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"type:{event_type}", 0))))
+    return await standing_entry(connection, event_type)
+
+
+async def put(
+    connection: AsyncConnection, entry: EventType, *, by: str | None, now: datetime, origin: str = REGISTERED
+) -> CatalogueEntry:
+    """A new entry under a name that is held and free."""
+    details = {name: getattr(entry, name) for name in DETAILS}
+    dated = {"generation": 1, "created_at": now, "updated_at": now}
+    values = {"type": entry.type, **details, **dated, "workspace_id": by, "origin": origin}
+    rows = await connection.execute(insert(event_types).values(**values).returning(event_types))
+    made = CatalogueEntry(**rows.mappings().one())
+    await _note(connection, f"event-type.{origin}", None, made)
+    return made
+
+
+async def make_room(connection: AsyncConnection, by: str | None, most: int) -> None:
+    """Raises LimitReached where a workspace has as many types as it may; call it with a name held."""
+    if by is None:
+        return
+    counted = select(func.count()).select_from(event_types).where(event_types.c.workspace_id == by)
+    if (await connection.scalar(counted) or 0) >= most:
+        said = f"the workspace has {most} event types, retired ones included, and may not have more ({LIMIT})"
+        raise LimitReached(Issue(subject="eventType", description=said))
 
 
 async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
@@ -215,7 +240,8 @@ async def _take_turns(connection: AsyncConnection, workspace_id: str) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"types:{workspace_id}", 0))))
 
 
-async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool = True) -> CatalogueEntry | None:
+async def standing_entry(connection: AsyncConnection, event_type: str, *, lock: bool = True) -> CatalogueEntry | None:
+    """What stands under the name, retired or not; None: nothing."""
     found = select(event_types).where(event_types.c.type == event_type)
     row = (await connection.execute(found.with_for_update() if lock else found)).mappings().one_or_none()
     return None if row is None else CatalogueEntry(**row)
@@ -223,7 +249,7 @@ async def _standing(connection: AsyncConnection, event_type: str, *, lock: bool 
 
 async def live_entry(connection: AsyncConnection, event_type: str, *, lock: bool) -> CatalogueEntry:
     """The entry of a type that is not retired; raises Absent."""
-    standing = await _standing(connection, event_type, lock=lock)
+    standing = await standing_entry(connection, event_type, lock=lock)
     if standing is None or standing.retired_at is not None:
         raise Absent("Event type", event_type)
     return standing
@@ -267,4 +293,5 @@ def _audited(entry: CatalogueEntry) -> dict[str, object]:
         "workspaceId": entry.workspace_id,
         "retiredAt": entry.retired_at,
         "validation": entry.validation,
+        "origin": entry.origin,
     }

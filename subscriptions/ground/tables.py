@@ -45,6 +45,8 @@ event_types = Table(
     Column("deprecation", Text),
     #: `off`, `warn` or `reject`: what becomes of events that do not fit the type's schema.
     Column("validation", Text, nullable=False, server_default="off"),
+    #: `registered`, or `published`: an event of it was, and nobody has registered it.
+    Column("origin", Text, nullable=False, server_default="registered"),
     Index("event_types_of_workspace", "workspace_id"),
 )
 

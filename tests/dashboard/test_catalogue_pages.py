@@ -59,6 +59,19 @@ async def test_a_type_and_its_subscribers(visit: Visit, services: Services) -> N
     assert "failureId" in ours.text
 
 
+async def test_a_type_that_nobody_registered(visit: Visit, services: Services) -> None:
+    """Is marked in the list and on its page, in words."""
+    await services.published_types.make("order.created.v1", by=WORKSPACE, now=services.clock())
+    async with await visit(Role.VIEWER) as viewer:
+        page, shown = await viewer.get(PATH), await viewer.get(of("order.created.v1"))
+        registered = await viewer.get(of(REBOOTED))
+
+    assert page.text.count("Not registered") == 1
+    assert "Nobody has registered this type" in shown.text
+    assert "First published" in shown.text
+    assert "Nobody has registered this type" not in registered.text
+
+
 async def test_a_test_event_to_one_and_to_all(visit: Visit, services: Services) -> None:
     """A subscriber sends one to a webhook of theirs; who publishes, to all of a workspace; each by their own permission."""
     one, two = await hook(services, "one"), await hook(services, "two")

@@ -10,7 +10,7 @@ from subscriptions.access.clients import Role
 from tests.service.callers import Callers
 
 EVENTS = "/events/v1beta1"
-PATHS = [f"{EVENTS}/occurrences", f"{EVENTS}/cloudevents", f"{EVENTS}/onap"]
+PATHS = [f"{EVENTS}/occurrences", f"{EVENTS}/cloudevents", f"{EVENTS}/onap", "/publish", "/commerce/v1/events"]
 ASKING = {"WebHook-Request-Origin": "Events.example.com", "WebHook-Request-Rate": "120"}
 BODY = {"apiGroup": "compute-ops", "apiVersion": "v1", "resourceCollection": "servers", "event": "rebooted", "data": {}}
 ORIGINS: dict[str, tuple[str, ...]] = {

@@ -30,6 +30,7 @@ async def test_a_type_is_created_from_its_name(api: httpx.AsyncClient, callers: 
             "friendlyName": SNEEZED,
             "description": "",
             "validation": "off",
+            "origin": "registered",
             "generation": 1,
             "createdAt": created,
             "updatedAt": created,

@@ -33,6 +33,7 @@ OCCURRENCE = {
     "event": "sneezed",
     "data": {"id": "server-1"},
 }
+LEGACY = {"event-type-version": "v1", "event-time": "2026-05-04T12:30:00Z", "data": {}}
 #: Requests of an hour that a client may make of both together.
 LIMIT = 60
 
@@ -127,7 +128,8 @@ async def owed(pair: Pair) -> dict[str, int]:
 
 async def test_a_change_at_one_holds_at_the_other(pair: Pair) -> None:
     """A type, a subscription, a pause, a deletion, a type that is retired, a client that is revoked: each is changed at one
-    process, and the next request to the other goes by it. What is counted by each is the requests of
+    process, and the next request to the other goes by it. A type that joins the catalogue with its first event does so once,
+    where both get one. What is counted by each is the requests of
     an hour: a client that made half of them at one has the other half at the other."""
     one, other = pair.one, pair.other
 
@@ -155,6 +157,13 @@ async def test_a_change_at_one_holds_at_the_other(pair: Pair) -> None:
     await made(other, "/event-types", {"eventType": COUGHED})
     (await other.delete(f"{EVENTS}/event-types/{COUGHED}")).raise_for_status()
     retired = await one.post(f"{EVENTS}/occurrences", json=OCCURRENCE | {"event": "coughed"})
+    at_both = [
+        each.post("/shop/v1/events", json=LEGACY | {"event-type": f"order-{number}"})
+        for number in range(5)
+        for each in (one, other)
+    ]
+    taken = await asyncio.gather(*at_both)
+    types = (await one.get(f"{EVENTS}/event-types", params={"search": "order-"})).json()["items"]
     (await other.delete(f"/authorization/v2/clients/{pair.credentials[0]}")).raise_for_status()
     revoked = await signed_in(one, pair.credentials)
     # Its token is good for its 15 minutes yet.
@@ -165,6 +174,9 @@ async def test_a_change_at_one_holds_at_the_other(pair: Pair) -> None:
     assert paused == (True, {"parked": 1})
     assert deleted == (404, {})
     assert (retired.status_code, "retired" in retired.text) == (400, True)
+    assert [each.status_code for each in taken] == [200] * 10
+    assert [each["eventType"] for each in types] == [f"order-{number}.v1" for number in range(5)]
+    assert {each["origin"] for each in types} == {"published"}
     assert (revoked.status_code, revoked.json()["error"]) == (401, "invalid_client")
     assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
     assert (beside.status_code, beside.headers["x-ratelimit-limit"]) == (200, str(LIMIT // 2))

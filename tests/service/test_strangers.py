@@ -142,6 +142,11 @@ ROUTES: dict[tuple[str, str], Case | NoId] = {
     ("POST", EVENTS + "/issues/{id}/reopen"): Case(path=ISSUE + "/reopen", body={}),
     ("GET", "/audit-log/v1/logs"): OWN,
     ("GET", "/audit-log/v1/logs/{id}"): Case(path="/audit-log/v1/logs/{entry}"),
+    ("POST", "/publish"): OWN,
+    ("POST", "/{application}/v1/events"): OWN,
+    ("GET", "/{application}/v1/events/subscribed"): OWN,
+    ("POST", "/{application}/events"): OWN,
+    ("POST", "/{application}/v2/events"): OWN,
     **{(method, path): OPERATORS for method, path, *_ in GUARDED if "/system-" in path or path.startswith(OAUTH)},
 }
 CASES = [(method, case) for (method, _), case in ROUTES.items() if isinstance(case, Case)]

@@ -54,6 +54,11 @@ _ENTRY: dict[str, Json] = {
     "description": text(),
 }
 
+_ORIGIN = text(
+    "`registered`; or `published` while nobody has: an event of it was, at one of Kyma's paths. Registering it says otherwise.",
+    enum=["registered", "published"],
+)
+
 _SAID: dict[str, Json] = {
     name: {"type": ["string", "null"], "maxLength": longest, "pattern": pattern}
     for name, longest, pattern in (
@@ -89,7 +94,7 @@ SCHEMAS: dict[str, Json] = {
         {"description": text("Ours: what has happened."), "category": _CATEGORY},
     ),
     "EventType": given(
-        {**_ENTRY, "validation": VALIDATION, **_DATED},
+        {**_ENTRY, "validation": VALIDATION, "origin": _ORIGIN, **_DATED},
         {
             "workspaceId": text(
                 "Whose it is: shown to that workspace and to operators; absent where it is the operators'."
@@ -104,6 +109,7 @@ SCHEMAS: dict[str, Json] = {
                 "friendlyName": "Expiring subscriptions",
                 "description": "A subscription expires in 1, 30, 60 or 90 days.",
                 "validation": "off",
+                "origin": "registered",
                 "generation": 1,
                 "createdAt": MOMENT,
                 "updatedAt": MOMENT,

@@ -1,0 +1,64 @@
+"""Types that join the catalogue with their first event, for doors whose publishers know no catalogue (Kyma's).
+
+Everywhere else a type that is not in the catalogue is a publisher's slip, and refused. What of events is taken is left to the
+entrance; the rule, and whose such a type is, are decision 21's.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from subscriptions.events import catalogue, nearest
+from subscriptions.events.event_types import FRESH, PUBLISHED, held, make_room, put, standing_entry
+from subscriptions.ground.database import Database, repeating
+from subscriptions.ground.errors import Issue, LimitReached, Refused
+
+
+class PublishedTypes:
+    """Makes types of which an event is published, each for the workspace that publishes the first.
+
+    `most` is how many types a workspace may have, these among them; `prefix` what types of ours begin with.
+    """
+
+    def __init__(
+        self, database: Database, *, most: int, prefix: str, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._most = most
+        self._prefix = prefix
+        self._steady = steady
+        #: Workspaces that have no room, and until when they are believed to have none: a publisher that calls each event
+        #: otherwise goes on doing so.
+        self._full: dict[str, tuple[float, tuple[Issue, ...]]] = {}
+
+    @repeating
+    async def make(self, event_type: str, *, by: str, now: datetime) -> None:
+        """The type is in the catalogue, whoever made it: for the workspace `by` where nobody had.
+
+        Raises Refused (subject `type`) for a name that no type can have and for a type that was retired, LimitReached.
+        """
+        entry = catalogue.entry(event_type, prefix=self._prefix)
+        until, issues = self._full.get(by, (0.0, ()))
+        if issues and self._steady() < until:
+            raise LimitReached(*issues)
+        async with self._database.transaction() as connection:
+            # Locks are for those who find nothing.
+            standing = await standing_entry(connection, event_type, lock=False) or await held(
+                connection, event_type, by
+            )
+            if standing is None:
+                try:
+                    await make_room(connection, by, self._most)
+                except LimitReached as error:
+                    issues = tuple(replace(issue, subject="type") for issue in error.issues)
+                    self._keep(by, issues)
+                    raise LimitReached(*issues) from None
+                await put(connection, entry, by=by, now=now, origin=PUBLISHED)
+            elif standing.retired_at is not None:
+                said = (await nearest.retired(connection, [event_type]))[event_type]
+                raise Refused(Issue(subject="type", description=said))
+
+    def _keep(self, by: str, issues: tuple[Issue, ...]) -> None:
+        now = self._steady()
+        self._full = {each: kept for each, kept in self._full.items() if now < kept[0]} | {by: (now + FRESH, issues)}
