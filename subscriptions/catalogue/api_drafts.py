@@ -30,7 +30,7 @@ class EventApiDraft:
     by_channel: bool = False
     origin: str = "api"
     #: `auth`, `externalSubscriptions` and `fetchRequest` as JSON (`api_access.py`).
-    access: Mapping[str, Any] = field(default_factory=dict)
+    access: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: A text that is no AsyncAPI document is kept with the reason, and brings no types.
     lenient: bool = False
 
@@ -48,7 +48,7 @@ class EventApiChange:
     version: Mapping[str, Any] = field(default_factory=dict)
     by_channel: bool = False
     #: Those of `auth`, `externalSubscriptions` and `fetchRequest` that change, as JSON; None takes one away.
-    access: Mapping[str, Any] = field(default_factory=dict)
+    access: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: Whether `auth` and `fetchRequest` in it are merge patches; else they stand in the place of what is there.
     merging: bool = False
     lenient: bool = False

@@ -256,7 +256,7 @@ async def _check_webhook(connection: AsyncConnection, workspace_id: str, webhook
     live = select(_hooks.c.id).where(
         _hooks.c.id == webhook, _hooks.c.workspace_id == workspace_id, _hooks.c.deleted_at.is_(None)
     )
-    if await connection.scalar(live.with_for_update(read=True, key_share=True)) is None:
+    if await connection.scalar(live.with_for_update(read=True)) is None:
         raise Refused(Issue(subject="webhookId", description=f"{webhook} is no webhook of the application's workspace"))
 
 

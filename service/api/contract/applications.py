@@ -28,6 +28,10 @@ TAG = "Applications"
 _ID = "5b0a5a3e-6f0e-4f0c-9d6e-0a6f1f2b7c11"
 _PROSE: Json = {"maxLength": 2000, "pattern": r"^[^\x00-\x08\x0b-\x1f\x7f]*$"}
 _HOOK = "Its own webhook, of the same workspace: it is told `eventUrl`. Null: it has none."
+_TOLD = (
+    "A webhook that is given to it as `webhookId` is sent one event, subscribed or not: "
+    "`com.hpe.greenlake.events.v1beta1.applications.event-url`, whose data have the application's `id`, `name` and `eventUrl`."
+)
 
 SCHEMAS: dict[str, Json] = {
     "Application": given(
@@ -98,7 +102,8 @@ OPERATIONS = (
         permission=Permission.CREATE_EVENT_TYPES,
         summary="Register an application: a named publisher",
         description="Event APIs that name it as their `application` are its own, those that were registered before it too. 409 "
-        "for a name that the workspace has. A workspace has so many (`HOOKLAKE_MAX_APPLICATIONS_PER_WORKSPACE`); over it: 403.",
+        "for a name that the workspace has. A workspace has so many (`HOOKLAKE_MAX_APPLICATIONS_PER_WORKSPACE`); over it: 403. "
+        + _TOLD,
         body={JSON: ref("ApplicationInput")},
         success=201,
         answer=ref("Application"),
@@ -137,7 +142,7 @@ OPERATIONS = (
         id="updateApplication",
         permission=Permission.UPDATE_EVENT_TYPES,
         summary="Change an application",
-        description="Only what is given changes. A name is for good: events have it as their `source`.",
+        description="Only what is given changes. A name is for good: events have it as their `source`. " + _TOLD,
         body={MERGE_PATCH: ref("ApplicationUpdate")},
         answer=ref("Application"),
         errors=(400, 404, 413, 415, 422),
