@@ -27,6 +27,7 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     value: _Line
     deprecated: bool | None = None
     deprecated_since: str | None = None
+    deprecated_in: _Words | None = None
     sunset: str | None = None
     migration: _Words | None = None
     for_removal: bool | None = None
@@ -38,6 +39,7 @@ class _VersionChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     value: _Line | UnsetType = UNSET
     deprecated: bool | UnsetType | None = UNSET
     deprecated_since: str | UnsetType | None = UNSET
+    deprecated_in: _Words | UnsetType | None = UNSET
     sunset: str | UnsetType | None = UNSET
     migration: _Words | UnsetType | None = UNSET
     for_removal: bool | UnsetType | None = UNSET
@@ -128,6 +130,7 @@ def _version(given: _Version | None) -> ApiVersion | None:
         value=given.value,
         deprecated=bool(given.deprecated),
         deprecated_since=_moment("version.deprecatedSince", given.deprecated_since),
+        deprecated_in=given.deprecated_in or "",
         sunset=_moment("version.sunset", given.sunset),
         migration=_uri("version.migration", given.migration),
         for_removal=bool(given.for_removal),
@@ -140,6 +143,7 @@ def _anew(given: _VersionChange) -> Mapping[str, Any]:
         "value": given.value,
         "deprecated": given.deprecated or False,
         "deprecated_since": _moment("version.deprecatedSince", _kept(given.deprecated_since)),
+        "deprecated_in": given.deprecated_in or "",
         "sunset": _moment("version.sunset", _kept(given.sunset)),
         "migration": _uri("version.migration", _kept(given.migration)),
         "for_removal": given.for_removal or False,

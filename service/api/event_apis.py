@@ -119,6 +119,7 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
         "value": api.version.value,
         "deprecated": api.version.deprecated,
         "deprecatedSince": _shown_moment(api.version.deprecated_since),
+        "deprecatedIn": api.version.deprecated_in or None,
         "sunset": _shown_moment(api.version.sunset),
         "migration": api.version.migration or None,
         "forRemoval": api.version.for_removal,

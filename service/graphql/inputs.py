@@ -206,18 +206,16 @@ def _anew(given: Input) -> dict[str, Any]:
     return {
         "value": value,
         "deprecated": bool(version.get("deprecated")),
-        "deprecated_since": _since(version.get("deprecatedSince")),
+        **_since(line(version, "deprecatedSince") or ""),
         "for_removal": bool(version.get("forRemoval")),
     }
 
 
-def _since(text: str | None) -> datetime | None:
-    if not text:
-        return None
+def _since(text: str) -> dict[str, Any]:
+    """A version is meant, such as `4.5`; a time is taken as well."""
     try:
-        if attributes.instant(text) is None:
-            raise ValueError(text)
-        return datetime.fromisoformat(text.upper())
+        if text and attributes.instant(text) is not None:
+            return {"deprecated_since": datetime.fromisoformat(text.upper()), "deprecated_in": ""}
     except ValueError:
-        said = "must be an RFC 3339 timestamp such as 2026-05-04T12:30:00Z"
-        raise Refused(Issue(subject="in.version.deprecatedSince", description=said)) from None
+        pass
+    return {"deprecated_since": None, "deprecated_in": text}

@@ -136,9 +136,10 @@ def _fetch(api: EventApi) -> Shape | None:
 def _version(version: ApiVersion) -> Shape | None:
     if not version.value:
         return None
+    since = attributes.timestamp(version.deprecated_since) if version.deprecated_since else None
     return {
         "value": version.value,
         "deprecated": version.deprecated,
-        "deprecatedSince": attributes.timestamp(version.deprecated_since) if version.deprecated_since else None,
+        "deprecatedSince": version.deprecated_in or since,
         "forRemoval": version.for_removal,
     }

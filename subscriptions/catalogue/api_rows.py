@@ -31,6 +31,8 @@ class ApiVersion:
     value: str
     deprecated: bool = False
     deprecated_since: datetime | None = None
+    #: Since which version, as Kyma says it; empty: nobody said.
+    deprecated_in: str = ""
     #: When it goes.
     sunset: datetime | None = None
     #: A URI: where to go instead; empty: nobody said.
@@ -96,7 +98,7 @@ class EventApi:
     types: tuple[str, ...] = ()
 
 
-_VERSION = ("deprecated", "deprecated_since", "sunset", "migration", "for_removal")
+_VERSION = ("deprecated", "deprecated_since", "deprecated_in", "sunset", "migration", "for_removal")
 _OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin", "error")
 _FETCHING = ("fetch_condition", "fetch_message", "fetched_at")
 _TIMES = ("generation", "created_at", "updated_at")

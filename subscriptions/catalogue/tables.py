@@ -37,6 +37,8 @@ event_apis = Table(
     Column("version", Text, nullable=False),
     Column("deprecated", Boolean, nullable=False, server_default=text("false")),
     Column("deprecated_since", Moment),
+    #: Since which version, where somebody says it so.
+    Column("deprecated_in", Text, nullable=False, server_default=""),
     #: When it goes, and where to go instead.
     Column("sunset", Moment),
     Column("migration", Text, nullable=False, server_default=""),

@@ -13,7 +13,7 @@ from subscriptions.ground.database import Database, Raw
 from subscriptions.ground.errors import Unavailable
 
 #: The newest of `deploy/migrations/versions`; a test holds the two together. Numbers, so that they can be compared.
-REVISION = "0027"
+REVISION = "0028"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

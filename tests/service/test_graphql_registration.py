@@ -118,6 +118,25 @@ async def test_the_later_names(ask: Asker) -> None:
     assert gone["deleteEventDefinition"] == {"name": "Ours", "spec": {"data": DOCUMENT}}
 
 
+@pytest.mark.parametrize("since", ["4.5", "2026-05-04T12:30:00.000Z"])
+async def test_since_when_a_version_is_deprecated(
+    ask: Asker, api: httpx.AsyncClient, callers: Callers, since: str
+) -> None:
+    """Kyma says since which version, others since when: each is answered as it was given, and REST has both."""
+    version = {"value": "4.6", "deprecated": True, "deprecatedSince": since}
+    add = ADD.replace("version { value deprecated }", "version { deprecated deprecatedSince }")
+    made = (await ask.data(add, app=await created(ask, "shop"), **{"in": definition(version=version)}))["addEventAPI"]
+    headers = await callers.headers(Role.PUBLISHER)
+    uri = f"/events/v1beta1/event-apis/{made['id']}"
+    by_rest = (await api.get(uri, headers=headers)).json()["version"]
+    changed = await api.patch(uri, json={"version": {"deprecatedIn": "4.4"}}, headers=headers)
+
+    assert made["version"] == {"deprecated": True, "deprecatedSince": since}
+    assert by_rest["deprecatedIn" if since == "4.5" else "deprecatedSince"] == since
+    assert ("deprecatedIn" in by_rest, "deprecatedSince" in by_rest) == (since == "4.5", True)
+    assert changed.json()["version"]["deprecatedIn"] == "4.4"
+
+
 async def test_an_application_keeps_its_name(ask: Asker) -> None:
     """An application's description and webhook may change, its name is for good; with event APIs it goes by force alone."""
     app = await created(ask, "shop", description="sells", eventAPIs=[definition()])

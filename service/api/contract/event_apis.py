@@ -43,6 +43,7 @@ _ABOUT: dict[str, Json] = {
     "deprecated": _FLAG
     | {"description": "Whether others should be used instead: events of it carry CloudEvents' deprecation extension."},
     "deprecatedSince": {**_SINCE, "type": ["string", "null"]},
+    "deprecatedIn": {**text("Since which version.", maxLength=200, pattern=_LINE), "type": ["string", "null"]},
     "sunset": {"type": ["string", "null"], "format": "date-time", "description": "RFC 3339: when it goes."},
     "migration": {
         "type": ["string", "null"],
@@ -61,6 +62,7 @@ _VERSION: Json = given(
     },
     {
         "deprecatedSince": moment("Since when."),
+        "deprecatedIn": text("Since which version."),
         "sunset": moment("When it goes."),
         "migration": text("Where to go instead."),
     },
