@@ -1,6 +1,7 @@
 """Event types of a document as rows: taken into the catalogue by the hundred, and out of it again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import deprecation
-from subscriptions.catalogue.asyncapi.described import DescribedEvent
+from subscriptions.catalogue.asyncapi.described import AttributeRule, DescribedEvent
 from subscriptions.catalogue.deprecation import TypeVersion
 from subscriptions.catalogue.preparing import PreparedType
 from subscriptions.catalogue.tables import event_apis, event_type_versions
@@ -25,6 +26,8 @@ _types = tables.event_types
 _versions = event_type_versions
 #: Issues of one answer.
 _MOST = 20
+_rules = msgspec.json.Decoder(list[AttributeRule])
+_LISTS = '"dataschema"'
 
 
 async def adopt(
@@ -202,7 +205,13 @@ async def settle(connection: AsyncConnection, names: Collection[str], *, now: da
 
 async def versions(connection: AsyncConnection, names: Collection[str]) -> dict[str, list[TypeVersion]]:
     """The versions of these types in the order in which they were described; a type of which nobody said anything is absent."""
-    columns = (_versions.c.event_type, _versions.c.version, _versions.c.dataschema, _versions.c.created_at)
+    columns = (
+        _versions.c.event_type,
+        _versions.c.version,
+        _versions.c.dataschema,
+        _versions.c.created_at,
+        _versions.c.attributes,
+    )
     deprecated = (_versions.c.deprecated, _versions.c.deprecated_since, event_apis.c.sunset, event_apis.c.migration)
     joined = _versions.outerjoin(event_apis, event_apis.c.id == _versions.c.event_api)
     found = select(*columns, *deprecated).select_from(joined).where(_versions.c.event_type.in_(names))
@@ -218,8 +227,16 @@ async def versions(connection: AsyncConnection, names: Collection[str]) -> dict[
             migration=row.migration or "",
             created_at=row.created_at,
         )
-        by_type.setdefault(row.event_type, []).append(version)
+        listed = by_type.setdefault(row.event_type, [])
+        listed += [replace(version, dataschema=uri) for uri in _named_by(row.dataschema, row.attributes)]
     return by_type
+
+
+def _named_by(dataschema: str, rules: str) -> Iterable[str]:
+    """The `dataschema`s that events of a version have: what it says, and what its document lists; empty: nothing is said."""
+    known = _rules.decode(rules) if _LISTS in rules else []
+    listed = [uri for each in known if each.name == "dataschema" for uri in each.enum]
+    return dict.fromkeys([*filter(None, [dataschema]), *listed]) or (dataschema,)
 
 
 def _since(event: DescribedEvent) -> datetime | None:

@@ -15,7 +15,7 @@ from tests.service.callers import Callers
 from tests.service.described import described as described_all
 from tests.service.test_publishing import CLOUDEVENTS, OCCURRENCES, bodies, issues, rebooted
 from tests.subscriptions.shipped_examples import Example, examples
-from tests.subscriptions.test_onap import LCM
+from tests.subscriptions.test_onap import DMI, LCM
 
 Json = dict[str, Any]
 
@@ -186,6 +186,30 @@ async def test_every_message_of_the_catalogue(api: httpx.AsyncClient, callers: C
                 assert body["target"] == value
             elif name in ("id", "source", "dataschema", "correlationid", "target"):
                 assert body[name] == value, name
+
+
+async def test_an_event_of_a_deprecated_version_says_so(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
+    """A version may be told by several schemas: each makes its events deprecated, and those that a pinned webhook is sent."""
+    await described_all(services)
+    publisher, subscriber = await callers.headers(Role.PUBLISHER), await callers.headers(Role.SUBSCRIBER)
+    body = {"name": "pinned", "destination": "https://example.com/", "secret": "s3cr3tKey", "contentMode": "onap"}
+    webhook = (await api.post(f"{EVENTS}/webhooks", json=body, headers=subscriber)).json()["resourceUri"]
+    order = {"eventType": DMI, "version": "1.0.0", "webhook": {"resourceUri": webhook}}
+    sent: Json = {"eventId": "1", "eventCorrelationId": "r", "eventContent": {}}
+    one = sent | {"eventSchema": f"urn:cps:{DMI}:v1"}
+    other = sent | {"eventId": "2", "eventSchema": "urn:cps:org.onap.cps:async-request-response-event-schema:v1"}
+    two = {"eventId": "3", "eventCorrelationId": "r", "eventSchema": f"urn:cps:{DMI}:2.0.0", "event": {}}
+
+    pinned = await api.post(f"{EVENTS}/subscriptions", json=order, headers=subscriber)
+    answer = await api.post(ONAP, json=[one, other, two], headers=publisher)
+
+    assert (pinned.status_code, answer.status_code) == (201, 202), pinned.text + answer.text
+    kept = {body["id"]: body for body in await bodies(services)}
+    assert ["deprecated" in kept[id] for id in ("1", "2", "3")] == [True, True, False]
+    assert [each["matched"] for each in answer.json()] == [1, 1, 0]
+    assert [returned(kept[id]) for id in ("1", "2", "3")] == [one, other, two]
 
 
 async def test_what_comes_by_another_door_goes_out_in_this_form(

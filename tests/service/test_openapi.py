@@ -176,7 +176,7 @@ def test_every_link_of_the_reference_leads_somewhere() -> None:
     wanted |= {name for _, name in reference.SAMPLES}
     assert wanted <= set(page.ids)
     assert sorted(set(page.ids)) == sorted(page.ids)
-    assert page.links <= {f"#{identity}" for identity in page.ids} | {"/openapi.json", "/docs/events"}
+    assert page.links <= {f"#{identity}" for identity in page.ids} | {"/openapi.json", "/docs/events", "/dashboard"}
     assert page.tags & {"script", "link", "img", "iframe", "form"} == set()
     assert page.open == []
 

@@ -66,6 +66,8 @@ class Operation:
     #: Schemas of path parameters that are no UUIDs.
     names: Mapping[str, Json] = field(default_factory=dict)
     query: tuple[Json, ...] = ()
+    #: Headers that its handler reads.
+    headers: tuple[Json, ...] = ()
     #: Media type -> schema; none: no body is read. One, where more are read too, for generators of clients know no choice.
     body: Mapping[str, Json] = field(default_factory=dict)
     #: The success code, what comes with it, and its schema (None: no body).
@@ -82,11 +84,11 @@ class Operation:
 
     @property
     def parameters(self) -> list[Json]:
-        """Those of the path, then those of the query."""
+        """Those of the path, of the query and of the head."""
         names = [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
         schemas = {name: self.names.get(name, text("", format="uuid")) for name in names}
         in_path = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in schemas.items()]
-        return [*in_path, *self.query]
+        return [*in_path, *self.query, *self.headers]
 
     def written(self) -> Json:
         """The Operation Object."""

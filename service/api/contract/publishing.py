@@ -22,7 +22,7 @@ from service.api.contract.shapes import (
 )
 from service.auth import Permission
 from subscriptions.events.http_binding import STRUCTURED
-from subscriptions.events.onap_texts import PAYLOADS
+from subscriptions.events.onap_texts import FIELDS, PAYLOADS
 
 TAG = "Publishing"
 _ID = "01933b3e-6f00-7000-8000-000000000001"
@@ -244,6 +244,16 @@ OPERATIONS = (
         "headers of the same names (`eventId` ... `eventSchemaVersion`), which then are those of every envelope; where both "
         "tell a field they have to agree. Each becomes a CloudEvent, and a webhook with `contentMode: onap` is sent the envelope "
         "as it came. Its type has to be in the catalogue: ONAP's are, where `HOOKLAKE_CATALOGUES` names `onap`.",
+        headers=tuple(
+            {
+                "name": name,
+                "in": "header",
+                "required": False,
+                "description": f"{name} of each envelope.",
+                "schema": text(),
+            }
+            for name in FIELDS
+        ),
         body={JSON: many("OnapEnvelope")},
         success=202,
         answer={"anyOf": [ref("Receipt"), array(ref("Receipt"))]},

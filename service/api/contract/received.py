@@ -162,7 +162,8 @@ WEBHOOKS: Json = {
     "event": _post(
         "receiveEvent",
         "One event",
-        "Answer 2xx within 15 seconds, before doing what takes long.",
+        "Answer 2xx within 15 seconds, before doing what takes long. With `contentMode: onap` it is an OnapEnvelope, the "
+        "challenge too, and a batch is an array of them.",
         _as(ref("Event"), JSON, "application/cloudevents+json"),
         _ANSWERS,
     ),
