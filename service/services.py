@@ -60,6 +60,7 @@ from subscriptions.events.event import Naming
 from subscriptions.events.event_types import EventTypeStore
 from subscriptions.events.published_types import PublishedTypes
 from subscriptions.ground.apart import Apart
+from subscriptions.ground.beside import Beside
 from subscriptions.ground.database import Clock, Database
 from subscriptions.ground.settings import GroundSettings
 from subscriptions.webhooks.subscription_store import SubscriptionStore
@@ -131,6 +132,8 @@ class Services:
     apart: Apart = field(default_factory=Apart)
     #: Reads requests of GraphQL that are short; beside that, so that nobody waits for another's document.
     queries: Apart = field(default_factory=partial(Apart, waiting=QUERIES))
+    #: Judges what takes long.
+    beside: Beside = field(default_factory=lambda: Beside(of="the judge of events"))
     #: Pages of a workspace that are drawn at once.
     pages: AtOnce = field(default_factory=lambda: AtOnce(PAGES))
     #: Counts people's sign-ins.
@@ -250,7 +253,7 @@ class Services:
     @cached_property
     def judge(self) -> PayloadJudge:
         """Holds events to them."""
-        return PayloadJudge(self.schemas, MisfitCounts(self.database, self.clock))
+        return PayloadJudge(self.schemas, MisfitCounts(self.database, self.clock), self.beside)
 
     @cached_property
     def naming(self) -> Naming:
@@ -270,6 +273,7 @@ class Services:
         if self.publish_quota is not None:
             await self.publish_quota.close()
         await self.judge.counts.close()
+        await self.beside.close()
         await self.assembly.close()
 
 

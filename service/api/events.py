@@ -24,6 +24,7 @@ from service.server import pieces
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue import deprecation
+from subscriptions.catalogue.judging import LongJudgement
 from subscriptions.events import attributes, cloudevent, http_binding, occurrences
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.events.event import Event, Occurrence, typed
@@ -151,7 +152,9 @@ async def _fitting(request: Request, made: Sequence[Event], many: bool) -> None:
     services = services_of(request)
     judged = services.types.judged
     await services.judge.know({event.type for event in made} & judged.keys())
-    found = await pieces.taken(services.judge.each(made, judged), partial(long_work.turn, request))
+    begun = await pieces.taken(services.judge.each(made, judged), partial(long_work.turn, request))
+    # What takes long is judged beside this process, one event after another: callers take turns.
+    found = [await services.judge.long(each) if isinstance(each, LongJudgement) else each for each in begun]
     issues = [
         Issue(subject=f"[{index}].data{fault.pointer}" if many else f"data{fault.pointer}", description=fault.message)
         for index, faults in enumerate(found)

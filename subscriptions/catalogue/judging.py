@@ -10,19 +10,17 @@ from dataclasses import dataclass
 
 import msgspec
 
+from subscriptions.catalogue import fitting
 from subscriptions.catalogue.event_schemas import EventSchema, EventSchemaStore
 from subscriptions.catalogue.misfit_counts import MisfitCounts
-from subscriptions.catalogue.schemas import matching
 from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.events import attributes
 from subscriptions.events.event import Event
 from subscriptions.events.event_types import FRESH, REJECT
 from subscriptions.events.json_text import compact
-from subscriptions.ground.errors import Malformed
-
-#: What trying one version after the other may take; the first is tried whatever it takes.
-MAX_WORK = 10 * matching.MAX_WORK
+from subscriptions.ground.beside import Beside
+from subscriptions.ground.errors import Busy, Malformed, TooSoon
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -46,38 +44,45 @@ class TypeSchemas:
     #: For events that name none of them: the newest of each version, those that are not deprecated first.
     others: tuple[Schema, ...]
 
-    def faults(self, event: Event, *, why: bool = True) -> list[Fault]:
-        """What of an event's data does not fit; where it need not be known `why`, one fault stands for all of them.
+    def asked(self, event: Event) -> tuple[tuple[Schema, ...], bytes] | Fault | None:
+        """The schemas of which an event's data has to fit one, and the data; a fault where that need not be asked.
 
-        An event that names none of the schemas fits where it fits one of them.
+        None: there are none.
         """
         said = _said.decode(event.body)
         named = self.named.get(said.dataschema) if said.dataschema else None
         schemas = self.others if named is None else (named,)
-        data = _json(said)
-        if isinstance(data, Fault):
-            return [data] if schemas else []
         if not schemas:
-            return []
-        spent = 0
-        for schema in schemas:
-            spent += schema.work(data)
-            if spent > MAX_WORK and schema is not schemas[0]:
-                return [
-                    Fault("", "fits none of the versions that there was time to check: dataschema says which is meant")
-                ]
-            if schema.accepts(data):
-                return []
-        return schemas[0].faults(data) if why else [Fault("", "does not fit the schema")]
+            return None
+        data = _json(said)
+        return data if isinstance(data, Fault) else (schemas, data)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LongJudgement:
+    """An event that is judged beside this process."""
+
+    event: Event
+    schemas: tuple[Schema, ...]
+    data: bytes
+    why: bool
+    rejects: bool
 
 
 class PayloadJudge:
     """Judges events for one process; believes for `FRESH` seconds what it has read of the schemas."""
 
     def __init__(
-        self, store: EventSchemaStore, counts: MisfitCounts, *, steady: Callable[[], float] = time.monotonic
+        self,
+        store: EventSchemaStore,
+        counts: MisfitCounts,
+        beside: Beside,
+        *,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._beside = beside
+        self._efforts = fitting.Efforts()
         self.counts = counts
         self._steady = steady
         self._known: dict[str, TypeSchemas] = {}
@@ -106,8 +111,13 @@ class PayloadJudge:
         """The type's schemas were changed here."""
         self._known.pop(event_type, None)
 
-    def each(self, made: Sequence[Event], judged: Mapping[str, str]) -> Iterator[tuple[int, list[Fault]]]:
-        """Of each event its bytes, and the faults for which it is refused; those that are only counted are counted."""
+    def each(
+        self, made: Sequence[Event], judged: Mapping[str, str]
+    ) -> Iterator[tuple[int, list[Fault] | LongJudgement]]:
+        """Of each event its bytes, and the faults for which it is refused; those that are only counted are counted.
+
+        What takes long comes as it is, for `long`.
+        """
         for event in made:
             wanted = judged.get(event.type)
             schemas = self._known.get(event.type) if wanted is not None else None
@@ -115,10 +125,35 @@ class PayloadJudge:
                 yield 0, []
                 continue
             rejects = wanted == REJECT
-            found = schemas.faults(event, why=rejects or self.counts.wants_sample(event))
-            if found:
-                self.counts.note(event, found, rejected=rejects)
-            yield len(event.body), found if rejects else []
+            asked = schemas.asked(event)
+            if asked is None or isinstance(asked, Fault):
+                yield len(event.body), self._counted(event, [] if asked is None else [asked], rejects=rejects)
+                continue
+            why = rejects or self.counts.wants_sample(event)
+            if self._efforts.long(*asked):
+                of, data = asked
+                yield 0, LongJudgement(event=event, schemas=of, data=data, why=why, rejects=rejects)
+                continue
+            yield len(event.body), self._counted(event, fitting.faults(*asked, why=why), rejects=rejects)
+
+    async def long(self, of: LongJudgement) -> list[Fault]:
+        """As `each` has it, beside this process; raises Busy and TooSoon where there is no time for it and faults refuse it."""
+        first = fitting.reached(of.schemas)
+        try:
+            found, took = await self._beside.work(
+                of.event.workspace_id, fitting.faults_and_costs, first, of.data, why=of.why
+            )
+        except (Busy, TooSoon):
+            if of.rejects:
+                raise
+            return []
+        self._efforts.note(first, took)
+        return self._counted(of.event, found, rejects=of.rejects)
+
+    def _counted(self, event: Event, found: list[Fault], *, rejects: bool) -> list[Fault]:
+        if found:
+            self.counts.note(event, found, rejected=rejects)
+        return found if rejects else []
 
 
 def _type_schemas(listed: Sequence[EventSchema]) -> TypeSchemas:

@@ -56,10 +56,9 @@ class Apart:
 
 
 async def _elsewhere(work: tuple[int, Any, Any, Any]) -> Any:
-    # All that it knows of this one's environment, which has secrets.
-    known = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONUTF8": "1"}
+    pipe = subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _BEGIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=known
+        sys.executable, "-c", _BEGIN, stdin=pipe, stdout=pipe, stderr=pipe, env=known_environment()
     )
     try:
         async with asyncio.timeout(DEADLINE):
@@ -81,6 +80,11 @@ async def _elsewhere(work: tuple[int, Any, Any, Any]) -> Any:
     if kind is not None:
         raise kind(*issues)
     return made
+
+
+def known_environment() -> dict[str, str]:
+    """All that another process knows of this one's environment, which has secrets."""
+    return {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONUTF8": "1"}
 
 
 def serve() -> None:

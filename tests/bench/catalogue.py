@@ -32,6 +32,7 @@ from subscriptions.events import catalogue
 from subscriptions.events.event import Event
 from subscriptions.events.event_types import REJECT
 from subscriptions.ground.apart import Apart
+from subscriptions.ground.beside import Beside
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
 from subscriptions.ground.vault import Vault
@@ -94,7 +95,8 @@ async def schemas(on: Ground) -> None:
 async def judged(on: Ground) -> None:
     """One event after another, each of a kilobyte that fits, held to a schema."""
     name = "com.bench.e7"
-    judge = PayloadJudge(on.schemas, MisfitCounts(on.database, lambda: datetime.now(UTC)))
+    counts = MisfitCounts(on.database, lambda: datetime.now(UTC))
+    judge = PayloadJudge(on.schemas, counts, Beside(of="the judge"))
     await judge.know({name})
     data = {"n": 9} | {f"p{each}": "x" * 32 for each in range(20)}
     body = msgspec.json.encode({"specversion": "1.0", "id": "1", "source": "/b", "type": name, "data": data})

@@ -15,7 +15,7 @@ from subscriptions.access.clients import Role
 from subscriptions.catalogue.event_schemas import EventSchemaStore, SchemaDraft
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
-from subscriptions.catalogue.schemas.schema import vet
+from subscriptions.catalogue.schemas.schema import Schema, vet
 from subscriptions.events.event_types import FRESH, EventTypeStore
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.database import Database
@@ -335,9 +335,8 @@ async def test_another_process_sees_a_change_within_five_seconds(
     """What it believed until then is `validation` and the schemas as they were."""
     now = [0.0]
     types = EventTypeStore(database, steady=lambda: now[0])
-    judge = PayloadJudge(
-        EventSchemaStore(database, Apart()), MisfitCounts(database, services.clock), steady=lambda: now[0]
-    )
+    counts = MisfitCounts(database, services.clock)
+    judge = PayloadJudge(EventSchemaStore(database, Apart()), counts, services.beside, steady=lambda: now[0])
 
     async def held() -> tuple[str | None, int]:
         await types.unknown({BILLED})
@@ -401,3 +400,37 @@ async def test_a_schema_in_another_language_is_no_hindrance(
     services.judge.forget(BILLED)
     assert (await api.post(OCCURRENCES, json=billed(BAD), headers=rejects)).status_code == 422
     assert (await api.post(OCCURRENCES, json=billed(GOOD), headers=rejects)).status_code == 202
+
+
+async def test_what_takes_long_is_judged_beside_this_process(
+    api: httpx.AsyncClient, services: Services, rejects: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same answers; where there is no time for it a type that only warns takes the event, another says so."""
+    here: list[bytes] = []
+    ask = Schema.accepts
+
+    def counting(schema: Schema, payload: bytes) -> bool:
+        here.append(schema.text)
+        return ask(schema, payload)
+
+    monkeypatch.setattr(Schema, "accepts", counting)
+    many = {"type": "object", "properties": {"n": {"items": {"anyOf": [{"const": each} for each in range(400)]}}}}
+    put = await api.put(SCHEMA, params={"version": "9"}, json=many, headers=rejects)
+    uri = put.json()["dataschema"]
+    numbers = [each % 400 for each in range(200)]
+
+    async def published(values: list[int]) -> httpx.Response:
+        event = {"specversion": "1.0", "id": str(uuid4()), "source": "/s", "type": BILLED, "dataschema": uri}
+        sent = {**rejects, "Content-Type": "application/cloudevents+json"}
+        body = msgspec.json.encode({**event, "data": {"n": values}})
+        return await api.post("/events/v1beta1/cloudevents", content=body, headers=sent)
+
+    fits, wrong = await published(numbers), await published([*numbers, 777])
+    monkeypatch.setattr(services.beside, "_deadline", 0.0)
+    late = await published([*numbers, 777])
+    await validated(api, rejects, "warn")
+    taken = await published([*numbers, 777])
+
+    assert (fits.status_code, wrong.status_code, late.status_code, taken.status_code) == (202, 422, 503, 202)
+    assert "data/n/200" in wrong.text
+    assert here == []

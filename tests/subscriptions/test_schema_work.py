@@ -5,9 +5,11 @@ from uuid import uuid4
 
 import pytest
 
+from subscriptions.catalogue import fitting
 from subscriptions.catalogue.judging import TypeSchemas
 from subscriptions.catalogue.schemas import bounds, compatibility, faults, matching
 from subscriptions.catalogue.schemas.compiling import Compiled
+from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.matching import MAX_MATCHED
 from subscriptions.catalogue.schemas.schema import Schema, judge, vet
 from subscriptions.events.event import Event
@@ -140,15 +142,45 @@ def test_versions_are_tried_as_long_as_there_is_time(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Schema, "accepts", counting)
     small = tuple(vet(written({"const": number})) for number in range(100))
-    assert TypeSchemas(named={}, others=small).faults(event(99)) == []
+    assert faults_of(TypeSchemas(named={}, others=small), event(99)) == []
     assert len(tried) == 100
     tried.clear()
     large = tuple(vet(written({"const": number, "title": "t" * 600_000})) for number in range(30))
-    assert [each.message for each in TypeSchemas(named={}, others=large).faults(event(29))] == [
+    assert [each.message for each in faults_of(TypeSchemas(named={}, others=large), event(29))] == [
         "fits none of the versions that there was time to check: dataschema says which is meant"
     ]
     assert 0 < len(tried) < 10
-    assert TypeSchemas(named={"urn:x": large[29]}, others=large).faults(event(29, dataschema="urn:x")) == []
+    assert faults_of(TypeSchemas(named={"urn:x": large[29]}, others=large), event(29, dataschema="urn:x")) == []
+
+
+def faults_of(types: TypeSchemas, of: Event) -> list[Fault]:
+    asked = types.asked(of)
+    assert isinstance(asked, tuple)
+    return fitting.faults(*asked)
+
+
+def test_what_takes_long_is_known_before() -> None:
+    """Ordinary events are judged where they come in; many alternatives, long strings, large schemas and many of them beside that
+    process, but a schema of which it is known that it compiles quickly."""
+    usual = vet(written({"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(20)}}))
+    many = vet(written({"items": {"anyOf": [{"minimum": n} for n in range(200)]}}))
+    greedy = vet(written({"items": {"pattern": GREEDY.format(30)}}))
+    large, larger = (vet(written({"title": "t" * size})) for size in (20_000, 200_000))
+    efforts = fitting.Efforts()
+
+    assert not efforts.long((usual,), written({f"p{n}": "x" * 40 for n in range(20)}))
+    assert not efforts.long((many,), b"[1]")
+    assert efforts.long((many,), written([1] * 100))
+    assert efforts.long((greedy,), written(["a" * 60_000]))
+    assert efforts.long((large,), b"1")
+    assert efforts.long((larger,), b"1")
+    assert efforts.long(tuple(vet(written({"const": n, "title": "t" * 3000})) for n in range(3)), b"1")
+    efforts.note((larger, large), {0: 100, 1: 100})
+    assert not efforts.long((large,), b"1")
+    assert efforts.long((larger,), b"1")
+    slow = vet(written({"title": "s" * 20_000}))
+    efforts.note((slow,), {0: 2 * fitting.MOST})
+    assert efforts.long((slow,), b"1")
 
 
 def event(data: object, **more: str) -> Event:

@@ -13,7 +13,6 @@ from subscriptions.ground.errors import Issue
 AROUND, LONGEST = 2, 160
 _LINE = re.compile(r"\(line ([0-9]+)")
 _WHOLE = re.compile(r" \(line [0-9]+\)")
-_ENDS = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,8 @@ class DocumentFault:
 
 def faults(text: str, issues: Iterable[Issue]) -> list[DocumentFault]:
     """Those of the issues that lead into the document, in the order of its lines."""
-    lines = _ENDS.split(text)
+    # Quicker than an expression where there are thousands.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     found = [_fault(lines, each) for each in issues if each.subject.startswith("/")]
     return sorted(found, key=lambda each: each.line or 0)
 

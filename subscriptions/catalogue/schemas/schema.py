@@ -22,6 +22,8 @@ from subscriptions.ground.errors import Issue, Refused
 
 #: What all examples of a schema may take, as `matching.work` counts; work for a thread.
 MAX_EXAMPLES_WORK = 4 * MAX_WORK
+#: Bytes that expressions of a kilobyte are done with while one schema judges one value; what nobody need know better.
+_MATCHED_QUICKER, _LITTLE = 80, 2000
 #: Digits that a binary number keeps whatever they are.
 _EXACT = 15
 
@@ -42,6 +44,23 @@ class Schema:
             return MAX_WORK + len(self.text)
         weight = judge(self).weight
         return min(len(payload) * max(weight.repeated, weight.patterns), MAX_WORK) + len(self.text)
+
+    def compile(self) -> None:
+        """Makes what judges by it, where that is not kept."""
+        judge(self)
+
+    def effort(self, payload: bytes) -> int | None:
+        """How long judging a payload may take at the most, in some microseconds; None where it is not compiled."""
+        by = _kept.find((self.text, self.dialect))
+        if by is None:
+            return None
+        applied, repeated, patterns = by.weight
+        size = len(payload)
+        most = size * repeated + size * patterns // _MATCHED_QUICKER + applied
+        if most <= _LITTLE:
+            return most
+        values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
+        return most - (size - values) * repeated
 
     def accepts(self, payload: bytes) -> bool:
         """Whether a payload (JSON that was read) fits.

@@ -1,0 +1,138 @@
+"""Work in one process of its own that stays, with what it keeps from one piece to the next: one at a time, callers by turns.
+
+What is done once, and takes long, is left to `apart.py`: a process for each piece. What the work is, is left to its caller.
+"""
+
+import asyncio
+import os
+import pickle
+import resource
+import struct
+import sys
+import traceback
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Hashable
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
+
+from subscriptions.ground.apart import MEMORY, known_environment
+from subscriptions.ground.errors import Busy, HooklakeError, Refused
+from subscriptions.ground.turns import Turns
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Seconds until a piece is given up and the process with it, those that one waits for its turn, and after which a process
+#: that nobody asks ends.
+DEADLINE, PATIENCE, IDLE = 5.0, 25.0, 120.0
+#: Pieces of work of one caller that may wait.
+WAITING = 200
+_LENGTH = struct.Struct(">Q")
+_BEGIN = "from subscriptions.ground.beside import serve; serve()"
+
+
+class Beside:
+    """A process that begins with the first piece of work."""
+
+    def __init__(self, *, of: str, deadline: float = DEADLINE, idle: float = IDLE, waiting: int = WAITING) -> None:
+        """`of` is what one waits for, in words."""
+        self._turns = Turns(1, 1, waiting=waiting, of=of)
+        self._of = of
+        self._deadline = deadline
+        self._idle = idle
+        self._process: Process | None = None
+        self._ending: asyncio.TimerHandle | None = None
+
+    async def work(self, whose: Hashable, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """What a function makes there, which with all it takes and gives has to be picklable.
+
+        Raises what it raises of the house's own errors, Busy where it takes too long or the process dies, TooSoon and Busy for
+        no place.
+        """
+        await self._turns.take(whose, PATIENCE)
+        try:
+            return cast(T, await self._done(pickle.dumps((function, args, named))))
+        finally:
+            self._turns.give(whose)
+
+    async def close(self) -> None:
+        """Ends the process."""
+        if self._ending is not None:
+            self._ending.cancel()
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    async def _done(self, piece: bytes) -> Any:
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await self._answered(piece)
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+            await self.close()
+            raise Busy(f"There is too much else to do for {self._of}, or what was asked takes too long") from None
+        except BaseException:
+            # Its answer would be taken for that of the next piece.
+            await self.close()
+            raise
+        self._rest()
+        made, kind, issues = pickle.loads(answer)
+        if kind is RuntimeError:
+            raise RuntimeError(f"work beside this process failed: {issues[0]}")
+        if kind is not None:
+            raise kind(*issues)
+        return made
+
+    async def _answered(self, piece: bytes) -> bytes:
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._process is None or self._process.returncode is not None:
+            command = (sys.executable, "-c", _BEGIN)
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, env=known_environment()
+            )
+        asked, answers = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert answers is not None
+        asked.write(_LENGTH.pack(len(piece)) + piece)
+        await asked.drain()
+        [length] = _LENGTH.unpack(await answers.readexactly(_LENGTH.size))
+        return await answers.readexactly(length)
+
+    def _rest(self) -> None:
+        process = self._process
+
+        def end() -> None:
+            if process is not None and process is self._process and process.returncode is None:
+                process.kill()
+
+        self._ending = asyncio.get_running_loop().call_later(self._idle, end)
+
+
+def serve() -> None:
+    """What the process does: one piece of work after another, until its input ends, within limits, after everything else."""
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    while (piece := _read(sys.stdin.buffer)) is not None:
+        answer = pickle.dumps(_made(piece))
+        sys.stdout.buffer.write(_LENGTH.pack(len(answer)) + answer)
+        sys.stdout.buffer.flush()
+
+
+def _read(source: BinaryIO) -> bytes | None:
+    head = source.read(_LENGTH.size)
+    return source.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else None
+
+
+def _made(piece: bytes) -> tuple[Any, type[Exception] | None, tuple[Any, ...]]:
+    try:
+        function, args, named = pickle.loads(piece)
+        return function(*args, **named), None, ()
+    except Refused as refused:
+        return None, type(refused), refused.issues
+    except HooklakeError as error:
+        return None, type(error), error.args
+    except MemoryError:
+        return None, Busy, ("There is too little memory for what was asked",)
+    except Exception:
+        return None, RuntimeError, (traceback.format_exc(limit=-5)[-2000:],)
