@@ -6,7 +6,16 @@ The check answers in a word or two what became of the input; the words tell inpu
 import re
 from uuid import UUID
 
-from subscriptions.events import attributes, cloudevent, http_binding, json_text, onap, onap_reading, onap_texts
+from subscriptions.events import (
+    attributes,
+    cloudevent,
+    http_binding,
+    json_text,
+    legacy_events,
+    onap,
+    onap_reading,
+    onap_texts,
+)
 from subscriptions.events.cloudevent import CloudEvent
 from subscriptions.ground.errors import Refused
 from tests.fuzz.texts import sentence
@@ -84,3 +93,19 @@ def any_legacy(raw: bytes) -> str:
         [(_, again)] = onap.each({}, back)
         assert again.event == folded.event
     return f"{len(found)} {sorted(found[0].event.attributes)}"
+
+
+def any_kyma(body: bytes) -> str:
+    """Refused by its first fault, or the CloudEvent whose type, version, time and data are the publisher's to the letter."""
+    try:
+        read = legacy_events.read(body, application="shop", id_made=str(KEY))
+    except Refused as error:
+        return f"{type(error).__name__} {sentence(error)}"
+    given = json_text.load(json_text.compact(body))
+    kept = cloudevent.event_of(read.event, key=KEY, workspace_id="0" * 32, max_event_bytes=1 << 20).body
+    assert http_binding.decode([("Content-Type", http_binding.STRUCTURED)], kept) == [read.event]
+    assert json_text.members(kept)["data"] == json_text.members(json_text.compact(body))["data"]
+    assert read.event.type == f"{given['event-type']}.{given['event-type-version']}"
+    assert (read.event.time, read.event.source) == (given["event-time"], "shop")
+    assert read.event.id == (given["event-id"] if read.given_id else str(KEY))
+    return f"taken {read.given_id}"

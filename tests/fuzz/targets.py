@@ -15,6 +15,7 @@ from subscriptions.events import (
     header_text,
     http_binding,
     json_text,
+    legacy_events,
     onap,
     onap_reading,
     onap_texts,
@@ -229,6 +230,16 @@ _LEGACY = (
     ),
     *(b'{"subscription":{"clientID":"c"}}', b"-schema", b"://", b"\n\n", b'"eventType":"t"'),
 )
+_KYMA = (
+    *(b'"%s":"' % name.encode() for name in ("event-type", "event-type-version", "event-id", "event-time")),
+    *(
+        b'"data":',
+        b'"v1"',
+        b'"order.created"',
+        b'"2026-05-04T12:30:00.5+02:00"',
+        b'"a8f9b1a0-3c1b-4f5e-9d5a-7b7b7b7b7b7b"',
+    ),
+)
 
 TARGETS = {
     "filters": Target(check=texts.any_filter, watched=(grammar, lexer, event_filter, attributes), words=_FILTER),
@@ -246,6 +257,7 @@ TARGETS = {
     "legacy": Target(
         check=envelopes.any_legacy, watched=(onap, onap_reading, onap_texts, attributes), words=(*_LEGACY, *_JSON)
     ),
+    "kyma": Target(check=envelopes.any_kyma, watched=(legacy_events, attributes), words=(*_KYMA, *_JSON)),
     "urls": Target(check=wires.any_url, watched=(guard,), words=_URL),
     "retry_after": Target(check=wires.any_retry_after, watched=(outcome, retry), words=_WAIT),
     "answers": Target(check=wires.any_answer, watched=(challenge, pace, sender), words=(*_ANSWER, *_JSON)),

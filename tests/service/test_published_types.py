@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -207,3 +208,14 @@ async def test_a_schema_holds_here_too(api: httpx.AsyncClient, callers: Callers)
     assert legacy.json()["details"] == [{"field": "data", "type": "invalid_field", "message": "Invalid field"}]
     assert legacy.json()["moreInfo"].startswith("data: ")
     assert words.text.startswith("data: ")
+
+
+def test_no_other_door_makes_types() -> None:
+    """Elsewhere a type that nobody knows is a slip, and refused."""
+    root = Path(__file__).parents[2]
+    rooms = ("service", "workers", "delivery", "subscriptions")
+    sources = [path for room in rooms for path in (root / room).rglob("*.py")]
+
+    makers = {str(path.relative_to(root)) for path in sources if "published_types.make(" in path.read_text()}
+
+    assert makers == {"service/api/kyma.py"}
