@@ -1,5 +1,6 @@
 """GraphQL over HTTP: how requests and answers travel, who may what, and what a request takes."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import event, select
 
+from service.api.routes import GUARDED
 from service.graphql import fields, sdl
 from service.services import Services
 from service.settings import ServiceSettings
@@ -250,6 +252,32 @@ ASKED: dict[str, str] = {
 }
 
 
+API, APP = "/events/v1beta1/event-apis", "/events/v1beta1/applications"
+#: Where the same is done by REST.
+ELSEWHERE = {
+    "applications": ("GET", APP),
+    "application": ("GET", APP + "/{id}"),
+    "applicationsForRuntime": ("GET", APP),
+    "eventsForApplication": ("GET", API),
+    "createApplication": ("POST", APP),
+    "updateApplication": ("PATCH", APP + "/{id}"),
+    "deleteApplication": ("DELETE", APP + "/{id}"),
+    **dict.fromkeys(("addEventAPI", "addEventDefinitionToApplication"), ("POST", API)),
+    **dict.fromkeys(("updateEventAPI", "updateEventDefinitionForApplication"), ("PATCH", API + "/{id}")),
+    **dict.fromkeys(("deleteEventAPI", "deleteEventDefinition"), ("DELETE", API + "/{id}")),
+    **dict.fromkeys(("refetchEventAPISpec", "refetchEventDefinitionSpec"), ("POST", API + "/{id}/refetch")),
+}
+
+
+def test_a_field_asks_for_what_the_same_asks_for_elsewhere() -> None:
+    """Each field's permission is that of the same thing by REST."""
+    rest = {(method, path): permission for method, path, _, permission in GUARDED}
+
+    assert {name: permission for name, _, permission in (*fields.QUERIES, *fields.MUTATIONS)} == {
+        name: rest[place] for name, place in ELSEWHERE.items()
+    }
+
+
 def test_every_field_has_its_line() -> None:
     """A field of the roots that is added is thought about: each is resolved, has its permission, and is walked below."""
     schema = sdl.bare()
@@ -411,6 +439,18 @@ async def test_secrets_are_told_to_nobody(ask: Asker, api: httpx.AsyncClient, pu
     by_rest = await api.get(f"/events/v1beta1/event-apis/{made['id']}", headers=publisher)
     assert "of-mine" not in by_rest.text
     assert by_rest.json()["auth"]["credential"]["oauth"]["clientSecret"] == "***"
+
+
+async def test_nobody_waits_for_anothers_long_request(ask: Asker, api: httpx.AsyncClient, callers: Callers) -> None:
+    """A long request of one workspace is read by a process of its own; a short one of another is answered meanwhile."""
+    other = Asker(api, await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE))
+    await other.data("{ __typename }")
+    long = asyncio.create_task(ask.answer("{ __typename } #" + "x" * 900_000))
+    await asyncio.sleep(0)
+    short = await other.data("{ __typename }")
+
+    assert (short, long.done()) == ({"__typename": "Query"}, False)
+    assert (await long)["data"] == {"__typename": "Query"}
 
 
 async def test_faults_are_for_people(ask: Asker) -> None:

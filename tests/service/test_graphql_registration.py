@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -151,6 +152,35 @@ async def test_an_application_keeps_its_name(ask: Asker) -> None:
     assert "for good" in renamed["message"]
     assert refused["extensions"]["code"] == "HPE_GL_EVENTS_CONFLICT"
     assert gone["deleteApplication"] == {"name": "shop"}
+
+
+async def test_from_registration_to_delivery(ask: Asker, api: httpx.AsyncClient, callers: Callers) -> None:
+    """Kyma's flow: an application registers, is told where it publishes, publishes, and who has subscribed is owed the event."""
+    query = """mutation ($in: ApplicationInput!) { createApplication(in: $in) {
+      eventingConfiguration { defaultURL } eventAPIs(first: 1) { data { id } } } }"""
+    made = await ask.data(query, **{"in": {"name": "shop", "eventAPIs": [definition()]}})
+    where = urlsplit(made["createApplication"]["eventingConfiguration"]["defaultURL"]).path
+    subscriber, publisher = await callers.headers(Role.SUBSCRIBER), await callers.headers(Role.PUBLISHER)
+    hook = {
+        "name": "h",
+        "destination": "https://127.0.0.1:9/",
+        "secret": "a-shared-secret",
+        "challengeRequestEnabled": False,
+    }
+    uri = (await api.post("/events/v1beta1/webhooks", json=hook, headers=subscriber)).json()["resourceUri"]
+    order = [{"eventType": "order.placed.v1", "webhook": {"resourceUri": uri}}]
+    assert (await api.post("/events/v1beta1/subscriptions", json=order, headers=subscriber)).status_code == 201
+    event = {
+        "event-type": "order.placed",
+        "event-type-version": "v1",
+        "event-time": "2026-05-04T12:30:00Z",
+        "data": {"number": 1},
+    }
+    published = await api.post(where, json=event, headers=publisher)
+    [owed] = (await api.get("/events/v1beta1/deliveries", headers=subscriber)).json()["items"]
+
+    assert published.status_code == 200
+    assert owed["eventType"] == "order.placed.v1"
 
 
 async def test_an_answer_is_bounded(ask: Asker) -> None:
