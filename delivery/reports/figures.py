@@ -112,6 +112,8 @@ class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
     """A span of time, point by point and in all."""
 
     span: Span
+    #: Up to when.
+    at: datetime
     #: All of the span's, oldest first; those in which nothing happened are zeros.
     points: Sequence[Point]
     total: AttemptCounts
@@ -127,9 +129,8 @@ class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rate(self) -> float:
-        """Deliveries that arrived per second, over the steps that are over."""
-        steps = self.points[:-1]
-        return sum(point.counts.delivered for point in steps) / (len(steps) * self.span.step.total_seconds())
+        """Deliveries that arrived per second, from the first step up to now."""
+        return self.total.delivered / max((self.at - self.points[0].start).total_seconds(), 1.0)
 
 
 class RollupsOfOne(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +167,8 @@ class FigureReport:
 
     async def over(self, span: Span, scope: Scope) -> SpanFigures:
         """The figures of a scope up to now; raises Unavailable."""
-        starts = span.starts(self._clock())
+        now = self._clock()
+        starts = span.starts(now)
         minutes, _ = _STEPS[span]
         given = RollupsOfOne(
             webhook=scope.webhook,
@@ -181,6 +183,7 @@ class FigureReport:
         found = {row["start"]: row for row in rows}
         return SpanFigures(
             span=span,
+            at=now,
             points=[_point(start, found.get(start), sampled=start in sampled) for start in starts],
             total=_sum([_counts(row) for row in rows]),
             arrived=_latency(histograms.merged(row["arrived"] for row in rows)),

@@ -229,6 +229,23 @@ async def test_who_may(visit: Visit, services: Services, hook: Webhook) -> None:
     assert [(await stranger.get(path)).status_code, (await stranger.post(f"{path}/cancel")).status_code] == [404] * 2
 
 
+async def test_what_was_cancelled_is_not_done(visit: Visit, services: Services, hook: Webhook) -> None:
+    """Of a replay that was cancelled as much is done as was sent again: what never will be is no part of it."""
+    ada = await visit(Role.SUBSCRIBER)
+    begun = await ada.post(REPLAYS, data={"webhookId": str(hook.id)})
+    [made], _ = await services.replays.listed(ReplayQuery(limit=10))
+    async with services.database.raw() as connection:
+        await connection.execute(
+            "UPDATE replays SET state = 'cancelled', found_all = true, progress = $1",
+            '{"found":100,"opened":30,"delivered":19,"failed":1,"cancelled":70}',
+        )
+
+    pages = [(await ada.get(each)).text for each in (begun.headers["location"], REPLAYS)]
+
+    assert begun.headers["location"].endswith(str(made.id))
+    assert [re.findall(r'<progress max="1" value="([^"]+)"', page) for page in pages] == [["0.2"], ["0.2"]]
+
+
 @browser.needed
 async def test_it_is_looked_at(
     chrome: Chrome, url: str, services: Services, announced: list[Nudge], hook: Webhook

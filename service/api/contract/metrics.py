@@ -91,7 +91,7 @@ SCHEMAS: dict[str, Json] = {
             "type": literal("events/metrics"),
             "span": text("", enum=["HOUR", "DAY", "WEEK", "MONTH"]),
             "stepSeconds": whole("What one point covers.", minimum=60),
-            "deliveredPerSecond": _number("Over all steps that are over."),
+            "deliveredPerSecond": _number("Over the whole span, up to now."),
             "total": ref("MetricsTally"),
             "latency": _LATENCY,
             "points": array(ref("MetricsPoint"), "Oldest first, the last one still under way; none is left out."),

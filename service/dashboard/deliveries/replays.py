@@ -137,11 +137,11 @@ def path_of(request: Request, replay: UUID) -> str:
 
 
 def share(replay: Replay) -> float:
-    """How much of what was found is over, from 0 to 1."""
+    """How much of what was found has been sent again, or was skipped, from 0 to 1: what was cancelled never will be."""
     progress = replay.progress
     if not progress.found:
         return 1.0 if replay.found_all else 0.0
-    return 1 - (progress.waiting + progress.underway) / progress.found
+    return (progress.delivered + progress.failed + sum(progress.skipped.values())) / progress.found
 
 
 def summary(replay: Replay) -> str:
