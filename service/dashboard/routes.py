@@ -91,6 +91,7 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", EVENT_API, event_api_forms.changed, Permission.UPDATE_EVENT_TYPES),
     PageRoute("GET", EVENT_API + "/edit", event_api_forms.editing, Permission.UPDATE_EVENT_TYPES),
     PageRoute("GET", EVENT_API + "/document", event_api_page.document, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", EVENT_API + "/refetch", event_api_forms.refetched, Permission.UPDATE_EVENT_TYPES),
     PageRoute("POST", EVENT_API + "/life", event_api_forms.deprecated, Permission.UPDATE_EVENT_TYPES),
     PageRoute("POST", EVENT_API + "/remove", event_api_forms.removed, Permission.DELETE_EVENT_TYPES),
     PageRoute("GET", event_types.PATH + "/{id}", event_types.shown, Permission.READ_EVENT_TYPES),

@@ -255,3 +255,23 @@ async def test_one_without_a_document(visit: Visit, services: Services) -> None:
     assert "404" not in theirs.text
     assert url not in theirs.text
     assert "is no AsyncAPI document, and makes no event types" in unread.text
+
+
+async def test_a_document_is_fetched_again(visit: Visit, services: Services) -> None:
+    """By a button, which says how it went; how one gets at what an API describes is shown to its own, secrets as `***`."""
+    basic = {"credential": {"basic": {"username": "me", "password": "pass-word"}}}
+    access = {"fetchRequest": {"url": "https://specs.invalid/shop.yaml"}, "auth": basic}
+    api = await made(services, text=None, access=access)
+    own = f"{PATH}/{api.id}"
+    async with await visit(Role.PUBLISHER) as publisher, await visit(Role.VIEWER, workspace=OTHER_WORKSPACE) as other:
+        page, theirs = await publisher.get(own), await other.get(own)
+        again, never = await publisher.post(f"{own}/refetch"), await other.post(f"{own}/refetch")
+        given = await made(services)
+        nowhere = await publisher.post(f"{PATH}/{given.id}/refetch")
+
+    assert f'action="{own}/refetch"' in page.text
+    assert "***" in page.text
+    assert "pass-word" not in page.text
+    assert "Authentication" not in theirs.text
+    assert said(again).startswith("!The document was not taken: ")
+    assert (never.status_code, nowhere.status_code) == (403, 400)

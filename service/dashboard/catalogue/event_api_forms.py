@@ -141,6 +141,24 @@ async def deprecated(request: Request) -> Response:
     return redirect(back(request, event_api_page.path_of(after)), said=f"Version {after.version.value} is {word}.")
 
 
+async def refetched(request: Request) -> Response:
+    """POST /dashboard/catalogue/apis/{id}/refetch: the document, from where its event API says"""
+    services, caller = services_of(request), visitors.visitor(request).caller
+    auth.require(caller, Permission.UPDATE_EVENT_TYPES)
+    of = await _own(request)
+    try:
+        after = await services.document_fetcher.refetch(of.id, by=auth.scope(caller))
+    except (Forbidden, Absent):
+        raise
+    except FAILED as error:
+        return await event_api_page.page(request, of, _status(error), refused=f"It was not fetched: {error}.")
+    event_apis.tell("fetched", after, caller)
+    failed = after.fetch is None or after.fetch.condition == "FAILED"
+    why = after.fetch.message if after.fetch is not None else ""
+    said = f"The document was not taken: {why}." if failed else "The document was fetched."
+    return redirect(back(request, event_api_page.path_of(after)), said=said, good=not failed)
+
+
 async def removed(request: Request) -> Response:
     """POST /dashboard/catalogue/apis/{id}/remove: by `force` where types go that webhooks have subscribed to"""
     services, caller = services_of(request), visitors.visitor(request).caller

@@ -6,6 +6,7 @@ Registering and changing one is left to `event_api_forms.py`.
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -73,6 +74,7 @@ async def page(request: Request, of: EventApi, status: int = 200, **more: Any) -
         "registers": own and auth.may(caller, Permission.CREATE_EVENT_TYPES),
         "ending": ending,
         "fetch": of.fetch if own else None,
+        "access": _access(of) if own else {},
         "consequences": _consequences(ending) if ending else "",
         "versions": await services.api_report.versions(of),
         "types": types,
@@ -104,6 +106,14 @@ async def _counts(request: Request, types: list[BroughtType]) -> Mapping[str, in
         return None
     names = [each.event_type for each in types]
     return await services_of(request).subscription_store.subscribers(visitor.workspace(request), names)
+
+
+def _access(of: EventApi) -> Mapping[str, str]:
+    """How one gets at what it describes, as JSON with `***` for secrets; what is not said is not there."""
+    said = {"Authentication": of.auth, "External subscriptions": list(of.external_subscriptions)}
+    return {
+        name: msgspec.json.format(msgspec.json.encode(each), indent=2).decode() for name, each in said.items() if each
+    }
 
 
 def _life(of: EventApi) -> dict[str, str]:
