@@ -32,6 +32,8 @@ CATEGORIES = {
     "webhook": "Unified Eventing",
     "subscription": "Unified Eventing",
     "event-type": "Unified Eventing",
+    "event-api": "Unified Eventing",
+    "application": "Unified Eventing",
     "delivery": "Unified Eventing",
     "replay": "Unified Eventing",
     "issue": "Unified Eventing",

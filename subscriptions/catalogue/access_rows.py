@@ -71,7 +71,7 @@ async def of_change(
     row = (await connection.execute(select(*columns).where(_apis.c.id == before.id))).mappings().one()
     kept = api_access.opened(row, vault)
     whole = api_access.changed(kept, change.access, merging=change.merging)
-    if change.by_channel and change.access.get(FETCH):
+    if change.by_channel and FETCH in change.access and FETCH in whole:
         whole[FETCH]["namedBy"] = "channel"
     _check_source(change, FETCH in whole)
     await _note(connection, before, kept, whole)

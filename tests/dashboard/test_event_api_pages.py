@@ -252,6 +252,7 @@ async def test_one_without_a_document(visit: Visit, services: Services) -> None:
     assert "Fetching the document failed: it answered 404" in page.text
     assert url in page.text
     assert "No document has come yet." in theirs.text
+    assert f"{PATH}/{waiting.id}/document" not in page.text
     assert "404" not in theirs.text
     assert url not in theirs.text
     assert "is no AsyncAPI document, and makes no event types" in unread.text

@@ -203,6 +203,12 @@ async def test_a_document_or_where_it_is_fetched(apis: EventApiStore) -> None:
     made = await apis.register(EventApiDraft(access={"fetchRequest": FETCH}), by=None, now=NOW)
     assert (made.name, made.types, made.asyncapi, made.error) == (str(made.id), (), "", "")
     assert await apis.document(made.id) == (b"", "")
+    assert made.fetch is not None
+    assert made.fetch.request["namedBy"] == "message"
+    by_channel = EventApiChange(access={"fetchRequest": {}}, merging=True, by_channel=True)
+    named = await apis.change(made.id, by_channel, by=None, now=NOW)
+    assert named.fetch is not None
+    assert (named.fetch.request["namedBy"], named.fetch.request["url"]) == ("channel", FETCH["url"])
     with pytest.raises(Refused, match="cannot be given while"):
         await apis.change(made.id, EventApiChange(text=DOCUMENT), by=None, now=NOW)
     given = await apis.change(made.id, EventApiChange(text=DOCUMENT, access={"fetchRequest": None}), by=None, now=NOW)
