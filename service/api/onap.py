@@ -24,8 +24,9 @@ from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Refused
 
 PATH = "/events/v1beta1/onap"
-#: What an event's payload is called by those who know nothing of its envelope.
-_DATA = re.compile(r"(?:\[(\d+)\]\.)?data(?=[/.]|\Z)")
+_FORM = frozenset({onap.FORM, onap.TIME})
+#: What an event's id and payload are called by those who know nothing of its envelope.
+_CALLED = re.compile(r"(?:\[(\d+)\]\.)?(id|data)(?=[/.]|\Z)")
 
 
 async def publish(request: Request) -> Response:
@@ -58,15 +59,18 @@ def _event(folded: FoldedEvent, caller: Caller, services: Services, key: UUID) -
         workspace_id=caller.workspace_id,
         max_event_bytes=services.ground.max_event_bytes,
     )
-    return made if folded.given_id else structs.replace(made, given_id=False)
+    # How it was spelt is no part of what it says.
+    return structs.replace(made, given_id=folded.given_id, added=_FORM)
 
 
 def _in_envelope(folded: Sequence[FoldedEvent], subject: str) -> str:
-    """What is wrong with the data is wrong with the member that holds them."""
-    match = _DATA.match(subject)
+    """What is wrong with the id or the data is wrong with the members that hold them."""
+    match = _CALLED.match(subject)
     if match is None:
         return subject
+    place, name, rest = (f"[{match[1]}]." if match[1] else ""), match[2], subject[match.end() :]
+    if name == "id":
+        return f"{place}eventId{rest}"
     payload = folded[int(match[1] or 0)].payload
-    held = payload[0] if len(payload) == 1 else ""
-    rest = subject[match.end() :]
-    return (f"[{match[1]}]." if match[1] else "") + (held + rest if held else rest.lstrip("/") or "body")
+    # Of several members the first step leads into one of them.
+    return place + (payload[0] + rest if len(payload) == 1 else rest.lstrip("/") or payload[0])

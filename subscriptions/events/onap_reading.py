@@ -5,6 +5,7 @@ What becomes of the fields is left to `onap.py`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from subscriptions.events import attributes, json_text, onap_texts, sizes
 from subscriptions.events.json_text import CompactJson
@@ -152,17 +153,20 @@ def _envelope(item: CompactJson, headers: Mapping[str, str], *, at: str) -> Lega
 
 def _known(given: Mapping[str, object], at: str) -> None:
     """Raises Unprocessable for members that an envelope does not have, and for fields that are no strings."""
-    wrong = []
+    wrong = list(islice(_strange(given, at), attributes.MOST_FAULTS))
+    if wrong:
+        raise Unprocessable(*wrong)
+
+
+def _strange(given: Mapping[str, object], at: str) -> Iterator[Issue]:
     for name, value in given.items():
-        if name in PAYLOADS or (isinstance(value, str) and (name in FIELDS or name in SPELLINGS)):
-            continue
         known = name in FIELDS or name in SPELLINGS
+        if name in PAYLOADS or (known and isinstance(value, str)):
+            continue
         said = (
             "must be a string" if known else "is no field of ONAP's envelope: what is an event's own goes into `event`"
         )
-        wrong.append(Issue(subject=at + name[:100], description=said))
-    if wrong:
-        raise Unprocessable(*wrong[: attributes.MOST_FAULTS])
+        yield Issue(subject=at + name[:100], description=said)
 
 
 def _contradictions(fields: Mapping[str, str], headers: Mapping[str, str], at: str) -> Iterator[Issue]:

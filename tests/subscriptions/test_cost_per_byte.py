@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from delivery.wire import masking
-from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text, occurrences
+from subscriptions.events import attributes, cloudevent, header_text, http_binding, json_text, occurrences, onap
 from subscriptions.events.cloudevent import RequestPlace
 from subscriptions.ground.errors import Refused
 from subscriptions.webhooks.filters import event_filter, grammar
@@ -49,6 +49,8 @@ DONE: dict[str, Callable[[int], object]] = {
     "wrong fields": lambda n: refused(
         lambda: occurrences.read(json.dumps(OCCURRENCE | {f"A{k}": 1 for k in range(n)}).encode())
     ),
+    "members of an envelope": lambda n: refused(lambda: list(onap.each({}, json.dumps({f"A{k}": 1 for k in range(n)}).encode()))),
+    "words of an envelope": lambda n: onap.written(envelope(eventform="-a b= event eventContent " * n, data={"event": 1})),
     "base64": lambda n: cloudevent.payload(
         cloudevent.from_json(envelope(data_base64=base64.b64encode(b"abc" * n).decode()), place=RequestPlace())
     ),
