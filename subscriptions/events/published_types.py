@@ -4,13 +4,16 @@ Everywhere else a type that is not in the catalogue is a publisher's slip, and r
 entrance; the rule, and whose such a type is, are decision 21's.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from subscriptions.events import catalogue, nearest
+from subscriptions.events.catalogue import EventType
 from subscriptions.events.event_types import FRESH, PUBLISHED, held, make_room, put, standing_entry
+from subscriptions.ground.audience import NobodyWaits
 from subscriptions.ground.database import Database, repeating
 from subscriptions.ground.errors import Issue, LimitReached, Refused
 
@@ -31,21 +34,37 @@ class PublishedTypes:
         #: Workspaces that have no room, and until when they are believed to have none: a publisher that calls each event
         #: otherwise goes on doing so.
         self._full: dict[str, tuple[float, tuple[Issue, ...]]] = {}
+        #: By workspace and type: what is being made.
+        self._making: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    @repeating
     async def make(self, event_type: str, *, by: str, now: datetime) -> None:
         """The type is in the catalogue, whoever made it: for the workspace `by` where nobody had.
 
-        Raises Refused (subject `type`) for a name that no type can have and for a type that was retired, LimitReached.
+        Who asks while a type is made waits for that, and for no connection. Raises Refused (subject `type`) for a name that no
+        type can have and for a type that was retired, LimitReached.
         """
         entry = catalogue.entry(event_type, prefix=self._prefix)
         until, issues = self._full.get(by, (0.0, ()))
         if issues and self._steady() < until:
             raise LimitReached(*issues)
+        key = by, event_type
+        while (others := self._making.get(key)) is not None:
+            try:
+                await asyncio.shield(others)
+            except NobodyWaits:
+                # Whoever began it has gone; others have not.
+                continue
+            return
+        mine = self._making[key] = asyncio.create_task(self._make(entry, by, now))
+        mine.add_done_callback(lambda _: self._making.pop(key, None))
+        await asyncio.shield(mine)
+
+    @repeating
+    async def _make(self, entry: EventType, by: str, now: datetime) -> None:
         async with self._database.transaction() as connection:
             # Locks are for those who find nothing.
-            standing = await standing_entry(connection, event_type, lock=False) or await held(
-                connection, event_type, by
+            standing = await standing_entry(connection, entry.type, lock=False) or await held(
+                connection, entry.type, by
             )
             if standing is None:
                 try:
@@ -56,7 +75,7 @@ class PublishedTypes:
                     raise LimitReached(*issues) from None
                 await put(connection, entry, by=by, now=now, origin=PUBLISHED)
             elif standing.retired_at is not None:
-                said = (await nearest.retired(connection, [event_type]))[event_type]
+                said = (await nearest.retired(connection, [entry.type]))[entry.type]
                 raise Refused(Issue(subject="type", description=said))
 
     def _keep(self, by: str, issues: tuple[Issue, ...]) -> None:

@@ -191,6 +191,19 @@ async def test_makers_at_once(services: Services) -> None:
     assert any(made)
 
 
+async def test_a_burst_of_first_events(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+    """A publisher that begins with many at once has all taken: the others wait for the one that makes their type, and hold
+    nothing of the database meanwhile."""
+    publisher = await callers.headers(Role.PUBLISHER)
+
+    answers = await asyncio.gather(*(api.post(LEGACY, json=order(), headers=publisher) for _ in range(150)))
+
+    async with services.database.raw() as connection:
+        noted = await connection.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'event-type.published'")
+    assert [each.status_code for each in answers] == [200] * 150
+    assert noted == 1
+
+
 async def test_a_schema_holds_here_too(api: httpx.AsyncClient, callers: Callers) -> None:
     """A type whose schema rejects what does not fit refuses it at these doors as well, in their forms."""
     publisher = await callers.headers(Role.PUBLISHER)
