@@ -45,12 +45,12 @@ BATCHES = "/events/v1beta1/cloudevents"
 SUBSCRIBED_TYPES = 10_000
 #: Headers of a request that its event keeps, as Kyma's proxy keeps them; `tracestate` it leaves.
 _TRACING = {
-    "traceparent": "traceparent",
-    "x-b3-traceid": "b3traceid",
-    "x-b3-parentspanid": "b3parentspanid",
-    "x-b3-spanid": "b3spanid",
-    "x-b3-sampled": "b3sampled",
-    "x-b3-flags": "b3flags",
+    b"traceparent": "traceparent",
+    b"x-b3-traceid": "b3traceid",
+    b"x-b3-parentspanid": "b3parentspanid",
+    b"x-b3-spanid": "b3spanid",
+    b"x-b3-sampled": "b3sampled",
+    b"x-b3-flags": "b3flags",
 }
 #: All that may be added.
 _ADDED = frozenset({"originaltype", *_TRACING.values()})
@@ -125,9 +125,13 @@ def _event(request: Request, relayed: CloudEvent, key: UUID) -> Event:
 
 def _added(request: Request, event_type: str) -> dict[str, attributes.Value]:
     """The type as it was published, which is not cleaned here, and the trace that the request is part of."""
-    found = {name: request.headers.get(header, "") for header, name in _TRACING.items()}
-    traced = {name: value for name, value in found.items() if value and not attributes.value_fault(name, value)}
-    return {"originaltype": event_type, **traced}
+    added: dict[str, attributes.Value] = {"originaltype": event_type}
+    for header, text in request.scope["headers"]:
+        if (name := _TRACING.get(header)) is not None:
+            value = text.decode("latin-1").strip()
+            if value and not attributes.value_fault(name, value):
+                added.setdefault(name, value)
+    return added
 
 
 async def _taken(request: Request, event: Event, now: datetime) -> tuple[Receipt, dict[str, str] | None]:
