@@ -76,7 +76,7 @@ class ApiReport:
             return [of]
         columns = event_apis.c
         mine = (columns.api_group == of.group, columns.workspace_id.is_not_distinct_from(of.workspace_id))
-        listed = api_rows.SHOWN.where(*mine).order_by(columns.created_at.desc(), columns.id).limit(VERSIONS)
+        listed = api_rows.LISTED.where(*mine).order_by(columns.created_at.desc(), columns.id).limit(VERSIONS)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(listed)).mappings().all()
         return [api_rows.read(row) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy import RowMapping, Select, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import api_access
@@ -86,7 +86,7 @@ class EventApi:
     digest: str
     #: Why its text is no AsyncAPI document, as a sentence; empty where it is one, or none came yet.
     error: str
-    #: How one authenticates to it (`api_auth.py`), as JSON with `***` for secrets; None: nothing is said.
+    #: How one authenticates to it (`api_auth.py`), as JSON with `***` for secrets; None: nothing is said, or it is one of many.
     auth: Mapping[str, Any] | None
     #: The buses outside that carry its events, likewise.
     external_subscriptions: Sequence[Mapping[str, Any]]
@@ -104,10 +104,8 @@ _FETCHING = ("fetch_condition", "fetch_message", "fetched_at")
 _TIMES = ("generation", "created_at", "updated_at")
 #: What fields of a server are called in JSON.
 _WIRE = {"protocol_version": "protocolVersion"}
-#: What an API is read from.
-SHOWN: Select[Any] = select(
+_COLUMNS = (
     *(_apis.c[name] for name in (*_OWN, *_TIMES, *_VERSION, *_FETCHING)),
-    _apis.c.access,
     _apis.c.api_group,
     _apis.c.version,
     func.encode(func.sha256(_apis.c.document), "hex").label("digest"),
@@ -117,6 +115,9 @@ SHOWN: Select[Any] = select(
     .scalar_subquery()
     .label("type_count"),
 )
+#: What an API is read from; in a list without what is said beside its document, which may be 64 KiB of each.
+SHOWN: Select[Any] = select(*_COLUMNS, _apis.c.access)
+LISTED: Select[Any] = select(*_COLUMNS, literal("{}").label("access"))
 
 
 def read(row: RowMapping) -> EventApi:

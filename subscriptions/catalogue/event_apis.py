@@ -149,7 +149,7 @@ class EventApiStore:
         )
         async with self._database.transaction() as connection:
             total = await connection.scalar(select(func.count()).select_from(_apis).where(wanted))
-            listed = api_rows.SHOWN.where(wanted).order_by(_apis.c.name, _apis.c.created_at.desc(), _apis.c.id)
+            listed = api_rows.LISTED.where(wanted).order_by(_apis.c.name, _apis.c.created_at.desc(), _apis.c.id)
             rows = (await connection.execute(listed.limit(limit).offset(offset))).mappings().all()
         return [api_rows.read(row) for row in rows], total or 0
 

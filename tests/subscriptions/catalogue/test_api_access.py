@@ -87,6 +87,9 @@ async def test_secrets_are_sealed_and_never_answered(apis: EventApiStore, databa
     assert made.external_subscriptions[0]["attributes"] == {"group.id": "us", "sasl.password": "***"}
     assert made.fetch is not None
     assert (made.fetch.condition, made.fetch.request["url"]) == ("INITIAL", FETCH["url"])
+    assert [(each.id, each.auth, each.fetch) for each in (await apis.page(limit=9, offset=0))[0]] == [
+        (made.id, None, None)
+    ]
     kept = await whole(database, made)
     assert kept["auth"]["credential"]["basic"]["password"] == "hidden-10"
     assert kept["externalSubscriptions"] == [BUS]
