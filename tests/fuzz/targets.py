@@ -9,6 +9,8 @@ from types import ModuleType
 
 from delivery.judgement import outcome, pace, retry
 from delivery.wire import challenge, guard, sender, signing, tokens
+from service.graphql import bounds as graphql_bounds
+from service.graphql import documents
 from subscriptions.events import (
     attributes,
     cloudevent,
@@ -21,7 +23,7 @@ from subscriptions.events import (
     onap_texts,
 )
 from subscriptions.webhooks.filters import event_filter, grammar, lexer
-from tests.fuzz import envelopes, texts, wires
+from tests.fuzz import envelopes, queries, texts, wires
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +243,14 @@ _KYMA = (
     ),
 )
 
+_GRAPHQL = (
+    *(b"{", b"}", b"(", b")", b"[", b"]", b":", b"!", b"...", b"@", b"$n", b"=", b"|", b"&", b'"""', b'"', b"#", b"\n"),
+    *(b"query ", b"mutation ", b"subscription ", b"fragment F on ", b"...F ", b"... on ", b"on ", b"null ", b"true "),
+    *(b"applications ", b"data ", b"eventAPIs(first: 5) ", b"id ", b"__schema ", b"__typename ", b"types ", b"fields "),
+    *(b"(first: 200) ", b"addEventAPI", b"EventAPIDefinition ", b"@skip(if: true) ", b"@include(if: $n) ", b"a: "),
+    *(b"\\u0000", b"\\u{110000}", b"\\ud800", b"1e400", b"-0", b"9" * 400, b"{" * 50, b"}" * 50, b"\xef\xbb\xbf"),
+)
+
 TARGETS = {
     "filters": Target(check=texts.any_filter, watched=(grammar, lexer, event_filter, attributes), words=_FILTER),
     "json": Target(check=texts.any_json, watched=(json_text,), words=_JSON),
@@ -258,6 +268,7 @@ TARGETS = {
         check=envelopes.any_legacy, watched=(onap, onap_reading, onap_texts, attributes), words=(*_LEGACY, *_JSON)
     ),
     "kyma": Target(check=envelopes.any_kyma, watched=(legacy_events, attributes), words=(*_KYMA, *_JSON)),
+    "graphql": Target(check=queries.any_graphql, watched=(graphql_bounds, documents), words=_GRAPHQL),
     "urls": Target(check=wires.any_url, watched=(guard,), words=_URL),
     "retry_after": Target(check=wires.any_retry_after, watched=(outcome, retry), words=_WAIT),
     "answers": Target(check=wires.any_answer, watched=(challenge, pace, sender), words=(*_ANSWER, *_JSON)),
