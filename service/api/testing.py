@@ -19,6 +19,7 @@ from service.api import events, reading, webhooks, workspaces, writing
 from service.auth import Permission
 from service.services import Services, services_of
 from subscriptions.access.access_tokens import Caller
+from subscriptions.catalogue.builtin import shipped
 from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.events import catalogue, samples
 from subscriptions.events.samples import SampleType
@@ -153,7 +154,7 @@ async def _check_type(services: Services, event_type: str) -> None:
         return
     gone = await services.types.retired({event_type})
     said = (
-        catalogue.misspelt(event_type, prefix=services.ground.type_prefix)
+        shipped.known_elsewhere(event_type[:200], prefix=services.ground.type_prefix)
         or f"event type {event_type[:200]} is not in the catalogue (GET /events/v1beta1/event-types)"
     )
     said = gone.get(event_type, said)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscriptions.catalogue.builtin import shipped
 from subscriptions.events import catalogue
 from subscriptions.events.nearest import nearest, retired
 from subscriptions.ground import audit, tables
@@ -272,7 +273,7 @@ async def _check(
         if order.event_type not in known:
             hint = f"; did you mean {meant}?" if meant is not None and order.event_type == unknown else ""
             said = f"event type {order.event_type} is not in the catalogue (GET /events/v1beta1/event-types){hint}"
-            said = gone.get(order.event_type, catalogue.misspelt(order.event_type, prefix=prefix) or said)
+            said = gone.get(order.event_type, shipped.known_elsewhere(order.event_type, prefix=prefix) or said)
             issues.append(Issue(subject=f"{order.at}eventType", description=said))
         if never := deleted_types.fault(order.event_type, order.event_filter, prefix=prefix):
             issues.append(Issue(subject=f"{order.at}eventFilter", description=never))

@@ -133,7 +133,9 @@ async def test_a_schema_judges_these_events_too(api: httpx.AsyncClient, publishe
     assert (several.status_code, [subject for subject, _ in issues(several)]) == (422, ["[1].event/n"])
 
 
-async def test_types_that_are_not_switched_on(api: httpx.AsyncClient, publisher: dict[str, str]) -> None:
+async def test_types_that_are_not_switched_on(
+    api: httpx.AsyncClient, publisher: dict[str, str], callers: Callers
+) -> None:
     """Each door says which catalogue has them, and what to do; of a type that none has it says what it said."""
     cloudevent = {"specversion": "1.0", "id": "1", "source": "x", "type": LCM["eventType"]}
     structured = publisher | {"Content-Type": "application/cloudevents+json"}
@@ -141,9 +143,15 @@ async def test_types_that_are_not_switched_on(api: httpx.AsyncClient, publisher:
         await api.post(ONAP, json=LCM, headers=publisher),
         await api.post(CLOUDEVENTS, json=cloudevent, headers=structured),
     ]
+    subscriber = await callers.headers(Role.SUBSCRIBER)
+    body = {"name": "w", "destination": "https://example.com/", "secret": "s3cr3tKey"}
+    webhook = (await api.post(f"{EVENTS}/webhooks", json=body, headers=subscriber)).json()["resourceUri"]
+    order = {"eventType": LCM["eventType"], "webhook": {"resourceUri": webhook}}
+    answers.append(await api.post(f"{EVENTS}/subscriptions", json=order, headers=subscriber))
+    answers.append(await api.post(f"{webhook}/test", json={"eventType": LCM["eventType"]}, headers=subscriber))
     unknown = await api.post(ONAP, json=THING | {"eventType": "org.nowhere"}, headers=publisher)
 
-    for answer, field in zip(answers, ("eventType", "type"), strict=True):
+    for answer, field in zip(answers, ("eventType", "type", "eventType", "eventType"), strict=True):
         [(subject, said)] = issues(answer)
         assert (answer.status_code, subject) == (400, field)
         assert "of the shipped catalogue `onap`, which this deployment has not switched on" in said

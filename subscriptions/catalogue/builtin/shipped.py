@@ -21,6 +21,11 @@ CATALOGUES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "onap": (("onap", "onap-v2"), "ONAP"),
 }
 _TYPE = re.compile(rb"^ +x-cloudevents-type: (\S+)$", re.MULTILINE)
+#: What is said of a type that could be switched on.
+_OFF = (
+    "event type {type} is of the shipped catalogue `{name}`, which this deployment has not switched on; add that to "
+    "HOOKLAKE_CATALOGUES, or register the type with POST /events/v1beta1/event-types"
+)
 #: Where a document says which sets there are.
 _SETS = "x-hooklake-subscription-sets"
 
@@ -70,9 +75,13 @@ def shipped(name: str, *, prefix: str = catalogue.PREFIX) -> ShippedCatalogue:
     return ShippedCatalogue(name=name, documents=documents, types=tuple(types.values()), sets=sets)
 
 
-def catalogue_of(event_type: str, *, prefix: str = catalogue.PREFIX) -> str | None:
-    """The catalogue that ships this type, if one does; found without reading the documents as such, which takes long."""
-    return _named(prefix).get(event_type)
+def known_elsewhere(event_type: str, *, prefix: str = catalogue.PREFIX) -> str | None:
+    """What to do about a type that a deployment does not know: of a shipped catalogue, or under another spelling; None: neither.
+
+    Found without reading the documents as such, which takes long.
+    """
+    name = _named(prefix).get(event_type)
+    return catalogue.misspelt(event_type, prefix=prefix) if name is None else _OFF.format(type=event_type, name=name)
 
 
 def sets(names: Iterable[str], *, prefix: str = catalogue.PREFIX) -> Mapping[str, SubscriptionSet]:
