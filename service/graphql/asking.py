@@ -4,7 +4,6 @@ What fields do is left to the modules of the schema's parts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from service import auth
@@ -21,15 +20,6 @@ DOCUMENT_BYTES = 5 * 1024 * 1024
 REGISTRATIONS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentText:
-    """A document as it was given."""
-
-    text: str
-    #: `JSON` or `YAML`.
-    format: str
-
-
 class Asking:
     """One request: who asks, and what it has looked up."""
 
@@ -38,9 +28,14 @@ class Asking:
         self.known = known
         #: The workspace whose things are seen; None: all.
         self.by = auth.scope(known)
-        self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages))
-        self.documents: Loader[UUID, DocumentText | None] = Loader(repeating(self._documents))
         self._bytes = self._answered = self._registered = 0
+        self.changed()
+
+    def changed(self) -> None:
+        """What was looked up is looked up again by whatever follows: mutations of one request see what those before them did."""
+        self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages))
+        #: Their texts; None: there is no such event API any more.
+        self.documents: Loader[UUID, str | None] = Loader(repeating(self._documents))
 
     def register(self, number: int) -> None:
         """Counts event APIs that are to be registered; raises Refused for more than one request may, before the first is."""
@@ -59,7 +54,7 @@ class Asking:
     async def _api_pages(self, keys: Sequence[ApiPageKey]) -> Mapping[ApiPageKey, ApiPage]:
         return await self.services.application_apis.pages(keys)
 
-    async def _documents(self, keys: Sequence[UUID]) -> Mapping[UUID, DocumentText | None]:
+    async def _documents(self, keys: Sequence[UUID]) -> Mapping[UUID, str | None]:
         store = self.services.application_apis
         size = await store.document_bytes(keys)
         if self._bytes + size > DOCUMENT_BYTES:
@@ -67,7 +62,7 @@ class Asking:
         found = await store.documents(keys)
         self._bytes += size
         # One may have been removed since it was listed.
-        return {key: DocumentText(found[key][0].decode(), found[key][1]) if key in found else None for key in keys}
+        return {key: found[key].decode() if key in found else None for key in keys}
 
 
 def _too_much() -> TooLarge:

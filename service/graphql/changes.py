@@ -18,7 +18,7 @@ from subscriptions.ground.errors import HooklakeError, Refused
 log = logging.getLogger("hooklake.service")
 
 Given = Mapping[str, Any]
-Shown = Callable[[EventApi], Shape]
+Shown = Callable[..., Shape]
 
 
 async def create_application(asking: Asking, given: Given) -> Shape:
@@ -35,7 +35,7 @@ async def create_application(asking: Asking, given: Given) -> Shape:
     except HooklakeError:
         await _unmake(asking, made, kept)
         raise
-    _log("application.registered", made.id, asking)
+    _done("application.registered", made.id, asking)
     return shapes.application(made, asking)
 
 
@@ -51,7 +51,7 @@ async def update_application(asking: Asking, given: Given) -> Shape:
     standing = await asking.services.applications.find(identifier(given["id"], "Application"), by=asking.by)
     change = inputs.application_change(wanted, standing.name)
     changed = await asking.services.event_urls.change(standing.id, change, by=asking.by)
-    _log("application.changed", changed.id, asking)
+    _done("application.changed", changed.id, asking)
     return shapes.application(changed, asking)
 
 
@@ -59,7 +59,7 @@ async def delete_application(asking: Asking, given: Given) -> Shape:
     """deleteApplication(id, force)"""
     wanted = identifier(given["id"], "Application")
     gone = await asking.services.applications.remove(wanted, force=bool(given.get("force")), by=asking.by)
-    _log("application.removed", gone.id, asking)
+    _done("application.removed", gone.id, asking)
     return shapes.application(gone, asking)
 
 
@@ -88,7 +88,7 @@ async def _registered(
         made = await services.document_fetcher.register(replace(draft, application=of.name), by=of.workspace_id)
     except Refused as refused:
         raise inputs.placed(refused, subject) from refused
-    _log("event_api.registered", made.id, asking)
+    _done("event_api.registered", made.id, asking)
     return made
 
 
@@ -109,7 +109,7 @@ async def _update(asking: Asking, given: Given, change: EventApiChange, shape: S
         changed = await services.document_fetcher.change(wanted, change, by=asking.by)
     except Refused as refused:
         raise inputs.placed(refused, "in") from refused
-    _log("event_api.changed", wanted, asking)
+    _done("event_api.changed", wanted, asking)
     return shape(changed)
 
 
@@ -126,19 +126,23 @@ async def delete_of_2020(asking: Asking, given: Given) -> Shape:
 async def _delete(asking: Asking, given: Given, shape: Shown) -> Shape:
     services, wanted = asking.services, identifier(given["id"], "Event API")
     gone = await services.event_apis.find(wanted)
-    text = await asking.documents(wanted)
+    # Before it is gone; whether it is asked for is seen when it is answered.
+    text = (await services.application_apis.documents([wanted])).get(wanted, b"")
     force = bool(given.get("force"))
     await services.event_apis.remove(wanted, force=force, by=asking.by, now=services.clock())
-    _log("event_api.removed", wanted, asking)
-    return shapes.with_text(shape(gone), text.text if text else None)
+    _done("event_api.removed", wanted, asking)
+    return shape(gone, text.decode())
 
 
 async def refetch(asking: Asking, given: Given) -> Shape:
     """refetchEventAPISpec(eventID), refetchEventDefinitionSpec(eventID): its status tells where nothing came"""
     wanted = identifier(given["eventID"], "Event API")
-    return shapes.spec(await asking.services.document_fetcher.refetch(wanted, by=asking.by))
+    fetched = await asking.services.document_fetcher.refetch(wanted, by=asking.by)
+    _done("event_api.fetched", wanted, asking)
+    return shapes.spec(fetched)
 
 
-def _log(what: str, key: UUID, asking: Asking) -> None:
+def _done(what: str, key: UUID, asking: Asking) -> None:
+    asking.changed()
     known = asking.known
     log.info("%s id=%s workspace=%s by=%s", what, key, known.workspace_id, known.client_id)

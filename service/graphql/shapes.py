@@ -56,26 +56,26 @@ async def _apis(found: RegisteredApplication, shape: Any, info: GraphQLResolveIn
     return await api_page(found, info.context, given, shape)
 
 
-def of_2019(api: EventApi) -> Shape:
+def of_2019(api: EventApi, text: str | None = None) -> Shape:
     """An EventAPIDefinition."""
     return {
         "id": str(api.id),
         "group": api.group or None,
-        "spec": spec(api),
+        "spec": spec(api, text),
         "auth": auth(api.auth),
         "externalSubscriptions": [{**each, "auth": auth(each.get("auth"))} for each in api.external_subscriptions],
         "version": _version(api.version),
     }
 
 
-def of_2020(api: EventApi) -> Shape:
+def of_2020(api: EventApi, text: str | None = None) -> Shape:
     """An EventDefinition."""
     return {
         "id": str(api.id),
         "name": api.name,
         "description": api.description or None,
         "group": api.group or None,
-        "spec": spec(api),
+        "spec": spec(api, text),
         "version": _version(api.version),
         "createdAt": attributes.timestamp(api.created_at),
         "updatedAt": attributes.timestamp(api.updated_at),
@@ -83,21 +83,14 @@ def of_2020(api: EventApi) -> Shape:
     }
 
 
-def spec(api: EventApi) -> Shape:
-    """An EventAPISpec or an EventSpec; its text is looked up only where it is asked for."""
+def spec(api: EventApi, text: str | None = None) -> Shape:
+    """An EventAPISpec or an EventSpec; its text is looked up only where it is asked for, unless it is known."""
 
     async def data(info: GraphQLResolveInfo[Asking]) -> str | None:
-        found = await info.context.documents(api.id)
-        if found is None or (api.fetch is not None and not found.text):
-            return None
-        return info.context.answered(found.text)
+        found = await info.context.documents(api.id) if text is None else text
+        return None if found is None or (api.fetch is not None and not found) else info.context.answered(found)
 
     return {"id": str(api.id), "data": data, "type": ASYNC_API, "format": api.format, "fetchRequest": _fetch(api)}
-
-
-def with_text(shape: Shape, text: str | None) -> Shape:
-    """The same of an event API that is gone, whose text cannot be looked up any more."""
-    return {**shape, "spec": {**shape["spec"], "data": text}}
 
 
 def auth(said: Mapping[str, Any] | None) -> Shape | None:

@@ -69,11 +69,11 @@ class ApplicationApis:
         async with self._database.transaction() as connection:
             return int(await connection.scalar(size.where(_apis.c.id.in_(set(wanted)))) or 0)
 
-    async def documents(self, wanted: Iterable[UUID]) -> dict[UUID, tuple[bytes, str]]:
-        """Their documents as they were given, and the format of each; those that there are."""
-        found = select(_apis.c.id, _apis.c.document, _apis.c.format).where(_apis.c.id.in_(set(wanted)))
+    async def documents(self, wanted: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Their documents as they were given; those that there are."""
+        found = select(_apis.c.id, _apis.c.document).where(_apis.c.id.in_(set(wanted)))
         async with self._database.transaction() as connection:
-            return {row.id: (row.document, row.format) for row in await connection.execute(found)}
+            return {row.id: row.document for row in await connection.execute(found)}
 
 
 async def _numbered(

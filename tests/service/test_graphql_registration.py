@@ -85,6 +85,24 @@ async def test_an_update_says_all(ask: Asker, api: httpx.AsyncClient, callers: C
     assert nothing_kept["message"].startswith("in.auth.credential.basic.password")
 
 
+async def test_mutations_of_one_request_follow_each_other(ask: Asker) -> None:
+    """Each sees what those before it did: nothing that was looked up before a change is answered after it."""
+    app = await created(ask, "shop", eventAPIs=[definition()])
+    listed = "query ($id: ID!) { eventsForApplication(appID: $id) { data { id } } }"
+    api = (await ask.data(listed, id=app))["eventsForApplication"]["data"][0]["id"]
+    text = """mutation ($app: ID!, $id: ID!, $one: EventAPIDefinitionInput!, $two: EventAPIDefinitionInput!) {
+      a: updateEventAPI(id: $id, in: $one, force: true) { spec { data } }
+      b: updateApplication(id: $app, in: {name: "shop"}) { eventAPIs(first: 5) { totalCount data { spec { data } } } }
+      c: updateEventAPI(id: $id, in: $two, force: true) { spec { data } }
+      d: deleteEventAPI(id: $id) { spec { data } }
+      e: updateApplication(id: $app, in: {name: "shop"}) { eventAPIs(first: 5) { totalCount } } }"""
+    done = await ask.data(text, app=app, id=api, one=definition("one"), two=definition("two"))
+
+    assert [done[each]["spec"]["data"] for each in ("a", "c", "d")] == ["one", "two", "two"]
+    assert done["b"]["eventAPIs"] == {"totalCount": 1, "data": [{"spec": {"data": "one"}}]}
+    assert done["e"]["eventAPIs"] == {"totalCount": 0}
+
+
 async def test_the_later_names(ask: Asker) -> None:
     """What is registered by the names of 2020 is there by those of 2019; its format is what the input says."""
     app = await created(ask, "shop")
