@@ -22,13 +22,13 @@ from subscriptions.catalogue.applications import (
     RegisteredApplication,
 )
 from subscriptions.events import event
-from subscriptions.events.catalogue import OURS
+from subscriptions.events.catalogue import OURS, Parts
 from subscriptions.events.event import Event, Occurrence
 from subscriptions.ground import event_keys, partitions
 from subscriptions.ground.database import Raw, repeating
 
-#: The type is `<prefix>.events.v1beta1.applications.event-url`.
-VERSION, COLLECTION, NAME = "v1beta1", "applications", "event-url"
+#: Its type.
+PARTS = Parts(api_group=OURS, version="v1beta1", resource_collection="applications", event="event-url")
 PATH = "/events/v1beta1/applications"
 
 Kept = Callable[[Given], Awaitable[RegisteredApplication]]
@@ -105,10 +105,10 @@ class EventUrls:
         }
         text = msgspec.json.encode(data)
         occurrence = Occurrence(
-            api_group=OURS,
-            api_version=VERSION,
-            resource_collection=COLLECTION,
-            event=NAME,
+            api_group=PARTS.api_group,
+            api_version=PARTS.version,
+            resource_collection=PARTS.resource_collection,
+            event=PARTS.event,
             data=text,
             workspace_id=application.workspace_id,
             digest=event.digest(text),

@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from delivery.publishing import event_urls
 from service import auth
 from service.api import long_work, workspaces
 from service.services import Services, services_of
@@ -56,13 +57,18 @@ async def _receiving(request: Request, workspace_id: str) -> ReceivingWorkspace:
         subscriptions = [each for each in subscriptions if each.event_type in only]
     types = {each.event_type: each for each in subscriptions}
     known = await services.described_types.of(types, size=services.settings.asyncapi_bytes * SCHEMAS)
+    of_own = _event_url(services.naming, services.settings.url)
+    own = await services.applications.webhooks(workspace_id) if not only or of_own.type in only else set()
     of_webhook: dict[UUID, list[Subscription]] = {}
     for each in subscriptions:
         of_webhook.setdefault(each.webhook, []).append(each)
     return ReceivingWorkspace(
         id=workspace_id,
-        webhooks=[_webhook(each, of_webhook.get(each.id, ())) for each in webhooks[:described]],
-        types={name: _sent(each, services.naming) for name, each in types.items()},
+        webhooks=[
+            _webhook(each, of_webhook.get(each.id, ()), unasked=[of_own.type] if each.id in own else [])
+            for each in webhooks[:described]
+        ],
+        types={name: _sent(each, services.naming) for name, each in types.items()} | {of_own.type: of_own},
         versions=known.versions,
         challenge=_challenge(services.naming),
         unread=known.unread,
@@ -97,7 +103,8 @@ async def _subscriptions(
     return found, described
 
 
-def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> ReceivingWebhook:
+def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription], *, unasked: Sequence[str]) -> ReceivingWebhook:
+    """`unasked` are types that it is sent without a subscription."""
     return ReceivingWebhook(
         id=str(webhook.id),
         name=webhook.name,
@@ -107,7 +114,7 @@ def _webhook(webhook: Webhook, subscriptions: Sequence[Subscription]) -> Receivi
         batching=webhook.batching,
         dual_secret=webhook.dual_secret,
         challenged=webhook.challenge_request_enabled,
-        subscriptions={each.event_type: each.event_filter for each in subscriptions},
+        subscriptions={each.event_type: each.event_filter for each in subscriptions} | dict.fromkeys(unasked, ""),
         pinned={each.event_type: each.version for each in subscriptions if each.version},
     )
 
@@ -123,6 +130,28 @@ def _sent(of: Subscription, naming: Naming) -> SentType:
         category=str(category),
         source=f"//global.{naming.host}/{group}",
         schema=samples.outline(of.event_type, naming=naming),
+    )
+
+
+def _event_url(naming: Naming, url: str) -> SentType:
+    """What a webhook is sent that is an application's own."""
+    identity = "5b0a5a3e-6f0e-4f0c-9d6e-0a6f1f2b7c11"
+    example = {
+        "id": identity,
+        "type": "events/application",
+        "resourceUri": f"{event_urls.PATH}/{identity}",
+        "name": "shop",
+        "eventUrl": f"{url}/shop/v1/events",
+    }
+    text: Mapping[str, object] = {"type": "string"}
+    return SentType(
+        type=catalogue.build(event_urls.PARTS, prefix=naming.prefix),
+        friendly_name="Event URL",
+        description="Where the application posts its events whose own webhook this is; it is sent without a subscription.",
+        category=str(catalogue.Category.CUSTOM),
+        source=f"//global.{naming.host}/{catalogue.OURS}",
+        schema={"type": "object", "required": list(example), "properties": dict.fromkeys(example, text)},
+        example=example,
     )
 
 

@@ -151,6 +151,12 @@ class ApplicationStore:
             row = (await connection.execute(_SHOWN.where(of))).mappings().one_or_none()
         return None if row is None else _read(row)
 
+    async def webhooks(self, workspace_id: str) -> set[UUID]:
+        """The webhooks that are an application's own."""
+        async with self._database.transaction() as connection:
+            found = _SHOWN.where(_table.c.workspace_id == workspace_id, _hooks.c.id.is_not(None))
+            return {row.webhook for row in await connection.execute(found)}
+
     async def page(
         self, *, workspace_id: str | None, limit: int, offset: int, search: str = ""
     ) -> tuple[list[RegisteredApplication], int]:

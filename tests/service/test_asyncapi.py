@@ -231,3 +231,21 @@ async def test_a_schema_that_is_too_large_is_left_out(
     path = large["x-hooklake-schema"].removeprefix(services.settings.url)
     assert (await api.get(path, headers=headers)).json()["description"] == "x" * 200_000
     assert "x-hooklake-schema" not in little
+
+
+async def test_an_application_is_told_its_event_url(api: httpx.AsyncClient, callers: Callers) -> None:
+    """The webhook that is an application's own receives its event URL without a subscription; no other does."""
+    headers, publisher = await callers.headers(Role.SUBSCRIBER), await callers.headers(Role.PUBLISHER)
+    of_own = "com.hpe.greenlake.events.v1beta1.applications.event-url"
+    own, _ = [await subscribed(api, headers, [], challengeRequestEnabled=False) for _ in range(2)]
+    await api.post(f"{EVENTS}/applications", json={"name": "shop", "webhookId": own["id"]}, headers=publisher)
+
+    answer = await api.get("/asyncapi.json", headers=headers)
+    only = await api.get("/asyncapi.json?eventType=org.example.x", headers=headers)
+
+    [said] = asyncapi_parser.parsed([answer.content])
+    assert said["faults"] == []
+    document = answer.json()
+    assert [each["x-cloudevents-type"] for each in document["components"]["messages"].values()] == [of_own]
+    assert {each["x-hooklake-id"]: len(each["messages"]) for each in document["channels"].values()}[own["id"]] == 1
+    assert of_own not in only.text
