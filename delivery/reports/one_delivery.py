@@ -3,7 +3,7 @@
 Searches are left to `delivery_search.py`, moves by hand to `upkeep/by_hand.py`; who may see what is the entrance's to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -159,7 +159,9 @@ class DeliveryDetails:
             rounds = await connection.fetch(ROUNDS, id.event, id.webhook)
             alone = row["first_try_at"] is not None or row["type"] == BATCH
             batch = None if alone else await cancellations.batch_of(connection, id.event, id.webhook)
-        attempts = [_attempt(each, row, row["attempts"] - place, secrets) for place, each in enumerate(rows)][::-1]
+        # Once for all attempts: a batch may be long.
+        known = signatures_of(row, secrets)
+        attempts = [_attempt(each, row["attempts"] - place, known) for place, each in enumerate(rows)][::-1]
         return _one(id, row, now, attempts=attempts, rounds=rounds, batch=batch)
 
     async def _secrets(self, connection: Raw, webhook: UUID) -> tuple[str, ...]:
@@ -223,7 +225,7 @@ def _one(id: DeliveryId, row: Row, now: datetime, **more: Any) -> OneDelivery:
     )
 
 
-def _attempt(row: Row, of: Row, number: int, secrets: Sequence[str]) -> OneAttempt:
+def _attempt(row: Row, number: int, known: Mapping[str, str]) -> OneAttempt:
     sent = _pairs(row["request_headers"])
     came, cut = uncut(_pairs(row["response_headers"] or b"[]"))
     return OneAttempt(
@@ -238,28 +240,32 @@ def _attempt(row: Row, of: Row, number: int, secrets: Sequence[str]) -> OneAttem
         response_body=row["response_body"] or b"",
         cut=cut,
         wire=notes.read(row["wire"]),
-        signed_with=signed_with(sent, of, secrets),
+        signed_with=signed_with(sent, known),
     )
 
 
-def signed_with(sent: Pairs, of: Row, secrets: Sequence[str]) -> tuple[str, ...]:
-    """What each of HPE's signatures among the headers was made with: they cover the body alone, so that it shows.
-
-    `of` is a row with the `event`, its `body` and its `type`.
-    """
+def signed_with(sent: Pairs, known: Mapping[str, str]) -> tuple[str, ...]:
+    """What each of HPE's signatures among the headers was made with; `known` are those that the delivery may have."""
     given = [value for name, value in sent if name in signing.HPE_HEADERS]
+    return tuple(known.get(value, REPLACED) for value in given) if known else ()
+
+
+def signatures_of(of: Row, secrets: Sequence[str]) -> dict[str, str]:
+    """HPE's signatures of a row's `body` in each content mode, with what makes them: they cover the body alone.
+
+    Empty where nothing can be known, for want of a body or of secrets.
+    """
     body: bytes | None = of["body"]
-    if body is None or not secrets or not given:
-        return ()
+    if body is None or not secrets:
+        return {}
     payloads = [body]
     with suppress(HooklakeError):
         payloads = parcels.bodies(of["event"], body, batch_of_events=of["type"] == BATCH)
-    known = {
+    return {
         signing.hpe(secret, payload): word
         for word, secret in zip((PRIMARY, SECONDARY), secrets, strict=False)
         for payload in payloads
     }
-    return tuple(known.get(value, REPLACED) for value in given)
 
 
 def _pairs(text: bytes) -> Pairs:
