@@ -55,8 +55,10 @@ async def visit(services: Services, pages: tuple[PageRoute, ...]) -> Visit:
     app = Starlette(routes=routes(pages))
     app.state.services = services
 
-    async def client(*roles: Role, workspace: str = WORKSPACE, name: str = "Ada") -> httpx.AsyncClient:
-        way = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async def client(
+        *roles: Role, workspace: str = WORKSPACE, name: str = "Ada", address: str = "127.0.0.1"
+    ) -> httpx.AsyncClient:
+        way = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 123))
         made = httpx.AsyncClient(transport=way, base_url="http://hooklake", headers=BROWSER)
         made.event_hooks = {"response": [canaries.in_answer]}
         if roles:

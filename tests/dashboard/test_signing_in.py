@@ -1,8 +1,10 @@
 """Signing in and out over ASGI: what a session's cookie is like, what a wrong password costs, and where one is led."""
 
+import asyncio
 import csv
 import io
 import re
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -13,6 +15,7 @@ from service.dashboard.access import agents, signing_in
 from service.dashboard.frame import cookies
 from service.limits.throttle import CHECKS, OF_A_CLIENT
 from service.services import Services
+from subscriptions.access import passwords
 from subscriptions.access.clients import Role
 from subscriptions.access.people import Person, PersonDraft
 from subscriptions.access.sessions import Stretch
@@ -96,6 +99,35 @@ async def test_wrong(stranger: httpx.AsyncClient, ada: Person, clock: Clock) -> 
     assert ("guess" in tried[0].text, 'value="Ada@Example.com"' in tried[0].text) == (False, True)
     assert (late.status_code, late.headers["retry-after"]) == (429, "6")
     assert cookies.PLAIN not in stranger.cookies
+
+
+async def test_others_wrong_passwords_keep_nobody_out(
+    visit: Visit, services: Services, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Addresses that go on guessing fill the queue of checks: one of them is turned away for whoever comes from another address
+    with the right password, who is let in."""
+    monkeypatch.setattr(passwords, "WAITING", 8)
+    many, answered, gate = 14, asyncio.Queue[tuple[str, int]](), threading.Event()
+    services.people._passwords._threads.submit(gate.wait)
+
+    async def enter(name: str, password: str, address: str) -> None:
+        client = await visit(address=address)
+        answer = await client.post(SIGN_IN, data={"name": name, "password": password})
+        answered.put_nowait((name, answer.status_code))
+
+    for n in range(many):
+        services.sign_ins.failed(f"before {n}", f"192.0.2.{n}", services.clock())
+    async with asyncio.TaskGroup() as entering:
+        for n in range(many):
+            entering.create_task(enter(f"guess {n}", "guess", f"192.0.2.{n}"))
+        refused = [await answered.get() for _ in range(many - 9)]
+        entering.create_task(enter("Ada@Example.com", PASSWORD, "203.0.113.9"))
+        refused.append(await answered.get())
+        gate.set()
+    checked = [answered.get_nowait() for _ in range(answered.qsize())]
+
+    assert {status for _, status in refused} == {429}
+    assert ("Ada@Example.com", 303) in checked
 
 
 async def test_right_passwords_are_counted_too(stranger: httpx.AsyncClient, ada: Person) -> None:

@@ -656,7 +656,17 @@ async def test_a_webhook_that_is_well_again_is_told_so_first(
         await builder.tried(builder.event(), webhook.id, Result())
         after = (await client.get(f"{PATH}/{webhook.id}")).text
 
+        async with services.database.raw() as connection:
+            await connection.execute("UPDATE webhooks SET status = 'WARNING', last_failure_at = $1", clock())
+        clock.advance(20)
+        await builder.tried(builder.event(), webhook.id, Result())
+        failing = (await client.get(f"{PATH}/{webhook.id}")).text
+
     banners = [page.partition('<section class="verdict ')[2].partition("</section>")[0] for page in (before, after)]
+    # Of some that arrive while others fail that is not said.
+    assert (
+        "Its deliveries arrive again" not in failing.partition('<section class="verdict ')[2].partition("</section>")[0]
+    )
     assert [each.partition('"')[0] for each in banners] == ["bad", "warn"]
     assert "1 delivery was given up. The last: 503 Service Unavailable" in banners[0]
     assert "Its deliveries arrive again: the last one just now. Before, 1 delivery was given up" in banners[1]

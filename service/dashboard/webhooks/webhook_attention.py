@@ -21,6 +21,10 @@ SOON, ROTATION = timedelta(days=30), timedelta(days=7)
 RANKS = ("bad", "warn", "info")
 #: What to click.
 HANDLER, DELIVERIES, ISSUE = "Get a handler that answers", "See its deliveries", "See the issue"
+#: The same of issues that may stand beside each other.
+ISSUES = {IssueKind.GIVEN_UP: "See what was given up", IssueKind.FAILURES: "See what fails"}
+#: How long none has failed of deliveries that arrive again: of some that arrive while others fail that is not said.
+SETTLED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +127,7 @@ def _halted(standing: WebhookStanding, now: datetime) -> Attention:
     cause = next((each for each in standing.issues if each.kind in PASSING), None)
     if cause is None:
         return Attention(tone="bad", text=said, words=DELIVERIES, path="#deliveries")
-    return Attention(tone="bad", text=said, words=ISSUE, path=f"/dashboard/issues/{cause.id}")
+    return Attention(tone="bad", text=said, words=ISSUES.get(cause.kind, ISSUE), path=f"/dashboard/issues/{cause.id}")
 
 
 def _unproved(webhook: Webhook) -> Attention:
@@ -135,20 +139,25 @@ def _unproved(webhook: Webhook) -> Attention:
     )
 
 
+def _again(arrived: datetime, issue: ListedIssue, standing: WebhookStanding, now: datetime) -> bool:
+    failed = standing.webhook.last_failure_at
+    return arrived > issue.last_at and (failed is None or (arrived > failed and now - failed >= SETTLED))
+
+
 def _of_issue(issue: ListedIssue, standing: WebhookStanding, now: datetime) -> Attention:
     arrived, path = standing.arrived_at, f"/dashboard/issues/{issue.id}"
-    if issue.kind is IssueKind.GIVEN_UP and arrived is not None and arrived > issue.last_at:
+    if issue.kind is IssueKind.GIVEN_UP and arrived is not None and _again(arrived, issue, standing, now):
         # How it is now comes first, then what is left of before.
         again = f"Its deliveries arrive again: the last one {wording.ago(arrived, now)}."
         said = f"{again} Before, {issue_words.lost(issue.given_up)} given up, which can be sent again."
-        return Attention(tone="warn", text=said, words=ISSUE, path=path)
+        return Attention(tone="warn", text=said, words=ISSUES[issue.kind], path=path)
     ending = issues.ending(issue, standing.quiet)
     grave = issue.kind in (IssueKind.STUCK, IssueKind.GIVEN_UP)
     passing = ending.since is not None
     return Attention(
         tone="info" if passing else "bad" if grave else "warn",
         text=issue.wrong if passing else f"{issue.wrong} {issue.to_do}",
-        words=ISSUE,
+        words=ISSUES.get(issue.kind, ISSUE),
         path=path,
         ending=ending if passing else None,
     )
