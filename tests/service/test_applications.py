@@ -6,6 +6,7 @@ from collections import Counter
 import httpx
 from sqlalchemy import select
 
+from delivery.ledger.owing import deliveries
 from delivery.tickets import Nudge
 from service.api.routes import routes as paths_of_the_api
 from service.dashboard.routes import routes as pages
@@ -14,6 +15,7 @@ from subscriptions.access.clients import Role
 from subscriptions.catalogue.applications import RESERVED
 from subscriptions.ground.database import Database
 from subscriptions.ground.tables import audit_entries
+from tests.clock import Clock
 from tests.service.callers import OTHER_WORKSPACE, WORKSPACE, Callers
 
 PATH = "/events/v1beta1/applications"
@@ -127,3 +129,23 @@ async def test_its_webhook_is_told_the_event_url(
     }
     unnamed = await api.post("/events/v1beta1/event-types", json={"eventType": event["type"]}, headers=publisher)
     assert unnamed.status_code == 400
+
+
+async def test_a_day_without_partitions(
+    api: httpx.AsyncClient, callers: Callers, clock: Clock, database: Database
+) -> None:
+    """Where nobody has made the day's partitions yet they are made, and the application is registered once."""
+    clock.advance(40 * 86400)
+    subscriber = await callers.headers(Role.SUBSCRIBER)
+    hook = (await api.post("/events/v1beta1/webhooks", json=HOOK, headers=subscriber)).json()["id"]
+    async with database.raw() as connection:
+        assert not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"events_{clock():%Y%m%d}")
+
+    made = await api.post(PATH, json={"name": "shop", "webhookId": hook}, headers=await callers.headers(Role.PUBLISHER))
+
+    assert made.status_code == 201, made.text
+    async with database.raw() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM deliveries") == 1
+        assert await connection.fetchval("SELECT count(*) FROM applications") == 1
+        for table in deliveries.PARTITIONED:
+            await connection.execute(f"DROP TABLE {table}_{clock():%Y%m%d}")
