@@ -17,7 +17,7 @@ from starlette.responses import Response
 from delivery.publishing.receipts import Receipt
 from service import auth
 from service.api import events, kyma_answers, reading, writing
-from service.api.catalogue import ITSELF
+from service.api.catalogue import ITSELF, tell
 from service.auth import Handler
 from service.services import services_of
 from subscriptions.events import attributes, catalogue, cloudevent, http_binding, legacy_events
@@ -142,7 +142,8 @@ async def _taken(request: Request, event: Event, now: datetime) -> tuple[Receipt
     if await services.types.unknown((event.type,)):
         # It is the caller's change, and is counted as one.
         with auth.serving(request, known, ActorKind.CLIENT):
-            await services.published_types.make(event.type, by=known.workspace_id, now=now)
+            if await services.published_types.make(event.type, by=known.workspace_id, now=now):
+                tell("published", event.type, request)
         await services.types.unknown((event.type,))
     [receipt], headers = await events.kept(request, [event], now, many=False)
     return receipt, headers

@@ -35,10 +35,10 @@ class PublishedTypes:
         #: otherwise goes on doing so.
         self._full: dict[str, tuple[float, tuple[Issue, ...]]] = {}
         #: By workspace and type: what is being made.
-        self._making: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._making: dict[tuple[str, str], asyncio.Task[bool]] = {}
 
-    async def make(self, event_type: str, *, by: str, now: datetime) -> None:
-        """The type is in the catalogue, whoever made it: for the workspace `by` where nobody had.
+    async def make(self, event_type: str, *, by: str, now: datetime) -> bool:
+        """The type is in the catalogue, whoever made it: for the workspace `by` where nobody had. Answers whether this call did.
 
         Who asks while a type is made waits for that, and for no connection. Raises Refused (subject `type`) for a name that no
         type can have and for a type that was retired, LimitReached.
@@ -54,13 +54,13 @@ class PublishedTypes:
             except NobodyWaits:
                 # Whoever began it has gone; others have not.
                 continue
-            return
+            return False
         mine = self._making[key] = asyncio.create_task(self._make(entry, by, now))
         mine.add_done_callback(lambda _: self._making.pop(key, None))
-        await asyncio.shield(mine)
+        return await asyncio.shield(mine)
 
     @repeating
-    async def _make(self, entry: EventType, by: str, now: datetime) -> None:
+    async def _make(self, entry: EventType, by: str, now: datetime) -> bool:
         async with self._database.transaction() as connection:
             # Locks are for those who find nothing.
             standing = await standing_entry(connection, entry.type, lock=False) or await held(
@@ -74,9 +74,11 @@ class PublishedTypes:
                     self._keep(by, issues)
                     raise LimitReached(*issues) from None
                 await put(connection, entry, by=by, now=now, origin=PUBLISHED)
-            elif standing.retired_at is not None:
+                return True
+            if standing.retired_at is not None:
                 said = (await nearest.retired(connection, [entry.type]))[entry.type]
                 raise Refused(Issue(subject="type", description=said))
+        return False
 
     def _keep(self, by: str, issues: tuple[Issue, ...]) -> None:
         now = self._steady()

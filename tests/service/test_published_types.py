@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -191,9 +192,12 @@ async def test_makers_at_once(services: Services) -> None:
     assert any(made)
 
 
-async def test_a_burst_of_first_events(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
+async def test_a_burst_of_first_events(
+    api: httpx.AsyncClient, callers: Callers, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
     """A publisher that begins with many at once has all taken: the others wait for the one that makes their type, and hold
     nothing of the database meanwhile."""
+    caplog.set_level(logging.INFO)
     publisher = await callers.headers(Role.PUBLISHER)
 
     answers = await asyncio.gather(*(api.post(LEGACY, json=order(), headers=publisher) for _ in range(150)))
@@ -202,6 +206,36 @@ async def test_a_burst_of_first_events(api: httpx.AsyncClient, callers: Callers,
         noted = await connection.fetchval("SELECT count(*) FROM audit_entries WHERE action = 'event-type.published'")
     assert [each.status_code for each in answers] == [200] * 150
     assert noted == 1
+    assert len([record for record in caplog.records if record.getMessage().startswith("type.published")]) == 1
+
+
+async def test_what_kyma_registers_by_graphql(api: httpx.AsyncClient, callers: Callers) -> None:
+    """An application that registers its event API after it began to publish: the type is described from then on and no longer
+    marked, and goes on where it did, at the URL that the application is told."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    document = "asyncapi: 1.0.0\ninfo: {title: Orders, version: '1'}\ntopics:\n  order.created.v1:\n    subscribe:\n"
+    document += "      payload: {type: object, required: [code]}\n"
+    first = await api.post(LEGACY, json=order(), headers=publisher)
+
+    async def asked(query: str, **variables: Any) -> Any:
+        answer = await api.post("/graphql", json={"query": query, "variables": variables}, headers=publisher)
+        assert "errors" not in answer.json(), answer.text
+        return answer.json()["data"]
+
+    made = (await asked('mutation { createApplication(in: {name: "commerce"}) { id } }'))["createApplication"]["id"]
+    spec = {"data": document, "eventSpecType": "ASYNC_API"}
+    await asked(
+        "mutation ($id: ID!, $in: EventAPIDefinitionInput!) { addEventAPI(applicationID: $id, in: $in) { id } }",
+        **{"id": made, "in": {"spec": spec}},
+    )
+    url = await asked("query ($id: ID!) { application(id: $id) { eventingConfiguration { defaultURL } } }", id=made)
+    path = "/" + url["application"]["eventingConfiguration"]["defaultURL"].split("/", 3)[3]
+    shown = (await api.get(f"{PATH}/order.created.v1", headers=publisher)).json()
+    await api.patch(f"{PATH}/order.created.v1", json={"validation": "reject"}, headers=publisher)
+    second, wrong = [await api.post(path, json=order(data=data), headers=publisher) for data in ({"code": 1}, {})]
+
+    assert (path, shown["origin"]) == (LEGACY, "registered")
+    assert [each.status_code for each in (first, second, wrong)] == [200, 200, 400]
 
 
 async def test_a_schema_holds_here_too(api: httpx.AsyncClient, callers: Callers) -> None:
