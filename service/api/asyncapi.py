@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from delivery.publishing import event_urls
 from service import auth
-from service.api import long_work, workspaces
+from service.api import long_work, reading, workspaces
 from service.services import Services, services_of
 from subscriptions.catalogue.envelopes import SentType
 from subscriptions.catalogue.received import ReceivedDocument
@@ -41,7 +41,10 @@ async def served(request: Request) -> Response:
     within = await workspaces.within(request)
     of = await _receiving(request, within or auth.caller(request).workspace_id)
     document = ReceivedDocument(of, most=services.settings.asyncapi_bytes)
+    hold = reading.hold(request)
     for _ in document.written():
+        # Before it is there: many at once would be much in the memory of the process.
+        hold.answer(document.size)
         await long_work.turn(request)
     text = msgspec.json.encode(document.whole(metadata.version("hooklake")))
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -56,7 +59,8 @@ async def _receiving(request: Request, workspace_id: str) -> ReceivingWorkspace:
     if only:
         subscriptions = [each for each in subscriptions if each.event_type in only]
     types = {each.event_type: each for each in subscriptions}
-    known = await services.described_types.of(types, size=services.settings.asyncapi_bytes * SCHEMAS)
+    size, taking = services.settings.asyncapi_bytes * SCHEMAS, reading.hold(request).answer
+    known = await services.described_types.of(types, size=size, taking=taking)
     of_own = _event_url(services.naming, services.settings.url)
     own = await services.applications.webhooks(workspace_id) if not only or of_own.type in only else set()
     of_webhook: dict[UUID, list[Subscription]] = {}

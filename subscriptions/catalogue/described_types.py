@@ -5,7 +5,7 @@ Who says it, and how it is kept, is left to the store of event APIs; how it is s
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,10 +74,18 @@ class DescribedTypes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, types: Collection[str], *, rows: int = ROWS, size: float = math.inf) -> "DescribedMany":
+    async def of(
+        self,
+        types: Collection[str],
+        *,
+        rows: int = ROWS,
+        size: float = math.inf,
+        taking: Callable[[int], None] = lambda _size: None,
+    ) -> "DescribedMany":
         """The versions of these types, the newest first: of so many rows at most, and so many bytes of schemas and examples.
 
-        A type of which nobody said anything is in neither part of the answer.
+        A type of which nobody said anything is in neither part of the answer. `taking` hears how many bytes will be read, and may
+        raise.
         """
         table = event_type_versions
         bytes_of = schema_room.size().label("size")
@@ -95,7 +103,9 @@ class DescribedTypes:
                     break
             unread = _behind(asked, listed[rows]["event_type"]) if len(listed) > rows else frozenset()
             listed = [row for row in listed[:rows] if row["event_type"] not in unread]
-            heavy = await _heavy(connection, _fitting(listed, size))
+            fitting = _fitting(listed, size)
+            taking(sum(row["size"] for row in fitting))
+            heavy = await _heavy(connection, [row["id"] for row in fitting])
         found: dict[str, list[DescribedVersion]] = {}
         for row in listed:
             said = heavy.get(row["id"])
@@ -119,13 +129,13 @@ def _behind(asked: Sequence[str], first: str) -> frozenset[str]:
     return frozenset(asked[asked.index(first) :])
 
 
-def _fitting(rows: Sequence[RowMapping], size: float) -> list[UUID]:
+def _fitting(rows: Sequence[RowMapping], size: float) -> list[RowMapping]:
     """Those whose schemas and examples have so many bytes together; one that is too large does not keep out smaller ones."""
     fitting = []
     for row in rows:
         if row["size"] <= size:
             size -= row["size"]
-            fitting.append(row["id"])
+            fitting.append(row)
     return fitting
 
 

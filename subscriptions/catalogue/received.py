@@ -53,6 +53,11 @@ class ReceivedDocument:
         self._webhooks: list[str] = []
         self._types: set[str] = set()
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has come to, or a few more."""
+        return self._most - self._room
+
     def written(self) -> Iterator[None]:
         """Writes it in steps of a millisecond or so: others may have their turns between them."""
         for webhook in self._of.webhooks:

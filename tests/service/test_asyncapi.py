@@ -12,6 +12,7 @@ from msgspec import structs
 
 from delivery.wire import parcels
 from service.api.asyncapi import MEDIA_TYPE
+from service.server.bodies import Bodies
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.builtin.shipped import CATALOGUES, shipped
@@ -249,3 +250,21 @@ async def test_an_application_is_told_its_event_url(api: httpx.AsyncClient, call
     assert [each["x-cloudevents-type"] for each in document["components"]["messages"].values()] == [of_own]
     assert {each["x-hooklake-id"]: len(each["messages"]) for each in document["channels"].values()}[own["id"]] == 1
     assert of_own not in only.text
+
+
+async def test_it_waits_for_room(
+    api: httpx.AsyncClient, callers: Callers, described: Services, every: list[str]
+) -> None:
+    """While the bytes that are under way fill what there is for them it is refused, before schemas are read and on its way."""
+    object.__setattr__(described.subscription_store, "_most", 100)
+    headers = await callers.headers(Role.SUBSCRIBER)
+    await subscribed(api, headers, every)
+    most, answers = described.settings.bodies_bytes, []
+
+    for left in (0, 100_000, 1 << 20):
+        object.__setattr__(described, "bodies", Bodies(most, most))
+        described.bodies.take("others", most - left)
+        answers.append((await api.get("/asyncapi.json", headers=headers)).status_code)
+        assert described.bodies.held == most - left
+
+    assert answers == [503, 503, 200]
