@@ -198,6 +198,47 @@ async def test_every_message_of_the_catalogue(api: httpx.AsyncClient, callers: C
                 assert body[name] == value, name
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        # As the page describes the events: #2 with what is mandatory, #3, #4 as CPS's own sample has it, #5 with its payload.
+        (
+            {
+                "eventID": "2",
+                "eventType": "cps:org.onap.cps.ncmp.events:avc-event",
+                "eventSchema": "cps:org.onap.cps.ncmp.events:avc-event-schema",
+                "eventSchemaVersion": "v1.0",
+            },
+            {"event": {}},
+        ),
+        ({}, {"version": "v1", "eventType": "CREATE", "event": {"subscription": {"clientID": "c", "name": "n"}}}),
+        (
+            {"eventId": "4", "eventCorrelationId": "r", "eventTarget": "t"},
+            {
+                "eventSchema": f"urn:cps:{DMI}:v1",
+                "eventContent": {"response-status": "OK", "response-code": "200", "response-data": {}},
+            },
+        ),
+        (
+            {"eventId": "5", "eventCorrelationId": "r", "eventType": DMI, "eventSchema": f"urn:cps:{DMI}:v1"},
+            {"forwardedEvent": {"eventId": "4", "response-status": "OK", "response-code": "200", "response-data": {}}},
+        ),
+    ],
+)
+async def test_events_of_the_page(
+    api: httpx.AsyncClient, callers: Callers, services: Services, headers: dict[str, str], body: Json
+) -> None:
+    """Their types are in the catalogue; fields that were headers come back in the body."""
+    await described_all(services)
+
+    answer = await api.post(ONAP, json=body, headers=await callers.headers(Role.PUBLISHER) | headers)
+
+    assert answer.status_code == 202, answer.text
+    [kept] = await bodies(services)
+    given = {("eventId" if name == "eventID" else name): value for name, value in headers.items()}
+    assert returned(kept) == given | body
+
+
 async def test_an_event_of_a_deprecated_version_says_so(
     api: httpx.AsyncClient, callers: Callers, services: Services
 ) -> None:

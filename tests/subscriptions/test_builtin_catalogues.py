@@ -149,7 +149,7 @@ def test_onap_has_both_versions() -> None:
         said = [of[each]["headers"]["properties"]["dataschema"] for of in (first, second)]
         assert said[1]["const"] not in said[0].get("enum", [said[0].get("const")])
     assert {"CREATE", "subscriptionCreateRequest", "org.onap.cps.events.model.CpsDataUpdatedEvent"} <= set(first)
-    assert len(first) == 16
+    assert len(first) == 17
 
 
 @pytest.mark.parametrize(
