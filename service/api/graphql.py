@@ -15,7 +15,7 @@ from starlette.responses import Response
 from service import auth
 from service.answers import JsonResponse
 from service.api import long_work, reading
-from service.graphql import documents, execution
+from service.graphql import bounds, documents, execution, faults
 from service.graphql.asking import Asking
 from service.graphql.bounds import RequestLimits
 from service.graphql.documents import PreparedRequest
@@ -80,6 +80,8 @@ def _object(request: Request, name: str) -> dict[str, Any] | None:
 
 async def _answered(request: Request, asked: _Asked) -> Response:
     services, known = services_of(request), auth.caller(request)
+    if said := bounds.values_fault(asked.variables or {}):
+        return _written(request, {"errors": [{"message": said, "extensions": {"code": faults.BAD_VARIABLES}}]})
     prepared = await _prepared(services, request, asked)
     if isinstance(prepared, list):
         return _written(request, {"errors": prepared})

@@ -5,8 +5,9 @@ is spread. What the numbers are is left to settings.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -38,6 +39,8 @@ LIST = 10
 #: Items of a page.
 MOST = 200
 ALIASES, DIRECTIVES = 50, 50
+#: Values of variables, lists and objects among them: each is looked at by the interpreter.
+VALUES = 2000
 #: How often one selection may name what is answered under one name: each is compared with each other.
 REPEATS = 10
 _BOTTOMLESS = 1_000_000
@@ -110,6 +113,22 @@ def _answered_as(node: SelectionNode) -> str:
     if isinstance(node, FieldNode):
         return (node.alias or node.name).value
     return f"...{node.name.value}" if isinstance(node, FragmentSpreadNode) else "... on"
+
+
+def values_fault(variables: Mapping[str, Any]) -> str | None:
+    """What is wrong with the number of values in variables, as a sentence; None where nothing is."""
+    number = 0
+    waiting: list[Iterable[Any]] = [variables.values()]
+    while waiting:
+        for each in waiting.pop():
+            number += 1
+            if number > VALUES:
+                return f"The variables hold more than {VALUES:,} values, and may not: ask in several requests."
+            if isinstance(each, dict):
+                waiting.append(each.values())
+            elif isinstance(each, list):
+                waiting.append(each)
+    return None
 
 
 class Measuring:

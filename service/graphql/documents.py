@@ -14,11 +14,13 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    execute_sync,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from service.graphql import bounds, sdl
 from service.graphql.bounds import Measuring, RequestLimits
@@ -27,6 +29,10 @@ from service.graphql.bounds import Measuring, RequestLimits
 TOKENS, COMMENTS = 1000, 500
 #: Faults that are answered.
 FAULTS = 20
+#: What comparing fields that are answered under one name may take, in the library's own count: a millisecond for a thousand.
+COMPARISONS = 10_000
+#: Requests for the schema whose answers are kept.
+KEPT = 4
 #: Fields of the root that tell the schema.
 SCHEMA = frozenset({"__schema", "__type"})
 UNREADABLE, INVALID, TOO_DEEP, TOO_COSTLY, NO_OPERATION = (
@@ -40,10 +46,15 @@ UNREADABLE, INVALID, TOO_DEEP, TOO_COSTLY, NO_OPERATION = (
 _FOUND = re.compile(
     r"(?:[,;.:]? ?found:|,? but encountered error|(?<= value):|(?<=String)) .*", re.IGNORECASE | re.DOTALL
 )
+#: What the library says of a request whose fields take too much to be compared.
+_ABORTED = "Validation aborted."
 #: Characters of a message.
 LONGEST = 500
 
 Fault = dict[str, Any]
+
+# The library asks for it to be set there.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = COMPARISONS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +66,31 @@ class PreparedRequest:
     changes: bool
     #: Whether it asks for the schema, and so for nothing else.
     of_schema: bool
+    #: What is answered, where nothing has to be asked for it.
+    answer: dict[str, Any] | None = None
+
+
+#: The answers of the schema are the same for everybody, and tools ask for them in the same words.
+_kept: dict[tuple[str, str | None, RequestLimits], PreparedRequest] = {}
 
 
 def prepare(
     text: str, operation_name: str | None, numbers: Mapping[str, int], limits: RequestLimits
 ) -> PreparedRequest | list[Fault]:
     """The request, or what is wrong with it; `numbers` are its variables that are whole numbers."""
+    if (kept := _kept.get((text, operation_name, limits))) is not None:
+        return kept
+    prepared = _prepared(text, operation_name, numbers, limits)
+    if isinstance(prepared, PreparedRequest) and prepared.answer is not None:
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[text, operation_name, limits] = prepared
+    return prepared
+
+
+def _prepared(
+    text: str, operation_name: str | None, numbers: Mapping[str, int], limits: RequestLimits
+) -> PreparedRequest | list[Fault]:
     try:
         document = parse(text, max_lexical_tokens=TOKENS, max_comments=COMMENTS)
     except GraphQLError as error:
@@ -77,19 +107,32 @@ def prepare(
         deep = f"is {measure.depth} levels deep" if measure.depth < len(text) else "has no bottom"
         said = f"The request {deep}, and may be {limits.depth} deep (HOOKLAKE_GRAPHQL_DEPTH)."
         return [_sentence(said, TOO_DEEP)]
-    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    errors = validate(sdl.bare(), document, rules, FAULTS, hide_suggestions=not limits.introspection)
-    if errors:
-        return [fault(each, INVALID) for each in errors]
     if measure.cost > limits.cost * bounds.OBJECT:
         return [_sentence(_too_costly(measure.cost, limits), TOO_COSTLY)]
-    roots = measuring.roots(operation)
+    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    errors = validate(sdl.bare(), document, rules, FAULTS, hide_suggestions=not limits.introspection)
+    if errors and errors[-1].message == _ABORTED:
+        return [
+            _sentence("The request names the same in too many places to be compared: ask in several requests.", INVALID)
+        ]
+    if errors:
+        return [fault(each, INVALID) for each in errors]
+    return _found_good(document, operation, measuring.roots(operation), numbered.aliases)
+
+
+def _found_good(
+    document: DocumentNode, operation: OperationDefinitionNode, roots: set[str], aliases: int
+) -> PreparedRequest | list[Fault]:
     of_schema = bool(roots & SCHEMA)
-    if of_schema and (numbered.aliases or not roots <= {*SCHEMA, "__typename"}):
+    if of_schema and (aliases or not roots <= {*SCHEMA, "__typename"}):
         # Its answer would grow with what is asked for twice, and nothing else holds the process up so long.
         return [_sentence("The schema is asked for in a request of its own, without aliases.", INVALID)]
+    answer = None
+    if of_schema and not operation.variable_definitions:
+        name = operation.name.value if operation.name else None
+        answer = {"data": execute_sync(sdl.bare(), document, operation_name=name).data}
     changes = operation.operation is OperationType.MUTATION
-    return PreparedRequest(document=document, changes=changes, of_schema=of_schema)
+    return PreparedRequest(document=document, changes=changes, of_schema=of_schema, answer=answer)
 
 
 def _too_costly(cost: int, limits: RequestLimits) -> str:

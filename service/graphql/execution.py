@@ -1,6 +1,5 @@
 """A request is executed: the schema with what resolves its fields, and the answer that comes of it."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from inspect import isawaitable
@@ -19,6 +18,8 @@ async def executed(
     asking: Asking, prepared: PreparedRequest, variables: Mapping[str, Any], operation_name: str | None
 ) -> Answer:
     """`data`, and `errors` where there are any; `errors` alone where the variables are none that could be taken."""
+    if prepared.answer is not None:
+        return prepared.answer
     run = partial(
         execute,
         fields.executable(),
@@ -29,7 +30,8 @@ async def executed(
         max_coercion_errors=faults.VARIABLES,
     )
     # The schema is told by nobody but the interpreter, and takes it tens of milliseconds.
-    result = await asyncio.to_thread(run) if prepared.of_schema else run()
+    queries = asking.services.queries
+    result = await queries.work(asking.known.workspace_id, 0, run) if prepared.of_schema else run()
     if isawaitable(result):
         result = await result
     begun = result.data is not None or any(each.path for each in result.errors or ())

@@ -39,11 +39,11 @@ class Asker:
     """Asks as one caller."""
 
     def __init__(self, api: httpx.AsyncClient, headers: dict[str, str]) -> None:
-        self._api, self._headers = api, headers
+        self._api, self.headers = api, headers
 
     async def answer(self, query: str, **variables: Any) -> Json:
         """All that is answered."""
-        response = await self._api.post(PATH, json={"query": query, "variables": variables}, headers=self._headers)
+        response = await self._api.post(PATH, json={"query": query, "variables": variables}, headers=self.headers)
         assert response.status_code == 200, response.text
         body: Json = response.json()
         return body
@@ -451,6 +451,23 @@ async def test_nobody_waits_for_anothers_long_request(ask: Asker, api: httpx.Asy
 
     assert (short, long.done()) == ({"__typename": "Query"}, False)
     assert (await long)["data"] == {"__typename": "Query"}
+
+
+@pytest.mark.parametrize("role", [Role.PUBLISHER, Role.VIEWER])
+async def test_variables_hold_so_many_values(api: httpx.AsyncClient, callers: Callers, role: Role) -> None:
+    """Many values are refused before any of them is looked at, whoever sends them; long ones are not many."""
+    ask = Asker(api, await callers.headers(role))
+    auth = {"additionalHeaders": {"a": "b"}}
+    many = {"in": {"name": "shop", "eventAPIs": [definition("", auth=auth)] * 400}}
+    told = await ask.answer(CREATE, **many)
+    by_get = await api.get(
+        PATH, params={"query": "{ __typename }", "variables": json.dumps({"a": [0] * 2000})}, headers=ask.headers
+    )
+
+    assert [each["extensions"]["code"] for each in told["errors"]] == ["GRAPHQL_BAD_VARIABLES"]
+    assert "data" not in told
+    assert "more than 2,000 values" in told["errors"][0]["message"]
+    assert by_get.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_BAD_VARIABLES"
 
 
 async def test_faults_are_for_people(ask: Asker) -> None:

@@ -158,6 +158,40 @@ def steps(work: Callable[[], Any]) -> int:
     return made
 
 
+SIX = "eventAPIs { __typename } " * 6
+OVERLAPPING = {
+    "fields": "{ " + ("applications { " + ("data { " + SIX + "} ") * 6 + "} ") * 6 + "}",
+    "cheap": "{ "
+    + ("applications(first: 1) { " + ("data { " + "eventAPIs(first: 1) { totalCount } " * 3 + "} ") * 5 + "} ") * 6
+    + "}",
+    "many": "{ "
+    + " ".join(f"...F{i}" for i in range(60))
+    + " } "
+    + " ".join(f"fragment F{i} on Query {{ applications(first: 1) {{ totalCount }} }}" for i in range(60)),
+    "doubling": '{ __type(name: "Query") { ...F0 } } '
+    + " ".join(f"fragment F{i} on __Type {{ ofType {{ ...F{i + 1} }} ofType {{ ...F{i + 1} }} }}" for i in range(11))
+    + " fragment F11 on __Type { name }",
+}
+
+
+@pytest.mark.parametrize("text", OVERLAPPING.values(), ids=OVERLAPPING)
+def test_what_overlaps_is_compared_within_bounds(text: str) -> None:
+    """However often the same is named, in whatever places, comparing it takes no more than so many steps."""
+    prepare("{ __typename }", None, {}, LIMITS)
+
+    assert steps(partial(prepare, text, None, {}, LIMITS)) < 150_000
+
+
+def test_the_schema_is_told_from_memory() -> None:
+    """What tools ask the schema by is answered once and kept: it is the same for everybody."""
+    once, again = (prepare(get_introspection_query(), None, {}, LIMITS) for _ in range(2))
+
+    assert isinstance(once, PreparedRequest)
+    assert isinstance(again, PreparedRequest)
+    assert once.answer is not None
+    assert once.answer is again.answer
+
+
 @pytest.mark.parametrize(
     "written",
     [
