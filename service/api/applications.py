@@ -55,7 +55,7 @@ async def register(request: Request) -> Response:
         workspace_id=workspace, name=given.name, description=given.description, webhook=given.webhook_id
     )
     made = await services.event_urls.register(draft, by=auth.scope(known))
-    _log("registered", made, request)
+    tell("registered", made, request)
     return writing.json(_shown(made, request), 201, {"Location": f"{PATH}/{made.id}"})
 
 
@@ -87,7 +87,7 @@ async def change(request: Request) -> Response:
         without_webhook=given.webhook_id is None,
     )
     changed = await services.event_urls.change(_id(request), asked, by=by)
-    _log("changed", changed, request)
+    tell("changed", changed, request)
     return writing.json(_shown(changed, request))
 
 
@@ -95,7 +95,7 @@ async def remove(request: Request) -> Response:
     """DELETE /events/v1beta1/applications/{id}?force=: 204; one that has event APIs by force alone"""
     by, force = auth.scope(auth.caller(request)), reading.flag(request, "force")
     gone = await services_of(request).applications.remove(_id(request), force=force, by=by)
-    _log("removed", gone, request)
+    tell("removed", gone, request)
     return Response(status_code=204)
 
 
@@ -119,7 +119,8 @@ def _shown(application: RegisteredApplication, request: Request) -> dict[str, An
     }
 
 
-def _log(what: str, application: RegisteredApplication, request: Request) -> None:
+def tell(what: str, application: RegisteredApplication, request: Request) -> None:
+    """The line of a change."""
     known = auth.caller(request)
     said = "application.%s id=%s name=%r workspace=%s by=%s"
     log.info(said, what, application.id, application.name, application.workspace_id, known.client_id)

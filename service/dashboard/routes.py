@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from service.auth import Handler, Permission
 from service.dashboard.access import audit, openid_pages, people, sessions, signing_in
 from service.dashboard.attention import issues, overview
-from service.dashboard.catalogue import event_api_forms, event_api_list, event_api_page, event_types
+from service.dashboard.catalogue import applications, event_api_forms, event_api_list, event_api_page, event_types
 from service.dashboard.deliveries import delivery_list, delivery_page, event_pages, replay_forms, replays, saved_views
 from service.dashboard.frame import assets, finding, refusals, streaming
 from service.dashboard.frame.endpoints import Open, PageEndpoint
@@ -40,6 +40,7 @@ class PageRoute:
 
 
 WEBHOOK = webhook_list.PATH + "/{id}"
+APPLICATION = applications.PATH + "/{id}"
 EVENT_API = event_api_list.PATH + "/{id}"
 SUBSCRIPTIONS = WEBHOOK + "/subscriptions"
 SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription}"
@@ -94,6 +95,11 @@ PAGES: Sequence[PageRoute] = (
     PageRoute("POST", EVENT_API + "/refetch", event_api_forms.refetched, Permission.UPDATE_EVENT_TYPES),
     PageRoute("POST", EVENT_API + "/life", event_api_forms.deprecated, Permission.UPDATE_EVENT_TYPES),
     PageRoute("POST", EVENT_API + "/remove", event_api_forms.removed, Permission.DELETE_EVENT_TYPES),
+    PageRoute("GET", applications.PATH, applications.listed, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", applications.PATH, applications.registered, Permission.CREATE_EVENT_TYPES),
+    PageRoute("GET", APPLICATION, applications.shown, Permission.READ_EVENT_TYPES),
+    PageRoute("POST", APPLICATION, applications.changed, Permission.UPDATE_EVENT_TYPES),
+    PageRoute("POST", APPLICATION + "/remove", applications.removed, Permission.DELETE_EVENT_TYPES),
     PageRoute("GET", event_types.PATH + "/{id}", event_types.shown, Permission.READ_EVENT_TYPES),
     PageRoute("POST", event_types.PATH + "/{id}/send", event_types.sent, Permission.UPDATE_WEBHOOKS),
     PageRoute("POST", event_types.PATH + "/{id}/publish", event_types.published, Permission.TEST_EVENTS),

@@ -9,6 +9,7 @@ from service.app import Configuration
 from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.catalogue.api_rows import ApiVersion
+from subscriptions.catalogue.applications import ApplicationDraft
 from subscriptions.catalogue.builtin.shipped import CATALOGUES
 from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.events.directory import type_id
@@ -74,11 +75,15 @@ async def test_event_apis_are_there_for_everybody(
     await services.subscription_store.add([order], OWNER, within=WORKSPACE, now=services.clock())
     services.judge.counts.note(builder.event(type=PLACED), [Fault("/number", "is no number")], rejected=False)
     await services.judge.counts.write()
+    shop = ApplicationDraft(workspace_id=WORKSPACE, name="shop", description="Sells", webhook=hook.id)
+    application = await services.event_urls.register(shop, by=WORKSPACE)
     session = await signed_in(services, "Ada", WORKSPACE, [Role.PUBLISHER, Role.SUBSCRIBER])
     apis = "/dashboard/catalogue/apis"
     looked = {
         "event-apis": apis,
         "event-api": f"{apis}/{api.id}",
+        "applications": "/dashboard/catalogue/applications",
+        "application": f"/dashboard/catalogue/applications/{application.id}",
         "event-type-misfits": f"/dashboard/catalogue/{type_id(PLACED)}",
     }
     for size, scheme, script in (("desktop", "light", True), ("phone", "dark", True), ("phone", "light", False)):

@@ -23,6 +23,7 @@ from service.services import Services
 from subscriptions.access.clients import Role
 from subscriptions.access.sessions import Stretch
 from subscriptions.catalogue.api_drafts import EventApiDraft
+from subscriptions.catalogue.applications import ApplicationDraft
 from subscriptions.ground import audit, tables
 from subscriptions.ground.audit import Actor, ActorKind
 from subscriptions.ground.database import Database
@@ -99,7 +100,9 @@ async def world(services: Services, builder: Builder, clock: Clock, visit: Visit
         replay = await services.replays.ask(meant, by=MARK)
         draft = EventApiDraft(text=DOCUMENT.encode(), group="walked")
         api = await services.event_apis.register(draft, by=WORKSPACE, now=clock())
-    ids = {str(webhook.id), str(subscription.id), str(replay.id)}
+        asked_for = ApplicationDraft(workspace_id=WORKSPACE, name=MARK, webhook=webhook.id)
+        application = await services.event_urls.register(asked_for, by=WORKSPACE)
+    ids = {str(webhook.id), str(subscription.id), str(replay.id), str(application.id)}
     await visit(Role.VIEWER, name=f"viewer-{MARK}")
     for session in await services.people.sessions(Stretch(limit=9), now=clock()):
         ids |= {str(session.id), str(session.person.id)}
