@@ -91,7 +91,10 @@ async def _answered(request: Request, asked: _Asked) -> Response:
         raise HTTPException(405, said, headers={"Allow": "POST"})
     with auth.serving(request, known, ActorKind.CLIENT, reads=not prepared.changes):
         made = await execution.executed(
-            Asking(services, known), prepared, asked.variables or {}, asked.operation_name or None
+            Asking(services, known, partial(long_work.turn, request)),
+            prepared,
+            asked.variables or {},
+            asked.operation_name or None,
         )
     await long_work.turn(request)
     return _written(request, made)

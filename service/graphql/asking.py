@@ -8,6 +8,7 @@ from uuid import UUID
 
 from service import auth
 from service.graphql.loading import Loader
+from service.graphql.paging import Turn
 from service.services import Services
 from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue.application_apis import ApiPage, ApiPageKey
@@ -23,9 +24,11 @@ REGISTRATIONS = 10
 class Asking:
     """One request: who asks, and what it has looked up."""
 
-    def __init__(self, services: Services, known: Caller) -> None:
+    def __init__(self, services: Services, known: Caller, turn: Turn) -> None:
+        """`turn` waits for the caller's turn among those whose work takes the interpreter long."""
         self.services = services
         self.known = known
+        self.turn = turn
         #: The workspace whose things are seen; None: all.
         self.by = auth.scope(known)
         self._bytes = self._answered = self._registered = 0

@@ -30,7 +30,7 @@ async def applications_for_runtime(asking: Asking, given: Given) -> Shape:
 async def _page(asking: Asking, given: Given, workspace_id: str | None) -> Shape:
     first, offset = paging.asked(given)
     found, total = await asking.services.applications.page(workspace_id=workspace_id, limit=first, offset=offset)
-    return paging.page([shapes.application(each, asking) for each in found], offset=offset, total=total)
+    return paging.page([shapes.application(each, asking) for each in found], asking.turn, offset=offset, total=total)
 
 
 async def application(asking: Asking, given: Given) -> Shape | None:

@@ -49,7 +49,7 @@ async def api_page(found: RegisteredApplication, asking: Asking, given: Mapping[
         offset=offset,
     )
     page = await asking.api_pages(key)
-    return paging.page([shape(each) for each in page.items], offset=offset, total=page.total)
+    return paging.page([shape(each) for each in page.items], asking.turn, offset=offset, total=page.total)
 
 
 async def _apis(found: RegisteredApplication, shape: Any, info: GraphQLResolveInfo[Asking], **given: Any) -> Shape:

@@ -1,14 +1,17 @@
 """What a request of GraphQL may ask for: measured and found good before anything of it is done."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 from functools import partial
+from inspect import isawaitable
 from typing import Any
 
+import ariadne
 import pytest
-from graphql import get_introspection_query
+from graphql import execute, get_introspection_query, parse
 
-from service.graphql import bounds, documents
+from service.graphql import bounds, documents, paging, sdl
 from service.graphql.bounds import RequestLimits
 from service.graphql.documents import PreparedRequest, prepare
 
@@ -223,3 +226,30 @@ def test_work_grows_with_the_request_alone(written: Callable[[int], str]) -> Non
 
     assert large < 8 * small + 10_000
     assert bounds.MOST
+
+
+async def test_long_pages_are_answered_in_pieces() -> None:
+    """Between some items of a page and the next others have their turns, each time that the page is asked for."""
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        await asyncio.sleep(0)
+
+    page = paging.page([{"id": str(n), "name": "a"} for n in range(175)], turn, offset=0, total=175)
+
+    async def applications(_root: Any, _info: Any, **_given: Any) -> Any:
+        return page
+
+    query = ariadne.QueryType()
+    query.set_field("applications", applications)
+    schema = ariadne.make_executable_schema(sdl.written(), query)
+    answer = execute(schema, parse("{ applications { a: data { id } b: data { name } pageInfo { hasNextPage } } }"))
+    assert isawaitable(answer)
+    result = await answer
+
+    assert result.errors is None
+    assert result.data is not None
+    assert [len(result.data["applications"][name]) for name in ("a", "b")] == [175, 175]
+    assert turns == 2 * 3
