@@ -150,7 +150,8 @@ async def take(url: str, link: str, folder: Path) -> None:
 
 
 async def _taken(page: Page, file: Path, first: str = "", last: str = "") -> None:
-    """What one sees at once; or all from the first of these elements to the last."""
+    """What one sees at once, once scripts have run; or all from the first of these elements to the last."""
+    await expect(page.locator("[data-keys]")).to_be_visible()
     if first:
         above, below = await page.locator(first).first.bounding_box(), await page.locator(last).first.bounding_box()
         assert above is not None

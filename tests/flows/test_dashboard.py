@@ -33,7 +33,7 @@ EVENTS = 6
 #: Bytes of a page with all that it loads, as they travel.
 HEAVIEST = 60_000
 #: Answers with no page of their own: parts of pages, streams.
-PARTS = ("/dashboard/live", "/dashboard/webhooks/check")
+PARTS = ("/dashboard/live", "/dashboard/webhooks/check", "/dashboard/catalogue/apis/{id}/document")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
