@@ -169,7 +169,8 @@ def deprecated_now(version: ApiVersion, now: datetime) -> ApiVersion:
 
 async def check_version(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Raises Conflicting where another API of the owner's has this group and this version."""
-    if not row["api_group"]:
+    # Whose document has not come yet, or is none, may have no version.
+    if not row["api_group"] or not row["version"]:
         return
     same = (_apis.c.api_group == row["api_group"], _apis.c.version == row["version"], _apis.c.id != row["id"])
     owner = _apis.c.workspace_id.is_not_distinct_from(row["workspace_id"])

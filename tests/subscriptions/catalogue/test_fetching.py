@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -84,6 +85,26 @@ async def test_what_comes_of_a_fetch(store: EventApiStore) -> None:
         assert (kept.fetch.condition, kept.digest, kept.types, kept.error) == ("FAILED", came.digest, came.types, "")
         assert said in kept.fetch.message
     assert not answers
+
+
+async def test_versions_that_come_with_documents(store: EventApiStore) -> None:
+    """Several of a group may wait for their documents; of two that bring one version the second is not taken, and says why."""
+    answers: list[bytes] = []
+
+    async def read(_: FetchRequest) -> bytes:
+        if not answers:
+            raise Unfetched("it answered 404")
+        return answers.pop()
+
+    documents = fetcher(store, read)
+    one, two = [await documents.register(replace(DRAFT, group="shop"), by=MINE) for _ in range(2)]
+    answers += [document(name="com.acme.b"), document()]
+    first, second = [await documents.refetch(each.id, by=MINE) for each in (one, two)]
+    assert first.fetch is not None
+    assert second.fetch is not None
+    assert (first.version.value, first.fetch.condition) == ("1", "SUCCEEDED")
+    assert (second.version.value, second.fetch.condition, second.types) == ("", "FAILED", ())
+    assert "the group shop has the version 1 already" in second.fetch.message
 
 
 async def test_each_fetch_leaves_an_entry(store: EventApiStore, database: Database) -> None:
