@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, true, tuple_
+from sqlalchemy import and_, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.catalogue import api_rows
@@ -17,6 +17,10 @@ from subscriptions.catalogue.tables import event_apis
 from subscriptions.ground.database import Database
 
 _apis = event_apis
+#: What an API is read from, but for its digest, which would read every document through.
+_LISTED = api_rows.SHOWN.with_only_columns(
+    *(column for column in api_rows.SHOWN.selected_columns if column.key != "digest"), literal("").label("digest")
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +38,7 @@ class ApiPageKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiPage:
-    """Event APIs by name, of a name the newest first, and how many there are beside the page."""
+    """Event APIs without their digests, by name, of a name the newest first, and how many there are beside the page."""
 
     items: tuple[EventApi, ...]
     total: int
@@ -56,7 +60,7 @@ class ApplicationApis:
                 key: each for those in alike.values() for key, each in (await _numbered(connection, those)).items()
             }
             wanted = {one for ids, _ in numbered.values() for one in ids}
-            rows = (await connection.execute(api_rows.SHOWN.where(_apis.c.id.in_(wanted)))).mappings().all()
+            rows = (await connection.execute(_LISTED.where(_apis.c.id.in_(wanted)))).mappings().all()
         found = {row["id"]: api_rows.read(row) for row in rows}
         return {
             key: ApiPage(items=tuple(found[one] for one in ids if one in found), total=total)

@@ -219,6 +219,7 @@ async def test_many_applications_take_few_statements(ask: Asker, services: Servi
             found = (await ask.data(query))["applications"]["data"]
         finally:
             event.remove(engine, "before_cursor_execute", note)
+        assert [text for text in asked if "sha256" in text] == [], "a list reads no document through"
         return len(asked), sum(len(each["eventAPIs"]["data"]) for each in found)
 
     await created(ask, "a", eventAPIs=[definition(DOCUMENT.replace("placed", "a0"))])
