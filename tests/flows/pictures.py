@@ -87,6 +87,12 @@ class Scene:
             made = await subscriber.ask("POST", "/webhooks", asked)
             target = {"resourceUri": made["resourceUri"]}
             await subscriber.ask("POST", "/subscriptions", [{"eventType": each, "webhook": target} for each in types])
+        # What is planned for a receiver would be its answer to the challenge, too.
+        for _ in range(60):
+            if {each["status"] for each in (await subscriber.ask("GET", "/webhooks"))["items"]} == {"ACTIVE"}:
+                return
+            await asyncio.sleep(0.5)
+        raise SystemExit("not all destinations have answered their challenge: no pictures were taken")
 
     async def traffic(self, seconds: float) -> None:
         """Publishes what happens to servers, by waves; towards the end `BROKEN` answers most requests with 503."""
