@@ -134,13 +134,14 @@ class EventTypeStore:
                 if by not in (None, standing.workspace_id):
                     said = f"the type {entry.type} was retired; {whose(standing.workspace_id)} may register it again"
                     raise Conflicting(Issue(subject="eventType", description=said))
-                again = await _write(connection, standing, {**details, "retired_at": None, "origin": REGISTERED}, now)
-                await _note(connection, "event-type.registered", standing, again)
+                anew = {**details, "retired_at": None, "origin": REGISTERED}
+                again = await write_entry(connection, standing, anew, now)
+                await noted(connection, "event-type.registered", standing, again)
                 return again, True
             if standing.origin == PUBLISHED and by in (None, standing.workspace_id):
                 of_it = {name: details[name] for name in chosen}
-                again = await _write(connection, standing, {**of_it, "origin": REGISTERED}, now)
-                await _note(connection, "event-type.registered", standing, again)
+                again = await write_entry(connection, standing, {**of_it, "origin": REGISTERED}, now)
+                await noted(connection, "event-type.registered", standing, again)
                 return again, False
         issues = [
             Issue(subject=DETAILS[name], description=f"the type is registered with {getattr(standing, name)!r}")
@@ -169,8 +170,8 @@ class EventTypeStore:
                 raise Forbidden(Issue(subject="workspaceId", description="operators alone say whose an event type is"))
             if not values:
                 return standing
-            changed = await _write(connection, standing, values, now)
-            await _note(connection, "event-type.changed", standing, changed)
+            changed = await write_entry(connection, standing, values, now)
+            await noted(connection, "event-type.changed", standing, changed)
         self._forget(event_type)
         return changed
 
@@ -181,8 +182,8 @@ class EventTypeStore:
         """
         async with self._database.transaction() as connection:
             standing = await owned_entry(connection, event_type, by)
-            retired_now = await _write(connection, standing, {"retired_at": now, "workspace_id": by}, now)
-            await _note(connection, "event-type.retired", standing, retired_now)
+            gone = await write_entry(connection, standing, {"retired_at": now, "workspace_id": by}, now)
+            await noted(connection, "event-type.retired", standing, gone)
         self._forget(event_type)
 
     def _forget(self, event_type: str) -> None:
@@ -191,8 +192,7 @@ class EventTypeStore:
         self.deprecated.pop(event_type, None)
 
     async def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[CatalogueEntry], int]:
-        """One page of the catalogue in alphabetical order, and how many types there are; of those with the text in their type,
-        friendly name or description, in any case, where one is given."""
+        """One page of the catalogue in alphabetical order, and how many types there are; of those that have the text, if any."""
         columns = (event_types.c.type, event_types.c.friendly_name, event_types.c.description)
         found = or_(*(func.strpos(func.lower(column), search.lower()) > 0 for column in columns)) if search else true()
         wanted = and_(_LIVE, found)
@@ -221,7 +221,7 @@ async def put(
     values = {"type": entry.type, **details, **dated, "workspace_id": by, "origin": origin}
     rows = await connection.execute(insert(event_types).values(**values).returning(event_types))
     made = CatalogueEntry(**rows.mappings().one())
-    await _note(connection, f"event-type.{origin}", None, made)
+    await noted(connection, f"event-type.{origin}", None, made)
     return made
 
 
@@ -264,15 +264,17 @@ async def owned_entry(connection: AsyncConnection, event_type: str, by: str | No
     return standing
 
 
-async def _write(
+async def write_entry(
     connection: AsyncConnection, standing: CatalogueEntry, values: Mapping[str, object], now: datetime
 ) -> CatalogueEntry:
+    """The entry with these columns changed, a generation on."""
     changed = update(event_types).where(event_types.c.type == standing.type).returning(event_types)
     rows = await connection.execute(changed.values(**values, generation=standing.generation + 1, updated_at=now))
     return CatalogueEntry(**rows.mappings().one())
 
 
-async def _note(connection: AsyncConnection, action: str, before: CatalogueEntry | None, after: CatalogueEntry) -> None:
+async def noted(connection: AsyncConnection, action: str, before: CatalogueEntry | None, after: CatalogueEntry) -> None:
+    """Leaves the audit entry of it."""
     change = AuditChange(
         action=action,
         subject=after.type,

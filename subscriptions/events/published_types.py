@@ -10,9 +10,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from subscriptions.events import catalogue, nearest
 from subscriptions.events.catalogue import EventType
-from subscriptions.events.event_types import FRESH, PUBLISHED, held, make_room, put, standing_entry
+from subscriptions.events.event_types import (
+    FRESH,
+    OFF,
+    PUBLISHED,
+    CatalogueEntry,
+    held,
+    make_room,
+    noted,
+    put,
+    standing_entry,
+    write_entry,
+)
 from subscriptions.ground.audience import NobodyWaits
 from subscriptions.ground.database import Database, repeating
 from subscriptions.ground.errors import Issue, LimitReached, Refused
@@ -63,17 +76,20 @@ class PublishedTypes:
     async def _make(self, entry: EventType, by: str, now: datetime) -> bool:
         async with self._database.transaction() as connection:
             # Locks are for those who find nothing.
-            standing = await standing_entry(connection, entry.type, lock=False) or await held(
-                connection, entry.type, by
-            )
-            if standing is None:
+            standing = await standing_entry(connection, entry.type, lock=False)
+            if standing is None or _nobodys(standing, by):
+                standing = await held(connection, entry.type, by)
+            if standing is None or _nobodys(standing, by):
                 try:
                     await make_room(connection, by, self._most)
                 except LimitReached as error:
                     issues = tuple(replace(issue, subject="type") for issue in error.issues)
                     self._keep(by, issues)
                     raise LimitReached(*issues) from None
-                await put(connection, entry, by=by, now=now, origin=PUBLISHED)
+                if standing is None:
+                    await put(connection, entry, by=by, now=now, origin=PUBLISHED)
+                else:
+                    await _made_again(connection, standing, by, now)
                 return True
             if standing.retired_at is not None:
                 said = (await nearest.retired(connection, [entry.type]))[entry.type]
@@ -83,3 +99,16 @@ class PublishedTypes:
     def _keep(self, by: str, issues: tuple[Issue, ...]) -> None:
         now = self._steady()
         self._full = {each: kept for each, kept in self._full.items() if now < kept[0]} | {by: (now + FRESH, issues)}
+
+
+def _nobodys(standing: CatalogueEntry, by: str) -> bool:
+    """Whether another workspace published the type's first event and retired it: nobody registered it, and one publisher's end is
+    not everybody's. What operators retire is theirs, and so is nobody's to bring back."""
+    made_elsewhere = standing.origin == PUBLISHED and standing.workspace_id not in (None, by)
+    return standing.retired_at is not None and made_elsewhere
+
+
+async def _made_again(connection: AsyncConnection, retired: CatalogueEntry, by: str, now: datetime) -> None:
+    """As a new one: what was asked of its events is asked no more."""
+    values = {"retired_at": None, "workspace_id": by, "validation": OFF}
+    await noted(connection, f"event-type.{PUBLISHED}", retired, await write_entry(connection, retired, values, now))

@@ -118,6 +118,25 @@ async def test_a_type_that_was_retired(api: httpx.AsyncClient, callers: Callers)
     assert (again.json()["origin"], after.status_code) == ("registered", 200)
 
 
+async def test_what_another_workspace_retired(api: httpx.AsyncClient, callers: Callers) -> None:
+    """A type that nobody registered, and that the workspace of its first event retired, is made again for whoever publishes it
+    next: a name is not taken from everybody by one event and one DELETE. What an operator retires stays retired."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    other = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    operator = await callers.headers(Role.OPERATOR)
+    await api.post(LEGACY, json=order(), headers=other)
+    await api.patch(f"{PATH}/order.created.v1", json={"validation": "reject"}, headers=other)
+    await api.delete(f"{PATH}/order.created.v1", headers=other)
+
+    taken = await api.post(LEGACY, json=order(), headers=publisher)
+    shown = (await api.get(f"{PATH}/order.created.v1", headers=publisher)).json()
+    await api.delete(f"{PATH}/order.created.v1", headers=operator)
+    after = await api.post(LEGACY, json=order(), headers=other)
+
+    assert (taken.status_code, shown["workspaceId"], shown["origin"]) == (200, WORKSPACE, "published")
+    assert (shown["validation"], after.status_code) == ("off", 400)
+
+
 async def test_a_full_catalogue(api: httpx.AsyncClient, callers: Callers, services: Services) -> None:
     """A workspace that has as many types as it may is told so in each door's form; what it has is taken as before, and another
     workspace has its own room. For some seconds the refusal costs no look at how many there are."""
