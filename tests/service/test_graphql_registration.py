@@ -10,7 +10,7 @@ import pytest
 
 from subscriptions.access.clients import Role
 from tests.receiver import Answer, Receiver
-from tests.service.callers import Callers
+from tests.service.callers import OTHER_WORKSPACE, Callers
 from tests.service.test_graphql import ADD, DOCUMENT, Asker, created, definition
 
 FETCHED = """spec { data fetchRequest { url mode filter auth { credential { ... on BasicCredentialData { username password } } }
@@ -199,6 +199,28 @@ async def test_from_registration_to_delivery(ask: Asker, api: httpx.AsyncClient,
 
     assert published.status_code == 200
     assert owed["eventType"] == "order.placed.v1"
+
+
+async def test_an_applications_own_webhook(ask: Asker, api: httpx.AsyncClient, callers: Callers) -> None:
+    """An application's webhook is one of its workspace's, and is owed its event url; what is none is refused by name."""
+    subscriber = await callers.headers(Role.SUBSCRIBER)
+    hook = {
+        "name": "h",
+        "destination": "https://127.0.0.1:9/",
+        "secret": "a-shared-secret",
+        "challengeRequestEnabled": False,
+    }
+    own = (await api.post("/events/v1beta1/webhooks", json=hook, headers=subscriber)).json()["id"]
+    stranger = await callers.headers(Role.SUBSCRIBER, workspace=OTHER_WORKSPACE)
+    other = (await api.post("/events/v1beta1/webhooks", json=hook, headers=stranger)).json()["id"]
+    create = "mutation ($in: ApplicationInput!) { createApplication(in: $in) { name } }"
+    refused = [(await ask.fault(create, **{"in": {"name": "a", "webhookID": each}})) for each in (other, "none")]
+    await ask.data(create, **{"in": {"name": "shop", "webhookID": own}})
+    [owed] = (await api.get("/events/v1beta1/deliveries", headers=subscriber)).json()["items"]
+
+    assert [each["extensions"]["httpStatusCode"] for each in refused] == [400, 400]
+    assert all("webhook" in each["message"] for each in refused)
+    assert owed["eventType"].endswith("events.v1beta1.applications.event-url")
 
 
 async def test_an_answer_is_bounded(ask: Asker) -> None:
