@@ -3,7 +3,9 @@
 What fields do is left to the modules of the schema's parts.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from service import auth
@@ -14,6 +16,8 @@ from subscriptions.access.access_tokens import Caller
 from subscriptions.catalogue.application_apis import ApiPage, ApiPageKey
 from subscriptions.ground.database import repeating
 from subscriptions.ground.errors import Issue, Refused, TooLarge
+
+T = TypeVar("T")
 
 #: Bytes of documents that one request is answered.
 DOCUMENT_BYTES = 5 * 1024 * 1024
@@ -31,14 +35,38 @@ class Asking:
         self.turn = turn
         #: The workspace whose things are seen; None: all.
         self.by = auth.scope(known)
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._bytes = self._answered = self._registered = 0
         self.changed()
 
     def changed(self) -> None:
         """What was looked up is looked up again by whatever follows: mutations of one request see what those before them did."""
-        self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages))
+        self.api_pages: Loader[ApiPageKey, ApiPage] = Loader(repeating(self._api_pages), self._begin)
         #: Their texts; None: there is no such event API any more.
-        self.documents: Loader[UUID, str | None] = Loader(repeating(self._documents))
+        self.documents: Loader[UUID, str | None] = Loader(repeating(self._documents), self._begin)
+
+    async def whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the work comes to. It goes on where nobody wants it any more, for a field beside it has failed.
+
+        Given up in the middle of a transaction it would cost its connection.
+        """
+        return await asyncio.shield(self._begin(work))
+
+    async def settled(self) -> None:
+        """Waits for all that was begun, wanted or not."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        # Heard, whoever waits for it.
+        _ = task.cancelled() or task.exception()
 
     def register(self, number: int) -> None:
         """Counts event APIs that are to be registered; raises Refused for more than one request may, before the first is."""

@@ -32,8 +32,11 @@ async def executed(
     # The schema is told by nobody but the interpreter, and takes it tens of milliseconds.
     queries = asking.services.queries
     result = await queries.work(asking.known.workspace_id, 0, run) if prepared.of_schema else run()
-    if isawaitable(result):
-        result = await result
+    try:
+        if isawaitable(result):
+            result = await result
+    finally:
+        await asking.settled()
     begun = result.data is not None or any(each.path for each in result.errors or ())
     answer: Answer = {"data": result.data} if begun else {}
     if result.errors:

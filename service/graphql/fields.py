@@ -3,7 +3,7 @@
 What resolvers do is left to their modules.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from service.graphql.asking import Asking
 from service.graphql.scalars import SCALARS
 from subscriptions.ground.database import repeating
 
-Resolver = Callable[[Asking, Mapping[str, Any]], Awaitable[Any]]
+Resolver = Callable[[Asking, Mapping[str, Any]], Coroutine[Any, Any, Any]]
 
 CREATE, READ, UPDATE, DELETE = (
     Permission.CREATE_EVENT_TYPES,
@@ -65,6 +65,6 @@ def _guarded(resolver: Resolver, permission: Permission) -> Callable[..., Awaita
     async def entrance(_root: Any, info: GraphQLResolveInfo[Asking], **given: Any) -> Any:
         asking: Asking = info.context
         auth.require(asking.known, permission)
-        return await again(asking, given)
+        return await asking.whole(again(asking, given))
 
     return entrance

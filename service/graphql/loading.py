@@ -4,9 +4,10 @@ How they are looked up is left to whoever makes a loader.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
+Begin = Callable[[Coroutine[Any, Any, Any]], object]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -14,12 +15,12 @@ V = TypeVar("V")
 class Loader(Generic[K, V]):
     """The look-ups of one kind that one request makes; what was looked up is kept until it has ended."""
 
-    def __init__(self, look_up: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
-        """`look_up` answers for each key."""
+    def __init__(self, look_up: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], begin: Begin) -> None:
+        """`look_up` answers for each key; `begin` lets it run beside whoever asks."""
         self._look_up = look_up
+        self._begin_beside = begin
         self._found: dict[K, asyncio.Future[V]] = {}
         self._next: list[K] = []
-        self._running: set[asyncio.Task[None]] = set()
 
     async def __call__(self, key: K) -> V:
         """The key's value; raises what the look-up raises."""
@@ -34,9 +35,7 @@ class Loader(Generic[K, V]):
 
     def _begin(self) -> None:
         keys, self._next = self._next, []
-        task = asyncio.get_running_loop().create_task(self._run(keys))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._begin_beside(self._run(keys))
 
     async def _run(self, keys: Sequence[K]) -> None:
         try:

@@ -232,6 +232,30 @@ async def test_many_applications_take_few_statements(ask: Asker, services: Servi
     assert many == few
 
 
+async def test_a_field_that_fails_breaks_no_connection(ask: Asker, services: Services) -> None:
+    """Where one field is refused and takes all others with it, what they asked the database comes to its end in peace."""
+    broken: list[object] = []
+    pool = services.database._engine.sync_engine.pool
+
+    def note(*said: object) -> None:
+        broken.append(said)
+
+    event.listen(pool, "invalidate", note)
+    try:
+        many = " ".join(
+            f"a{n}: applications(first: 5) {{ totalCount data {{ eventAPIs(first: 1) {{ totalCount }} }} }}"
+            for n in range(9)
+        )
+        await created(ask, "shop")
+        for _ in range(5):
+            body = await ask.answer(f'{{ {many} b: eventsForApplication(appID: "x") {{ totalCount }} }}')
+            assert body["data"] is None
+        assert (await ask.data("{ applications { totalCount } }"))["applications"]["totalCount"] == 1
+    finally:
+        event.remove(pool, "invalidate", note)
+    assert broken == []
+
+
 ASKED: dict[str, str] = {
     "applications": "{ applications { totalCount } }",
     "application": '{ application(id: "x") { id } }',
