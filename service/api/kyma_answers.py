@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from service import problems
 from service.api import writing
 from service.auth import Handler
+from subscriptions.events import legacy_events
 from subscriptions.events.legacy_events import FieldInvalid, FieldMissing, FieldRefused
 from subscriptions.ground.audience import NobodyWaits
 from subscriptions.ground.errors import (
@@ -90,7 +91,8 @@ def _legacy(error: HooklakeError, ours: Response) -> Response:
             said = TOO_LARGE if error.issues[0].subject == "body" else _sentence(error.issues)
             return _answer(413, *_LARGE, moreInfo=said)
         case Conflicting() | LimitReached():
-            return writing.json({"status": ours.status_code, "message": _sentence(error.issues)}, ours.status_code)
+            said = _sentence(legacy_events.named(error).issues)
+            return writing.json({"status": ours.status_code, "message": said}, ours.status_code)
         case Refused():
             # Of an empty body there is no more to say.
             said = error.issues[0].description if error.issues[0].subject == "" else _sentence(error.issues)

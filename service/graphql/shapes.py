@@ -90,7 +90,9 @@ def spec(api: EventApi, text: str | None = None) -> Shape:
         found = await info.context.documents(api.id) if text is None else text
         return None if found is None or (api.fetch is not None and not found) else info.context.answered(found)
 
-    return {"id": str(api.id), "data": data, "type": ASYNC_API, "format": api.format, "fetchRequest": _fetch(api)}
+    # What has no text has no format either, and the later type has to have one: text that is no JSON is read as YAML.
+    written = api.format or "YAML"
+    return {"id": str(api.id), "data": data, "type": ASYNC_API, "format": written, "fetchRequest": _fetch(api)}
 
 
 def auth(said: Mapping[str, Any] | None) -> Shape | None:

@@ -253,6 +253,18 @@ async def test_a_request_registers_few(ask: Asker) -> None:
     assert (await ask.data("{ applications { totalCount } }"))["applications"]["totalCount"] == 2
 
 
+async def test_what_has_no_text(ask: Asker) -> None:
+    """Compass' own example registers an empty text: it is kept, and its format is told by either name of the spec's type."""
+    app = await created(ask, "shop")
+    add = f"""mutation {{
+        addEventAPI(applicationID: "{app}", in: {{spec: {{eventSpecType: ASYNC_API, data: ""}}}}) {{ spec {{ format data }} }}
+    }}"""
+    later = f'{{ eventsForApplication(appID: "{app}") {{ data {{ spec {{ format }} }} }} }}'
+
+    assert (await ask.data(add))["addEventAPI"]["spec"] == {"format": "YAML", "data": ""}
+    assert (await ask.data(later))["eventsForApplication"]["data"] == [{"spec": {"format": "YAML"}}]
+
+
 @pytest.mark.parametrize("text", ["\\u0000", "\\u007f", "x" * 201])
 async def test_texts_that_no_database_keeps(ask: Asker, text: str) -> None:
     """A text that PostgreSQL keeps in no line is refused by its name, wherever it stands."""

@@ -286,7 +286,7 @@ async def test_the_same_event_again(api: httpx.AsyncClient, callers: Callers, se
     assert again.status_code == 204
     assert len(await bodies(services)) == 2
     assert (other.status_code, otherwise.status_code) == (409, 409)
-    said = f"id: {GIVEN!r} has already been used for another occurrence: `data` differs from it"
+    said = f"event-id: {GIVEN!r} has already been used for another occurrence: `data` differs from it"
     assert other.json() == {"status": 409, "message": said}
     assert otherwise.text.startswith("id: '1' has already been used for another occurrence")
 
