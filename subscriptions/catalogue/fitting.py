@@ -1,23 +1,35 @@
-"""What an event's data come to under the schemas of its type, and how long it may take to tell.
+"""What an event's data come to under the schemas of its type, and where that is found out.
 
-jsonschema-rs keeps the interpreter to itself, and so do large schemas while they are compiled: what takes more than some
-milliseconds is done beside the process that takes events.
+jsonschema-rs keeps the interpreter to itself, and so do large schemas while they are compiled: what is not known to take
+little is done beside the process that takes events.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from subscriptions.catalogue.schemas import matching
+from subscriptions.catalogue.schemas import matching, plain, quick
+from subscriptions.catalogue.schemas.compiling import Kept
 from subscriptions.catalogue.schemas.faults import Fault
+from subscriptions.catalogue.schemas.plain import NotPlainError
+from subscriptions.catalogue.schemas.quick import Facts, Quick
 from subscriptions.catalogue.schemas.schema import Schema
 
 #: What trying one version after the other may take; the first is tried whatever it takes.
 MAX_WORK = 10 * matching.MAX_WORK
-#: Microseconds that judging an event may take here, whatever it is.
-MOST = 5000
-#: Bytes of a schema that compiles within that time whatever it says, and of one that may; schemas of which it is known.
-SURELY, PERHAPS, KNOWN = 4096, 64 * 1024, 10_000
+#: Steps that judging an event may take here (`plain.Steps`), and microseconds of compiling; steps of which it is told here why.
+STEPS, SOON, EXPLAINED = 5000, 4000, 200
+#: Bytes of events for which a microsecond counts in the turns of the loop; schemas of which something is known.
+BYTES, KNOWN = 128, 10_000
+
+
+class Judged(NamedTuple):
+    """What data came to."""
+
+    fits: bool
+    #: Whether telling why not takes little as well.
+    explained: bool
+    #: Bytes that it counts for.
+    size: int
 
 
 def faults(schemas: Sequence[Schema], data: bytes, *, why: bool = True) -> list[Fault]:
@@ -28,17 +40,14 @@ def faults(schemas: Sequence[Schema], data: bytes, *, why: bool = True) -> list[
     return _faults(schemas, data, why, lambda _index, _schema: None)
 
 
-def faults_and_costs(schemas: Sequence[Schema], data: bytes, *, why: bool) -> tuple[list[Fault], dict[int, int]]:
-    """The same, and by their places the microseconds that it took to compile those of the schemas that were not."""
-    took: dict[int, int] = {}
+def faults_and_facts(schemas: Sequence[Schema], data: bytes, *, why: bool) -> tuple[list[Fault], dict[int, Facts]]:
+    """The same, and by their places what is known of the schemas that were tried."""
+    facts: dict[int, Facts] = {}
 
     def met(index: int, schema: Schema) -> None:
-        if schema.effort(b"") is None:
-            began = time.process_time()
-            schema.compile()
-            took[index] = round((time.process_time() - began) * 1e6)
+        facts[index] = schema.facts()
 
-    return _faults(schemas, data, why, met), took
+    return _faults(schemas, data, why, met), facts
 
 
 def reached(schemas: Sequence[Schema]) -> Sequence[Schema]:
@@ -63,40 +72,65 @@ def _faults(schemas: Sequence[Schema], data: bytes, why: bool, met: Callable[[in
     return schemas[0].faults(data) if why else [Fault("", "does not fit the schema")]
 
 
-class Efforts:
-    """How long judging takes, as far as one process knows."""
+class Here:
+    """What one process judges itself: plain data by plain schemas that it has compiled, or compiles soon."""
 
     def __init__(self) -> None:
-        #: By the digest of a schema, the microseconds that it took to compile.
-        self._compiling: dict[bytes, int] = {}
+        self._kept: Kept[Quick] = Kept()
+        #: By the digest of a schema.
+        self._facts: dict[bytes, Facts] = {}
+        #: Microseconds of compiling while one event is judged.
+        self._took = 0
 
-    def long(self, schemas: Sequence[Schema], data: bytes) -> bool:
-        """Whether to judge the data may take more than MOST; compiles what does not take so long."""
-        left = MOST
-        for each in schemas:
-            effort = each.effort(data)
-            if effort is None:
-                left -= self._of(each)
-                if left < 0:
-                    return True
-                each.compile()
-                effort = each.effort(data) or 0
-            left -= effort
-            if left < 0:
-                return True
-        return False
+    def judged(self, schemas: Sequence[Schema], data: bytes) -> Judged | None:
+        """What the data come to; None: that is not to be found out here."""
+        self._took = 0
+        by = []
+        for schema in schemas:
+            found = self._quick(schema)
+            if found is None:
+                return None
+            by.append(found)
+        size = len(data)
+        # No value has less than two bytes, with what stands between it and the next.
+        most = sum(each.steps.most(size, size // 2 + 1) for each in by)
+        if most > STEPS:
+            values = plain.values(data)
+            most = sum(each.steps.most(size, values) for each in by)
+        if most > STEPS:
+            return None
+        try:
+            value = plain.value(data)
+        except NotPlainError:
+            return None
+        soon = most <= EXPLAINED and sum(len(each.text) for each in schemas) <= quick.SURELY
+        fits = any(each.accepts(value) for each in by)
+        return Judged(fits=fits, explained=soon, size=size + self._took * BYTES)
 
-    def note(self, schemas: Sequence[Schema], took: dict[int, int]) -> None:
-        """What compiling took elsewhere."""
-        if len(self._compiling) > KNOWN:
-            self._compiling.clear()
-        self._compiling |= {_digest(schemas[index]): each for index, each in took.items()}
+    def note(self, schemas: Sequence[Schema], facts: Mapping[int, Facts]) -> None:
+        """What was found out elsewhere."""
+        if len(self._facts) > KNOWN:
+            self._facts.clear()
+        self._facts |= {schemas[index].digest: each for index, each in facts.items()}
 
-    def _of(self, schema: Schema) -> int:
-        if len(schema.text) <= SURELY:
-            return len(schema.text)
-        return self._compiling.get(_digest(schema), MOST + 1) if len(schema.text) <= PERHAPS else MOST + 1
+    def _quick(self, schema: Schema) -> Quick | None:
+        key = schema.text, schema.dialect
+        found = self._kept.find(key)
+        if found is None:
+            facts = self._known(schema)
+            if facts is None or facts.steps is None or facts.took + self._took > SOON:
+                return None
+            self._took += facts.took
+            found = quick.made(*key, facts.steps)
+            self._kept.keep(key, found)
+        return found
 
-
-def _digest(schema: Schema) -> bytes:
-    return sha256(schema.text + schema.dialect.value.encode()).digest()
+    def _known(self, schema: Schema) -> Facts | None:
+        found = self._facts.get(schema.digest)
+        if found is None and len(schema.text) <= quick.SURELY:
+            seen = quick.surely(schema.text, schema.dialect)
+            # One with regular expressions may be plain all the same: who compiles it first tells.
+            if seen is not None:
+                found = Facts(seen[""], len(schema.text) // 2)
+                self.note((schema,), {0: found})
+        return found

@@ -19,7 +19,8 @@ from subscriptions.events import attributes
 from subscriptions.events.event import Event
 from subscriptions.events.event_types import FRESH, REJECT
 from subscriptions.events.json_text import compact
-from subscriptions.ground.beside import Beside
+from subscriptions.ground import beside
+from subscriptions.ground.beside import Beside, Overdue
 from subscriptions.ground.errors import Busy, Malformed, TooSoon
 
 
@@ -58,7 +59,16 @@ class TypeSchemas:
         return data if isinstance(data, Fault) else (schemas, data)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+#: What is said of data that nobody looked at more closely, of those that came to the judge's deadline, and without time for it.
+MISFIT = Fault("", "does not fit the schema")
+OVERDUE = Fault(
+    "",
+    f"takes more than {beside.PROCESSOR:g} s to be checked by the schema of its type: it cannot be told whether it fits",
+)
+UNTRIED = Fault("", "was not checked by the schema of its type: the judge of events had too much else to do")
+
+
+@dataclass(frozen=True, slots=True)
 class LongJudgement:
     """An event that is judged beside this process."""
 
@@ -67,6 +77,8 @@ class LongJudgement:
     data: bytes
     why: bool
     rejects: bool
+    #: It is known that it does not fit, and only asked why.
+    misfit: bool = False
 
 
 class PayloadJudge:
@@ -76,13 +88,13 @@ class PayloadJudge:
         self,
         store: EventSchemaStore,
         counts: MisfitCounts,
-        beside: Beside,
+        long: Beside,
         *,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._beside = beside
-        self._efforts = fitting.Efforts()
+        self._beside = long
+        self._here = fitting.Here()
         self.counts = counts
         self._steady = steady
         self._known: dict[str, TypeSchemas] = {}
@@ -130,24 +142,31 @@ class PayloadJudge:
                 yield len(event.body), self._counted(event, [] if asked is None else [asked], rejects=rejects)
                 continue
             why = rejects or self.counts.wants_sample(event)
-            if self._efforts.long(*asked):
+            came = self._here.judged(*asked)
+            if came is None or not (came.fits or came.explained or not why):
                 of, data = asked
-                yield 0, LongJudgement(event=event, schemas=of, data=data, why=why, rejects=rejects)
+                size = 0 if came is None else came.size
+                yield size, LongJudgement(event, of, data, why, rejects, misfit=came is not None)
                 continue
-            yield len(event.body), self._counted(event, fitting.faults(*asked, why=why), rejects=rejects)
+            found = [] if came.fits else fitting.faults(*asked) if why else [MISFIT]
+            yield came.size, self._counted(event, found, rejects=rejects)
 
     async def long(self, of: LongJudgement) -> list[Fault]:
-        """As `each` has it, beside this process; raises Busy and TooSoon where there is no time for it and faults refuse it."""
+        """As `each` has it, beside this process; raises Busy and TooSoon where there is no time for it and faults refuse it.
+
+        An event that cannot be judged in time does not fit: sent again it would take as long. What was not tried is no fault
+        where faults are only counted, and counts as one.
+        """
         first = fitting.reached(of.schemas)
+        whose, about = of.event.workspace_id, tuple(each.digest for each in first)
         try:
-            found, took = await self._beside.work(
-                of.event.workspace_id, fitting.faults_and_costs, first, of.data, why=of.why
-            )
-        except (Busy, TooSoon):
-            if of.rejects:
+            found, facts = await self._beside.work(whose, about, fitting.faults_and_facts, first, of.data, why=of.why)
+        except (Busy, TooSoon) as error:
+            if of.rejects and not of.misfit and not isinstance(error, Overdue):
                 raise
-            return []
-        self._efforts.note(first, took)
+            found = [MISFIT if of.misfit else OVERDUE if isinstance(error, Overdue) else UNTRIED]
+        else:
+            self._here.note(first, facts)
         return self._counted(of.event, found, rejects=of.rejects)
 
     def _counted(self, event: Event, found: list[Fault], *, rejects: bool) -> list[Fault]:

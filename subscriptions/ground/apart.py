@@ -10,6 +10,8 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, cast
 
 from subscriptions.ground import audit
@@ -27,7 +29,20 @@ PROCESSOR, MEMORY = 10, 1 << 30
 DEADLINE, PATIENCE = 60.0, 25.0
 #: Pieces of work of one caller that may wait.
 WAITING = 10
+#: Whether this is a thread of a process that has other things to do.
+_IN_THREAD: ContextVar[bool] = ContextVar("in_thread", default=False)
 _BEGIN = "from subscriptions.ground.apart import serve; serve()"
+
+
+class _LongError(Exception):
+    """What was begun in a thread is no work for one."""
+
+
+def elsewhere() -> None:
+    """To be called before what may take long, however small it is: in a thread of `Apart`'s the work ends here, and is begun
+    again in a process of its own. Anywhere else nothing happens."""
+    if _IN_THREAD.get():
+        raise _LongError
 
 
 class Apart:
@@ -38,21 +53,28 @@ class Apart:
         self._processor = processor
 
     async def work(self, whose: Hashable, size: int, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """What a function makes of so many bytes; with more than SMALL it and all it takes and gives have to be picklable.
+        """What a function makes of so many bytes; it and all it takes and gives have to be picklable.
 
-        Raises what it raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place. What
-        is refused counts as a change that somebody tried.
+        Up to SMALL a thread does it, unless it calls `elsewhere`; of 0 bytes, which are our own, in any case. Raises what it
+        raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place. What is refused
+        counts as a change that somebody tried.
         """
         await self._turns.take(whose, PATIENCE)
         try:
             if size <= SMALL:
-                return await asyncio.to_thread(function, *args, **named)
+                with suppress(_LongError):
+                    return await asyncio.to_thread(_in_thread, size > 0, function, args, named)
             return cast(T, await _elsewhere((self._processor, function, args, named)))
         except Refused:
             audit.tried(size)
             raise
         finally:
             self._turns.give(whose)
+
+
+def _in_thread(watched: bool, function: Callable[..., T], args: Any, named: Any) -> T:
+    _IN_THREAD.set(watched)
+    return function(*args, **named)
 
 
 async def _elsewhere(work: tuple[int, Any, Any, Any]) -> Any:

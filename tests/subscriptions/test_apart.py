@@ -10,6 +10,7 @@ import pytest
 
 from subscriptions.catalogue import asyncapi
 from subscriptions.catalogue.schemas.shipped import ShippedFault, ShippedSchema
+from subscriptions.ground import apart
 from subscriptions.ground.apart import SMALL, Apart
 from subscriptions.ground.errors import Issue, Refused, TooLarge, TooSoon
 from tests.work import work
@@ -33,6 +34,12 @@ def endless() -> None:
     """Never ends."""
     while True:
         pass
+
+
+def long() -> tuple[int, int, list[str]]:
+    """Says of itself that it may take long."""
+    apart.elsewhere()
+    return who()
 
 
 def greedy() -> int:
@@ -73,6 +80,15 @@ async def test_large_work_has_a_process_that_knows_no_secrets(monkeypatch: pytes
     with pytest.raises(Refused) as found:
         await apart.work(None, SMALL + 1, refused)
     assert [each.subject for each in found.value.issues] == ["/a", "/b"]
+
+
+async def test_what_may_take_long_goes_on_in_another_process() -> None:
+    """However small it is; not what is our own."""
+    here = Apart()
+    assert (await here.work(None, 1, long))[0] != os.getpid()
+    assert (await here.work(None, SMALL + 1, long))[0] != os.getpid()
+    assert (await here.work(None, 0, long))[0] == os.getpid()
+    assert long()[0] == os.getpid()
 
 
 async def test_work_that_takes_too_much_is_refused_and_ended() -> None:

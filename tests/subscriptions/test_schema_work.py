@@ -160,27 +160,36 @@ def faults_of(types: TypeSchemas, of: Event) -> list[Fault]:
 
 
 def test_what_takes_long_is_known_before() -> None:
-    """Ordinary events are judged where they come in; many alternatives, long strings, large schemas and many of them beside that
-    process, but a schema of which it is known that it compiles quickly."""
+    """Ordinary events are judged where they come in; many alternatives, long strings, large schemas and those with regular
+    expressions beside that process, but plain ones of which it is known from there that they compile quickly."""
     usual = vet(written({"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(20)}}))
     many = vet(written({"items": {"anyOf": [{"minimum": n} for n in range(200)]}}))
-    greedy = vet(written({"items": {"pattern": GREEDY.format(30)}}))
-    large, larger = (vet(written({"title": "t" * size})) for size in (20_000, 200_000))
-    efforts = fitting.Efforts()
+    matching, greedy = (vet(written({"pattern": each})) for each in ("^[a-z]+$", GREEDY.format(30)))
+    large, larger = (vet(written({"title": "t" * size})) for size in (5_000, 5_001))
+    here = fitting.Here()
 
-    assert not efforts.long((usual,), written({f"p{n}": "x" * 40 for n in range(20)}))
-    assert not efforts.long((many,), b"[1]")
-    assert efforts.long((many,), written([1] * 100))
-    assert efforts.long((greedy,), written(["a" * 60_000]))
-    assert efforts.long((large,), b"1")
-    assert efforts.long((larger,), b"1")
-    assert efforts.long(tuple(vet(written({"const": n, "title": "t" * 3000})) for n in range(3)), b"1")
-    efforts.note((larger, large), {0: 100, 1: 100})
-    assert not efforts.long((large,), b"1")
-    assert efforts.long((larger,), b"1")
-    slow = vet(written({"title": "s" * 20_000}))
-    efforts.note((slow,), {0: 2 * fitting.MOST})
-    assert efforts.long((slow,), b"1")
+    def known(*schemas: Schema, data: bytes = b"1") -> bool:
+        return here.judged(schemas, data) is not None
+
+    assert known(usual, data=written({f"p{n}": "x" * 40 for n in range(20)}))
+    assert known(many, data=b"[1]")
+    assert not known(many, data=written([1] * 100))
+    assert not known(usual, data=written(["x"] * 20_000))
+    for each in (matching, large, larger):
+        assert not known(each)
+    found, facts = fitting.faults_and_facts((matching, large), b'"A"', why=False)
+    assert (found, set(facts)) == ([], {0, 1})
+    here.note((matching, large, larger), {**facts, 2: facts[1]._replace(took=fitting.SOON + 1)})
+    assert known(matching, large, data=b'"a"')
+    assert not known(matching, data=written("a" * 60_000))
+    assert not known(larger)
+    here.note((greedy,), fitting.faults_and_facts((greedy,), b"1", why=False)[1])
+    assert not known(greedy)
+    # Of many that are compiled for one event some are, and the next event finds them.
+    versions = tuple(vet(written({"const": n, "title": "t" * 3000})) for n in range(5))
+    assert not known(*versions)
+    assert not known(*versions)
+    assert known(*versions)
 
 
 def event(data: object, **more: str) -> Event:

@@ -269,7 +269,7 @@ def test_at_most_twenty_faults_are_told() -> None:
 def test_validators_are_kept_while_there_is_room_and_those_unused_for_longest_go() -> None:
     """Thousands of types may be registered: what is kept of them is bounded."""
     schemas = [of({"title": f"{number:04}", "type": "object"}) for number in range(5)]
-    kept = Kept(most=3 * len(schemas[0].text))
+    kept: Kept[Compiled] = Kept(most=3 * len(schemas[0].text))
     for schema in schemas[:3]:
         kept.keep((schema.text, schema.dialect), judge(schema))
     assert kept.find((schemas[0].text, schemas[0].dialect)) is not None

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from subscriptions.catalogue.schemas import keyword_rules, pointers, schema
+from subscriptions.catalogue.schemas import keyword_rules, pointers, quick, schema
 from subscriptions.catalogue.schemas.compiling import Compiled, TooIntricateError
 from subscriptions.catalogue.schemas.conjuncts import ComparedPlace, Conjunct, items_of
 from subscriptions.catalogue.schemas.disjoint import disjoint
 from subscriptions.catalogue.schemas.schema import Schema
+from subscriptions.ground import apart
 
 #: Incompatible changes that are told.
 MOST = 20
@@ -23,6 +24,8 @@ MOST = 20
 MAX_COMPARED, MAX_LEVELS = 5_000, 60
 #: Patterns times names of members in a schema that are matched.
 MAX_MATCHED = 200_000
+#: Schemas in one of two that are compared beside publications.
+MAX_SMALL = 100
 #: Places that looking for the very same counts for.
 _SAME = 20
 #: What makes it depend on the value which of the members and items are evaluated.
@@ -41,6 +44,8 @@ class Incompatible:
 
 def changes(before: Schema, after: Schema) -> tuple[Incompatible, ...]:
     """The changes that are not compatible, at most MOST; empty where all are."""
+    if not all(_small(each) for each in (before, after)):
+        apart.elsewhere()
     old, new = schema.compiled(before), schema.compiled(after)
     if max(_matched(old), _matched(new)) > MAX_MATCHED:
         return (Incompatible("", "has too many patterns, for as many members, to be compared"),)
@@ -224,6 +229,11 @@ class _Comparison:
                 return []
             first = first or found
         return first or [Incompatible(where, gone)]
+
+
+def _small(of: Schema) -> bool:
+    found = quick.surely(of.text, of.dialect)
+    return found is not None and found[""].schemas <= MAX_SMALL
 
 
 def _matched(compiled: Compiled) -> int:

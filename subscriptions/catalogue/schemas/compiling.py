@@ -5,16 +5,20 @@ What may be compiled at all is `bounds.py`'s matter, what a refusal says `faults
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jsonschema_rs
 
-from subscriptions.catalogue.schemas import bounds, matching, patterns
+from subscriptions.catalogue.schemas import bounds, matching, patterns, plain
 from subscriptions.catalogue.schemas.bounds import Weight
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import SchemaDocument
+from subscriptions.catalogue.schemas.plain import Steps
+from subscriptions.events import json_text
+
+V = TypeVar("V")
 
 #: Bytes of schemas whose validators a process keeps; one takes about forty times its schema's text.
 KEPT_BYTES = 1024 * 1024
@@ -49,14 +53,15 @@ class Compiled:
         """`text` names its dialect. Raises Unusable."""
         self.document = document
         self.weight: Weight = bounds.weighed(document)
+        #: Of each schema that applies; None: it is not plain.
+        self.steps: Mapping[str, Steps] | None = plain.steps(document, text.encode())
+        #: Microseconds that making it took, where that was measured.
+        self.took = 0
         self._text = text
         self._parts: jsonschema_rs.ValidatorMap | None = None
         self._matchers: dict[str, Callable[[object], bool]] = {}
         self._spent = 0
-        try:
-            self.accepts = jsonschema_rs.validator_for(text, **_OFFLINE).is_valid
-        except jsonschema_rs.ValidationError as error:
-            raise Unusable(error.instance_path, _said(error)) from None
+        self.accepts = validator(text)
 
     def part_accepts(self, pointer: str, value: object) -> bool:
         """Whether the schema at a pointer takes a value."""
@@ -80,25 +85,25 @@ class Compiled:
         return not other({name: 0})
 
 
-class Kept:
+class Kept(Generic[V]):
     """The validators that were used last, as many as `most` bytes of schemas make."""
 
     def __init__(self, most: int = KEPT_BYTES) -> None:
         self._most = most
         self._held = 0
-        self._compiled: OrderedDict[Key, Compiled] = OrderedDict()
+        self._compiled: OrderedDict[Key, V] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._compiled)
 
-    def find(self, key: Key) -> Compiled | None:
+    def find(self, key: Key) -> V | None:
         """The validator of a schema, if it is kept."""
         found = self._compiled.get(key)
         if found is not None:
             self._compiled.move_to_end(key)
         return found
 
-    def keep(self, key: Key, compiled: Compiled) -> None:
+    def keep(self, key: Key, compiled: V) -> None:
         """Keeps it, and lets go of those that were not used for longest."""
         if key not in self._compiled:
             self._held += len(key[0])
@@ -106,6 +111,22 @@ class Kept:
         while self._held > self._most and len(self._compiled) > 1:
             gone, _ = self._compiled.popitem(last=False)
             self._held -= len(gone[0])
+
+
+def named(text: bytes, dialect: Dialect) -> str:
+    """A schema's text (JSON that was read, an object) that names its dialect."""
+    if b'"$schema"' in text and "$schema" in json_text.load(text):
+        return text.decode()
+    rest = b"}" if text == b"{}" else b"," + text[1:]
+    return (b'{"$schema":%b%b' % (json_text.quote(dialect.value), rest)).decode()
+
+
+def validator(text: str) -> Callable[[object], bool]:
+    """What judges by a schema's text, and nothing more; raises Unusable."""
+    try:
+        return jsonschema_rs.validator_for(text, **_OFFLINE).is_valid
+    except jsonschema_rs.ValidationError as error:
+        raise Unusable(error.instance_path, _said(error)) from None
 
 
 def meta_faults(schema: dict[str, Any], dialect: Dialect) -> Iterator[tuple[list[str | int], str]]:

@@ -3,34 +3,37 @@
 How a schema is taken apart, bounded and compiled are the other modules' matters here.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from subscriptions.catalogue.schemas import bounds, compiling, dialects, faults, matching, pointers
+from subscriptions.catalogue.schemas import bounds, compiling, dialects, faults, matching, pointers, quick
 from subscriptions.catalogue.schemas.compiling import Compiled, Kept, Unusable
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import MOST, SchemaDocument, issue
 from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.matching import MAX_MATCHED, MAX_WORK
+from subscriptions.catalogue.schemas.quick import Facts
 from subscriptions.events import json_bounds, json_text
+from subscriptions.ground import apart
 from subscriptions.ground.errors import Issue, Refused
 
 #: What all examples of a schema may take, as `matching.work` counts; work for a thread.
 MAX_EXAMPLES_WORK = 4 * MAX_WORK
-#: Bytes that expressions of a kilobyte are done with while one schema judges one value; what nobody need know better.
-_MATCHED_QUICKER, _LITTLE = 80, 2000
 #: Digits that a binary number keeps whatever they are.
 _EXACT = 15
 
-_kept = Kept()
+_kept: Kept[Compiled] = Kept()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """A JSON Schema that was vetted, as its text: what it takes to judge is made when it is first asked."""
 
@@ -45,22 +48,15 @@ class Schema:
         weight = judge(self).weight
         return min(len(payload) * max(weight.repeated, weight.patterns), MAX_WORK) + len(self.text)
 
-    def compile(self) -> None:
-        """Makes what judges by it, where that is not kept."""
-        judge(self)
+    @cached_property
+    def digest(self) -> bytes:
+        """Tells schemas apart, in little room."""
+        return sha256(self.dialect.value.encode() + self.text).digest()
 
-    def effort(self, payload: bytes) -> int | None:
-        """How long judging a payload may take at the most, in some microseconds; None where it is not compiled."""
-        by = _kept.find((self.text, self.dialect))
-        if by is None:
-            return None
-        applied, repeated, patterns = by.weight
-        size = len(payload)
-        most = size * repeated + size * patterns // _MATCHED_QUICKER + applied
-        if most <= _LITTLE:
-            return most
-        values = payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
-        return most - (size - values) * repeated
+    def facts(self) -> Facts:
+        """What is known of it; compiles it where that was not done."""
+        by = judge(self)
+        return Facts(None if by.steps is None else by.steps[""], by.took)
 
     def accepts(self, payload: bytes) -> bool:
         """Whether a payload (JSON that was read) fits.
@@ -87,8 +83,9 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     Raises Malformed for what is no JSON, TooLarge over `bounds`, and Refused, each place named by a pointer, for another dialect,
     what its meta-schema refuses, a number beyond a double, a reference out of the document or to nothing, a regular expression
     that is not linear, too much work for one value, and an example (given, or under `examples` anywhere in it) that does not
-    fit.
+    fit. Work for `Apart`, which does it in another process where it might take long.
     """
+    examples = tuple(examples)
     bounds.sized(text)
     read = json_text.read(text, root="schema")
     value = json_text.load(read.text)
@@ -99,6 +96,8 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     if beyond:
         raise Refused(*beyond[:MOST])
     schema = Schema(read.text, _dialect(value, dialect))
+    if not quick.vetted_soon(schema.text, schema.dialect, examples):
+        apart.elsewhere()
     found = {pointers.joined("", *path): said for path, said in compiling.meta_faults(value, schema.dialect)}
     if found:
         raise Refused(*(issue(pointer, said) for pointer, said in list(found.items())[:MOST]))
@@ -135,17 +134,16 @@ def judge(schema: Schema) -> Compiled:
     key = schema.text, schema.dialect
     found = _kept.find(key)
     if found is None:
+        began = time.process_time()
         found = compiled(schema)
+        found.took = round((time.process_time() - began) * 1e6)
         _kept.keep(key, found)
     return found
 
 
 def _compile(schema: Schema, document: SchemaDocument) -> Compiled:
-    text = schema.text
-    if "$schema" not in document.value:
-        text = b'{"$schema":%b%b' % (json_text.quote(schema.dialect.value), b"," + text[1:] if document.value else b"}")
     try:
-        return Compiled(text.decode(), document)
+        return Compiled(compiling.named(schema.text, schema.dialect), document)
     except Unusable as unusable:
         raise Refused(issue(pointers.joined("", *unusable.path), unusable.message)) from None
 

@@ -1,0 +1,74 @@
+"""What is done with a schema in a process that takes events: of plain ones alone, and of those what takes a millisecond or two.
+
+What else there is to do with schemas is done in processes that can be ended (`ground/beside.py`, `ground/apart.py`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from subscriptions.catalogue.schemas import compiling, plain
+from subscriptions.catalogue.schemas.dialects import Dialect
+from subscriptions.catalogue.schemas.document import SchemaDocument
+from subscriptions.catalogue.schemas.plain import NotPlainError, Steps
+from subscriptions.events import json_text
+from subscriptions.ground.errors import Refused
+
+#: Bytes of a schema of which it is seen here whether it is plain, and schemas that such a one comes to.
+SURELY, MAX_SCHEMAS = 4096, 500
+#: Steps that all examples that come with a schema may take where it is vetted beside publications.
+EXAMPLES = 500
+
+
+class Quick(NamedTuple):
+    """A plain schema that judges."""
+
+    accepts: Callable[[object], bool]
+    steps: Steps
+
+
+class Facts(NamedTuple):
+    """What is known of a schema without compiling it."""
+
+    #: None: it is not plain.
+    steps: Steps | None
+    #: Microseconds that compiling it takes, as far as one knows.
+    took: int
+
+
+def surely(text: bytes, dialect: Dialect) -> Mapping[str, Steps] | None:
+    """What a schema (JSON that was read) takes, by the pointers of its parts, where that is seen at once; None: it is not.
+
+    Nothing is compiled for it, and so it has no regular expressions.
+    """
+    if len(text) > SURELY or b'"pattern":' in text:
+        return None
+    value = json_text.load(text)
+    if not isinstance(value, dict):
+        return None
+    try:
+        found = plain.steps(SchemaDocument(value, dialect), text)
+    except Refused:
+        return None
+    return None if found is None or found[""].schemas > MAX_SCHEMAS else found
+
+
+def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> bool:
+    """Whether to vet a schema with the examples that came with it takes little for sure."""
+    found = None if b'"examples":' in text else surely(text, dialect)
+    if found is None:
+        return False
+    left = EXAMPLES
+    for each in examples:
+        left -= found[""].most(len(each), plain.values(each))
+        try:
+            plain.value(each)
+        except (NotPlainError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+    return left >= 0
+
+
+def made(text: bytes, dialect: Dialect, steps: Steps) -> Quick:
+    """What judges by a schema that was vetted, and is plain."""
+    return Quick(compiling.validator(compiling.named(text, dialect)), steps)
