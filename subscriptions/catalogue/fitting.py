@@ -16,20 +16,22 @@ from subscriptions.catalogue.schemas.schema import Schema
 
 #: What trying one version after the other may take; the first is tried whatever it takes.
 MAX_WORK = 10 * matching.MAX_WORK
-#: Steps that judging an event may take here (`plain.Steps`), and microseconds of compiling; steps of which it is told here why.
+#: Steps that judging an event may take here (`plain.StepCount`), microseconds of compiling, and steps up to which it is told why.
 STEPS, SOON, EXPLAINED = 5000, 4000, 200
 #: Bytes of events for which a microsecond counts in the turns of the loop; schemas of which something is known.
 BYTES, KNOWN = 128, 10_000
+#: Microseconds that telling why takes where it takes little.
+TOLD = 300
 
 
 class Judged(NamedTuple):
     """What data came to."""
 
     fits: bool
-    #: Whether telling why not takes little as well.
-    explained: bool
     #: Bytes that it counts for.
     size: int
+    #: Whether telling why it does not fit takes little as well.
+    explained: bool = False
 
 
 def faults(schemas: Sequence[Schema], data: bytes, *, why: bool = True) -> list[Fault]:
@@ -103,9 +105,12 @@ class Here:
             value = plain.value(data)
         except NotPlainError:
             return None
-        soon = most <= EXPLAINED and sum(len(each.text) for each in schemas) <= quick.SURELY
-        fits = any(each.accepts(value) for each in by)
-        return Judged(fits=fits, explained=soon, size=size + self._took * BYTES)
+        if any(each.accepts(value) for each in by):
+            return Judged(fits=True, size=size + self._took * BYTES)
+        values = plain.values(data)
+        little = sum(each.steps.most(size, values) for each in by) <= EXPLAINED
+        explained = little and sum(len(each.text) for each in schemas) <= quick.SURELY
+        return Judged(fits=False, explained=explained, size=size + (self._took + explained * TOLD) * BYTES)
 
     def note(self, schemas: Sequence[Schema], facts: Mapping[int, Facts]) -> None:
         """What was found out elsewhere."""

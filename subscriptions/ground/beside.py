@@ -15,6 +15,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Hashable
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
+from subscriptions.ground import overdue
 from subscriptions.ground.apart import MEMORY, known_environment
 from subscriptions.ground.errors import Busy, HooklakeError, Refused
 from subscriptions.ground.overdue import OverdueWork
@@ -27,7 +28,7 @@ T = TypeVar("T")
 PROCESSOR = 1.0
 #: Seconds until a piece is given up for want of a processor, those that one waits for its turn, and after which a process that
 #: nobody asks ends.
-DEADLINE, PATIENCE, IDLE = 5.0, 25.0, 120.0
+DEADLINE, PATIENCE, IDLE = 10.0, 25.0, 120.0
 #: Pieces of work of one caller that may wait.
 WAITING = 200
 _LENGTH = struct.Struct(">Q")
@@ -81,8 +82,12 @@ class Beside:
             # What was before it in the line may have been like it.
             self._overdue.check(whose, about)
             return cast(T, await self._done(pickle.dumps((function, args, named))))
-        except (Overdue, _LateError):
+        except Overdue:
             self._overdue.note(whose, about)
+            raise
+        except _LateError:
+            # Perhaps it is the machine that has no time.
+            self._overdue.note(whose, about, seconds=overdue.REST)
             raise
         finally:
             self._turns.give(whose)

@@ -38,11 +38,11 @@ class OverdueWork:
             said = f"{self._of} was held up by what this client asked a short time ago, which took too long"
             raise TooSoon(f"{said}: nothing like it is begun for {seconds:.0f} seconds", limit=1, seconds=seconds)
 
-    def note(self, caller: Hashable, about: Hashable) -> None:
+    def note(self, caller: Hashable, about: Hashable, *, seconds: float = REMEMBERED) -> None:
         """It was overdue."""
         now = self._steady()
-        for what, seconds in ((about, REMEMBERED), (None, REST)):
-            self._until[caller, what] = now + seconds
+        for what, until in ((about, now + seconds), (None, now + REST)):
+            self._until[caller, what] = until
             self._until.move_to_end((caller, what))
         while len(self._until) > MOST:
             self._until.popitem(last=False)

@@ -15,7 +15,7 @@ from subscriptions.catalogue.schemas import bounds, matching, patterns, plain
 from subscriptions.catalogue.schemas.bounds import Weight
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import SchemaDocument
-from subscriptions.catalogue.schemas.plain import Steps
+from subscriptions.catalogue.schemas.plain import StepCount
 from subscriptions.events import json_text
 
 V = TypeVar("V")
@@ -54,7 +54,7 @@ class Compiled:
         self.document = document
         self.weight: Weight = bounds.weighed(document)
         #: Of each schema that applies; None: it is not plain.
-        self.steps: Mapping[str, Steps] | None = plain.steps(document, text.encode())
+        self.steps: Mapping[str, StepCount] | None = plain.steps(document, text.encode())
         #: Microseconds that making it took, where that was measured.
         self.took = 0
         self._text = text

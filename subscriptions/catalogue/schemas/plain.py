@@ -35,7 +35,7 @@ class NotPlainError(Exception):
     """A value that takes more than plain comparisons."""
 
 
-class Steps(NamedTuple):
+class StepCount(NamedTuple):
     """What judging by a plain schema takes at the most: a step is a keyword that looks at a value, some 50 nanoseconds."""
 
     #: At the value itself.
@@ -52,7 +52,7 @@ class Steps(NamedTuple):
         return self.here + self.below * (values - 1) + self.text * size // 100 + values + size // 50
 
 
-def steps(document: SchemaDocument, text: bytes) -> dict[str, Steps] | None:
+def steps(document: SchemaDocument, text: bytes) -> dict[str, StepCount] | None:
     """Those of each schema that applies somewhere, by its pointer; None where the document is not plain. `text` is its own.
 
     Each schema is counted as often as it judges one place: alternatives, `allOf` and references add up, and nothing is
@@ -89,9 +89,9 @@ def values(payload: bytes) -> int:
     return payload.count(b",") + payload.count(b"[") + payload.count(b"{") + 1
 
 
-def _added(nodes: Mapping[str, Node], own: Mapping[str, Own]) -> dict[str, Steps] | None:
+def _added(nodes: Mapping[str, Node], own: Mapping[str, Own]) -> dict[str, StepCount] | None:
     """From the leaves up; without recursion, since chains are as long as they like."""
-    found: dict[str, Steps] = {}
+    found: dict[str, StepCount] = {}
     open_, stack = set[str](), [("", False)]
     while stack:
         pointer, ready = stack.pop()
@@ -111,7 +111,7 @@ def _added(nodes: Mapping[str, Node], own: Mapping[str, Own]) -> dict[str, Steps
     return found
 
 
-def _sum(node: Node, own: Own, found: Mapping[str, Steps]) -> Steps:
+def _sum(node: Node, own: Own, found: Mapping[str, StepCount]) -> StepCount:
     here, below, text, schemas = own.here, 0, own.text, 1
     #: Of the places below that only one schema each is for the heaviest counts, those for any place count together.
     named: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
@@ -130,7 +130,7 @@ def _sum(node: Node, own: Own, found: Mapping[str, Steps]) -> Steps:
             so_far, so_much = named[edge.place]
             named[edge.place] = so_far + most, so_much + each.text
     one, one_text = (max(column, default=0) for column in _columns(named.values()))
-    return Steps(here, below + every + one, text + every_text + one_text, schemas)
+    return StepCount(here, below + every + one, text + every_text + one_text, schemas)
 
 
 def _columns(pairs: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

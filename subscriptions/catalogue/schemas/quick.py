@@ -11,7 +11,7 @@ import msgspec
 from subscriptions.catalogue.schemas import compiling, plain
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.document import SchemaDocument
-from subscriptions.catalogue.schemas.plain import NotPlainError, Steps
+from subscriptions.catalogue.schemas.plain import NotPlainError, StepCount
 from subscriptions.events import json_text
 from subscriptions.ground.errors import Refused
 
@@ -25,19 +25,19 @@ class Quick(NamedTuple):
     """A plain schema that judges."""
 
     accepts: Callable[[object], bool]
-    steps: Steps
+    steps: StepCount
 
 
 class Facts(NamedTuple):
     """What is known of a schema without compiling it."""
 
     #: None: it is not plain.
-    steps: Steps | None
+    steps: StepCount | None
     #: Microseconds that compiling it takes, as far as one knows.
     took: int
 
 
-def surely(text: bytes, dialect: Dialect) -> Mapping[str, Steps] | None:
+def surely(text: bytes, dialect: Dialect) -> Mapping[str, StepCount] | None:
     """What a schema (JSON that was read) takes, by the pointers of its parts, where that is seen at once; None: it is not.
 
     Nothing is compiled for it, and so it has no regular expressions.
@@ -69,6 +69,6 @@ def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> boo
     return left >= 0
 
 
-def made(text: bytes, dialect: Dialect, steps: Steps) -> Quick:
+def made(text: bytes, dialect: Dialect, steps: StepCount) -> Quick:
     """What judges by a schema that was vetted, and is plain."""
     return Quick(compiling.validator(compiling.named(text, dialect)), steps)
