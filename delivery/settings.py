@@ -70,7 +70,7 @@ class DeliverySettings(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     #: an OPTIONS answer, or (`challenge`) no owner may leave it out.
     require_proof: Literal["never", "origin", "challenge"] = "never"
     #: Registrations and changes that ask for a challenge that each workspace may make of a minute, and as many verifications
-    #: beside them; 0: any number.
+    #: beside them, and as many fetches of documents; 0: any number.
     registrations_per_minute: int = 60
     #: Whom destinations are asked for leave by: the `WebHook-Request-Origin` of an OPTIONS request, and of what follows it.
     request_origin: str = "https://common.cloud.hpe.com"

@@ -50,7 +50,7 @@ from subscriptions.catalogue.applications import ApplicationStore
 from subscriptions.catalogue.described_types import DescribedTypes
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
 from subscriptions.catalogue.event_schemas import EventSchemaStore
-from subscriptions.catalogue.fetching import DocumentFetcher
+from subscriptions.catalogue.fetching import DocumentFetcher, FetchMinute
 from subscriptions.catalogue.judging import PayloadJudge
 from subscriptions.catalogue.misfit_counts import MisfitCounts
 from subscriptions.catalogue.misfit_report import MisfitReport
@@ -176,7 +176,8 @@ class Services:
     @cached_property
     def document_fetcher(self) -> DocumentFetcher:
         """Registers and changes them, and fetches what they do not bring."""
-        return DocumentFetcher(self.event_apis, self.assembly.wired.specs.read, self.clock)
+        minute = FetchMinute(self.database, limit=self.assembly.settings.registrations_per_minute)
+        return DocumentFetcher(self.event_apis, self.assembly.wired.specs.read, self.clock, minute)
 
     @cached_property
     def application_apis(self) -> ApplicationApis:

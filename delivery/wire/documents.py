@@ -49,6 +49,7 @@ class Documents:
         headers = [*((name, value) for name, value in HEADERS.items() if name.lower() not in given), *headers]
         dial = Dial(repeatable=method == "GET")
         try:
+            self._transport.place(url)  # says what is wrong with it before httpx reads it
             request = httpx.Request(
                 method,
                 url,

@@ -63,11 +63,12 @@ async def read(request: Request) -> Response:
 
 async def document(request: Request) -> Response:
     """GET /events/v1beta1/event-apis/{id}/document: as it was given, in its own format"""
-    text, form = await services_of(request).event_apis.document(_id(request))
-    if not text:
-        raise Absent(
-            "The document of event API", str(_id(request)), hint="it has a fetchRequest that has not succeeded"
-        )
+    services, wanted = services_of(request), _id(request)
+    found = await services.event_apis.find(wanted)
+    theirs = auth.scope(auth.caller(request)) in (None, found.workspace_id)
+    text, form = await services.event_apis.document(wanted)
+    if not text or (found.closed and not theirs):
+        raise Absent("The document of event API", str(wanted), hint="none has come yet, or it is its workspace's own")
     # Somebody's text: no browser makes anything of it.
     headers = {
         "X-Content-Type-Options": "nosniff",
@@ -135,7 +136,7 @@ def _summary(api: EventApi, by: str | None) -> dict[str, Any]:
         "version": {name: value for name, value in version.items() if value is not None},
         "asyncapi": api.asyncapi,
         "format": api.format,
-        "error": api.error,
+        "error": api.error if by in (None, api.workspace_id) else "",
         "origin": api.origin,
         "digest": api.digest,
         "eventTypeCount": api.type_count,

@@ -26,6 +26,8 @@ AUTH, BUSES, FETCH = "auth", "externalSubscriptions", "fetchRequest"
 MEMBERS = (AUTH, BUSES, FETCH)
 #: External subscriptions of one API, and bytes of all of it.
 MOST, BYTES = 50, 64 * 1024
+#: Characters of headers and query parameters that a fetch sends.
+SENT = 8192
 #: Levels of what is given.
 DEPTH = 16
 
@@ -134,6 +136,12 @@ def _fetch(kept: Any, given: Any) -> _Json:
     given = _object(given, FETCH)
     asked = api_auth.converted(_settled(given, kept or {}, FETCH), FetchRequest, FETCH)
     api_auth.check_url(asked.url, f"{FETCH}.url")
+    auth = asked.auth or Auth()
+    bags = (auth.additional_headers, auth.additional_query_params)
+    size = sum(len(name) + len(text) for bag in bags for name, texts in bag.items() for text in texts)
+    if size > SENT:
+        said = f"has headers and query parameters of {size} characters, and at most {SENT} are sent"
+        raise Refused(Issue(subject=f"{FETCH}.{AUTH}", description=said))
     return _builtins(asked)
 
 

@@ -4,13 +4,13 @@ The members are Kyma's, in the same spelling wherever they are given. What is se
 given stands for the secret that is kept: it goes nowhere but where it was given for.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from subscriptions.catalogue.bus_settings import SETTINGS, harmless
 from subscriptions.ground import url_origins
 from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Issue, Refused
@@ -24,9 +24,6 @@ MOST, VALUES = 50, 10
 #: Members whose text is secret, and those whose values all are, whatever they are called.
 SECRETS = frozenset({"password", "clientSecret", "certificate"})
 BAGS = frozenset({"additionalHeaders", "additionalQueryParams"})
-#: Settings of a bus: those are secret whose names say so.
-SETTINGS = "attributes"
-_SECRETIVE = re.compile(r"pass|pwd|secret|token|key|credential|auth|certificate|jaas|signature", re.IGNORECASE)
 #: Where `***` stands for what is kept.
 _MASKED = SECRETS | BAGS | {SETTINGS}
 #: Headers that say how a message is framed, or where it goes: they are nobody's to add.
@@ -199,6 +196,8 @@ def converted(given: Mapping[str, Any], kind: type[T], subject: str) -> T:
     """JSON as a struct; raises Refused with the member's path behind `subject`."""
     try:
         return msgspec.convert(given, kind)
+    except UnicodeEncodeError:
+        raise Refused(Issue(subject=subject, description="holds half of a surrogate pair")) from None
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `")
         where = path.rstrip("`").removeprefix("$")
@@ -249,7 +248,7 @@ def _url_fault(url: str, schemes: tuple[str, ...]) -> str:
 
 def _hidden(name: str, value: Any) -> Any:
     if name == SETTINGS:
-        return {each: MASK if _SECRETIVE.search(each) else text for each, text in value.items()}
+        return {each: text if harmless(each, text) else MASK for each, text in value.items()}
     return _masked(value) if name in SECRETS | BAGS else hidden(value)
 
 

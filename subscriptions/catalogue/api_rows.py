@@ -97,6 +97,12 @@ class EventApi:
     #: Which, in alphabetical order; empty where it is one of many.
     types: tuple[str, ...] = ()
 
+    @property
+    def closed(self) -> bool:
+        """Whether its text is for its own workspace and operators alone: it is none that a catalogue could tell, or a credential
+        was needed to come by it."""
+        return bool(self.error) or (self.fetch is not None and AUTH in self.fetch.request)
+
 
 _VERSION = ("deprecated", "deprecated_since", "deprecated_in", "sunset", "migration", "for_removal")
 _OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin", "error")

@@ -159,7 +159,7 @@ audit_entries = Table(
 )
 
 #: How much of a workspace's minute was drawn by the processes that take publications; `introductions:` with its id: of the
-#: minute's registrations, `verifications:` of its verifications.
+#: minute's registrations, `verifications:` of its verifications, `fetches:` of its fetches of documents.
 publish_quotas = Table(
     "publish_quotas",
     metadata,

@@ -131,6 +131,7 @@ async def test_answers_that_are_not_taken(
         ("https://10.0.0.1/", "10.0.0.1 is not a public address"),
         ("https://[::ffff:10.0.0.1]/", "is not a public address"),
         ("https://0x0a000001/", "is not a public address"),
+        ("http://0251.0376.0251.0376/", "the URL cannot be read"),
         ("https://inside.example/spec", "inside.example leads to an address that is not public"),
     ],
 )
@@ -140,6 +141,33 @@ async def test_nothing_is_fetched_from_inside(publisher: httpx.AsyncClient, url:
 
     assert made["fetchRequest"]["status"]["condition"] == "FAILED"
     assert said in made["fetchRequest"]["status"]["message"]
+
+
+async def test_what_came_by_a_credential_is_told_to_nobody_else(
+    publisher: httpx.AsyncClient, receiver: Receiver, callers: Callers
+) -> None:
+    """Text that is no document, its error, and what was fetched with `auth` are for their own workspace and operators."""
+    auth = {"credential": {"basic": {"username": "me", "password": "pass-word"}}}
+    receiver.plan("/page", Answer(body=b"inside: page"))
+    receiver.plan("/spec", SPEC)
+    odd = await fetched(publisher, receiver.url("/page"))
+    closed = await fetched(publisher, receiver.url("/spec"), auth=auth)
+    stranger = await callers.headers(Role.VIEWER, workspace=OTHER_WORKSPACE)
+    operator = await callers.headers(Role.OPERATOR, workspace=OTHER_WORKSPACE)
+
+    assert (bool(odd["error"]), closed["error"]) == (True, "")
+    for each in (odd, closed):
+        path = each["resourceUri"]
+        codes = [
+            (await publisher.get(path + "/document", headers=headers)).status_code
+            for headers in ({}, operator, stranger)
+        ]
+        assert codes == [200, 200, 404]
+        shown, listed = await publisher.get(path, headers=stranger), await publisher.get(PATH, headers=stranger)
+        assert shown.json()["error"] == ""
+        assert odd["error"] not in listed.text
+    events = await publisher.get(closed["resourceUri"] + "/events", headers=stranger)
+    assert [each["eventType"] for each in events.json()["items"]] == ["com.acme.order.placed"]
 
 
 async def test_what_is_kept_and_not_supported(publisher: httpx.AsyncClient, receiver: Receiver) -> None:

@@ -89,7 +89,7 @@ SCHEMAS: dict[str, Json] = {
                 "type": "object",
                 "maxProperties": MOST,
                 "additionalProperties": {"type": "string", "maxLength": 4096},
-                "description": f"The bus's own settings; those whose names speak of secrets are answered as `{MASK}`.",
+                "description": f"The bus's own settings; all but a few, such as `group.id`, are answered as `{MASK}`.",
             },
         },
     ),

@@ -276,7 +276,8 @@ OPERATIONS = (
         id="readEventApiDocument",
         permission=Permission.READ_EVENT_TYPES,
         summary="Read its document as it was given",
-        description="`application/json` or `application/yaml`.",
+        description="`application/json` or `application/yaml`. Text that is no document, and one that was fetched with `auth`, "
+        "is for its workspace and operators.",
         answer=text(),
         media_type="application/yaml",
         errors=(404,),

@@ -183,6 +183,30 @@ def test_what_cannot_be(auth: dict[str, Any]) -> None:
     assert "hidden" not in str(refused.value)
 
 
+def test_settings_of_a_bus_are_secret_unless_they_are_known() -> None:
+    """Values of `attributes` are masked but for names that are known for harmless ones, whatever an unknown one is called."""
+    known = {"group.id": "us", "Bootstrap.Servers": "a:9092,b:9092", "sasl.mechanism": "PLAIN"}
+    secret = {
+        "connectionString": "hidden",
+        "dsn": "hidden",
+        "sas": "hidden",
+        "pin": "hidden",
+        "client.id": "https://u:hidden@h",
+    }
+    bus = {"url": "amqp://bus.example", "topic": "t", "attributes": known | secret}
+
+    shown = api_auth.hidden(api_access.changed({}, {"externalSubscriptions": [bus]}, merging=False))
+
+    assert shown["externalSubscriptions"][0]["attributes"] == known | dict.fromkeys(secret, "***")
+
+
+def test_headers_of_a_fetch_are_few() -> None:
+    """What a fetch sends beside its URL has at most 8,192 characters: it goes to whoever it is."""
+    auth = {"additionalHeaders": {f"X-{n}": ["x" * 3000] for n in range(3)}}
+    with pytest.raises(Refused, match="8192"):
+        api_access.changed({}, {"fetchRequest": {"url": "https://x.example", "auth": auth}}, merging=False)
+
+
 def test_bounds() -> None:
     """Levels, bytes and external subscriptions are bounded, before anything walks through what was given."""
     deep: Any = "x"

@@ -13,7 +13,7 @@ from subscriptions.catalogue import fetching
 from subscriptions.catalogue.api_access import FetchRequest
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.event_apis import CatalogueLimits, EventApiStore
-from subscriptions.catalogue.fetching import DocumentFetcher, Unfetched
+from subscriptions.catalogue.fetching import DocumentFetcher, FetchMinute, Unfetched
 from subscriptions.events.catalogue import PREFIX
 from subscriptions.ground import audit
 from subscriptions.ground.apart import Apart
@@ -39,8 +39,10 @@ def store(database: Database) -> EventApiStore:
     return EventApiStore(database, Apart(), prefix=PREFIX, limits=CatalogueLimits(), vault=vault)
 
 
-def fetcher(store: EventApiStore, read: Callable[[FetchRequest], Awaitable[bytes]]) -> DocumentFetcher:
-    return DocumentFetcher(store, read, lambda: NOW)
+def fetcher(
+    store: EventApiStore, read: Callable[[FetchRequest], Awaitable[bytes]], minute: FetchMinute | None = None
+) -> DocumentFetcher:
+    return DocumentFetcher(store, read, lambda: NOW, minute or FetchMinute(store._database, limit=0))
 
 
 async def test_what_comes_of_a_fetch(store: EventApiStore) -> None:
@@ -128,6 +130,27 @@ async def test_each_fetch_leaves_an_entry(store: EventApiStore, database: Databa
         found = [json.loads(each) for each in await connection.scalars(entries)]
     assert found.count({"condition": "SUCCEEDED"}) == 2
     assert {"condition": "FAILED", "message": "it answered 404"} in found
+
+
+async def test_so_many_a_minute(store: EventApiStore, database: Database) -> None:
+    """A workspace has a minute's worth of fetches, over all processes; over it nothing is asked, and nothing changed."""
+    asked = 0
+
+    async def read(_: FetchRequest) -> bytes:
+        nonlocal asked
+        asked += 1
+        raise Unfetched("it answered 404")
+
+    one, two = (fetcher(store, read, FetchMinute(database, limit=3)) for _ in range(2))
+    made = await one.register(DRAFT, by=MINE)
+    await two.refetch(made.id, by=MINE)
+    await one.change(made.id, EventApiChange(access=DRAFT.access), by=MINE)
+    for refused in (one.refetch(made.id, by=MINE), two.register(DRAFT, by=MINE)):
+        with pytest.raises(TooSoon, match="HOOKLAKE_REGISTRATIONS_PER_MINUTE"):
+            await refused
+    assert (asked, (await store.page(limit=9, offset=0))[1]) == (3, 1)
+    await one.register(DRAFT, by=OTHERS)
+    await one.refetch(made.id, by=None)
 
 
 async def test_secrets_that_are_gone(store: EventApiStore, database: Database) -> None:
