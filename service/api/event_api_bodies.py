@@ -8,16 +8,24 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api import reading
-from subscriptions.catalogue.api_access import AUTH, BUSES, FETCH
+from subscriptions.catalogue import api_access
+from subscriptions.catalogue.api_access import AUTH, BUSES, BYTES, FETCH
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.events import attributes
-from subscriptions.ground.errors import Issue, Refused
+from subscriptions.ground.errors import Issue, Refused, TooLarge, Unprocessable
 
 #: PostgreSQL keeps no NUL and no half of a surrogate pair, and lists no line breaks.
 _Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
 _Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
 _Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*$")]
+_ABSENT = msgspec.Raw()
+#: What is given beside the document, before it is looked at more closely.
+_SHAPES: Mapping[str, Any] = {
+    AUTH: dict[str, Any] | None,
+    BUSES: list[dict[str, Any]] | None,
+    FETCH: dict[str, Any] | None,
+}
 _NamedBy = Annotated[str, msgspec.Meta(pattern=r"^(message|channel)$")]
 
 
@@ -55,9 +63,9 @@ class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     application: _Words = ""
     version: _Version | None = None
     named_by: _NamedBy = "message"
-    auth: dict[str, Any] | None = None
-    external_subscriptions: list[dict[str, Any]] | None = None
-    fetch_request: dict[str, Any] | None = None
+    auth: msgspec.Raw = _ABSENT
+    external_subscriptions: msgspec.Raw = _ABSENT
+    fetch_request: msgspec.Raw = _ABSENT
 
 
 class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -69,9 +77,9 @@ class _Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     group: _Words | UnsetType | None = UNSET
     version: _VersionChange | UnsetType = UNSET
     named_by: _NamedBy = "message"
-    auth: dict[str, Any] | UnsetType | None = UNSET
-    external_subscriptions: list[dict[str, Any]] | UnsetType | None = UNSET
-    fetch_request: dict[str, Any] | UnsetType | None = UNSET
+    auth: msgspec.Raw = _ABSENT
+    external_subscriptions: msgspec.Raw = _ABSENT
+    fetch_request: msgspec.Raw = _ABSENT
 
 
 def draft(body: bytes) -> EventApiDraft:
@@ -99,15 +107,29 @@ def change(body: bytes, *, force: bool) -> EventApiChange:
         group=_emptied(given.group),
         version={} if isinstance(given.version, UnsetType) else _anew(given.version),
         by_channel=given.named_by == "channel",
-        access={name: value for name, value in _access(given).items() if value is not UNSET},
+        access=_access(given),
         merging=True,
         force=force,
     )
 
 
 def _access(given: _Registration | _Update) -> dict[str, Any]:
-    """By the names that the catalogue has for them."""
-    return {AUTH: given.auth, BUSES: given.external_subscriptions, FETCH: given.fetch_request}
+    """Those that are given, by the names that the catalogue has for them; read where that is no more than is kept, for each value
+    is looked at often."""
+    raw = {AUTH: given.auth, BUSES: given.external_subscriptions, FETCH: given.fetch_request}
+    if sum(map(len, map(bytes, raw.values()))) > BYTES:
+        raise TooLarge(Issue(subject=AUTH, description=api_access.TOO_LARGE))
+    return {name: _read(name, bytes(each)) for name, each in raw.items() if bytes(each)}
+
+
+def _read(name: str, raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=_SHAPES[name])
+    except msgspec.ValidationError:
+        said = "must be an array of objects" if name == BUSES else "must be an object"
+        raise Unprocessable(Issue(subject=name, description=said)) from None
+    except RecursionError:
+        raise Refused(Issue(subject=name, description="is nested too deep")) from None
 
 
 def _text(document: str) -> bytes:

@@ -28,6 +28,7 @@ MEMBERS = (AUTH, BUSES, FETCH)
 MOST, BYTES = 50, 64 * 1024
 #: Characters of headers and query parameters that a fetch sends.
 SENT = 8192
+TOO_LARGE = f"has with {', '.join(MEMBERS[1:])} more than {BYTES} bytes"
 #: Levels of what is given.
 DEPTH = 16
 
@@ -79,8 +80,7 @@ def changed(kept: Mapping[str, Any], given: Mapping[str, Any], *, merging: bool)
             patched = _merged(api_auth.hidden(kept.get(name)), value) if merging else value
             whole[name] = _auth(kept.get(name), patched) if name == AUTH else _fetch(kept.get(name), patched)
     if len(msgspec.json.encode(whole)) > BYTES:
-        said = f"has with {', '.join(MEMBERS[1:])} more than {BYTES} bytes"
-        raise TooLarge(Issue(subject=AUTH, description=said))
+        raise TooLarge(Issue(subject=AUTH, description=TOO_LARGE))
     return whole
 
 

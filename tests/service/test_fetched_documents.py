@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -182,3 +183,19 @@ async def test_what_is_kept_and_not_supported(publisher: httpx.AsyncClient, rece
         made = await fetched(publisher, receiver.url("/spec"), **more)
         assert "not supported" in made["fetchRequest"]["status"]["message"]
     assert receiver.connections == 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_what_is_too_much_is_not_looked_at(api: httpx.AsyncClient, callers: Callers, method: str) -> None:
+    """More than is kept of how one authenticates is 413 before anything reads it: even of another shape than it must have."""
+    publisher = await callers.headers(Role.PUBLISHER)
+    path = PATH if method == "POST" else f"{PATH}/{uuid4()}"
+    for given, status in (([{}] * 30_000, 413), ([{}], 422), ({"a": "x" * 70_000}, 413)):
+        answer = await api.request(method, path, json={"auth": given}, headers=publisher)
+        assert (answer.status_code, answer.json()["errorDetails"][0]["issues"][0]["subject"]) == (status, "auth"), (
+            answer.text
+        )
+    deep = await api.request(
+        method, path, content=b'{"auth":%b}' % (b'{"a":' * 5000 + b"1" + b"}" * 5000), headers=publisher
+    )
+    assert deep.status_code == 400
