@@ -109,7 +109,7 @@ class Here:
             return Judged(fits=True, size=size + self._took * BYTES)
         values = plain.values(data)
         little = sum(each.steps.most(size, values) for each in by) <= EXPLAINED
-        explained = little and sum(len(each.text) for each in schemas) <= quick.SURELY
+        explained = little and len(by) == 1 and by[0].telling
         return Judged(fits=False, explained=explained, size=size + (self._took + explained * TOLD) * BYTES)
 
     def note(self, schemas: Sequence[Schema], facts: Mapping[int, Facts]) -> None:
@@ -123,19 +123,17 @@ class Here:
         found = self._kept.find(key)
         if found is None:
             facts = self._known(schema)
-            if facts is None or facts.steps is None or facts.took + self._took > SOON:
+            if facts.steps is None or facts.took + self._took > SOON:
                 return None
             self._took += facts.took
-            found = quick.made(*key, facts.steps)
-            self._kept.keep(key, found)
+            found = quick.made(*key, facts.steps, telling=facts.telling)
+            self._kept.keep(key, found, facts.memory)
         return found
 
-    def _known(self, schema: Schema) -> Facts | None:
+    def _known(self, schema: Schema) -> Facts:
         found = self._facts.get(schema.digest)
-        if found is None and len(schema.text) <= quick.SURELY:
-            seen = quick.surely(schema.text, schema.dialect)
+        if found is None:
             # One with regular expressions may be plain all the same: who compiles it first tells.
-            if seen is not None:
-                found = Facts(seen[""], len(schema.text) // 2)
-                self.note((schema,), {0: found})
+            found = quick.facts(schema.text, schema.dialect)
+            self.note((schema,), {0: found})
         return found

@@ -1,4 +1,4 @@
-"""Long work on what somebody sent: one at a time, callers by turns, and what is large in a process of its own.
+"""Long work on what somebody sent: one at a time, callers by turns, and what is large likewise in a process of its own.
 
 A thread would not do for that: it holds the interpreter, and publications wait. What the work is, is left to its caller.
 """
@@ -9,7 +9,7 @@ import pickle
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, cast
@@ -49,7 +49,10 @@ class Apart:
     """The long work of one process."""
 
     def __init__(self, *, processor: int = PROCESSOR, waiting: int = WAITING) -> None:
-        self._turns = Turns(1, 1, waiting=waiting, of="the reader of documents and schemas")
+        #: What is short does not stand behind what is long.
+        self._short, self._long = (
+            Turns(1, 1, waiting=waiting, of="the reader of documents and schemas") for _ in range(2)
+        )
         self._processor = processor
 
     async def work(self, whose: Hashable, size: int, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -59,17 +62,23 @@ class Apart:
         raises of the house's own errors, TooLarge where it takes too much, TooSoon and Busy for no place. What is refused
         counts as a change that somebody tried.
         """
-        await self._turns.take(whose, PATIENCE)
         try:
             if size <= SMALL:
                 with suppress(_LongError):
-                    return await asyncio.to_thread(_in_thread, size > 0, function, args, named)
-            return cast(T, await _elsewhere((self._processor, function, args, named)))
+                    return await self._done(
+                        self._short, whose, asyncio.to_thread, _in_thread, size > 0, function, args, named
+                    )
+            return cast(T, await self._done(self._long, whose, _elsewhere, (self._processor, function, args, named)))
         except Refused:
             audit.tried(size)
             raise
+
+    async def _done(self, line: Turns, whose: Hashable, do: Callable[..., Awaitable[T]], *args: Any) -> T:
+        await line.take(whose, PATIENCE)
+        try:
+            return await do(*args)
         finally:
-            self._turns.give(whose)
+            line.give(whose)
 
 
 def _in_thread(watched: bool, function: Callable[..., T], args: Any, named: Any) -> T:

@@ -91,6 +91,19 @@ async def test_what_may_take_long_goes_on_in_another_process() -> None:
     assert long()[0] == os.getpid()
 
 
+async def test_what_is_short_waits_for_nothing_long() -> None:
+    """Large documents have a line of their own."""
+    here = Apart()
+    large = asyncio.create_task(here.work("a", SMALL + 1, endless))
+    await asyncio.sleep(0)
+    assert here._long._taken == 1
+    assert (await here.work("b", 1, who))[0] == os.getpid()
+    assert not large.done()
+    large.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await large
+
+
 async def test_work_that_takes_too_much_is_refused_and_ended() -> None:
     """Work without an end, or of more memory than there is for it, is refused as too large, and the next one is done."""
     apart = Apart(processor=1)

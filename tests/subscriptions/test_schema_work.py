@@ -1,6 +1,7 @@
 """What others' schemas may make of a process' time: counted in bytes, patterns and questions before anything is judged."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -185,6 +186,18 @@ def test_what_takes_long_is_known_before() -> None:
     assert not known(larger)
     here.note((greedy,), fitting.faults_and_facts((greedy,), b"1", why=False)[1])
     assert not known(greedy)
+    # To tell why is to compile each schema with all that it leads to.
+    chain: dict[str, Any] = {"$ref": "#/$defs/d0", "$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(60)}}
+    told = [
+        here.judged((vet(written(schema)),), b'"A"')
+        for schema in ({"type": "null"}, chain | {"$defs": {**chain["$defs"], "d60": {"type": "null"}}})
+    ]
+    told.append(here.judged((matching,), b'"A"'))
+    assert [None if each is None else (each.fits, each.explained) for each in told] == [
+        (False, True),
+        (False, False),
+        (False, False),
+    ]
     # Of many that are compiled for one event some are, and the next event finds them.
     versions = tuple(vet(written({"const": n, "title": "t" * 3000})) for n in range(5))
     assert not known(*versions)

@@ -269,11 +269,11 @@ def test_at_most_twenty_faults_are_told() -> None:
 def test_validators_are_kept_while_there_is_room_and_those_unused_for_longest_go() -> None:
     """Thousands of types may be registered: what is kept of them is bounded."""
     schemas = [of({"title": f"{number:04}", "type": "object"}) for number in range(5)]
-    kept: Kept[Compiled] = Kept(most=3 * len(schemas[0].text))
+    kept: Kept[Compiled] = Kept(most=3)
     for schema in schemas[:3]:
-        kept.keep((schema.text, schema.dialect), judge(schema))
+        kept.keep((schema.text, schema.dialect), judge(schema), 1)
     assert kept.find((schemas[0].text, schemas[0].dialect)) is not None
-    kept.keep((schemas[3].text, schemas[3].dialect), judge(schemas[3]))
+    kept.keep((schemas[3].text, schemas[3].dialect), judge(schemas[3]), 1)
     assert [kept.find((schema.text, schema.dialect)) is not None for schema in schemas] == [
         True,
         False,
@@ -281,6 +281,14 @@ def test_validators_are_kept_while_there_is_room_and_those_unused_for_longest_go
         True,
         False,
     ]
+
+
+def test_what_a_validator_takes_is_its_memory() -> None:
+    """Some hundred bytes of regular expressions are megabytes; so are references that stand for much."""
+    plain, greedy = (judge(of({"allOf": [{"pattern": "a" + each}] * 20})) for each in ("b", "\\p{L}{3}"))
+    refers = judge(of({"allOf": [{"$ref": "#/$defs/x"}] * 20, "$defs": {"x": {"allOf": [True] * 20}}}))
+    assert min(plain.memory, greedy.memory) > 5_000_000
+    assert refers.memory > 20 * 20 * 500
 
 
 def test_nothing_is_fetched_whatever_gets_to_the_validator() -> None:

@@ -85,6 +85,11 @@ def matched_by(members: Mapping[str, Any]) -> int:
     return sum(map(patterns.kilobytes, _expressions(members)))
 
 
+def expressions(document: SchemaDocument) -> int:
+    """How many regular expressions there are in all its schemas."""
+    return sum(len(_expressions(members)) for _, members in document.walked())
+
+
 def _own(members: Mapping[str, Any]) -> int:
     return 1 + entries(members) // _ENTRIES
 

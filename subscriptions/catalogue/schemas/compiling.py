@@ -20,8 +20,9 @@ from subscriptions.events import json_text
 
 V = TypeVar("V")
 
-#: Bytes of schemas whose validators a process keeps; one takes about forty times its schema's text.
-KEPT_BYTES = 1024 * 1024
+#: Bytes of memory that the validators take which a process keeps; one takes about forty times its schema's text, and for each of
+#: its regular expressions twice the table that matching makes, and something for each schema that a reference stands for.
+KEPT_BYTES, _TIMES, _EXPRESSION, _SCHEMA = 64 * 1024 * 1024, 40, 256 * 1024, 500
 #: What comparing with a schema may take, as `matching.work` counts: some seconds of a thread.
 MAX_COMPARED_WORK = 20 * matching.MAX_WORK
 
@@ -55,6 +56,9 @@ class Compiled:
         self.weight: Weight = bounds.weighed(document)
         #: Of each schema that applies; None: it is not plain.
         self.steps: Mapping[str, StepCount] | None = plain.steps(document, text.encode())
+        #: Bytes of memory, about.
+        schemas = 0 if self.steps is None else self.steps[""].schemas
+        self.memory = memory(text.encode(), schemas) + _EXPRESSION * bounds.expressions(document)
         #: Microseconds that making it took, where that was measured.
         self.took = 0
         self._text = text
@@ -86,12 +90,12 @@ class Compiled:
 
 
 class Kept(Generic[V]):
-    """The validators that were used last, as many as `most` bytes of schemas make."""
+    """The validators that were used last, as many as take `most` bytes of memory."""
 
     def __init__(self, most: int = KEPT_BYTES) -> None:
         self._most = most
         self._held = 0
-        self._compiled: OrderedDict[Key, V] = OrderedDict()
+        self._compiled: OrderedDict[Key, tuple[V, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._compiled)
@@ -99,18 +103,24 @@ class Kept(Generic[V]):
     def find(self, key: Key) -> V | None:
         """The validator of a schema, if it is kept."""
         found = self._compiled.get(key)
-        if found is not None:
-            self._compiled.move_to_end(key)
-        return found
+        if found is None:
+            return None
+        self._compiled.move_to_end(key)
+        return found[0]
 
-    def keep(self, key: Key, compiled: V) -> None:
-        """Keeps it, and lets go of those that were not used for longest."""
+    def keep(self, key: Key, compiled: V, memory: int) -> None:
+        """Keeps it, which takes so many bytes, and lets go of those that were not used for longest."""
         if key not in self._compiled:
-            self._held += len(key[0])
-        self._compiled[key] = compiled
+            self._compiled[key] = compiled, memory
+            self._held += memory
         while self._held > self._most and len(self._compiled) > 1:
-            gone, _ = self._compiled.popitem(last=False)
-            self._held -= len(gone[0])
+            _, (_, freed) = self._compiled.popitem(last=False)
+            self._held -= freed
+
+
+def memory(text: bytes, schemas: int) -> int:
+    """Bytes that the validator of a schema takes, about, which comes to so many and has no regular expressions."""
+    return _TIMES * len(text) + _SCHEMA * schemas
 
 
 def named(text: bytes, dialect: Dialect) -> str:

@@ -19,6 +19,8 @@ from subscriptions.ground.errors import Refused
 SURELY, MAX_SCHEMAS = 4096, 500
 #: Steps that all examples that come with a schema may take where it is vetted beside publications.
 EXAMPLES = 500
+#: Schemas that a schema may come to where it is told what does not fit.
+TELLING = 50
 
 
 class Quick(NamedTuple):
@@ -26,6 +28,8 @@ class Quick(NamedTuple):
 
     accepts: Callable[[object], bool]
     steps: StepCount
+    #: As `Facts` has it.
+    telling: bool
 
 
 class Facts(NamedTuple):
@@ -33,8 +37,11 @@ class Facts(NamedTuple):
 
     #: None: it is not plain.
     steps: StepCount | None
-    #: Microseconds that compiling it takes, as far as one knows.
+    #: Microseconds that compiling it takes, as far as one knows, and bytes of memory that it takes then.
     took: int
+    memory: int
+    #: Whether telling what does not fit it takes little: each of its schemas is compiled for that, with all that it leads to.
+    telling: bool = False
 
 
 def surely(text: bytes, dialect: Dialect) -> Mapping[str, StepCount] | None:
@@ -59,7 +66,7 @@ def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> boo
     found = None if b'"examples":' in text else surely(text, dialect)
     if found is None:
         return False
-    left = EXAMPLES
+    left = EXAMPLES if found[""].schemas <= TELLING else 0
     for each in examples:
         left -= found[""].most(len(each), plain.values(each))
         try:
@@ -69,6 +76,15 @@ def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> boo
     return left >= 0
 
 
-def made(text: bytes, dialect: Dialect, steps: StepCount) -> Quick:
+def facts(text: bytes, dialect: Dialect) -> Facts:
+    """What is seen at once of a schema."""
+    found = surely(text, dialect)
+    if found is None:
+        return Facts(None, 0, 0)
+    schemas = found[""].schemas
+    return Facts(found[""], len(text) // 2, compiling.memory(text, schemas), telling=schemas <= TELLING)
+
+
+def made(text: bytes, dialect: Dialect, steps: StepCount, *, telling: bool) -> Quick:
     """What judges by a schema that was vetted, and is plain."""
-    return Quick(compiling.validator(compiling.named(text, dialect)), steps)
+    return Quick(compiling.validator(compiling.named(text, dialect)), steps, telling)

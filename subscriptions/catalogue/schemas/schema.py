@@ -56,7 +56,7 @@ class Schema:
     def facts(self) -> Facts:
         """What is known of it; compiles it where that was not done."""
         by = judge(self)
-        return Facts(None if by.steps is None else by.steps[""], by.took)
+        return Facts(None if by.steps is None else by.steps[""], by.took, by.memory)
 
     def accepts(self, payload: bytes) -> bool:
         """Whether a payload (JSON that was read) fits.
@@ -137,7 +137,7 @@ def judge(schema: Schema) -> Compiled:
         began = time.process_time()
         found = compiled(schema)
         found.took = round((time.process_time() - began) * 1e6)
-        _kept.keep(key, found)
+        _kept.keep(key, found, found.memory)
     return found
 
 
