@@ -20,16 +20,14 @@ MAX_WORK = 10 * matching.MAX_WORK
 STEPS, SOON, EXPLAINED = 5000, 4000, 200
 #: Bytes of events for which a microsecond counts in the turns of the loop; schemas of which something is known.
 BYTES, KNOWN = 128, 10_000
-#: Microseconds that telling why takes where it takes little.
-TOLD = 300
+#: Microseconds that telling why takes where it takes little, and that seeing whether a schema is plain takes for each byte.
+TOLD, SEEN = 300, 2
 
 
 class Judged(NamedTuple):
     """What data came to."""
 
     fits: bool
-    #: Bytes that it counts for.
-    size: int
     #: Whether telling why it does not fit takes little as well.
     explained: bool = False
 
@@ -81,12 +79,12 @@ class Here:
         self._kept: Kept[Quick] = Kept()
         #: By the digest of a schema.
         self._facts: dict[bytes, Facts] = {}
-        #: Microseconds of compiling while one event is judged.
-        self._took = 0
+        #: Microseconds, about, that the last question took beside judging.
+        self.took = self._compiling = 0
 
     def judged(self, schemas: Sequence[Schema], data: bytes) -> Judged | None:
         """What the data come to; None: that is not to be found out here."""
-        self._took = 0
+        self.took = self._compiling = 0
         by = []
         for schema in schemas:
             found = self._quick(schema)
@@ -106,11 +104,12 @@ class Here:
         except NotPlainError:
             return None
         if any(each.accepts(value) for each in by):
-            return Judged(fits=True, size=size + self._took * BYTES)
+            return Judged(fits=True)
         values = plain.values(data)
         little = sum(each.steps.most(size, values) for each in by) <= EXPLAINED
         explained = little and len(by) == 1 and by[0].telling
-        return Judged(fits=False, explained=explained, size=size + (self._took + explained * TOLD) * BYTES)
+        self.took += explained * TOLD
+        return Judged(fits=False, explained=explained)
 
     def note(self, schemas: Sequence[Schema], facts: Mapping[int, Facts]) -> None:
         """What was found out elsewhere."""
@@ -122,10 +121,11 @@ class Here:
         key = schema.text, schema.dialect
         found = self._kept.find(key)
         if found is None:
-            facts = self._known(schema)
-            if facts.steps is None or facts.took + self._took > SOON:
+            facts = self._known(schema) if self.took <= SOON else None
+            if facts is None or facts.steps is None or facts.took + self._compiling > SOON:
                 return None
-            self._took += facts.took
+            self._compiling += facts.took
+            self.took += facts.took
             found = quick.made(*key, facts.steps, telling=facts.telling)
             self._kept.keep(key, found, facts.memory)
         return found
@@ -135,5 +135,6 @@ class Here:
         if found is None:
             # One with regular expressions may be plain all the same: who compiles it first tells.
             found = quick.facts(schema.text, schema.dialect)
+            self.took += SEEN * min(len(schema.text), quick.SURELY)
             self.note((schema,), {0: found})
         return found

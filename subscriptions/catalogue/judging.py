@@ -145,11 +145,10 @@ class PayloadJudge:
             came = self._here.judged(*asked)
             if came is None or not (came.fits or came.explained or not why):
                 of, data = asked
-                size = 0 if came is None else came.size
-                yield size, LongJudgement(event, of, data, why, rejects, misfit=came is not None)
+                yield self._size(event), LongJudgement(event, of, data, why, rejects, misfit=came is not None)
                 continue
             found = [] if came.fits else fitting.faults(*asked) if why else [MISFIT]
-            yield came.size, self._counted(event, found, rejects=rejects)
+            yield self._size(event), self._counted(event, found, rejects=rejects)
 
     async def long(self, of: LongJudgement) -> list[Fault]:
         """As `each` has it, beside this process; raises Busy and TooSoon where there is no time for it and faults refuse it.
@@ -168,6 +167,9 @@ class PayloadJudge:
         else:
             self._here.note(first, facts)
         return self._counted(of.event, found, rejects=of.rejects)
+
+    def _size(self, event: Event) -> int:
+        return len(event.body) + self._here.took * fitting.BYTES
 
     def _counted(self, event: Event, found: list[Fault], *, rejects: bool) -> list[Fault]:
         if found:
