@@ -20,7 +20,13 @@ from service.services import Services, services_of
 from subscriptions.events import attributes, catalogue, directory
 from subscriptions.events.catalogue import EventType
 from subscriptions.events.directory import TypeGroup
-from subscriptions.events.event_types import DETAILS, OFF, REJECT, WARN, CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    DETAILS,
+    OFF,
+    REJECT,
+    WARN,
+    CatalogueEntry,
+)
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 log = logging.getLogger("hooklake.service")

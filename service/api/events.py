@@ -139,7 +139,8 @@ async def kept(
     if services.types.judged:
         await _fitting(request, made, many)
     if services.types.deprecated:
-        made = deprecation.mark(made, services.types.deprecated, limit=services.ground.max_event_bytes)
+        types, limit = services.types, services.ground.max_event_bytes
+        made = deprecation.mark(made, types.deprecated, types.binds, limit=limit)
     try:
         return await accept(services, made, now, request.scope.get(AUDIENCE, STAYS))
     except Refused as refused:
@@ -152,7 +153,9 @@ async def _fitting(request: Request, made: Sequence[Event], many: bool) -> None:
     services = services_of(request)
     judged = services.types.judged
     await services.judge.know({event.type for event in made} & judged.keys())
-    begun = await pieces.taken(services.judge.each(made, judged), partial(long_work.turn, request))
+    begun = await pieces.taken(
+        services.judge.each(made, judged, services.types.binds), partial(long_work.turn, request)
+    )
     # What takes long is judged beside this process, one event after another: callers take turns.
     found = [await services.judge.long(each) if isinstance(each, LongJudgement) else each for each in begun]
     issues = [

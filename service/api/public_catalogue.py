@@ -17,7 +17,9 @@ from service.services import Services, services_of
 from subscriptions.catalogue.described_types import DescribedVersion
 from subscriptions.catalogue.schema_tree import SAID, SchemaLine, cut, lines
 from subscriptions.events import catalogue, directory
-from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+)
 from subscriptions.ground.errors import Absent
 
 PATH = "/docs/events"

@@ -4,7 +4,7 @@ An event is of the version whose `dataschema` it has; without a `dataschema` tha
 the newest that is not deprecated, or the newest where all are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,14 +57,18 @@ def kept(versions: Iterable[TypeVersion]) -> str | None:
 
 
 def mark(
-    made: Sequence[Event], deprecated: Mapping[str, Mapping[str, Mapping[str, object]]], *, limit: int
+    made: Sequence[Event],
+    deprecated: Mapping[str, Mapping[str, Mapping[str, object]]],
+    binds: Callable[[str, str], bool],
+    *,
+    limit: int,
 ) -> Sequence[Event]:
-    """The events with the extension, each where its type is among the deprecated and its version says so."""
+    """The events with the extension, each where its type is deprecated in its version, and binds its workspace."""
     if not any(event.type in deprecated for event in made):
         return made
     return [
         structs.replace(event, body=marked(event.body, deprecated[event.type], limit=limit))
-        if event.type in deprecated
+        if event.type in deprecated and binds(event.type, event.workspace_id)
         else event
         for event in made
     ]

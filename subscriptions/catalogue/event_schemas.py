@@ -16,7 +16,11 @@ from subscriptions.catalogue.schemas import compatibility
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.catalogue.tables import event_type_versions, schema_misfits
-from subscriptions.events.event_types import CatalogueEntry, live_entry, owned_entry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+    live_entry,
+    owned_entry,
+)
 from subscriptions.ground import audit
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.audit import AuditChange

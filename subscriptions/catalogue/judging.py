@@ -17,7 +17,10 @@ from subscriptions.catalogue.schemas.faults import Fault
 from subscriptions.catalogue.schemas.schema import Schema
 from subscriptions.events import attributes
 from subscriptions.events.event import Event
-from subscriptions.events.event_types import FRESH, REJECT
+from subscriptions.events.event_type_rows import (
+    REJECT,
+)
+from subscriptions.events.event_types import FRESH
 from subscriptions.events.json_text import compact
 from subscriptions.ground import beside
 from subscriptions.ground.beside import Beside, Overdue
@@ -124,15 +127,17 @@ class PayloadJudge:
         self._known.pop(event_type, None)
 
     def each(
-        self, made: Sequence[Event], judged: Mapping[str, str]
+        self, made: Sequence[Event], judged: Mapping[str, str], binds: Callable[[str, str], bool]
     ) -> Iterator[tuple[int, list[Fault] | LongJudgement]]:
         """Of each event its bytes, and the faults for which it is refused; those that are only counted are counted.
 
-        What takes long comes as it is, for `long`.
+        What takes long comes as it is, for `long`. Events of a workspace that their type does not
+        bind (`binds`) are not looked at.
         """
         for event in made:
             wanted = judged.get(event.type)
-            schemas = self._known.get(event.type) if wanted is not None else None
+            bound = wanted is not None and binds(event.type, event.workspace_id)
+            schemas = self._known.get(event.type) if bound else None
             if schemas is None:
                 yield 0, []
                 continue

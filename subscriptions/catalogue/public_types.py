@@ -11,7 +11,11 @@ from uuid import UUID
 
 from subscriptions.catalogue.described_types import DescribedTypes, DescribedVersion
 from subscriptions.events.directory import type_id
-from subscriptions.events.event_types import REGISTERED, CatalogueEntry, EventTypeStore
+from subscriptions.events.event_type_rows import (
+    REGISTERED,
+    CatalogueEntry,
+)
+from subscriptions.events.event_types import EventTypeStore
 
 #: Seconds that what was read serves all who ask.
 FRESH = 5.0

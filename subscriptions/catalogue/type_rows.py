@@ -17,7 +17,12 @@ from subscriptions.catalogue.deprecation import TypeVersion
 from subscriptions.catalogue.preparing import PreparedType
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.events import attributes
-from subscriptions.events.event_types import ALONE, DETAILS, LIMIT, REGISTERED
+from subscriptions.events.event_type_rows import (
+    ALONE,
+    DETAILS,
+    LIMIT,
+    REGISTERED,
+)
 from subscriptions.ground import tables
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, Issue, LimitReached

@@ -13,7 +13,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import Column, ColumnElement, Row, Select, func, select
 
 from subscriptions.events import catalogue
-from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+)
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Absent
 from subscriptions.ground.tables import event_types

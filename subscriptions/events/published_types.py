@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscriptions.events import catalogue, nearest
 from subscriptions.events.catalogue import EventType
-from subscriptions.events.event_types import (
-    FRESH,
+from subscriptions.events.event_type_rows import (
     OFF,
     PUBLISHED,
     CatalogueEntry,
@@ -26,6 +25,7 @@ from subscriptions.events.event_types import (
     standing_entry,
     write_entry,
 )
+from subscriptions.events.event_types import FRESH
 from subscriptions.ground.audience import NobodyWaits
 from subscriptions.ground.database import Database, repeating
 from subscriptions.ground.errors import Issue, LimitReached, Refused

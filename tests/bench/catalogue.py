@@ -30,7 +30,9 @@ from subscriptions.catalogue.misfit_counts import MisfitCounts
 from subscriptions.catalogue.schemas.schema import vet
 from subscriptions.events import catalogue
 from subscriptions.events.event import Event
-from subscriptions.events.event_types import REJECT
+from subscriptions.events.event_type_rows import (
+    REJECT,
+)
 from subscriptions.ground.apart import Apart
 from subscriptions.ground.beside import Beside
 from subscriptions.ground.database import Database
@@ -113,9 +115,9 @@ async def judged(on: Ground) -> float:
         digest=b"",
         given_id=True,
     )
-    assert list(judge.each([event], {name: REJECT})) == [(len(body), [])]
+    assert list(judge.each([event], {name: REJECT}, lambda _type, _workspace: True)) == [(len(body), [])]
     began = time.perf_counter()
-    assert not any(found for _, found in judge.each([event] * TIMES, {name: REJECT}))
+    assert not any(found for _, found in judge.each([event] * TIMES, {name: REJECT}, lambda _type, _workspace: True))
     return time.perf_counter() - began
 
 

@@ -280,21 +280,20 @@ async def test_a_warning_is_counted_and_refuses_nothing(
 async def test_what_others_publish_is_not_told_to_the_owner_of_a_type(
     api: httpx.AsyncClient, callers: Callers, services: Services, rejects: dict[str, str]
 ) -> None:
-    """Who writes the schema would learn member names at once, and values by questions: operators alone are told."""
+    """Who writes the schema would learn member names at once, and values by questions: a schema sees its own workspace alone."""
     await validated(api, rejects, "warn")
     stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
     operator = await callers.headers(Role.OPERATOR)
     assert (await api.post(OCCURRENCES, json=billed(BAD, id="theirs"), headers=stranger)).status_code == 202
     await services.judge.counts.write()
     assert (await api.get(SCHEMA, headers=rejects)).json()["misfits"] is None
-    assert (await api.get(SCHEMA, headers=operator)).json()["misfits"]["sample"]["id"] == "theirs"
+    assert (await api.get(SCHEMA, headers=operator)).json()["misfits"] is None
 
     await api.post(OCCURRENCES, json=billed(BAD, id="own"), headers=rejects)
     await services.judge.counts.write()
 
     own = (await api.get(SCHEMA, headers=rejects)).json()["misfits"]
     assert (own["warned"], own["sample"]["id"]) == (1, "own")
-    assert (await api.get(SCHEMA, headers=operator)).json()["misfits"]["warned"] == 2
 
 
 async def test_counts_are_written_by_themselves_and_at_the_end(
@@ -434,3 +433,37 @@ async def test_what_takes_long_is_judged_beside_this_process(
     assert (fits.status_code, wrong.status_code, late.status_code, taken.status_code) == (202, 422, 503, 202)
     assert "data/n/200" in wrong.text
     assert here == []
+
+
+async def test_what_a_workspace_says_of_its_type_binds_its_own_events(
+    api: httpx.AsyncClient, callers: Callers, services: Services, rejects: dict[str, str]
+) -> None:
+    """Neither its schema nor that a version is deprecated, with an address to go to, reaches the events of another workspace,
+    which publishes for subscribers of its own; what operators say of a type of theirs reaches all."""
+    stranger = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
+    operator = await callers.headers(Role.OPERATOR)
+    version = {"value": "1", "deprecated": True, "migration": "https://evil.example/"}
+    message = {"x-cloudevents-type": BILLED.replace("billed", "paid"), "payload": {}}
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "a", "version": "1"},
+        "channels": {"c": {"messages": {"m": message}}},
+        "operations": {"o": {"action": "send", "channel": {"$ref": "#/channels/c"}}},
+    }
+    described = {"document": json.dumps(document), "version": version}
+    assert (await api.post(f"{EVENTS}/event-apis", json=described, headers=rejects)).status_code == 201
+    paid = billed(GOOD) | {"event": "paid"}
+
+    answers = [
+        (await api.post(OCCURRENCES, json=given, headers=headers)).status_code
+        for headers in (rejects, stranger)
+        for given in (billed(BAD), paid)
+    ]
+
+    async with services.database.raw() as connection:
+        marked = await connection.fetch(
+            "SELECT workspace_id FROM events WHERE position('evil' in encode(body, 'escape')) > 0"
+        )
+    assert (answers, [row["workspace_id"] for row in marked]) == ([422, 202, 202, 202], [WORKSPACE])
+    await api.patch(TYPE, json={"workspaceId": None}, headers=operator)
+    assert (await api.post(OCCURRENCES, json=billed(BAD), headers=stranger)).status_code == 422

@@ -157,7 +157,7 @@ async def test_a_full_catalogue(api: httpx.AsyncClient, callers: Callers, servic
 
     said = "type: the workspace has 3 event types, retired ones included, and may not have more "
     said += "(HOOKLAKE_MAX_EVENT_TYPES_PER_WORKSPACE)"
-    assert (refused.status_code, refused.json()) == (403, {"status": 403, "message": said})
+    assert (refused.status_code, refused.json()) == (403, {"status": 403, "message": f"event-{said}"})
     assert (words.status_code, words.text) == (403, said)
     assert (standing.status_code, theirs.status_code) == (200, 200)
     assert looked == ["SELECT"]

@@ -37,7 +37,10 @@ from service.settings import ServiceSettings
 from subscriptions.access import clients
 from subscriptions.access.clients import Draft, Role
 from subscriptions.events import catalogue
-from subscriptions.events.event_types import DETAILS, EventTypeStore
+from subscriptions.events.event_type_rows import (
+    DETAILS,
+)
+from subscriptions.events.event_types import EventTypeStore
 from subscriptions.ground.database import Database
 from subscriptions.ground.settings import GroundSettings
 from tests.conftest import VAULT_KEYS

@@ -29,7 +29,9 @@ from service.services import services_of
 from subscriptions.catalogue.event_schemas import Misfits
 from subscriptions.catalogue.misfit_report import MisfitCount
 from subscriptions.events import catalogue, directory, json_text, samples
-from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+)
 from subscriptions.events.samples import SampleType
 from subscriptions.ground import event_keys
 from subscriptions.ground.errors import Absent, Forbidden, Refused

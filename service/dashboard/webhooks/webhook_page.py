@@ -28,7 +28,9 @@ from service.dashboard.webhooks.webhook_attention import WebhookStanding
 from service.dashboard.webhooks.webhook_list import PATH
 from service.services import services_of
 from subscriptions.events import catalogue
-from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+)
 from subscriptions.webhooks import certificates
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
 from subscriptions.webhooks.webhook import Webhook

@@ -22,7 +22,9 @@ from subscriptions.catalogue.api_report import VersionChoice
 from subscriptions.catalogue.builtin.shipped import SubscriptionSet
 from subscriptions.events import catalogue, directory
 from subscriptions.events.directory import GroupedTypes
-from subscriptions.events.event_types import CatalogueEntry
+from subscriptions.events.event_type_rows import (
+    CatalogueEntry,
+)
 from subscriptions.ground.errors import LimitReached, Refused
 from subscriptions.webhooks.subscription_list import Subscription, SubscriptionRequest
 from subscriptions.webhooks.webhook import Webhook

@@ -16,7 +16,9 @@ from subscriptions.catalogue.builtin.shipped import ShippedCatalogue, ShippedDoc
 from subscriptions.catalogue.event_apis import EventApiStore
 from subscriptions.catalogue.tables import event_apis
 from subscriptions.events.catalogue import EventType
-from subscriptions.events.event_types import DETAILS
+from subscriptions.events.event_type_rows import (
+    DETAILS,
+)
 from subscriptions.ground.database import Database
 from subscriptions.ground.errors import Conflicting, LimitReached, Refused
 from subscriptions.ground.tables import event_types
