@@ -73,6 +73,21 @@ async def test_in_and_out(stranger: httpx.AsyncClient, ada: Person) -> None:
     assert (late.status_code, late.headers["location"]) == (303, f"{SIGN_IN}?next={SESSIONS}")
 
 
+async def test_a_publisher_lands_on_a_page_of_theirs(stranger: httpx.AsyncClient, services: Services) -> None:
+    """Whoever may not see the overview is led to the first page that they may see: after signing in, by the mark above every
+    page, and by the button of the page that refuses another."""
+    draft = PersonDraft(name="pia@example.com", workspace_id=WORKSPACE, roles=frozenset({Role.PUBLISHER}))
+    await services.people.create(draft, PASSWORD, now=services.clock())
+    entered = await stranger.post(SIGN_IN, data={**form(), "name": "pia@example.com"})
+    again = await stranger.get(SIGN_IN)
+    landed, refused = await stranger.get(entered.headers["location"]), await stranger.get("/dashboard")
+
+    assert entered.headers["location"] == again.headers["location"] == "/dashboard/catalogue"
+    assert (landed.status_code, refused.status_code) == (200, 403)
+    assert 'class="brand" href="/dashboard/catalogue"' in landed.text
+    assert '<a class="button" href="/dashboard/catalogue">To the catalogue</a>' in refused.text
+
+
 async def test_over_https(stranger: httpx.AsyncClient, ada: Person) -> None:
     """Over https the cookie is bound to the host, and one that came without https is not believed."""
     entered = await stranger.post(f"https://hooklake{SIGN_IN}", data=form())

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.answers import AUDIENCE
-from service.dashboard.frame import cookies, forms, visitors
+from service.dashboard.frame import cookies, forms, navigation, visitors
 from service.dashboard.frame.rendering import HEADERS, redirect, render
 from service.dashboard.frame.visitors import SIGN_IN
 from service.limits.addresses import household
 from service.services import services_of
 from subscriptions.access.people import folded
-from subscriptions.access.sessions import Browser
+from subscriptions.access.sessions import Browser, DashboardSession
 from subscriptions.ground.audience import STAYS
 from subscriptions.ground.database import asked_by
 from subscriptions.ground.errors import Busy, TooSoon, Unauthorized
@@ -40,8 +40,8 @@ async def page(request: Request) -> Response:
     if token:
         return await _offered(request, token)
     wanted = following(request.query_params.get("next", ""))
-    if cookies.token(request) and await visitors.session_of(request, cookies.token(request)):
-        return redirect(wanted)
+    if cookies.token(request) and (known := await visitors.session_of(request, cookies.token(request))):
+        return redirect(_landing(request, known, wanted))
     return drawn(request, wanted=wanted)
 
 
@@ -91,7 +91,7 @@ async def entered(request: Request, token: str, wanted: str, *, by: str) -> Resp
     log.info(
         "person.signed_in person=%s by=%s address=%s", now.person.id if now else "-", by, visitors.address(request)
     )
-    response = redirect(wanted)
+    response = redirect(_landing(request, now, wanted) if now else wanted)
     cookies.give(request, response, token)
     return response
 
@@ -113,6 +113,11 @@ def following(wanted: str) -> str:
     plain = wanted.startswith((HOME + "/", HOME + "?")) and len(wanted) <= LONGEST_NEXT
     # A browser takes a backslash for a slash, and some control characters for nothing.
     return wanted if plain and wanted.isprintable() and "\\" not in wanted and "//" not in wanted else HOME
+
+
+def _landing(request: Request, session: DashboardSession, wanted: str) -> str:
+    """Whoever asked for no page begins with the first that their roles let them see: of a publisher that is no overview."""
+    return wanted if wanted != HOME else navigation.home(request, visitors.known_by(request, session)).path
 
 
 async def _offered(request: Request, token: str) -> Response:

@@ -48,6 +48,11 @@ def shown(request: Request, visitor: Visitor) -> list[Section]:
     ]
 
 
+def home(request: Request, visitor: Visitor) -> Section:
+    """Where the visitor begins: the first section that they may open, which is the overview for whoever may read webhooks."""
+    return next(iter(shown(request, visitor)), SECTIONS[0])
+
+
 def permissions(request: Request) -> Mapping[str, Permission | None]:
     """What reading each page asks for, by its path (None: any visitor); `endpoints.py` has it on its endpoints."""
     state = request.app.state

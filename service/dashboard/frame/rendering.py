@@ -140,6 +140,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "visitor": visitor,
         "live": visitor is not None and services_of(request).live is not None,
         "sections": sections,
+        "home": navigation.home(request, visitor) if visitor else navigation.SECTIONS[0],
         "section": navigation.current(request.url.path, sections),
         "operator": visitor is not None and auth.scope(visitor.caller) is None,
         "workspace": chosen,

@@ -69,18 +69,24 @@ async def entered(request: Request) -> Visitor:
     found = await session_of(request, token, used=LIVE not in request.headers) if token else None
     if found is None:
         raise Unauthorized("sign in to see this page", named=bool(token))
-    person, services = found.person, services_of(request)
-    known = Caller(
-        issuer=person.issuer or services.settings.issuer,
+    known = known_by(request, found)
+    request.scope[CALLER] = known.caller
+    request.scope[VISITOR] = known
+    return known
+
+
+def known_by(request: Request, session: DashboardSession) -> Visitor:
+    """Whoever has this session."""
+    person = session.person
+    caller = Caller(
+        issuer=person.issuer or services_of(request).settings.issuer,
         client_id=str(person.id),
         name=person.name,
         workspace_id=person.workspace_id,
         roles=person.roles,
         any_workspace=False,
     )
-    request.scope[CALLER] = known
-    request.scope[VISITOR] = visitor = Visitor(caller=known, session=found)
-    return visitor
+    return Visitor(caller=caller, session=session)
 
 
 async def session_of(request: Request, token: str, *, used: bool = True) -> DashboardSession | None:
