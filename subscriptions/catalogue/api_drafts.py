@@ -82,11 +82,11 @@ def new_row(draft: EventApiDraft, prepared: PreparedApi, *, by: str | None, now:
 def changed_row(
     before: EventApi, change: EventApiChange, prepared: PreparedApi | None, now: datetime
 ) -> dict[str, Any]:
-    """The row of a change; a document that was fetched says what nobody has said yet."""
+    """The row of a change; a document that was fetched, or is the first, says what nobody has said yet."""
     anew = replace(before.version, **change.version)
     name = before.name if change.name is None else change.name
     description = before.description if change.description is None else change.description
-    if prepared is not None and change.fetched is not None:
+    if prepared is not None and (change.fetched is not None or not before.asyncapi):
         read = prepared.document
         anew = replace(anew, value=anew.value or read.version[: api_rows.LONGEST])
         name = read.title[: api_rows.LONGEST] or name if name == str(before.id) else name

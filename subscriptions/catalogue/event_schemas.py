@@ -52,6 +52,8 @@ class EventSchema:
     text: bytes
     deprecated: bool
     created_at: datetime
+    #: And what else events that follow it may have: a document may list several.
+    others: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema | None:
@@ -250,11 +252,12 @@ async def _begin_again(connection: AsyncConnection, event_type: str) -> None:
 
 def _schema(row: RowMapping) -> EventSchema:
     names = ("id", "event_type", "version", "revision", "dataschema", "dialect", "deprecated", "created_at")
-    return EventSchema(**{name: row[name] for name in names}, text=(row["payload"] or "").encode())
+    others = tuple(filter(None, type_rows.named_by(row["dataschema"], row["attributes"])))
+    return EventSchema(**{name: row[name] for name in names}, text=(row["payload"] or "").encode(), others=others)
 
 
 def _columns(schema: EventSchema) -> dict[str, object]:
-    values = {name: getattr(schema, name) for name in EventSchema.__slots__ if name != "text"}
+    values = {name: getattr(schema, name) for name in EventSchema.__slots__ if name not in ("text", "others")}
     return {**values, "payload": schema.text.decode(), "content_type": "application/json"}
 
 

@@ -190,8 +190,8 @@ def _type_schemas(listed: Sequence[EventSchema]) -> TypeSchemas:
         schema = each.schema
         if schema is None:
             continue
-        if each.dataschema:
-            named.setdefault(each.dataschema, schema)
+        for uri in filter(None, (each.dataschema, *each.others)):
+            named.setdefault(uri, schema)
         versions.setdefault(each.version, (each.deprecated, schema))
     others = sorted(versions.values(), key=lambda version: version[0])
     return TypeSchemas(named=named, others=tuple(schema for _, schema in others))

@@ -233,11 +233,11 @@ async def versions(connection: AsyncConnection, names: Collection[str]) -> dict[
             created_at=row.created_at,
         )
         listed = by_type.setdefault(row.event_type, [])
-        listed += [replace(version, dataschema=uri) for uri in _named_by(row.dataschema, row.attributes)]
+        listed += [replace(version, dataschema=uri) for uri in named_by(row.dataschema, row.attributes)]
     return by_type
 
 
-def _named_by(dataschema: str, rules: str) -> Iterable[str]:
+def named_by(dataschema: str, rules: str) -> Iterable[str]:
     """The `dataschema`s that events of a version have: what it says, and what its document lists; empty: nothing is said."""
     known = _rules.decode(rules) if _LISTS in rules else []
     listed = [uri for each in known if each.name == "dataschema" for uri in each.enum]

@@ -253,6 +253,17 @@ async def test_a_request_registers_few(ask: Asker) -> None:
     assert (await ask.data("{ applications { totalCount } }"))["applications"]["totalCount"] == 2
 
 
+async def test_a_text_that_becomes_a_document(ask: Asker, api: httpx.AsyncClient, callers: Callers) -> None:
+    """Compass' examples register a word first: the document that takes its place says title and version."""
+    app = await created(ask, "shop")
+    made = (await ask.data(ADD, app=app, **{"in": definition("asyncapi")}))["addEventAPI"]["id"]
+    await ask.data(UPDATE % "id", id=made, **{"in": definition()})
+
+    shown = (await api.get(f"/events/v1beta1/event-apis/{made}", headers=await callers.headers(Role.PUBLISHER))).json()
+
+    assert (shown["name"], shown["version"]["value"]) == ("Orders", "1.0")
+
+
 async def test_what_has_no_text(ask: Asker) -> None:
     """Compass' own example registers an empty text: it is kept, and its format is told by either name of the spec's type."""
     app = await created(ask, "shop")

@@ -280,3 +280,20 @@ async def test_what_comes_by_another_door_goes_out_in_this_form(
         "eventType": "com.hpe.greenlake.compute-ops.v1.servers.rebooted",
         "event": {"id": "s1"},
     }
+
+
+async def test_an_event_is_held_to_its_version_whatever_names_it(
+    api: httpx.AsyncClient, callers: Callers, services: Services
+) -> None:
+    """Where a version is told by several schemas, an event that names one of them has to fit that version, not any."""
+    await described_all(services)
+    publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
+    await api.patch(f"{EVENTS}/event-types/{LCM}", json={"validation": "reject"}, headers=operator)
+    said = {"eventId": "1", "eventTime": "2026-05-04T12:30:00.000+0000", "eventSource": "ncmp", "eventType": LCM}
+    named = {"eventSchema": "org.onap.ncmp:cmhandle-lcm-event", "eventSchemaVersion": "1.0"}
+    # No state of version 1; version 2 takes any.
+    event = {"cmHandleId": "c", "newValues": {"cmHandleState": "X"}}
+
+    answer = await api.post(ONAP, json={**said, **named, "event": event}, headers=publisher)
+
+    assert answer.status_code == 422, answer.text

@@ -94,6 +94,17 @@ def test_types_are_those_of_their_attributes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_no_comma_ends_a_text(name: str) -> None:
+    """YAML takes what follows a comma in `{description: One, two.}` for a member of its own, which is null."""
+    waiting: list[Any] = [document(name)]
+    while waiting:
+        each = waiting.pop()
+        members = each if isinstance(each, dict) else dict(enumerate(each)) if isinstance(each, list) else {}
+        assert not [name for name, value in members.items() if value is None and " " in str(name)]
+        waiting.extend(members.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_they_are_read_as_any_document(name: str) -> None:
     """What is shipped is read by the same reader as what is registered: the same types, examples, rules and deprecations."""
     read = reader.read(text(name))
