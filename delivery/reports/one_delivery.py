@@ -117,6 +117,7 @@ class OneDelivery:
     webhook_name: str
     #: As it is now; what an attempt went to stands with it.
     destination: str
+    content_mode: str
     webhook_status: Status
     deleted: bool
     #: The events that it carries as a batch; None for a single one.
@@ -207,6 +208,7 @@ def _one(id: DeliveryId, row: Row, now: datetime, **more: Any) -> OneDelivery:
         ended_at=row["ended_at"],
         webhook_name=row["webhook_name"],
         destination=row["destination"],
+        content_mode=row["content_mode"],
         webhook_status=Status(row["webhook_status"]),
         deleted=row["deleted_at"] is not None,
         members=None if row["members"] is None else tuple(row["members"]),

@@ -178,6 +178,21 @@ async def test_one_delivery_to_the_letter(visit: Visit, hook: Webhook, failed: E
     assert SIGNATURE not in (await (await visit(Role.VIEWER)).get(path(failed, hook))).text
 
 
+async def test_the_payload_is_what_goes_out(visit: Visit, services: Services, builder: Builder, hook: Webhook) -> None:
+    """To a webhook that asks for ONAP's envelope that is the payload; the CloudEvent stands below, as what is kept."""
+    made = builder.event()
+    await builder.owe(made, hook.id)
+    async with services.database.raw() as connection:
+        await connection.execute("UPDATE webhooks SET content_mode = 'onap'")
+    said = text(await (await visit(Role.VIEWER)).get(path(made, hook)))
+
+    payload, kept = said.split("that it is made of, as kept")
+    assert "Legacy envelope" in payload
+    assert '"eventId":' in payload
+    assert '"specversion":' not in payload
+    assert '"specversion":' in kept
+
+
 async def test_one_delivery_is_moved(visit: Visit, hook: Webhook, failed: Event, announced: list[Nudge]) -> None:
     """Retried, cancelled and retried again; what has changed meanwhile keeps the page and says so."""
     subscriber = await visit(Role.SUBSCRIBER)

@@ -16,7 +16,7 @@ import pytest
 from delivery.reports.one_delivery import OneAttempt
 from delivery.wire import notes
 from delivery.wire.notes import WireNotes
-from service.dashboard.frame.payloads import LAID_OUT, SHOWN, body_of, curl, fixture, laid_out
+from service.dashboard.frame.payloads import LAID_OUT, SHOWN, body_of, curl, fixture, laid_out, sent_body
 
 TYPE = ("content-type", "text/plain")
 
@@ -145,3 +145,21 @@ def test_what_was_sent_in_onaps_envelope_is_copied_so() -> None:
     assert body_of(UUID(int=1), event, attempt()) == event
     assert notes.read(msgspec.json.encode(legacy)) == legacy
     assert notes.read(b'["POST","https://example.com"]') == WireNotes(method="POST", url="https://example.com")
+
+
+def test_a_payload_is_shown_as_it_goes_out() -> None:
+    """By the newest attempt, or where there is none by what the webhook asks for; and named as what it is."""
+    event = b'{"specversion":"1.0","id":"a","source":"//x","type":"t","datacontenttype":"application/json","data":{"n":1.0}}'
+    envelope = b'{"eventId":"a","eventSource":"//x","eventType":"t","event":{"n":1.0}}'
+    key, legacy = (
+        UUID(int=1),
+        replace(attempt(), wire=WireNotes(method="POST", url="https://x.de", content_mode="onap")),
+    )
+    binary = replace(attempt(), request_headers=(("ce-id", "a"),))
+
+    assert sent_body(key, event, legacy, "json") == (envelope, "Legacy envelope")
+    assert sent_body(key, b"[%b]" % event, None, "onap") == (b"[%b]" % envelope, "Array of legacy envelopes")
+    assert sent_body(key, event, attempt(), "onap") == (event, "CloudEvent")
+    assert sent_body(key, b"[%b]" % event, None, "binary") == (b"[%b]" % event, "Array of CloudEvents")
+    assert sent_body(key, event, binary, "json")[0] == b'{"n":1.0}'
+    assert sent_body(key, event, None, "binary")[1].startswith("Data")

@@ -104,9 +104,22 @@ async def _page(request: Request, id: DeliveryId, status: int = 200, *, refused:
         },
         line=life_line(one),
         attempts=[_attempt(one, each, operator=operator) for each in reversed(one.attempts)],
-        pretty=payloads.laid_out(one.body) if one.body is not None else "",
-        raw=one.body.decode(errors="replace") if one.body is not None else "",
+        payload=_payload(one),
     )
+
+
+def _payload(one: OneDelivery) -> dict[str, str]:
+    """What is sent, what it is, and what it is made of where that is something else."""
+    if one.body is None:
+        return {}
+    newest = one.attempts[-1] if one.attempts else None
+    sent, label = payloads.sent_body(one.id.event, one.body, newest, one.content_mode)
+    return {
+        "pretty": payloads.laid_out(sent),
+        "raw": sent.decode(errors="replace"),
+        "label": label,
+        "kept": payloads.laid_out(one.body) if sent != one.body else "",
+    }
 
 
 def life_line(one: OneDelivery) -> list[Knot]:

@@ -84,13 +84,31 @@ def body_of(event: UUID, body: bytes | None, attempt: OneAttempt) -> bytes:
     """What an attempt had as its body: of an event that went in binary mode its data alone, in ONAP's mode its envelope."""
     if body is None:
         return b""
+    return _in_mode(event, body, _mode_of(attempt))
+
+
+def sent_body(event: UUID, body: bytes, attempt: OneAttempt | None, content_mode: str) -> tuple[bytes, str]:
+    """The body that an attempt had, or without one the next is to have by its webhook's content mode; and what it is."""
+    mode = content_mode if attempt is None else _mode_of(attempt)
+    sent, several = _in_mode(event, body, mode), body[:1] == b"["
+    if sent == body:
+        return sent, "Array of CloudEvents" if several else "CloudEvent"
+    if mode == parcels.ONAP:
+        return sent, "Array of legacy envelopes" if several else "Legacy envelope"
+    return sent, "Data of the CloudEvent; the rest of it is in the headers"
+
+
+def _mode_of(attempt: OneAttempt) -> str:
+    """As far as it decides the body."""
     if attempt.wire is not None and attempt.wire.content_mode == parcels.ONAP:
-        make = parcels.batch if body[:1] == b"[" else parcels.single
-        with suppress(HooklakeError):
-            return make(event, body, content_mode=parcels.ONAP).body
-    if any(name.lower().startswith("ce-") for name, _ in attempt.request_headers):
-        with suppress(HooklakeError):
-            return parcels.single(event, body, content_mode="binary").body
+        return parcels.ONAP
+    return "binary" if any(name.lower().startswith("ce-") for name, _ in attempt.request_headers) else "structured"
+
+
+def _in_mode(event: UUID, body: bytes, mode: str) -> bytes:
+    make = parcels.batch if body[:1] == b"[" else parcels.single
+    with suppress(HooklakeError):
+        return make(event, body, content_mode=mode).body
     return body
 
 
