@@ -36,8 +36,8 @@ from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
 LEAF, OBJECT, CHANGE, SCHEMA = 1, 10, 1000, 3000
 #: What a list counts for that is not paged.
 LIST = 10
-#: Items of a page.
-MOST = 200
+#: Items of a page; and sizes of pages that a request is told of where its own are too costly, the largest first.
+MOST, SIZES = 200, (100, 50, 20, 10, 5, 2, 1)
 ALIASES, DIRECTIVES = 50, 50
 #: Values of variables, lists and objects among them: each is looked at by the interpreter.
 VALUES = 2000
@@ -134,9 +134,12 @@ def values_fault(variables: Mapping[str, Any]) -> str | None:
 class Measuring:
     """Measures one request by the schema."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, numbers: Mapping[str, int]) -> None:
-        """`numbers` are the variables that are whole numbers."""
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, numbers: Mapping[str, int], *, most: int = MOST
+    ) -> None:
+        """`numbers` are the variables that are whole numbers; each page is measured as if it had at most `most` items."""
         self._schema = schema
+        self.most = most
         self._numbers = numbers
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
@@ -228,7 +231,7 @@ class Measuring:
             number = int(given.value) if len(given.value) < 10 else MOST
         else:
             number = self._numbers.get(given.name.value, MOST) if isinstance(given, VariableNode) else MOST
-        return min(max(number, 0), MOST) if isinstance(number, int) else MOST
+        return min(max(number, 0), self.most) if isinstance(number, int) else self.most
 
 
 def _is_page(kind: GraphQLNamedType | None) -> bool:

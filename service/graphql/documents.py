@@ -108,7 +108,11 @@ def _prepared(
         said = f"The request {deep}, and may be {limits.depth} deep (HOOKLAKE_GRAPHQL_DEPTH)."
         return [_sentence(said, TOO_DEEP)]
     if measure.cost > limits.cost * bounds.OBJECT:
-        return [_sentence(_too_costly(measure.cost, limits), TOO_COSTLY)]
+        sizes = [Measuring(sdl.bare(), document, numbers, most=size) for size in bounds.SIZES]
+        fits = next(
+            (each.most for each in sizes if each.operation(operation).cost <= limits.cost * bounds.OBJECT), None
+        )
+        return [_sentence(_too_costly(measure.cost, limits, fits), TOO_COSTLY)]
     rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
     errors = validate(sdl.bare(), document, rules, FAULTS, hide_suggestions=not limits.introspection)
     if errors and errors[-1].message == _ABORTED:
@@ -135,11 +139,13 @@ def _found_good(
     return PreparedRequest(document=document, changes=changes, of_schema=of_schema, answer=answer)
 
 
-def _too_costly(cost: int, limits: RequestLimits) -> str:
+def _too_costly(cost: int, limits: RequestLimits, fits: int | None) -> str:
+    """`fits`: the size of each page with which it would be taken; None: there is none."""
+    cure = "Ask in several requests." if fits is None else f"With `first: {fits}` on each page it is taken."
     return (
         f"The request may come to {-(-cost // bounds.OBJECT):,}, and {limits.cost:,} is the most (HOOKLAKE_GRAPHQL_COST): an "
         f"object counts 1, ten plain fields 1, a change {bounds.CHANGE // bounds.OBJECT}, and a page as many times what is in "
-        "it as `first` says. Ask for fewer."
+        f"it as its `first` says, at least 100 without it. {cure}"
     )
 
 

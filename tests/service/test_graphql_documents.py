@@ -76,6 +76,26 @@ def test_cost_is_bounded(text: str, wanted: str) -> None:
     assert code(text, n=50) == wanted
 
 
+def test_what_costs_too_much_says_which_pages_it_may_have() -> None:
+    """A client's ordinary question, which names no `first`, is told the one with which it is taken; or that there is none."""
+    ordinary = "{ applications { data { id name eventDefinitions { data { id name } } } } }"
+    paged = "{ applications(first: %d) { data { id name eventDefinitions(first: %d) { data { id name } } } } }"
+    dear = "mutation { " + " ".join(f'a{n}: deleteEventAPI(id: "{n}") {{ id }}' for n in range(10)) + " }"
+
+    [told] = prepared_faults(ordinary)
+    [never] = prepared_faults(dear)
+
+    assert "With `first: 20` on each page it is taken." in told["message"]
+    assert (code(paged % (20, 20)), code(paged % (50, 50))) == ("", documents.TOO_COSTLY)
+    assert never["message"].endswith("Ask in several requests.")
+
+
+def prepared_faults(text: str) -> list[documents.Fault]:
+    found = prepare(text, None, {}, LIMITS)
+    assert isinstance(found, list)
+    return found
+
+
 def test_a_variable_is_what_it_is_given() -> None:
     """`first` by a variable counts as the number that is given, and as the most where that is not known."""
     text = "query ($n: Int) { applications(first: $n) { data { eventAPIs(first: 20) { data { id } } } } }"
