@@ -17,7 +17,7 @@ from service.api.catalogue import check_type, named, tell
 from service.services import Services, services_of
 from subscriptions.catalogue.event_schemas import EventSchema, Misfits, SchemaDraft
 from subscriptions.catalogue.schemas import bounds
-from subscriptions.catalogue.schemas.schema import vet
+from subscriptions.catalogue.schemas.schema import check_says_something, vet
 from subscriptions.events import attributes
 from subscriptions.ground.errors import Issue, Refused
 
@@ -32,8 +32,10 @@ async def put(request: Request) -> Response:
     event_type, version, given = named(request), _version(request), _dataschema(request)
     check_type(event_type, services.ground.type_prefix)
     text = await reading.body(request, bounds.MAX_BYTES)
+    schema = await services.apart.work(by, len(text), vet, text)
+    check_says_something(schema)
     draft = SchemaDraft(
-        schema=await services.apart.work(by, len(text), vet, text),
+        schema=schema,
         version=version,
         dataschema=given,
         served_at=services.settings.url + PATH,

@@ -9,11 +9,12 @@ from typing import Any
 
 import ariadne
 import pytest
-from graphql import execute, get_introspection_query, parse
+from graphql import GraphQLResolveInfo, execute, get_introspection_query, parse
 
 from service.graphql import bounds, documents, paging, sdl
 from service.graphql.bounds import RequestLimits
 from service.graphql.documents import PreparedRequest, prepare
+from service.graphql.execution import OneByOne
 
 LIMITS = RequestLimits()
 PAGES = "{ applications(first: %s) { data { id eventAPIs(first: %s) { data { id group } } } } }"
@@ -273,3 +274,25 @@ async def test_long_pages_are_answered_in_pieces() -> None:
     assert result.data is not None
     assert [len(result.data["applications"][name]) for name in ("a", "b")] == [175, 175]
     assert turns == 2 * 3
+
+
+async def test_fields_of_the_root_follow_one_another() -> None:
+    """As many aliases as a request has, one of them is looked up at a time; each is answered, and those that fail say so."""
+    at_once, most = 0, 0
+
+    async def looked_up(_root: object, info: GraphQLResolveInfo[Any], **_given: object) -> None:
+        nonlocal at_once, most
+        at_once, most = at_once + 1, max(most, at_once + 1)
+        await asyncio.sleep(0)
+        at_once -= 1
+        if info.path.key == "a1":
+            raise ValueError("no")
+
+    text = "{ " + " ".join(f'a{n}: application(id: "{n}") {{ id }}' for n in range(5)) + " }"
+    found = execute(sdl.bare(), parse(text), field_resolver=looked_up, executor_class=OneByOne)
+    assert isawaitable(found)
+    answer = await found
+
+    assert most == 1
+    assert answer.data == dict.fromkeys(["a0", "a1", "a2", "a3", "a4"])
+    assert [each.path for each in answer.errors or ()] == [["a1"]]

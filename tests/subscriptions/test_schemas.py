@@ -9,7 +9,7 @@ from subscriptions.catalogue.schemas import bounds, compiling
 from subscriptions.catalogue.schemas.compiling import Compiled, Kept
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.matching import MAX_WORK
-from subscriptions.catalogue.schemas.schema import Schema, judge, vet
+from subscriptions.catalogue.schemas.schema import Schema, check_says_something, judge, vet
 from subscriptions.ground.errors import Malformed, Refused, TooLarge
 
 
@@ -306,3 +306,19 @@ def test_finding_what_is_wrong_takes_a_bounded_number_of_questions() -> None:
     assert [(fault.pointer, fault.message) for fault in schema.faults(written(members))] == [
         ("", "does not fit the schema")
     ]
+
+
+def test_a_schema_within_another_object_is_no_schema() -> None:
+    """One without any keyword, with members of other names, would take anything: whoever sends it meant something else."""
+    wrong: list[object] = [
+        {"schema": {"type": "object"}},
+        {"$schema": Dialect.DRAFT_07.value, "Type": "object", "props": {}},
+    ]
+    right: list[object] = [{}, {"x-owner": "a"}, {"title": "anything"}, {"type": "object", "odd": 1}, {"$defs": {}}]
+
+    for value in wrong:
+        with pytest.raises(Refused) as found:
+            check_says_something(of(value))
+        assert "has no keyword of JSON Schema, only `" in found.value.issues[0].description
+    for value in right:
+        check_says_something(of(value))

@@ -3,7 +3,7 @@
 What a keyword means to a value is jsonschema-rs' matter.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -79,6 +79,14 @@ HOLDERS: Mapping[str, Holder] = {
     "contentSchema": Holder(Where.NOWHERE, "schema", _SINCE_19),
 }
 
+#: Keywords of any of the dialects that hold no schemas. Not `$schema`: it says what a text is in, and nothing of a value.
+_NAMES = """
+$anchor $comment $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref $vocabulary const contentEncoding
+contentMediaType default dependentRequired deprecated description enum examples exclusiveMaximum exclusiveMinimum format
+id maxContains maxItems maxLength maxProperties maximum minContains minItems minLength minProperties minimum multipleOf
+pattern readOnly required title type uniqueItems writeOnly
+"""
+_PLAIN = frozenset(_NAMES.split())
 _LISTED = {"enum", "required", "properties", "patternProperties", "dependentRequired", "dependencies", "type"}
 
 
@@ -86,6 +94,12 @@ def of(uri: str) -> Dialect | None:
     """The dialect that a `$schema` names, with or without the empty fragment, by http or https; None for another one."""
     plain = uri.removesuffix("#").split("://", 1)[-1]
     return next((each for each in Dialect if each.removesuffix("#").split("://", 1)[-1] == plain), None)
+
+
+def strange(names: Iterable[str]) -> list[str]:
+    """Of a schema's members those that are no keywords, where none is one; extensions (`x-...`) are nobody's mistake."""
+    given = [name for name in names if name != "$schema" and not name.startswith("x-")]
+    return [] if any(name in _PLAIN or name in HOLDERS for name in given) else given
 
 
 def held(keyword: str, value: object, dialect: Dialect) -> _Children:

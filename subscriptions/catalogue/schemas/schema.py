@@ -108,6 +108,15 @@ def vet(text: bytes, *, dialect: Dialect | None = None, examples: Iterable[bytes
     return schema
 
 
+def check_says_something(schema: Schema) -> None:
+    """Raises Refused for a schema that takes anything because it has no keyword, only members of other names."""
+    names = dialects.strange(msgspec.json.decode(schema.text, type=dict[str, msgspec.Raw]))
+    if names:
+        said = ", ".join(f"`{name[:50]}`" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+        within = f"; if `{names[0][:50]}` holds the schema, send what it holds alone" if len(names) == 1 else ""
+        raise Refused(issue("", f"has no keyword of JSON Schema, only {said}, and so would take any data{within}"))
+
+
 def compiled(schema: Schema) -> Compiled:
     """What judges by a schema, made anew and kept by nobody: for threads, and for what is asked once."""
     return _compile(schema, SchemaDocument(json_text.load(schema.text), schema.dialect))
