@@ -56,12 +56,14 @@ class ApiEnding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionChoice:
-    """A version of a type whose events can be told from those of others."""
+    """A version of a type, as a subscription may understand it alone."""
 
     version: str
     deprecated: bool
     #: Whether events that name no `dataschema` are of it.
     current: bool
+    #: Whether its events can be told from those of others: it says a `dataschema`, or is the current one.
+    told: bool
 
 
 class ApiReport:
@@ -112,11 +114,10 @@ class ApiReport:
         return ApiEnding(retired=retired, subscribed=many, staying=of.type_count - len(retired), pinned=pinned or 0)
 
     async def pinnable(self, names: Collection[str]) -> Mapping[str, Sequence[VersionChoice]]:
-        """Of each of these types the versions that a subscription can understand alone, the newest first; absent where there is
-        none."""
+        """The versions of each of these types, the newest first; absent where nobody said anything of it."""
         async with self._database.transaction() as connection:
             known = await type_rows.versions(connection, names)
-        return {name: choices for name, versions in known.items() if (choices := _choices(versions))}
+        return {name: _choices(versions) for name, versions in known.items()}
 
 
 def _choices(versions: Sequence[TypeVersion]) -> list[VersionChoice]:
@@ -129,7 +130,7 @@ def _choices(versions: Sequence[TypeVersion]) -> list[VersionChoice]:
             version=name,
             deprecated=all(each.deprecated for each in same),
             current=now is not None and now.version == name,
+            told=bool(deprecation.accepted(versions, name)),
         )
         for name, same in by_name.items()
-        if deprecation.accepted(versions, name)
     ]

@@ -16,6 +16,8 @@ from subscriptions.catalogue.tables import event_type_versions
 from subscriptions.ground import tables
 
 _table = tables.subscriptions
+#: The `version_filter` of a version of which no event can be.
+_NONE = "[]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,13 @@ class Subscription:
     created_at: datetime
     updated_by: str
     updated_at: datetime
+    #: The `dataschema`s of events of that version, as JSON; empty where it understands all.
+    version_filter: str = ""
+
+    @property
+    def starved(self) -> bool:
+        """Whether it gets nothing: no event can be told to be of the version that it understands."""
+        return self.version_filter == _NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +94,8 @@ class SubscriptionQuery:
     event_type: str = ""
     #: Of the types that this event API describes; None: of all.
     event_api: UUID | None = None
+    #: Only those that get nothing.
+    starved: bool = False
     limit: int
     offset: int = 0
 
@@ -97,6 +108,7 @@ async def listed(connection: AsyncConnection, query: SubscriptionQuery) -> tuple
         true() if query.among is None else _table.c.webhook.in_(query.among),
         _table.c.event_type == query.event_type if query.event_type else true(),
         true() if query.event_api is None else _table.c.event_type.in_(_described(query.event_api)),
+        _table.c.version_filter == _NONE if query.starved else true(),
     )
     total = await connection.scalar(select(func.count()).select_from(_table).where(*mine))
     ordered = SHOWN.where(*mine).order_by(_table.c.created_at.desc(), _table.c.id)

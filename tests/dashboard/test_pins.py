@@ -72,6 +72,33 @@ async def test_a_version_is_chosen_shown_and_changed(visit: Visit, services: Ser
     assert await pins(services) == {TYPE: ("", "n gt 4")}
 
 
+async def test_a_pin_that_gets_nothing_asks_for_attention(visit: Visit, services: Services) -> None:
+    """Where no event can be told to be of the version that a subscription understands its owner is warned, on the webhook's page
+    and the overview; where versions are chosen such a one is shown, with the API's reason, and is not called undescribed."""
+    await described(services, "1", "")
+    webhook = await hook(services)
+    own = f"/dashboard/webhooks/{webhook.id}"
+    async with await visit(Role.SUBSCRIBER) as client, await visit(Role.VIEWER, workspace=OTHER_WORKSPACE) as other:
+        await client.post(f"{own}/subscriptions", data={"type": TYPE, f"version:{TYPE}": "1"})
+        before = [(await client.get(path)).text for path in (own, "/dashboard")]
+        await described(services, "2", "")
+        after = [(await client.get(path)).text for path in (own, "/dashboard")]
+        theirs = (await other.get("/dashboard")).text
+        form = (await client.get(f"{own}/subscriptions/{await only(services)}")).text
+        second = await hook(services, "second")
+        offered = (await client.get(f"/dashboard/webhooks/{second.id}/subscribe")).text
+
+    told = f"A pinned subscription gets nothing: {TYPE} (version 1)."
+    assert [told in page for page in before] == [False, False]
+    assert [told in page for page in after] == [True, True]
+    assert ">gets nothing<" in after[0]
+    assert told not in theirs
+    untold = "it says no dataschema, so that its events cannot be told from the current version"
+    assert '<option value="1" selected>1, ' + untold in form
+    assert "described no more" not in form
+    assert '<option value="1" disabled>1, ' + untold in offered
+
+
 async def only(services: Services) -> object:
     async with services.database.transaction() as connection:
         return await connection.scalar(select(subscriptions.c.id))

@@ -19,6 +19,7 @@ from service.dashboard.frame import wording
 from service.health.carriers import CarrierReport
 from subscriptions.catalogue.misfit_report import MisfitCount
 from subscriptions.events.directory import type_id
+from subscriptions.webhooks.subscription_list import Subscription
 
 TONES = ("bad", "warn", "info")
 #: How long what is due may wait for a webhook that is sent to before somebody is told.
@@ -68,6 +69,18 @@ class KnownIssues:
     quiet: float = 0.0
 
 
+def of_pins(starved: Sequence[Subscription]) -> Iterator[Concern]:
+    """Subscriptions that get nothing, all of them in one."""
+    if starved:
+        yield Concern(
+            tone="warn",
+            title="Nothing reaches a pinned subscription",
+            text=wording.starving(starved),
+            words="See its webhook",
+            path=f"/dashboard/webhooks/{starved[0].webhook}",
+        )
+
+
 #: Nothing goes out, or did not, until somebody acts.
 _GRAVE = frozenset(
     {*(IssueKind.STUCK, IssueKind.GIVEN_UP, IssueKind.HALTED, IssueKind.DISABLED), IssueKind.VERIFICATION}
@@ -91,6 +104,11 @@ def of(
         found += _of_again(issues.aside.values(), standing.at)
         found += _of_misfits(misfits, standing.at)
     found += _of_aside(sum(each.many for each in issues.aside.values()))
+    return ranked(found)
+
+
+def ranked(found: Iterable[Concern]) -> list[Concern]:
+    """The worst first."""
     return sorted(found, key=lambda each: TONES.index(each.tone))
 
 

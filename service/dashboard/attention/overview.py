@@ -27,6 +27,8 @@ from service.dashboard.frame.rendering import render
 from service.health.carriers import UNSWEPT, CarrierReport
 from service.services import services_of
 from subscriptions.ground.errors import Unavailable
+from subscriptions.webhooks.subscription_list import Subscription, SubscriptionQuery
+from subscriptions.webhooks.subscription_store import SubscriptionStore
 
 log = logging.getLogger("hooklake.service")
 
@@ -66,14 +68,16 @@ async def shown(request: Request) -> Response:
     visitor, services = visitors.visitor(request), services_of(request)
     span = Span(reading.choice(request, "span", list(Span)) or Span.HOUR)
     workspace, operator = visitor.workspace(request), auth.scope(visitor.caller) is None
-    figures, standing, carriers, issues, misfits = await asyncio.gather(
+    figures, standing, carriers, issues, misfits, starved = await asyncio.gather(
         _told(services.figures.over(span, Scope.of(workspace))),
         _told(services.standing.of(workspace)),
         _told(services.carriers.look()),
         _told(_issues(services.issues, workspace, services.assembly.settings.issue_quiet)),
         _told(services.misfit_report.counts(workspace, after=services.clock() - MISFITS)),
+        _told(_starved(services.subscription_store, workspace)),
     )
     found = concerns.of(standing, carriers, issues or KnownIssues(), misfits or (), operator=operator)
+    found = concerns.ranked([*found, *concerns.of_pins(starved or ())])
     named, more = concerns.shown(found)
     return render(
         request,
@@ -107,6 +111,11 @@ def uncounted(standing: Standing | None, carriers: CarrierReport | None) -> date
 async def _issues(report: IssueReport, workspace: str | None, quiet: float) -> KnownIssues:
     worst, aside = await report.attention(workspace, limit=ISSUES), await report.aside(workspace)
     return KnownIssues(worst=worst, aside=aside, quiet=quiet)
+
+
+async def _starved(store: SubscriptionStore, workspace: str | None) -> list[Subscription]:
+    listed, _ = await store.listed(SubscriptionQuery(workspace_id=workspace, starved=True, limit=ISSUES))
+    return listed
 
 
 async def _told(asked: Awaitable[T]) -> T | None:

@@ -4,15 +4,18 @@ Where they stand on a page is left to the templates.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from delivery.reports import state_words
+from subscriptions.webhooks.subscription_list import Subscription
 
 _JSON_SCHEMA = re.compile(r"https?://json-schema\.org/(?:draft/)?(draft-0[0-9]|20[0-9]{2}-[0-9]{2})/schema#?")
 #: Seconds of the units of a duration, the largest first.
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+#: Types that a sentence names.
+NAMED = 3
 #: How a state is shown: its colour, its symbol in the sprite, its word.
 STATES: Mapping[str, tuple[str, str, str]] = {
     # Webhooks.
@@ -181,3 +184,14 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "plain": plain,
     "unbroken": unbroken,
 }
+
+
+def starving(found: Sequence[Subscription]) -> str:
+    """What is said of subscriptions that get nothing."""
+    named = ", ".join(f"{each.friendly_name} (version {each.version})" for each in found[:NAMED])
+    more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    one = len(found) == 1
+    return (
+        f"{'A pinned subscription gets' if one else f'{len(found):,} pinned subscriptions get'} nothing: {named}{more}. No event "
+        f"can be told to be of {'that version' if one else 'those versions'}. Choose another version, or any."
+    )

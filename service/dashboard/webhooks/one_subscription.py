@@ -27,6 +27,8 @@ from subscriptions.webhooks.webhook import Webhook
 
 #: Values and words of a field.
 Options = Sequence[tuple[str, str]]
+#: Why a version cannot be understood alone, as the API says it.
+UNTOLD = "it says no dataschema, so that its events cannot be told from the current version's"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +124,24 @@ async def _filter(request: Request, of: Webhook, one: Subscription, asked: Typed
         subscription=one,
         asked=asked,
         versions=options(known.get(one.event_type, ()), one.version),
+        untold=untold(known.get(one.event_type, ()), one.version),
     )
+
+
+def untold(versions: Sequence[VersionChoice], standing: str = "") -> Sequence[str]:
+    """The options that nobody can choose; what stands now stays chosen, so that the page says why it gets nothing."""
+    return [each.version for each in versions if not each.told and each.version != standing]
+
+
+def _words(choice: VersionChoice) -> str:
+    known = [word for word, so in (("current", choice.current), ("deprecated", choice.deprecated)) if so]
+    return ", ".join(known if choice.told else [*known, UNTOLD])
 
 
 def options(versions: Sequence[VersionChoice], standing: str = "") -> Options:
     """The versions that may be chosen, and what stands now; empty where there is nothing to choose."""
     if not versions and not standing:
         return ()
-    words = {each.version: "current" * each.current or "deprecated" * each.deprecated for each in versions}
+    words = {each.version: _words(each) for each in versions}
     gone = [] if standing in ("", *words) else [(standing, f"{standing}, described no more")]
     return [("", "Any"), *((name, f"{name}, {word}" if word else name) for name, word in words.items()), *gone]

@@ -14,6 +14,7 @@ from delivery.reports.backlogs import Backlog
 from delivery.reports.issues import Ending, ListedIssue
 from service.dashboard.frame import wording
 from subscriptions.webhooks.certificates import ShownCertificate
+from subscriptions.webhooks.subscription_list import Subscription
 from subscriptions.webhooks.webhook import Webhook
 
 #: How long before its end a certificate is spoken of, and how long both secrets of a rotation may be live until it is.
@@ -21,6 +22,7 @@ SOON, ROTATION = timedelta(days=30), timedelta(days=7)
 RANKS = ("bad", "warn", "info")
 #: What to click.
 HANDLER, DELIVERIES, ISSUE = "Get a handler that answers", "See its deliveries", "See the issue"
+SUBSCRIPTIONS = "See its subscriptions"
 #: The same of issues that may stand beside each other.
 ISSUES = {IssueKind.GIVEN_UP: "See what was given up", IssueKind.FAILURES: "See what fails"}
 #: How long none has failed of deliveries that arrive again: of some that arrive while others fail that is not said.
@@ -61,6 +63,8 @@ class WebhookStanding:
     arrived_at: datetime | None = None
     #: Why nothing is sent to any webhook now; empty where it is.
     unsent: str = ""
+    #: Subscriptions that get nothing: no event can be told to be of the version that each understands.
+    starved: Sequence[Subscription] = ()
     #: Since when nothing has failed, and when it is active again, of a webhook that warns and had a success since.
     calm: Ending | None = None
 
@@ -94,7 +98,9 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
         said = f"{state_words.FAILING_NOW} {reason}"
         return Attention(tone="warn", text=said.strip(), words=DELIVERIES, path="#deliveries")
     if reason:
-        return Attention(tone="warn", text=reason, words="See its subscriptions", path="#subscriptions")
+        return Attention(tone="warn", text=reason, words=SUBSCRIPTIONS, path="#subscriptions")
+    if standing.starved and len(standing.starved) == standing.subscriptions:
+        return next(_of_pins(standing, now))
     if not standing.subscriptions:
         said = "It has subscribed to no event type, so that no event is sent to it."
         return Attention(tone="info", text=said, words="Subscribe", path="/subscribe")
@@ -112,8 +118,8 @@ def needed(standing: WebhookStanding, now: datetime) -> list[Attention]:
     webhook = standing.webhook
     if webhook.status == Status.WARNING and shown.words != HANDLER and state_words.of_challenge(webhook.state_reason):
         said.append(_unproved(webhook))
-    of = (_of_certificates, _of_receiver, _of_rotation)
-    found = [*said, *(each for about in of for each in about(standing, now))]
+    of = (_of_certificates, _of_receiver, _of_rotation, _of_pins)
+    found = [*said, *(each for about in of for each in about(standing, now) if each.text != shown.text)]
     return sorted(found, key=lambda each: RANKS.index(each.tone))
 
 
@@ -186,6 +192,13 @@ def _of_rotation(standing: WebhookStanding, now: datetime) -> Iterator[Attention
     if since is not None and now - since > ROTATION:
         said = f"Two secrets are live since {wording.duration((now - since).total_seconds())}: end the rotation."
         yield Attention(tone="info", text=said, words="Go on with it", path="/secrets")
+
+
+def _of_pins(standing: WebhookStanding, _now: datetime) -> Iterator[Attention]:
+    if standing.starved:
+        yield Attention(
+            tone="warn", text=wording.starving(standing.starved), words=SUBSCRIPTIONS, path="#subscriptions"
+        )
 
 
 def _kept(backlog: Backlog, status: str, now: datetime) -> str:

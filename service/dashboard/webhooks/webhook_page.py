@@ -86,6 +86,7 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         arrived_at=next((each.updated_at for each in recent if each.success and not challenge(each)), None),
         unsent=(await services.carriers.look()).unsent,
         calm=_calm(webhook, services.assembly.settings),
+        starved=[each for each in subscriptions if each.starved],
     )
     values = {
         "webhook": webhook,

@@ -42,6 +42,8 @@ class TypeChoice:
     taken: bool
     #: Those that can be understood alone, as options of a field; empty: there is none.
     versions: one_subscription.Options
+    #: Those of them that cannot be chosen.
+    untold: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +200,7 @@ def _grouped(
             category=str(catalogue.category(each.type, prefix=prefix)),
             taken=each.type in taken,
             versions=one_subscription.options(known.get(each.type, ())),
+            untold=one_subscription.untold(known.get(each.type, ())),
         )
         for each in types
     ]
