@@ -63,7 +63,7 @@ class VersionChoice:
     #: Whether events that name no `dataschema` are of it.
     current: bool
     #: Whether its events can be told from those of others: it says a `dataschema`, or is the current one.
-    told: bool
+    distinct: bool
 
 
 class ApiReport:
@@ -130,7 +130,7 @@ def _choices(versions: Sequence[TypeVersion]) -> list[VersionChoice]:
             version=name,
             deprecated=all(each.deprecated for each in same),
             current=now is not None and now.version == name,
-            told=bool(deprecation.accepted(versions, name)),
+            distinct=bool(deprecation.accepted(versions, name)),
         )
         for name, same in by_name.items()
     ]

@@ -130,12 +130,12 @@ async def _filter(request: Request, of: Webhook, one: Subscription, asked: Typed
 
 def untold(versions: Sequence[VersionChoice], standing: str = "") -> Sequence[str]:
     """The options that nobody can choose; what stands now stays chosen, so that the page says why it gets nothing."""
-    return [each.version for each in versions if not each.told and each.version != standing]
+    return [each.version for each in versions if not each.distinct and each.version != standing]
 
 
 def _words(choice: VersionChoice) -> str:
     known = [word for word, so in (("current", choice.current), ("deprecated", choice.deprecated)) if so]
-    return ", ".join(known if choice.told else [*known, UNTOLD])
+    return ", ".join(known if choice.distinct else [*known, UNTOLD])
 
 
 def options(versions: Sequence[VersionChoice], standing: str = "") -> Options:

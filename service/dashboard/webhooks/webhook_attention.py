@@ -50,7 +50,7 @@ class WebhookStanding:
 
     webhook: Webhook
     backlog: Backlog
-    subscriptions: int
+    subscriptions: Sequence[Subscription]
     certificates: Sequence[ShownCertificate]
     #: Until when the receiver's own certificate holds, as it was seen last; None where it was not lately.
     receiver_until: datetime | None = None
@@ -63,10 +63,13 @@ class WebhookStanding:
     arrived_at: datetime | None = None
     #: Why nothing is sent to any webhook now; empty where it is.
     unsent: str = ""
-    #: Subscriptions that get nothing: no event can be told to be of the version that each understands.
-    starved: Sequence[Subscription] = ()
     #: Since when nothing has failed, and when it is active again, of a webhook that warns and had a success since.
     calm: Ending | None = None
+
+    @property
+    def starved(self) -> list[Subscription]:
+        """Those that get nothing: no event can be told to be of the version that each understands."""
+        return [each for each in self.subscriptions if each.starved]
 
 
 def verdict(standing: WebhookStanding, now: datetime) -> Attention:
@@ -99,7 +102,7 @@ def verdict(standing: WebhookStanding, now: datetime) -> Attention:
         return Attention(tone="warn", text=said.strip(), words=DELIVERIES, path="#deliveries")
     if reason:
         return Attention(tone="warn", text=reason, words=SUBSCRIPTIONS, path="#subscriptions")
-    if standing.starved and len(standing.starved) == standing.subscriptions:
+    if standing.starved and len(standing.starved) == len(standing.subscriptions):
         return next(_of_pins(standing, now))
     if not standing.subscriptions:
         said = "It has subscribed to no event type, so that no event is sent to it."

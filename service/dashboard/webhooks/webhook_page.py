@@ -77,7 +77,7 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
     standing = WebhookStanding(
         webhook=webhook,
         backlog=backlog,
-        subscriptions=len(subscriptions),
+        subscriptions=subscriptions,
         certificates=[*bundle, *certificate],
         receiver_until=seen.until if seen else None,
         probe_at=probes.get(webhook.id),
@@ -86,7 +86,6 @@ async def page(request: Request, webhook: Webhook, status: int = 200, **more: An
         arrived_at=next((each.updated_at for each in recent if each.success and not challenge(each)), None),
         unsent=(await services.carriers.look()).unsent,
         calm=_calm(webhook, services.assembly.settings),
-        starved=[each for each in subscriptions if each.starved],
     )
     values = {
         "webhook": webhook,
