@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import exists, func, select
 
 from subscriptions.catalogue import api_rows, deprecation, type_rows
@@ -19,8 +20,20 @@ from subscriptions.ground.database import Database
 
 #: Versions of one API that are listed.
 VERSIONS = 100
+#: Types that are asked how they were named.
+NAMED = 100
 _said = event_type_versions
 _types = tables.event_types
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """What a message and its channel are called."""
+
+    name: str = ""
+    channel: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +65,17 @@ class ApiEnding:
     staying: int
     #: How many subscriptions to those understand its version alone, which nobody else describes of them: they get nothing.
     pinned: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Succession:
+    """What becomes of the types of the version before, where another one stands beside it."""
+
+    #: The version before.
+    version: str
+    #: How many types it describes, and those that the other one does not, in alphabetical order.
+    types: int
+    left_out: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +116,25 @@ class ApiReport:
         async with self._database.transaction() as connection:
             rows = await connection.execute(wanted.order_by(_said.c.event_type).limit(limit).offset(offset))
             return [BroughtType(**row._mapping) for row in rows]
+
+    async def succession(self, of: EventApi) -> Succession | None:
+        """Beside the newest other version of its group; None where there is no other."""
+        before = next((each for each in await self.versions(of) if each.id != of.id), None)
+        if before is None:
+            return None
+        named = select(_said.c.event_type).where(_said.c.event_api == before.id).order_by(_said.c.event_type)
+        async with self._database.transaction() as connection:
+            types = list(await connection.scalars(named))
+        left = [each for each in types if each not in set(of.types)]
+        return Succession(version=before.version.value, types=len(types), left_out=left)
+
+    async def by_channel(self, of: EventApi) -> bool:
+        """Whether its types are named by their channels where their messages have names of their own."""
+        wanted = select(_said.c.event_type, _said.c.details).where(_said.c.event_api == of.id).limit(NAMED)
+        async with self._database.transaction() as connection:
+            rows = [(row.event_type, _named.decode(row.details)) for row in await connection.execute(wanted)]
+        telling = [(name, said) for name, said in rows if said.name and said.channel and said.name != said.channel]
+        return any(name == said.channel for name, said in telling)
 
     async def ending(self, of: EventApi) -> ApiEnding:
         """What its removal would take along now."""

@@ -158,6 +158,28 @@ async def test_a_version_beside_another(visit: Visit, services: Services) -> Non
     assert page.text.count('<td data-label="Registered">') == 2
 
 
+async def test_another_version_is_named_as_the_one_before(visit: Visit, services: Services) -> None:
+    """Forms of another version or document begin with how the types were named, and whoever names them otherwise is warned that
+    none of the version before is in it; what a version leaves out is told."""
+    text = DOCUMENT.replace("title: Order ", "name: order-")
+    api = await made(services, text=text.encode(), by_channel=True)
+    two = {"document": text, "group": "orders", "version": "2.0"}
+    async with await visit(Role.PUBLISHER) as publisher:
+        form = await publisher.get(f"{PATH}/new", params={"beside": str(api.id)})
+        edit = await publisher.get(f"{PATH}/{api.id}/edit")
+        other = await publisher.post(PATH, data={**two, "namedBy": "message"})
+        plain = await publisher.get(f"{PATH}/new", params={"beside": other.headers["location"].rpartition("/")[2]})
+        await made(services, group="part", version=ApiVersion(value="1"))
+        part = DOCUMENT.replace(f"  {PLACED}:", "  unused:").replace("subscribe:", "publish:", 1)
+        less = await publisher.post(PATH, data={"document": part, "group": "part", "version": "2"})
+
+    chosen = '<option value="channel" selected>'
+    assert (chosen in form.text, chosen in edit.text, chosen in plain.text) == (True, True, False)
+    assert said(other).startswith("!")
+    assert f"none of them is of version 1.0 ({GONE}, {PLACED})" in said(other)
+    assert said(less) == f"Orders is registered: it brings 1 event type. Of version 1 it leaves out {PLACED}."
+
+
 async def test_a_version_is_deprecated(visit: Visit, services: Services) -> None:
     """Since when, until when, and where to go instead, as the API has it; what is no moment or URI is said beside its field."""
     api = await made(services)

@@ -27,6 +27,7 @@ from service.services import services_of
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.catalogue.asyncapi import bounds
 from subscriptions.ground.errors import Absent, Busy, Conflicting, Forbidden, Issue, Refused, TooLarge, TooSoon
+from subscriptions.webhooks.subscription_list import SubscriptionQuery
 
 #: Bytes of a form: the document as a text and as a file.
 FORM_BYTES = 2 * bounds.MAX_BYTES + 64 * 1024
@@ -42,6 +43,8 @@ LIFE = {
     "migration": "migration",
     "for_removal": "forRemoval",
 }
+#: Types that a sentence names.
+NAMED = 3
 #: What keeps what was typed.
 FAILED = (Refused, Busy, TooSoon)
 
@@ -61,7 +64,11 @@ async def new(request: Request) -> Response:
     if wanted := request.query_params.get("beside", ""):
         standing = await services_of(request).event_apis.find(_identified(wanted))
         shared = {name: getattr(standing, name) for name in ("name", "description", "group", "application")}
-        values |= {**shared, "document": await _document(request, standing)}
+        values |= {
+            **shared,
+            "document": await _document(request, standing),
+            "namedBy": await _naming(request, standing),
+        }
     return _shown(request, None, TypedApi(values=values))
 
 
@@ -78,15 +85,9 @@ async def registered(request: Request) -> Response:
     except FAILED as error:
         return _shown(request, None, TypedApi(values=values, error=error))
     event_apis.tell("registered", made, caller)
-    brought = (
-        f"it brings {len(made.types):,} event type{'s' * (len(made.types) != 1)}"
-        if made.types
-        else event_apis.NOTHING_SENT
-    )
+    brought, good = await _brought(request, made)
     return redirect(
-        back(request, event_api_page.path_of(made)),
-        said=f"{made.name} is registered: {brought}.",
-        good=bool(made.types),
+        back(request, event_api_page.path_of(made)), said=f"{made.name} is registered: {brought}.", good=good
     )
 
 
@@ -175,6 +176,32 @@ async def removed(request: Request) -> Response:
     return redirect(back(request, PATH), said=f"{of.name} is removed.")
 
 
+async def _brought(request: Request, made: EventApi) -> tuple[str, bool]:
+    """What a new API brings, beside the version before, and whether that is as one would expect."""
+    if not made.types:
+        return event_apis.NOTHING_SENT, False
+    brought = f"it brings {len(made.types):,} event type{'s' * (len(made.types) != 1)}"
+    report, store = services_of(request).api_report, services_of(request).subscription_store
+    _, starved = await store.listed(SubscriptionQuery(workspace_id=None, event_api=made.id, starved=True, limit=1))
+    if starved:
+        are = "subscription is" if starved == 1 else "subscriptions are"
+        brought += f". {starved:,} {are} pinned to a version of them of which no event can be told, and get nothing"
+    before = await report.succession(made)
+    left = before.left_out if before else ()
+    if not before or not left:
+        return brought, not starved
+    named = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED:,} more" if len(left) > NAMED else "")
+    if len(left) < before.types:
+        return f"{brought}. Of version {before.version} it leaves out {named}", not starved
+    said = f"none of them is of version {before.version} ({named}): see by what they are named"
+    return f"{brought}, and {said}", False
+
+
+async def _naming(request: Request, of: EventApi) -> str:
+    """By what its types were named: the form that gives it another document, or version, goes on so."""
+    return "channel" if await services_of(request).api_report.by_channel(of) else "message"
+
+
 def _identified(text: str) -> UUID:
     try:
         return UUID(text)
@@ -216,6 +243,7 @@ async def _standing(request: Request, of: EventApi) -> dict[str, str]:
     """What the form of an API is first filled with."""
     shown = {name: getattr(of, name) for name in ("name", "description", "group", "application")}
     document = await _document(request, of)
+    shown |= {"namedBy": await _naming(request, of)}
     return {**BLANK, **shown, "document": document, "version": of.version.value, "generation": str(of.generation)}
 
 
