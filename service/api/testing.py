@@ -142,10 +142,16 @@ async def _described(services: Services, event_type: str) -> bytes | None:
 
 
 def shown_data(versions: Sequence[DescribedVersion]) -> bytes | None:
-    """The first example of the newest version that is not deprecated, as JSON; None where there is none."""
+    """The first example of the newest version that is not deprecated, or of its schema, as JSON; None where there is none."""
     current = [each for each in versions if not each.deprecated] or versions
-    examples = [example for each in current for example in each.examples]
+    examples = [example for each in current for example in each.examples or _of_schema(each.schema)]
     return msgspec.json.encode(examples[0]) if examples else None
+
+
+def _of_schema(schema: object) -> list[object]:
+    """What a schema has as `examples`, as far as data can be that: it was held to them when it was given."""
+    listed = schema.get("examples") if isinstance(schema, dict) else None
+    return [each for each in listed if isinstance(each, dict | list)] if isinstance(listed, list) else []
 
 
 async def _check_type(services: Services, event_type: str) -> None:

@@ -54,6 +54,9 @@ class DescribedVersion:
     deprecated_since: datetime | None
     #: What is said of it holds a number that cannot be read, and is left out.
     unreadable: bool = False
+    #: Counts what was said of the type, from 1, and when it was; a schema of its own that was given anew is the next.
+    revision: int = 0
+    created_at: datetime | None = None
     #: Its schema and examples were too much for the answer, and are left out.
     omitted: bool = False
 
@@ -172,5 +175,7 @@ def _version(row: Mapping[str, Any], *, omitted: bool = False) -> DescribedVersi
         deprecated=row["deprecated"],
         deprecated_since=row["deprecated_since"],
         unreadable=unreadable,
+        revision=row["revision"],
+        created_at=row["created_at"],
         omitted=omitted,
     )

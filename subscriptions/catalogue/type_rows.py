@@ -51,7 +51,7 @@ async def adopt(
         }
         for each in sorted(prepared, key=lambda each: each.entry.type)
     ]
-    columns = (_types.c.type, _types.c.workspace_id, _types.c.retired_at, _types.c.origin)
+    columns = (_types.c.type, _types.c.workspace_id, _types.c.retired_at, _types.c.origin, _types.c.generation)
     found = select(*columns).where(_types.c.type.in_(wanted))
     standing = {row.type: row for row in await connection.execute(found.order_by(_types.c.type).with_for_update())}
     issues = [
@@ -74,6 +74,11 @@ async def adopt(
     if unsaid:
         # Somebody says what they are from now on.
         await connection.execute(update(_types).where(_types.c.type.in_(unsaid)).values(origin=REGISTERED))
+    for name in unsaid:
+        # Words that nobody chose: they were made of the type with its first event.
+        if standing[name].generation == 1:
+            words = {each: getattr(wanted[name].entry, each) for each in DETAILS}
+            await connection.execute(update(_types).where(_types.c.type == name).values(**words, **risen))
     return {str(row["type"]) for row in fresh} | again
 
 

@@ -33,7 +33,7 @@ async def test_an_application_is_registered_and_found(visit: Visit, services: Se
     assert (odd.status_code, "is no id of a webhook" in odd.text) == (400, True)
     assert all(each in listed.text for each in ("shop", "Sells", "/shop/v1/events", "Its own"))
     assert "No application matches" in none.text
-    assert all(each in one.text for each in ("/shop/v1/events", str(webhook.id), "None yet"))
+    assert all(each in one.text for each in ("/shop/v1/events", "/shop/v2/events -H", str(webhook.id), "None yet"))
     assert theirs == [200, 404]
     async with services.database.raw() as connection:
         assert await connection.fetchval("SELECT count(*) FROM deliveries WHERE webhook = $1", webhook.id) == 1

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from service.api.public_catalogue import ATTRIBUTES, EXAMPLE, EXAMPLES, SCHEMA, VERSIONS, page
+from service.api.testing import shown_data
 from service.app import Configuration
 from service.services import Services
 from subscriptions.access.clients import Role
@@ -160,6 +161,28 @@ def test_references_that_only_lead_on_end() -> None:
     """A thousand of them, one behind the other."""
     chain = {f"s{number}": {"$ref": f"#/$defs/s{number + 1}"} for number in range(2_000)}
     assert [each.kind for each in lines({"$ref": "#/$defs/s0", "$defs": chain})] == ["s50 again"]
+
+
+def test_a_schemas_examples_are_a_types() -> None:
+    """Where nothing else gives any: an event that is made up fits the schema beside it."""
+    version = DescribedVersion(
+        id=uuid4(),
+        event_type=CREATED,
+        version="1",
+        event_api="",
+        dataschema="",
+        content_type="",
+        dialect="2020-12",
+        schema={"type": ["object", "string"], "examples": ["text", {"total": 5}]},
+        examples=(),
+        attributes=(),
+        deprecated=False,
+        deprecated_since=None,
+    )
+
+    assert shown_data([version]) == b'{"total":5}'
+    assert shown_data([replace(version, examples=({"a": 1},))]) == b'{"a":1}'
+    assert shown_data([replace(version, schema=True), replace(version, schema={"examples": 1})]) is None
 
 
 def test_versions_are_shown_in_bounds() -> None:

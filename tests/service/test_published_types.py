@@ -233,7 +233,7 @@ async def test_what_kyma_registers_by_graphql(api: httpx.AsyncClient, callers: C
     marked, and goes on where it did, at the URL that the application is told."""
     publisher = await callers.headers(Role.PUBLISHER)
     document = "asyncapi: 1.0.0\ninfo: {title: Orders, version: '1'}\ntopics:\n  order.created.v1:\n    subscribe:\n"
-    document += "      payload: {type: object, required: [code]}\n"
+    document += "      description: Somebody ordered\n      payload: {type: object, required: [code]}\n"
     first = await api.post(LEGACY, json=order(), headers=publisher)
 
     async def asked(query: str, **variables: Any) -> Any:
@@ -254,6 +254,8 @@ async def test_what_kyma_registers_by_graphql(api: httpx.AsyncClient, callers: C
     second, wrong = [await api.post(path, json=order(data=data), headers=publisher) for data in ({"code": 1}, {})]
 
     assert (path, shown["origin"]) == (LEGACY, "registered")
+    # Its words are the document's: until then they were made of the type.
+    assert shown["description"] == "Somebody ordered"
     assert [each.status_code for each in (first, second, wrong)] == [200, 200, 400]
 
 

@@ -26,6 +26,7 @@ from subscriptions.catalogue.applications import (
     ApplicationChange,
     ApplicationDraft,
     RegisteredApplication,
+    cloud_event_url,
     event_url,
 )
 from subscriptions.ground.errors import Conflicting, Forbidden, Issue, Refused
@@ -166,6 +167,7 @@ async def _page(
         application=of,
         own=f"{PATH}/{of.id}",
         url=event_url(services.settings.url, of.name),
+        cloud_url=cloud_event_url(services.settings.url, of.name),
         apis=apis.items,
         total=apis.total,
         changes=changes,
