@@ -103,11 +103,6 @@ def event_url(base: str, application: str) -> str:
     return f"{base}/{application}/v1/events"
 
 
-def cloud_event_url(base: str, application: str) -> str:
-    """Where one posts CloudEvents; the other takes Kyma's legacy events alone."""
-    return f"{base}/{application}/v2/events"
-
-
 class ApplicationStore:
     """Applications, each call one transaction. Who asks (`by`) is a workspace, or None for operators, who may do all of it.
 

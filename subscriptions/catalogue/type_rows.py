@@ -70,16 +70,24 @@ async def adopt(
     risen = {"updated_at": now, "generation": _types.c.generation + 1}
     if again:
         await connection.execute(update(_types).where(_types.c.type.in_(again)).values(retired_at=None, **risen))
-    unsaid = [name for name, row in standing.items() if row.origin != REGISTERED]
+    unsaid = {name: row.generation == 1 for name, row in standing.items() if row.origin != REGISTERED}
     if unsaid:
-        # Somebody says what they are from now on.
-        await connection.execute(update(_types).where(_types.c.type.in_(unsaid)).values(origin=REGISTERED))
-    for name in unsaid:
-        # Words that nobody chose: they were made of the type with its first event.
-        if standing[name].generation == 1:
-            words = {each: getattr(wanted[name].entry, each) for each in DETAILS}
-            await connection.execute(update(_types).where(_types.c.type == name).values(**words, **risen))
+        await _say(connection, unsaid, wanted, risen)
     return {str(row["type"]) for row in fresh} | again
+
+
+async def _say(
+    connection: AsyncConnection,
+    unsaid: Mapping[str, bool],
+    wanted: Mapping[str, PreparedType],
+    risen: Mapping[str, Any],
+) -> None:
+    """Somebody says what these types are from now on; and in which words, of those whose words nobody chose: they were made of
+    the type with its first event."""
+    await connection.execute(update(_types).where(_types.c.type.in_(unsaid)).values(origin=REGISTERED))
+    for name in (name for name, wordless in unsaid.items() if wordless):
+        words = {each: getattr(wanted[name].entry, each) for each in DETAILS}
+        await connection.execute(update(_types).where(_types.c.type == name).values(**words, **risen))
 
 
 async def describe(

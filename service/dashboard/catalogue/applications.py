@@ -14,6 +14,7 @@ from starlette.responses import Response
 from service import auth
 from service.api import applications as api
 from service.api import reading, workspaces
+from service.api.kyma import EVENTS_V2
 from service.auth import Permission
 from service.dashboard.catalogue.event_types import PATH as TYPES
 from service.dashboard.frame import forms, visitors
@@ -26,7 +27,6 @@ from subscriptions.catalogue.applications import (
     ApplicationChange,
     ApplicationDraft,
     RegisteredApplication,
-    cloud_event_url,
     event_url,
 )
 from subscriptions.ground.errors import Conflicting, Forbidden, Issue, Refused
@@ -167,7 +167,7 @@ async def _page(
         application=of,
         own=f"{PATH}/{of.id}",
         url=event_url(services.settings.url, of.name),
-        cloud_url=cloud_event_url(services.settings.url, of.name),
+        cloud_url=services.settings.url + EVENTS_V2.format(application=of.name),
         apis=apis.items,
         total=apis.total,
         changes=changes,
