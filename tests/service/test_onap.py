@@ -287,9 +287,10 @@ async def test_an_event_is_held_to_its_version_whatever_names_it(
 ) -> None:
     """Where a version is told by several schemas, an event that names one of them has to fit that version, not any."""
     await described_all(services)
+    updated = "org.onap.ncmp.cmhandle-lcm-event.update"
     publisher, operator = await callers.headers(Role.PUBLISHER), await callers.headers(Role.OPERATOR)
-    await api.patch(f"{EVENTS}/event-types/{LCM}", json={"validation": "reject"}, headers=operator)
-    said = {"eventId": "1", "eventTime": "2026-05-04T12:30:00.000+0000", "eventSource": "ncmp", "eventType": LCM}
+    await api.patch(f"{EVENTS}/event-types/{updated}", json={"validation": "reject"}, headers=operator)
+    said = {"eventId": "1", "eventTime": "2026-05-04T12:30:00.000+0000", "eventSource": "ncmp", "eventType": updated}
     named = {"eventSchema": "org.onap.ncmp:cmhandle-lcm-event", "eventSchemaVersion": "1.0"}
     # No state of version 1; version 2 takes any.
     event = {"cmHandleId": "c", "newValues": {"cmHandleState": "X"}}
