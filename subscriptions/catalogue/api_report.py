@@ -88,6 +88,9 @@ class VersionChoice:
     current: bool
     #: Whether its events can be told from those of others: it says a `dataschema`, or is the current one.
     distinct: bool
+    #: When it goes, and where to read what to do instead, if that is said.
+    sunset: datetime | None = None
+    migration: str = ""
 
 
 class ApiReport:
@@ -174,6 +177,8 @@ def _choices(versions: Sequence[TypeVersion]) -> list[VersionChoice]:
             deprecated=all(each.deprecated for each in same),
             current=now is not None and now.version == name,
             distinct=bool(deprecation.accepted(versions, name)),
+            sunset=next((each.sunset for each in same if each.sunset), None),
+            migration=next((each.migration for each in same if each.migration), ""),
         )
         for name, same in by_name.items()
     ]

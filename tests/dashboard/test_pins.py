@@ -1,5 +1,7 @@
 """Versions that subscriptions understand, on the pages where they are chosen and shown; and events that do not fit."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 
 from service.services import Services
@@ -17,7 +19,9 @@ from tests.service.callers import OTHER_WORKSPACE, WORKSPACE
 TYPE, OTHER = "com.acme.order.placed", "com.acme.order.gone"
 
 
-async def described(services: Services, version: str, dataschema: str, event_type: str = TYPE) -> None:
+async def described(
+    services: Services, version: str, dataschema: str, event_type: str = TYPE, life: ApiVersion | None = None
+) -> None:
     """A version of the type, whose events have this `dataschema`."""
     text = f"""asyncapi: 2.6.0
 info: {{title: Orders, version: '1'}}
@@ -28,7 +32,7 @@ channels:
         headers: {{type: object, properties: {{ce_dataschema: {{const: '{dataschema}'}}}}}}
         payload: {{type: object}}
 """
-    draft = EventApiDraft(text=text.encode(), group="orders", version=ApiVersion(value=version))
+    draft = EventApiDraft(text=text.encode(), group="orders", version=life or ApiVersion(value=version))
     await services.event_apis.register(draft, by=WORKSPACE, now=services.clock())
 
 
@@ -97,6 +101,26 @@ async def test_a_pin_that_gets_nothing_asks_for_attention(visit: Visit, services
     assert '<option value="1" selected>1, ' + untold in form
     assert "described no more" not in form
     assert '<option value="1" disabled>1, ' + untold in offered
+
+
+async def test_a_deprecated_version_is_told_to_its_subscriber(visit: Visit, services: Services) -> None:
+    """The webhook's page says of each subscription that its version is deprecated, until when, and what to read instead."""
+    life = ApiVersion(
+        value="1", deprecated=True, sunset=datetime(2199, 6, 1, tzinfo=UTC), migration="https://acme.example/2"
+    )
+    await described(services, "1", "urn:one", life=life)
+    webhook = await hook(services)
+    own = f"/dashboard/webhooks/{webhook.id}"
+    async with await visit(Role.SUBSCRIBER) as client:
+        await client.post(f"{own}/subscriptions", data={"type": TYPE})
+        page = (await client.get(own)).text
+        form = (await client.get(f"{own}/subscriptions/{await only(services)}")).text
+        await described(services, "2", "urn:two")
+        after = (await client.get(own)).text
+
+    assert all(each in page for each in ("Version 1 is deprecated: it goes", "2199", "https://acme.example/2"))
+    assert ">1, current, deprecated<" in form
+    assert "is deprecated" not in after
 
 
 async def only(services: Services) -> object:

@@ -27,6 +27,7 @@ from service.dashboard.webhooks import webhook_attention, webhook_figures
 from service.dashboard.webhooks.webhook_attention import WebhookStanding
 from service.dashboard.webhooks.webhook_list import PATH
 from service.services import services_of
+from subscriptions.catalogue.api_report import VersionChoice
 from subscriptions.events import catalogue
 from subscriptions.events.event_type_rows import (
     CatalogueEntry,
@@ -118,7 +119,11 @@ def _calm(of: Webhook, settings: DeliverySettings) -> Ending | None:
 async def _told(request: Request, standing: WebhookStanding) -> dict[str, Any]:
     """How it stands, in words and in numbers."""
     now = services_of(request).clock()
-    words = {"verdict": webhook_attention.verdict(standing, now), "attention": webhook_attention.needed(standing, now)}
+    words: dict[str, Any] = {
+        "verdict": webhook_attention.verdict(standing, now),
+        "attention": webhook_attention.needed(standing, now),
+    }
+    words["deprecated"] = await _deprecated(request, standing.subscriptions)
     return words | await _numbers(request, standing.webhook)
 
 
@@ -150,6 +155,17 @@ def _again(recent: Sequence[RecentDelivery]) -> tuple[str, str] | None:
 def _categories(subscriptions: Sequence[Subscription], prefix: str) -> Mapping[str, str]:
     """By type."""
     return {each.event_type: str(catalogue.category(each.event_type, prefix=prefix)) for each in subscriptions}
+
+
+async def _deprecated(request: Request, subscriptions: Sequence[Subscription]) -> Mapping[str, VersionChoice]:
+    """By type, the version that is received, where it is deprecated: the one that is pinned, or the current one."""
+    known = await services_of(request).api_report.pinnable([each.event_type for each in subscriptions])
+    return {
+        each.event_type: one
+        for each in subscriptions
+        for one in known.get(each.event_type, ())
+        if one.deprecated and (one.version == each.version if each.version else one.current)
+    }
 
 
 async def _issues(request: Request, of: Webhook) -> list[ListedIssue]:
