@@ -47,7 +47,7 @@ HARMLESS = {
     "subscriptions.access.people.Person.has_password",
     "subscriptions.access.keyring.Key.private",
     "subscriptions.ground.settings.GroundSettings.least_secret",
-    "subscriptions.catalogue.received.ReceivingWebhook.dual_secret",
+    "subscriptions.catalogue.receiving.ReceivingWebhook.dual_secret",
     "subscriptions.webhooks.webhook.Webhook.dual_secret",
 }
 

@@ -14,6 +14,7 @@ from delivery.wire.transport import Transport
 from subscriptions.catalogue.api_access import FetchRequest
 from subscriptions.catalogue.api_auth import Auth, OAuthCredential
 from subscriptions.catalogue.fetching import Unfetched
+from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Unavailable
 
 #: Bytes of one document, and seconds for it.
@@ -21,7 +22,7 @@ SPEC_BYTES, DEADLINE = 1 << 20, 10.0
 ACCEPT = ("Accept", "application/yaml, application/json, */*;q=0.5")
 
 
-class _Granted(msgspec.Struct, frozen=True):
+class _Granted(Discreet, msgspec.Struct, frozen=True):
     """What a token endpoint answers."""
 
     access_token: str

@@ -36,14 +36,14 @@ async def test_each_request_has_a_line(
 
     await api.get(f"{EVENTS}/webhooks?limit=1", headers=viewer)
     refused = (await api.post(f"{EVENTS}/webhooks?access_token=x.y.z", json={}, headers=viewer)).json()
-    missing = (await api.get("/nowhere%0A/events")).json()
+    missing = (await api.get("/nowhere%0A/at/all")).json()
     await api.get("/health/live")
 
     told = requests(lines)
     assert [line[:3] for line in told] == [
         ("GET", f"'{EVENTS}/webhooks'", "200"),
         ("POST", f"'{EVENTS}/webhooks'", "403"),
-        ("GET", r"'/nowhere\n/events'", "404"),
+        ("GET", r"'/nowhere\n/at/all'", "404"),
     ]
     assert [line[4] for line in told] == ["-", refused["debugId"], missing["debugId"]]
     assert told[0][3] == told[1][3] != "-" == told[2][3]

@@ -430,7 +430,7 @@ async def test_secrets_are_told_to_nobody(ask: Asker, api: httpx.AsyncClient, pu
         "requestAuth": {"csrf": {"tokenEndpointURL": "https://idp.example/csrf", "credential": basic["credential"]}},
         "additionalHeadersSerialized": json.dumps({"X-Key": ["a-header-of-mine"]}),
     }
-    bus = {"url": "amqps://bus.example", "topic": "orders", "auth": basic, "attributes": {"group": "g"}}
+    bus = {"url": "amqps://bus.example", "topic": "orders", "auth": basic, "attributes": {"group.id": "g"}}
     app = await created(ask, "shop")
     shown = """id auth { credential { __typename ... on OAuthCredentialData { clientId clientSecret url } }
       additionalHeaders additionalHeadersSerialized
@@ -457,7 +457,7 @@ async def test_secrets_are_told_to_nobody(ask: Asker, api: httpx.AsyncClient, pu
         {
             "url": "amqps://bus.example",
             "topic": "orders",
-            "attributes": {"group": "g"},
+            "attributes": {"group.id": "g"},
             "auth": {"credential": {"password": "***"}},
         }
     ]

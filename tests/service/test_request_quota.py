@@ -36,7 +36,17 @@ NAMES = {
     *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
     *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
 }
-UNCOUNTED = {"publishOccurrences", "publishCloudEvents", "readEvent"}
+UNCOUNTED = {
+    "publishOccurrences",
+    "publishCloudEvents",
+    "publishOnapEvents",
+    "publishKymaCloudEvent",
+    "publishLegacyEvent",
+    "publishApplicationCloudEvent",
+    "publishApplicationCloudEventV2",
+    "listSubscribedEvents",
+    "readEvent",
+}
 COUNTED = [one for one in openapi.OPERATIONS if not one.open and one.id not in UNCOUNTED]
 
 
