@@ -17,6 +17,7 @@ from service.api import reading, workspaces, writing
 from service.services import services_of
 from subscriptions.catalogue import applications
 from subscriptions.catalogue.applications import ApplicationChange, ApplicationDraft, RegisteredApplication
+from subscriptions.ground import texts
 
 log = logging.getLogger("hooklake.service")
 
@@ -24,8 +25,7 @@ PATH = "/events/v1beta1/applications"
 LIMIT, MOST = 50, 200
 SEARCH = 200
 
-#: PostgreSQL keeps no NUL and no half of a surrogate pair.
-_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*$")]
+_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=texts.PROSE)]
 
 
 class _Registered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -27,6 +27,7 @@ from subscriptions.events.event_type_rows import (
     WARN,
     CatalogueEntry,
 )
+from subscriptions.ground import texts
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -37,9 +38,8 @@ LONGEST_SEARCH = 200
 #: Why a type is nobody's.
 ITSELF = "this service sends itself: nobody registers or publishes it"
 
-#: PostgreSQL keeps no NUL, and lists no line breaks.
-_Line = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+_Line = Annotated[str, msgspec.Meta(max_length=200, pattern=texts.LINE)]
+_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=texts.PROSE)]
 
 
 class _Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

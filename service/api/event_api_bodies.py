@@ -13,12 +13,12 @@ from subscriptions.catalogue.api_access import AUTH, BUSES, BYTES, FETCH
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import ApiVersion
 from subscriptions.events import attributes
+from subscriptions.ground import texts
 from subscriptions.ground.errors import Issue, Refused, TooLarge, Unprocessable
 
-#: PostgreSQL keeps no NUL and no half of a surrogate pair, and lists no line breaks.
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*$")]
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=texts.LINE)]
+_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=texts.LINE)]
+_Prose = Annotated[str, msgspec.Meta(max_length=2000, pattern=texts.PROSE)]
 _ABSENT = msgspec.Raw()
 #: What is given beside the document, before it is looked at more closely.
 _SHAPES: Mapping[str, Any] = {
@@ -26,7 +26,7 @@ _SHAPES: Mapping[str, Any] = {
     BUSES: list[dict[str, Any]] | None,
     FETCH: dict[str, Any] | None,
 }
-_NamedBy = Annotated[str, msgspec.Meta(pattern=r"^(message|channel)$")]
+_NamedBy = Annotated[str, msgspec.Meta(pattern=r"^(message|channel)\Z")]
 
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -97,8 +97,8 @@ def draft(body: bytes) -> EventApiDraft:
     )
 
 
-def change(body: bytes, *, force: bool) -> EventApiChange:
-    """What a PATCH asks for; raises Malformed, Unprocessable, Refused."""
+def change(body: bytes, *, force: bool, expected: int | None = None) -> EventApiChange:
+    """What a PATCH asks for, of the generation that is `expected`; raises Malformed, Unprocessable, Refused."""
     given = reading.decode(body, _Update)
     return EventApiChange(
         text=None if isinstance(given.document, UnsetType) else _text(given.document),
@@ -109,6 +109,7 @@ def change(body: bytes, *, force: bool) -> EventApiChange:
         by_channel=given.named_by == "channel",
         access=_access(given),
         merging=True,
+        expected=expected,
         force=force,
     )
 

@@ -64,10 +64,8 @@ async def read(request: Request) -> Response:
 async def document(request: Request) -> Response:
     """GET /events/v1beta1/event-apis/{id}/document: as it was given, in its own format"""
     services, wanted = services_of(request), _id(request)
-    found = await services.event_apis.find(wanted)
-    theirs = auth.scope(auth.caller(request)) in (None, found.workspace_id)
-    text, form = await services.event_apis.document(wanted)
-    if not text or (found.closed and not theirs):
+    text, form = await services.event_apis.document(wanted, by=auth.scope(auth.caller(request)))
+    if not text:
         raise Absent("The document of event API", str(wanted), hint="none has come yet, or it is its workspace's own")
     # Somebody's text: no browser makes anything of it.
     headers = {

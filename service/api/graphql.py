@@ -32,12 +32,11 @@ TOO_LONG = {
     "message": f"The answer has more than {ANSWER_BYTES:,} bytes: ask for less at once.",
     "extensions": {"code": "GRAPHQL_ANSWER_TOO_LONG"},
 }
-#: What a request may hold beside what is read of it is left unread, as the specification asks.
 BATCH = "is an array: one request is asked at a time here, and one operation of it"
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True, rename={"operation_name": "operationName"}):
-    """A request as it travels."""
+    """A request as it travels; what else it holds is left unread, as the specification asks."""
 
     query: str
     operation_name: str | None = None

@@ -77,7 +77,7 @@ class Asking:
 
     def answered(self, text: str) -> str:
         """The text, counted as often as it is answered; raises TooLarge."""
-        self._answered += len(text)
+        self._answered += len(text.encode())
         if self._answered > DOCUMENT_BYTES:
             raise _too_much()
         return text

@@ -12,7 +12,7 @@ from service.graphql.paging import Shape
 from service.graphql.texts import identifier
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import EventApi
-from subscriptions.catalogue.applications import RegisteredApplication
+from subscriptions.catalogue.applications import ApplicationChange, RegisteredApplication
 from subscriptions.ground.errors import HooklakeError, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -22,16 +22,20 @@ Shown = Callable[..., Shape]
 
 
 async def create_application(asking: Asking, given: Given) -> Shape:
-    """createApplication(in): with its event APIs, all or nothing"""
+    """createApplication(in): where one of its event APIs is refused, what was made before it is taken back"""
     wanted = given["in"]
     drafts = inputs.made_with(wanted)
     asking.register(len(drafts))
     draft = inputs.application(wanted, asking.by or asking.known.workspace_id)
-    made = await asking.services.event_urls.register(draft, by=asking.by)
+    urls = asking.services.event_urls
+    # Its webhook is told when all is there: what is taken back has told nobody.
+    made = await urls.register(replace(draft, webhook=None) if drafts else draft, by=asking.by)
     kept: list[EventApi] = []
     try:
         for at, each in enumerate(drafts):
             kept.append(await _registered(asking, made, each, subject=f"in.eventAPIs[{at}]"))
+        if drafts and draft.webhook is not None:
+            made = await urls.change(made.id, ApplicationChange(webhook=draft.webhook), by=asking.by)
     except HooklakeError:
         await _unmake(asking, made, kept)
         raise

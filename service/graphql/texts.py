@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from subscriptions.ground import texts
 from subscriptions.ground.errors import Absent, Issue, Refused
 
 Input = Mapping[str, Any]
 
 #: Characters of a line, and of prose.
 LINE, PROSE = 200, 2000
-_LINE, _PROSE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*"), re.compile(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]*")
+_LINE, _PROSE = re.compile(texts.LINE), re.compile(texts.PROSE)
 
 
 def identifier(text: str, kind: str) -> UUID:

@@ -15,6 +15,7 @@ import msgspec
 
 from subscriptions.catalogue import api_auth
 from subscriptions.catalogue.api_auth import Auth
+from subscriptions.ground import texts
 from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Issue, Refused, Sealed, TooLarge
 from subscriptions.ground.vault import Vault
@@ -32,9 +33,9 @@ TOO_LARGE = f"has with {', '.join(MEMBERS[1:])} more than {BYTES} bytes"
 #: Levels of what is given.
 DEPTH = 16
 
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Words = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")]
-_Value = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"^[^\x00\ud800-\udfff]*$")]
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=texts.LINE)]
+_Words = Annotated[str, msgspec.Meta(max_length=256, pattern=texts.LINE)]
+_Value = Annotated[str, msgspec.Meta(max_length=4096, pattern=texts.KEPT)]
 _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=api_auth.LONGEST_URL)]
 _Json = dict[str, Any]
 

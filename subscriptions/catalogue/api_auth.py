@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from subscriptions.catalogue.bus_settings import SETTINGS, harmless
-from subscriptions.ground import url_origins
+from subscriptions.ground import texts, url_origins
 from subscriptions.ground.discreet import Discreet
 from subscriptions.ground.errors import Issue, Refused
 
@@ -34,13 +34,11 @@ FRAMING = frozenset(
     }
 )
 
-#: PostgreSQL keeps no NUL and no half of a surrogate pair.
-_LINE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$"
-_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=_LINE)]
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=16384, pattern=r"^[^\x00\ud800-\udfff]*$")]
+_Line = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=texts.LINE)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=16384, pattern=texts.KEPT)]
 _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_URL)]
-_HeaderName = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
-_Value = Annotated[str, msgspec.Meta(max_length=4096, pattern=_LINE)]
+_HeaderName = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")]
+_Value = Annotated[str, msgspec.Meta(max_length=4096, pattern=texts.LINE)]
 _Headers = Annotated[
     dict[_HeaderName, Annotated[list[_Value], msgspec.Meta(min_length=1, max_length=VALUES)]],
     msgspec.Meta(max_length=MOST),

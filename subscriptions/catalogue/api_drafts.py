@@ -54,6 +54,8 @@ class EventApiChange:
     lenient: bool = False
     #: The generation for which the text was fetched; None: somebody gave it.
     fetched: int | None = None
+    #: The generation that is to be changed; None: whichever there is.
+    expected: int | None = None
     #: Types that a new document leaves out are retired with their subscriptions.
     force: bool = False
 

@@ -15,11 +15,13 @@ from subscriptions.catalogue.api_access import AUTH, BUSES, FETCH
 from subscriptions.catalogue.preparing import PreparedApi
 from subscriptions.catalogue.tables import event_apis, event_type_versions
 from subscriptions.ground.audit import AuditChange
-from subscriptions.ground.errors import Absent, Conflicting, Issue
+from subscriptions.ground.errors import Absent, Conflicting, Issue, TooLarge
 
 _apis = event_apis
 #: Characters of a name and a version, and of a description.
 LONGEST, PROSE = 200, 2000
+#: Characters of what a document says of its servers and their security, as it is kept: lists read it of each API.
+DETAILS = 64 * 1024
 #: Types that an audit entry names.
 _NAMED = 50
 
@@ -151,17 +153,25 @@ async def live(connection: AsyncConnection, wanted: UUID) -> EventApi:
 def document_columns(prepared: PreparedApi) -> dict[str, Any]:
     """What of a document stands in a row."""
     read = prepared.document
+    servers = [{_WIRE.get(name, name): value for name, value in asdict(each).items()} for each in read.servers]
+    for each in servers:
+        # What a scheme is said to be stands once, beside them: a document names it as often as it likes.
+        each["security"] = [{**one, "description": ""} for one in each["security"]]
     details = {
         "title": read.title,
         "version": read.version,
-        "servers": [{_WIRE.get(name, name): value for name, value in asdict(each).items()} for each in read.servers],
+        "servers": servers,
         "security": [asdict(each) for each in read.security],
     }
+    text = msgspec.json.encode(details).decode()
+    if len(text) > DETAILS:
+        said = f"what it says of its servers and their security has {len(text):,} characters; at most {DETAILS:,} are taken"
+        raise TooLarge(Issue(subject="document", description=said))
     return {
         "document": prepared.text,
         "format": read.format,
         "asyncapi": read.asyncapi,
-        "details": msgspec.json.encode(details).decode(),
+        "details": text,
         "error": prepared.error,
     }
 

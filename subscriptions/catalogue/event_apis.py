@@ -27,7 +27,7 @@ from subscriptions.events.nearest import whose
 from subscriptions.ground import audit
 from subscriptions.ground.apart import SMALL, Apart
 from subscriptions.ground.database import Database
-from subscriptions.ground.errors import Absent, Forbidden, Issue, LimitReached, Refused, TooLarge
+from subscriptions.ground.errors import Conflicting, Forbidden, Issue, LimitReached, Refused, TooLarge
 from subscriptions.ground.vault import Vault
 
 _apis = event_apis
@@ -109,6 +109,8 @@ class EventApiStore:
                 before = await _theirs(connection, wanted, by, now)
                 if change.fetched not in (None, before.generation):
                     return before
+                if change.expected not in (None, before.generation):
+                    raise Conflicting(Issue(subject="form", description="somebody has changed it meanwhile"))
                 row = api_drafts.changed_row(before, change, prepared, now)
                 row |= await access_rows.of_change(connection, before, change, self._vault, now)
                 await api_rows.check_version(connection, row)
@@ -127,13 +129,13 @@ class EventApiStore:
         async with self._database.transaction() as connection:
             return await api_rows.live(connection, wanted)
 
-    async def document(self, wanted: UUID) -> tuple[bytes, str]:
-        """The document as it was given, and its format, both empty where none has come yet; raises Absent."""
+    async def document(self, wanted: UUID, *, by: str | None) -> tuple[bytes, str]:
+        """The document as it was given, and its format, both empty where it is not `by`'s to read; raises Absent."""
         async with self._database.transaction() as connection:
-            found = select(_apis.c.document, _apis.c.format).where(_apis.c.id == wanted)
-            row = (await connection.execute(found)).one_or_none()
-        if row is None:
-            raise Absent("Event API", str(wanted))
+            found = await api_rows.live(connection, wanted)
+            if found.closed and by not in (None, found.workspace_id):
+                return b"", ""
+            row = (await connection.execute(select(_apis.c.document, _apis.c.format).where(_apis.c.id == wanted))).one()
         return row.document, row.format
 
     async def page(

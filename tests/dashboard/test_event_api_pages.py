@@ -61,7 +61,7 @@ async def test_apis_are_found_and_read(visit: Visit, services: Services) -> None
     async with await visit(Role.PUBLISHER) as publisher:
         registers = await publisher.get(PATH)
 
-    assert all(each in page.text for each in ("Orders", "kafka", "Deprecated", "Current", "not in the next version"))
+    assert all(each in page.text for each in ("Orders", "kafka", "Deprecated", "Supported", "not in the next version"))
     assert f'href="{PATH}/new"' not in page.text
     assert f'href="{PATH}/new"' in registers.text
     assert f'href="{PATH}/{two.id}"' in found.text
@@ -97,7 +97,7 @@ async def test_a_document_is_registered(visit: Visit, services: Services, as_fil
     assert 'enctype="multipart/form-data"' in form.text
     [api], _ = await services.event_apis.page(limit=9, offset=0)
     assert (api.name, api.group, api.application, api.workspace_id) == ("Orders", "g", "shop", WORKSPACE)
-    assert (await services.event_apis.document(api.id))[0] == text.encode()
+    assert (await services.event_apis.document(api.id, by=None))[0] == text.encode()
     assert await audited(services) == ["event-api.registered"]
 
 
@@ -269,6 +269,8 @@ async def test_one_without_a_document(visit: Visit, services: Services) -> None:
     async with await visit(Role.PUBLISHER) as own, await visit(Role.VIEWER, workspace=OTHER_WORKSPACE) as other:
         page, edit = await own.get(f"{PATH}/{waiting.id}"), await own.get(f"{PATH}/{waiting.id}/edit")
         theirs, unread = await other.get(f"{PATH}/{waiting.id}"), await own.get(f"{PATH}/{odd.id}")
+    async with await visit(Role.PUBLISHER, workspace=OTHER_WORKSPACE) as rival, await visit(Role.PUBLISHER) as again:
+        copied = [await each.get(f"{PATH}/new", params={"beside": str(odd.id)}) for each in (rival, again)]
 
     assert [each.status_code for each in (page, edit, theirs, unread)] == [200] * 4
     assert "Fetching the document failed: it answered 404" in page.text
@@ -278,6 +280,7 @@ async def test_one_without_a_document(visit: Visit, services: Services) -> None:
     assert "404" not in theirs.text
     assert url not in theirs.text
     assert "is no AsyncAPI document, and makes no event types" in unread.text
+    assert [">asyncapi</textarea>" in each.text for each in copied] == [False, True]
 
 
 async def test_a_document_is_fetched_again(visit: Visit, services: Services) -> None:

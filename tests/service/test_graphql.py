@@ -372,19 +372,24 @@ async def test_a_runtime_is_the_receiving_side(ask: Asker, api: httpx.AsyncClien
 
 
 async def test_an_application_is_made_whole_or_not_at_all(
-    ask: Asker, api: httpx.AsyncClient, publisher: dict[str, str], callers: Callers
+    ask: Asker, api: httpx.AsyncClient, publisher: dict[str, str], callers: Callers, services: Services
 ) -> None:
-    """Where one of an application's event APIs cannot be taken, none is, and no application is made."""
+    """Where one of an application's event APIs cannot be taken, none is, no application is made, and no webhook is told."""
     other = Asker(api, await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE))
     await created(other, "other", eventAPIs=[definition(DOCUMENT.replace("placed", "taken"))])
     apis = [definition(), definition(DOCUMENT.replace("placed", "taken"))]
-    told = await ask.fault(CREATE, **{"in": {"name": "shop", "eventAPIs": apis}})
+    hook = {"name": "h", "destination": "https://127.0.0.1:9/", "secret": "a-shared-secret"}
+    subscriber = await callers.headers(Role.SUBSCRIBER)
+    webhook = (await api.post("/events/v1beta1/webhooks", json=hook, headers=subscriber)).json()["id"]
+    told = await ask.fault(CREATE, **{"in": {"name": "shop", "webhookID": webhook, "eventAPIs": apis}})
     many = await ask.fault(CREATE, **{"in": {"name": "shop", "eventAPIs": [definition("")] * 11}})
 
     assert told["extensions"]["code"] == "HPE_GL_EVENTS_CONFLICT"
     assert told["message"].startswith("in.eventAPIs[1]")
     assert "at most 10" in many["message"]
     assert (await ask.data("{ applications { totalCount } }"))["applications"]["totalCount"] == 0
+    async with services.database.raw() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM events WHERE type LIKE '%event-url'") == 0
     assert (await api.get("/events/v1beta1/event-types/order.placed.v1", headers=publisher)).status_code == 404
 
 

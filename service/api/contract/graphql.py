@@ -26,8 +26,10 @@ _SAYS = (
     "refused.\n\n"
     "Errors have a sentence in `message` and a code in `extensions.code`: that of `errorCode` elsewhere, or "
     "`GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `GRAPHQL_TOO_DEEP`, `GRAPHQL_TOO_COSTLY`, "
-    "`GRAPHQL_NO_SUCH_OPERATION`, `GRAPHQL_BAD_VARIABLES`. With `Accept: application/graphql-response+json` a request that could "
-    "not be begun is a 400; to others it is a 200, as GraphQL over HTTP has it. "
+    "`GRAPHQL_NO_SUCH_OPERATION`, `GRAPHQL_BAD_VARIABLES`, "
+    "`GRAPHQL_ANSWER_TOO_LONG` (what was changed stays changed). With "
+    "`Accept: application/graphql-response+json` a request that could not be "
+    "begun is a 400; to others it is a 200, as GraphQL over HTTP has it. "
 )
 _VARIABLES: Json = {"type": ["object", "null"], "description": "Values of its variables."}
 _EXTENSIONS: Json = {"type": ["object", "null"], "description": "Taken, and not looked at."}

@@ -129,7 +129,7 @@ OPERATIONS = (
         "/publish",
         "publishKymaCloudEvent",
         "Publish a CloudEvent as Kyma does",
-        "One event, structured or binary, of 65,536 bytes at most. 204 means kept for good. "
+        "One event, structured or binary, of `HOOKLAKE_MAX_EVENT_BYTES` (65,536) at most. 204 means kept for good. "
         "It is passed on as received, with the extensions of Kyma's "
         "publisher proxy where it does not have them itself: `originaltype`, which is the type, and from the request's headers "
         "`traceparent` and `b3traceid`, `b3parentspanid`, `b3spanid`, `b3sampled`, `b3flags`. " + _TYPES,

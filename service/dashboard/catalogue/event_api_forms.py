@@ -110,7 +110,8 @@ async def changed(request: Request) -> Response:
     if not differing:
         return redirect(back(request, event_api_page.path_of(of)), said="Nothing was changed.")
     try:
-        change = event_api_bodies.change(msgspec.json.encode(differing), force=bool(values["force"]))
+        body, force = msgspec.json.encode(differing), bool(values["force"])
+        change = event_api_bodies.change(body, force=force, expected=of.generation)
         after = await services.document_fetcher.change(of.id, change, by=auth.scope(caller))
     except (Forbidden, Absent):
         raise
@@ -235,7 +236,7 @@ def _registration(values: Mapping[str, str]) -> bytes:
 
 
 async def _document(request: Request, of: EventApi) -> str:
-    text, _ = await services_of(request).event_apis.document(of.id)
+    text, _ = await services_of(request).event_apis.document(of.id, by=auth.scope(visitors.visitor(request).caller))
     return text.decode(errors="replace").replace("\r\n", "\n")
 
 
@@ -249,10 +250,10 @@ async def _standing(request: Request, of: EventApi) -> dict[str, str]:
 
 def _differing(standing: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
     """What is to change, as the API is sent it."""
-    given: dict[str, Any] = {
-        name: values[name] for name in ("name", "description", "group") if values[name] != standing[name]
-    }
-    if values["document"].rstrip() != standing["document"].rstrip() and values["document"].strip():
+    texts = ("name", "description", "group")
+    given: dict[str, Any] = {name: values[name] for name in texts if values[name] != standing[name]}
+    renamed = values["namedBy"] not in ("", standing["namedBy"])
+    if values["document"].strip() and (renamed or values["document"].rstrip() != standing["document"].rstrip()):
         given |= {"document": values["document"]} | ({"namedBy": values["namedBy"]} if values["namedBy"] else {})
     if values["version"] and values["version"] != standing["version"]:
         given["version"] = {"value": values["version"]}

@@ -62,7 +62,7 @@ async def page(request: Request, of: EventApi, status: int = 200, **more: Any) -
     services, caller, own = services_of(request), visitors.visitor(request).caller, theirs(request, of)
     _, offset = reading.paging(request, default=PAGE, most=PAGE)
     types = await services.api_report.types(of.id, limit=PAGE, offset=offset)
-    text, _ = await services.event_apis.document(of.id) if own or not of.closed else (b"", "")
+    text, _ = await services.event_apis.document(of.id, by=auth.scope(caller))
     details = json_text.load(of.details.encode())
     removes = own and auth.may(caller, Permission.DELETE_EVENT_TYPES)
     ending = await services.api_report.ending(of) if removes else None

@@ -229,7 +229,7 @@ async def test_a_document_or_where_it_is_fetched(apis: EventApiStore) -> None:
             await apis.register(draft, by=None, now=NOW)
     made = await apis.register(EventApiDraft(access={"fetchRequest": FETCH}), by=None, now=NOW)
     assert (made.name, made.types, made.asyncapi, made.error) == (str(made.id), (), "", "")
-    assert await apis.document(made.id) == (b"", "")
+    assert await apis.document(made.id, by=None) == (b"", "")
     assert made.fetch is not None
     assert made.fetch.request["namedBy"] == "message"
     by_channel = EventApiChange(access={"fetchRequest": {}}, merging=True, by_channel=True)
@@ -249,7 +249,7 @@ async def test_text_that_is_no_document(apis: EventApiStore) -> None:
     made = await apis.register(EventApiDraft(text=b"asyncapi", lenient=True), by=None, now=NOW)
     assert (made.name, made.types, made.format, made.version.value) == (str(made.id), (), "YAML", "")
     assert made.error
-    assert await apis.document(made.id) == (b"asyncapi", "YAML")
+    assert await apis.document(made.id, by=None) == (b"asyncapi", "YAML")
     for text, form in ((b'"data"', "JSON"), (b"{}", "JSON"), (b"[", "YAML")):
         odd = await apis.register(EventApiDraft(text=text, lenient=True), by=None, now=NOW)
         assert (odd.format, bool(odd.error)) == (form, True)

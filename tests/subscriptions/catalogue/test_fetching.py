@@ -179,7 +179,7 @@ async def test_text_that_is_no_document_comes_first(store: EventApiStore) -> Non
 
     assert made.fetch is not None
     assert (made.fetch.condition, made.types, bool(made.error)) == ("SUCCEEDED", (), True)
-    assert await store.document(made.id) == (b"asyncapi", "YAML")
+    assert await store.document(made.id, by=None) == (b"asyncapi", "YAML")
 
 
 async def test_what_was_asked_before_a_change_is_dropped(store: EventApiStore) -> None:
