@@ -48,7 +48,7 @@ class SpecReader:
         if not any(name.lower() == "accept" for name, _ in given):
             headers.append(ACCEPT)
         params = [(name, value) for name, values in auth.additional_query_params.items() for value in values]
-        url = request.url
+        url = request.url.partition("#")[0]
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params)
         try:

@@ -13,6 +13,7 @@ from service.graphql.texts import identifier
 from subscriptions.catalogue.api_drafts import EventApiChange, EventApiDraft
 from subscriptions.catalogue.api_rows import EventApi
 from subscriptions.catalogue.applications import ApplicationChange, RegisteredApplication
+from subscriptions.ground.database import repeating
 from subscriptions.ground.errors import HooklakeError, Refused
 
 log = logging.getLogger("hooklake.service")
@@ -29,13 +30,13 @@ async def create_application(asking: Asking, given: Given) -> Shape:
     draft = inputs.application(wanted, asking.by or asking.known.workspace_id)
     urls = asking.services.event_urls
     # Its webhook is told when all is there: what is taken back has told nobody.
-    made = await urls.register(replace(draft, webhook=None) if drafts else draft, by=asking.by)
+    made = await repeating(urls.register)(replace(draft, webhook=None) if drafts else draft, by=asking.by)
     kept: list[EventApi] = []
     try:
         for at, each in enumerate(drafts):
             kept.append(await _registered(asking, made, each, subject=f"in.eventAPIs[{at}]"))
         if drafts and draft.webhook is not None:
-            made = await urls.change(made.id, ApplicationChange(webhook=draft.webhook), by=asking.by)
+            made = await repeating(urls.change)(made.id, ApplicationChange(webhook=draft.webhook), by=asking.by)
     except HooklakeError:
         await _unmake(asking, made, kept)
         raise
@@ -54,7 +55,7 @@ async def update_application(asking: Asking, given: Given) -> Shape:
     wanted = given["in"]
     standing = await asking.services.applications.find(identifier(given["id"], "Application"), by=asking.by)
     change = inputs.application_change(wanted, standing.name)
-    changed = await asking.services.event_urls.change(standing.id, change, by=asking.by)
+    changed = await repeating(asking.services.event_urls.change)(standing.id, change, by=asking.by)
     _done("application.changed", changed.id, asking)
     return shapes.application(changed, asking)
 
@@ -62,7 +63,7 @@ async def update_application(asking: Asking, given: Given) -> Shape:
 async def delete_application(asking: Asking, given: Given) -> Shape:
     """deleteApplication(id, force)"""
     wanted = identifier(given["id"], "Application")
-    gone = await asking.services.applications.remove(wanted, force=bool(given.get("force")), by=asking.by)
+    gone = await repeating(asking.services.applications.remove)(wanted, force=bool(given.get("force")), by=asking.by)
     _done("application.removed", gone.id, asking)
     return shapes.application(gone, asking)
 
@@ -89,7 +90,9 @@ async def _registered(
     """The application's, whoever registers it."""
     services = asking.services
     try:
-        made = await services.document_fetcher.register(replace(draft, application=of.name), by=of.workspace_id)
+        made = await repeating(services.document_fetcher.register)(
+            replace(draft, application=of.name), by=of.workspace_id
+        )
     except Refused as refused:
         raise inputs.placed(refused, subject) from refused
     _done("event_api.registered", made.id, asking)
@@ -110,7 +113,7 @@ async def _update(asking: Asking, given: Given, change: EventApiChange, shape: S
     services, wanted = asking.services, identifier(given["id"], "Event API")
     change = replace(change, force=bool(given.get("force")))
     try:
-        changed = await services.document_fetcher.change(wanted, change, by=asking.by)
+        changed = await repeating(services.document_fetcher.change)(wanted, change, by=asking.by)
     except Refused as refused:
         raise inputs.placed(refused, "in") from refused
     _done("event_api.changed", wanted, asking)
@@ -133,7 +136,7 @@ async def _delete(asking: Asking, given: Given, shape: Shown) -> Shape:
     # Before it is gone; whether it is asked for is seen when it is answered.
     text = (await services.application_apis.documents([wanted])).get(wanted, b"")
     force = bool(given.get("force"))
-    await services.event_apis.remove(wanted, force=force, by=asking.by, now=services.clock())
+    await repeating(services.event_apis.remove)(wanted, force=force, by=asking.by, now=services.clock())
     _done("event_api.removed", wanted, asking)
     return shape(gone, text.decode())
 
@@ -141,7 +144,7 @@ async def _delete(asking: Asking, given: Given, shape: Shown) -> Shape:
 async def refetch(asking: Asking, given: Given) -> Shape:
     """refetchEventAPISpec(eventID), refetchEventDefinitionSpec(eventID): its status tells where nothing came"""
     wanted = identifier(given["eventID"], "Event API")
-    fetched = await asking.services.document_fetcher.refetch(wanted, by=asking.by)
+    fetched = await repeating(asking.services.document_fetcher.refetch)(wanted, by=asking.by)
     _done("event_api.fetched", wanted, asking)
     return shapes.spec(fetched)
 

@@ -52,19 +52,20 @@ MUTATIONS: Sequence[tuple[str, Resolver, Permission]] = (
 def executable() -> GraphQLSchema:
     """The schema with its resolvers."""
     query, mutation = QueryType(), MutationType()
-    for kind, resolved in ((query, QUERIES), (mutation, MUTATIONS)):
-        for name, resolver, permission in resolved:
-            kind.set_field(name, _guarded(resolver, permission))
+    for name, resolver, permission in QUERIES:
+        query.set_field(name, _guarded(repeating(resolver), permission))
+    for name, resolver, permission in MUTATIONS:
+        mutation.set_field(name, _guarded(resolver, permission))
     return make_executable_schema(sdl.written(), query, mutation, *SCALARS)
 
 
 def _guarded(resolver: Resolver, permission: Permission) -> Callable[..., Awaitable[Any]]:
-    """The resolver behind its permission, made again where others were in the way of its transaction."""
-    again = repeating(resolver)
+    """The resolver behind its permission. Made again, where others were in the way, is a whole query, and of a mutation the call
+    that changes: what it looked up before has committed."""
 
     async def entrance(_root: Any, info: GraphQLResolveInfo[Asking], **given: Any) -> Any:
         asking: Asking = info.context
         auth.require(asking.known, permission)
-        return await asking.whole(again(asking, given))
+        return await asking.whole(resolver(asking, given))
 
     return entrance

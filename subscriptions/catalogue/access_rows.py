@@ -59,14 +59,13 @@ def of_draft(draft: EventApiDraft, api: UUID, vault: Vault, now: datetime) -> di
 
 async def of_change(
     connection: AsyncConnection, before: EventApi, change: EventApiChange, vault: Vault, now: datetime
-) -> dict[str, Any]:
-    """The columns of a change; raises Refused, TooLarge, Sealed."""
+) -> tuple[dict[str, Any], list[AuditChange]]:
+    """The columns of a change, and the entries that it leaves once it is made; raises Refused, TooLarge, Sealed."""
     if change.fetched is not None:
-        await audit.note(connection, _fetched(before, SUCCEEDED, ""))
-        return _ended(SUCCEEDED, "", now)
+        return _ended(SUCCEEDED, "", now), [_fetched(before, SUCCEEDED, "")]
     if not change.access:
         _check_source(change, before.fetch is not None)
-        return {}
+        return {}, []
     columns = (_apis.c.id, _apis.c.access, _apis.c.access_sealed)
     row = (await connection.execute(select(*columns).where(_apis.c.id == before.id))).mappings().one()
     kept = api_access.opened(row, vault)
@@ -74,11 +73,10 @@ async def of_change(
     if change.by_channel and FETCH in change.access and FETCH in whole:
         whole[FETCH]["namedBy"] = "channel"
     _check_source(change, FETCH in whole)
-    await _note(connection, before, kept, whole)
     fetching: dict[str, Any] = {}
     if FETCH in change.access:
         fetching = _initial(now) if FETCH in whole else _ended("", "", None)
-    return api_access.columns(whole, vault, before.id) | fetching
+    return api_access.columns(whole, vault, before.id) | fetching, _secrets_changed(before, kept, whole)
 
 
 async def target(connection: AsyncConnection, api: EventApi, vault: Vault) -> FetchTarget:
@@ -109,19 +107,15 @@ async def end(connection: AsyncConnection, of: FetchTarget, said: str, now: date
         await audit.note(connection, _fetched(of, ended["fetch_condition"], ended["fetch_message"]))
 
 
-async def _note(connection: AsyncConnection, api: EventApi, kept: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+def _secrets_changed(api: EventApi, kept: Mapping[str, Any], whole: Mapping[str, Any]) -> list[AuditChange]:
     """The entry of secrets that are others now, which no other entry shows."""
     pairs = {name: (kept.get(name), whole.get(name)) for name in api_access.MEMBERS}
     changed = {name for name, (old, new) in pairs.items() if api_auth.secrets_in(old) != api_auth.secrets_in(new)}
-    if changed:
-        entry = AuditChange(
-            action="event-api.secrets-changed",
-            subject=str(api.id),
-            name=api.name,
-            workspace_id=api.workspace_id,
-            after=dict.fromkeys(sorted(changed), CHANGED),
-        )
-        await audit.note(connection, entry)
+    if not changed:
+        return []
+    after = dict.fromkeys(sorted(changed), CHANGED)
+    action, subject = "event-api.secrets-changed", str(api.id)
+    return [AuditChange(action=action, subject=subject, name=api.name, workspace_id=api.workspace_id, after=after)]
 
 
 def _fetched(api: EventApi | FetchTarget, condition: str, said: str) -> AuditChange:

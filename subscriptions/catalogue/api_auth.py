@@ -128,12 +128,6 @@ def read(given: Mapping[str, Any], *, subject: str = "auth") -> Auth:
     return auth
 
 
-def shown(auth: Auth) -> dict[str, Any]:
-    """As JSON, with `***` for each secret."""
-    masked: dict[str, Any] = hidden(msgspec.to_builtins(auth))
-    return masked
-
-
 def hidden(value: Any) -> Any:
     """JSON with `***` where one of its members is secret."""
     if isinstance(value, list):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from subscriptions.catalogue import api_rows
+from subscriptions.catalogue.api_access import AUTH
 from subscriptions.catalogue.api_rows import ApiVersion, EventApi
 from subscriptions.catalogue.preparing import PreparedApi
 
@@ -101,7 +102,11 @@ def changed_row(
         "description": description,
         "api_group": before.group if change.group is None else change.group,
         **version.columns(),
-        **(api_rows.document_columns(prepared) if prepared is not None else {}),
+        **(api_rows.document_columns(prepared, closed=_by_credential(before, change)) if prepared is not None else {}),
         "generation": before.generation + 1,
         "updated_at": now,
     }
+
+
+def _by_credential(before: EventApi, change: EventApiChange) -> bool:
+    return change.fetched is not None and before.fetch is not None and AUTH in before.fetch.request

@@ -103,9 +103,16 @@ class EventApi:
     def closed(self) -> bool:
         """Whether its text is for its own workspace and operators alone: it is none that a catalogue could tell, or a credential
         was needed to come by it."""
-        return bool(self.error) or (self.fetch is not None and AUTH in self.fetch.request)
+        return bool(self.error) or _closed.decode(self.details.encode()).closed
 
 
+class _Closed(msgspec.Struct, frozen=True):
+    """Of `details`, whether a credential was needed to come by the document."""
+
+    closed: bool = False
+
+
+_closed = msgspec.json.Decoder(_Closed)
 _VERSION = ("deprecated", "deprecated_since", "deprecated_in", "sunset", "migration", "for_removal")
 _OWN = ("id", "workspace_id", "application", "name", "description", "format", "asyncapi", "details", "origin", "error")
 _FETCHING = ("fetch_condition", "fetch_message", "fetched_at")
@@ -150,8 +157,8 @@ async def live(connection: AsyncConnection, wanted: UUID) -> EventApi:
     return replace(read(row), types=tuple(await connection.scalars(mine.order_by(event_type_versions.c.event_type))))
 
 
-def document_columns(prepared: PreparedApi) -> dict[str, Any]:
-    """What of a document stands in a row."""
+def document_columns(prepared: PreparedApi, *, closed: bool = False) -> dict[str, Any]:
+    """What of a document stands in a row; `closed`: it was fetched by a credential."""
     read = prepared.document
     servers = [{_WIRE.get(name, name): value for name, value in asdict(each).items()} for each in read.servers]
     for each in servers:
@@ -161,6 +168,7 @@ def document_columns(prepared: PreparedApi) -> dict[str, Any]:
         "title": read.title,
         "version": read.version,
         "servers": servers,
+        "closed": closed,
         "security": [asdict(each) for each in read.security],
     }
     text = msgspec.json.encode(details).decode()

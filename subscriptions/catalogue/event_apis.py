@@ -112,12 +112,15 @@ class EventApiStore:
                 if change.expected not in (None, before.generation):
                     raise Conflicting(Issue(subject="form", description="somebody has changed it meanwhile"))
                 row = api_drafts.changed_row(before, change, prepared, now)
-                row |= await access_rows.of_change(connection, before, change, self._vault, now)
+                columns, entries = await access_rows.of_change(connection, before, change, self._vault, now)
+                row |= columns
                 await api_rows.check_version(connection, row)
                 said = await comparing.before(
                     connection, prepared.types if prepared else (), row, kept=before.version.value
                 )
                 if compared.issuperset(each.id for each in said):
+                    for entry in entries:
+                        await audit.note(connection, entry)
                     after = await self._written(connection, before, prepared, row, force=change.force)
                     await schema_room.check_room(connection, by, self._limits.schema_bytes)
                     return after

@@ -32,6 +32,10 @@ class Judged(NamedTuple):
     explained: bool = False
 
 
+#: Of an event that does not fit, where nobody asks why.
+MISFIT = Fault("", "does not fit the schema")
+
+
 def faults(schemas: Sequence[Schema], data: bytes, *, why: bool = True) -> list[Fault]:
     """What of the data does not fit; where it need not be known `why`, one fault stands for all of them.
 
@@ -69,7 +73,7 @@ def _faults(schemas: Sequence[Schema], data: bytes, why: bool, met: Callable[[in
             return [Fault("", "fits none of the versions that there was time to check: dataschema says which is meant")]
         if schema.accepts(data):
             return []
-    return schemas[0].faults(data) if why else [Fault("", "does not fit the schema")]
+    return schemas[0].faults(data) if why else [MISFIT]
 
 
 class Here:

@@ -62,8 +62,7 @@ class TypeSchemas:
         return data if isinstance(data, Fault) else (schemas, data)
 
 
-#: What is said of data that nobody looked at more closely, of those that came to the judge's deadline, and without time for it.
-MISFIT = Fault("", "does not fit the schema")
+#: What is said of data that came to the judge's deadline, and without time for them.
 OVERDUE = Fault(
     "",
     f"takes more than {beside.PROCESSOR:g} s to be checked by the schema of its type: it cannot be told whether it fits",
@@ -152,7 +151,7 @@ class PayloadJudge:
                 of, data = asked
                 yield self._size(event), LongJudgement(event, of, data, why, rejects, misfit=came is not None)
                 continue
-            found = [] if came.fits else fitting.faults(*asked) if why else [MISFIT]
+            found = [] if came.fits else fitting.faults(*asked) if why else [fitting.MISFIT]
             yield self._size(event), self._counted(event, found, rejects=rejects)
 
     async def long(self, of: LongJudgement) -> list[Fault]:
@@ -168,7 +167,7 @@ class PayloadJudge:
         except (Busy, TooSoon) as error:
             if of.rejects and not of.misfit and not isinstance(error, Overdue):
                 raise
-            found = [MISFIT if of.misfit else OVERDUE if isinstance(error, Overdue) else UNTRIED]
+            found = [fitting.MISFIT if of.misfit else OVERDUE if isinstance(error, Overdue) else UNTRIED]
         else:
             self._here.note(first, facts)
         return self._counted(of.event, found, rejects=of.rejects)

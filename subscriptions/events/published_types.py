@@ -102,13 +102,12 @@ class PublishedTypes:
 
 
 def _nobodys(standing: CatalogueEntry, by: str) -> bool:
-    """Whether another workspace published the type's first event and retired it: nobody registered it, and one publisher's end is
-    not everybody's. What operators retire is theirs, and so is nobody's to bring back."""
-    made_elsewhere = standing.origin == PUBLISHED and standing.workspace_id not in (None, by)
-    return standing.retired_at is not None and made_elsewhere
+    """Whether another workspace has retired it: these doors' publishers cannot choose its name, and one workspace's end is not
+    everybody's. What operators retire is theirs, and so is nobody's to bring back."""
+    return standing.retired_at is not None and standing.workspace_id not in (None, by)
 
 
 async def _made_again(connection: AsyncConnection, retired: CatalogueEntry, by: str, now: datetime) -> None:
     """As a new one: what was asked of its events is asked no more."""
-    values = {"retired_at": None, "workspace_id": by, "validation": OFF}
+    values = {"retired_at": None, "workspace_id": by, "validation": OFF, "origin": PUBLISHED}
     await noted(connection, f"event-type.{PUBLISHED}", retired, await write_entry(connection, retired, values, now))

@@ -67,6 +67,8 @@ class Beside:
         self._idle = idle
         self._process: Process | None = None
         self._ending: asyncio.TimerHandle | None = None
+        #: One that nobody asked any more, until it has ended.
+        self._ended: asyncio.Future[int] | None = None
 
     async def work(
         self, whose: Hashable, about: Hashable, function: Callable[P, T], *args: P.args, **named: P.kwargs
@@ -96,6 +98,8 @@ class Beside:
         """Ends the process."""
         if self._ending is not None:
             self._ending.cancel()
+        if self._ended is not None:
+            await self._ended
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.kill()
@@ -149,7 +153,10 @@ class Beside:
 
         def end() -> None:
             if process is not None and process is self._process and process.returncode is None:
+                # At once: a piece that comes now begins another one.
+                self._process = None
                 process.kill()
+                self._ended = asyncio.ensure_future(process.wait())
 
         self._ending = asyncio.get_running_loop().call_later(self._idle, end)
 

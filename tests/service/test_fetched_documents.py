@@ -167,6 +167,9 @@ async def test_what_came_by_a_credential_is_told_to_nobody_else(
         shown, listed = await publisher.get(path, headers=stranger), await publisher.get(PATH, headers=stranger)
         assert shown.json()["error"] == ""
         assert odd["error"] not in listed.text
+    # How it was come by stays, also where it is not asked for again.
+    assert (await publisher.patch(closed["resourceUri"], json={"fetchRequest": None})).status_code == 200
+    assert (await publisher.get(closed["resourceUri"] + "/document", headers=stranger)).status_code == 404
     events = await publisher.get(closed["resourceUri"] + "/events", headers=stranger)
     assert [each["eventType"] for each in events.json()["items"]] == ["com.acme.order.placed"]
 

@@ -118,13 +118,16 @@ async def test_a_type_that_was_retired(api: httpx.AsyncClient, callers: Callers)
     assert (again.json()["origin"], after.status_code) == ("registered", 200)
 
 
-async def test_what_another_workspace_retired(api: httpx.AsyncClient, callers: Callers) -> None:
-    """A type that nobody registered, and that the workspace of its first event retired, is made again for whoever publishes it
-    next: a name is not taken from everybody by one event and one DELETE. What an operator retires stays retired."""
+@pytest.mark.parametrize("registered", [False, True])
+async def test_what_another_workspace_retired(api: httpx.AsyncClient, callers: Callers, registered: bool) -> None:
+    """A type that another workspace retired is made again for whoever publishes it next, also where it was registered: a name is
+    not taken from everybody by one event and one DELETE. What an operator retires stays retired."""
     publisher = await callers.headers(Role.PUBLISHER)
     other = await callers.headers(Role.PUBLISHER, workspace=OTHER_WORKSPACE)
     operator = await callers.headers(Role.OPERATOR)
     await api.post(LEGACY, json=order(), headers=other)
+    if registered:
+        await api.post(PATH, json={"eventType": "order.created.v1"}, headers=other)
     await api.patch(f"{PATH}/order.created.v1", json={"validation": "reject"}, headers=other)
     await api.delete(f"{PATH}/order.created.v1", headers=other)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscriptions.catalogue import fitting
-from subscriptions.catalogue.schemas import plain
+from subscriptions.catalogue.schemas import plain, quick
 from subscriptions.catalogue.schemas.dialects import Dialect
 from subscriptions.catalogue.schemas.plain import NotPlainError
 from subscriptions.catalogue.schemas.schema import Schema, judge, vet
@@ -213,3 +213,25 @@ def test_no_more_steps_than_were_counted_before(schema: dict[str, Any], payload:
     counting.see(schema, payload)
     assert counting.steps <= found[""].most(len(data), plain.values(data))
     assert came is None or (came.fits == vetted.accepts(data) and counting.steps <= fitting.STEPS)
+
+
+def _chain(levels: int) -> dict[str, Any]:
+    return {} if levels == 0 else {"properties": {"a": _chain(levels - 1)}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "here", "told"),
+    [
+        ({"type": "object", "properties": {"a": {"type": "string"}}}, True, True),
+        # Nothing leads to it, and it is compiled all the same where somebody asks why.
+        ({"type": "object", "$defs": {"a": {"allOf": [{}] * 400}}}, False, False),
+        # Each level holds all that is below it once more.
+        ({"not": {"not": {"type": "string"}}}, False, False),
+        (_chain(30), True, False),
+    ],
+)
+def test_why_it_does_not_fit_is_told_where_its_parts_are_few(schema: dict[str, Any], here: bool, told: bool) -> None:
+    """To tell it each part is compiled by itself, with all that it leads to: here only where they come to little together."""
+    facts = quick.facts(json.dumps(schema, separators=(",", ":")).encode(), Dialect.DRAFT_2020_12)
+
+    assert (facts.steps is not None, facts.telling) == (here, told)

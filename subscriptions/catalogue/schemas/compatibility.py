@@ -233,7 +233,7 @@ class _Comparison:
 
 def _small(of: Schema) -> bool:
     found = quick.surely(of.text, of.dialect)
-    return found is not None and found[""].schemas <= MAX_SMALL
+    return found is not None and quick.parts(found) <= MAX_SMALL
 
 
 def _matched(compiled: Compiled) -> int:

@@ -149,5 +149,5 @@ _PLAIN: Mapping[str, _Weigh] = {
     "pattern": _pattern,
     "$ref": _reference,
     **dict.fromkeys(("allOf", "anyOf", "oneOf"), _list),
-    **dict.fromkeys(("not", "if", "then", "else"), _of(1)),
+    **dict.fromkeys(("if", "then", "else"), _of(1)),
 }

@@ -19,8 +19,8 @@ from subscriptions.ground.errors import Refused
 SURELY, MAX_SCHEMAS = 4096, 500
 #: Steps that all examples that come with a schema may take where it is vetted beside publications.
 EXAMPLES = 500
-#: Schemas that a schema may come to where it is told what does not fit.
-TELLING = 50
+#: Schemas that the parts of a schema may come to where it is told what does not fit.
+TELLING = 200
 
 
 class Quick(NamedTuple):
@@ -55,10 +55,17 @@ def surely(text: bytes, dialect: Dialect) -> Mapping[str, StepCount] | None:
     if not isinstance(value, dict):
         return None
     try:
-        found = plain.steps(SchemaDocument(value, dialect), text)
+        document = SchemaDocument(value, dialect)
+        found = plain.steps(document, text)
     except Refused:
         return None
-    return None if found is None or found[""].schemas > MAX_SCHEMAS else found
+    # What nothing leads to is compiled all the same where somebody asks why.
+    return None if found is None or len(found) < len(document.nodes) or found[""].schemas > MAX_SCHEMAS else found
+
+
+def parts(found: Mapping[str, StepCount]) -> int:
+    """The schemas that are compiled where each part is compiled by itself, with all that it leads to."""
+    return sum(each.schemas for each in found.values())
 
 
 def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> bool:
@@ -66,7 +73,7 @@ def vetted_soon(text: bytes, dialect: Dialect, examples: Iterable[bytes]) -> boo
     found = None if b'"examples":' in text else surely(text, dialect)
     if found is None:
         return False
-    left = EXAMPLES if found[""].schemas <= TELLING else 0
+    left = EXAMPLES if parts(found) <= TELLING else 0
     for each in examples:
         left -= found[""].most(len(each), plain.values(each))
         try:
@@ -82,7 +89,7 @@ def facts(text: bytes, dialect: Dialect) -> Facts:
     if found is None:
         return Facts(None, 0, 0)
     schemas = found[""].schemas
-    return Facts(found[""], len(text) // 2, compiling.memory(text, schemas), telling=schemas <= TELLING)
+    return Facts(found[""], len(text) // 2, compiling.memory(text, schemas), telling=parts(found) <= TELLING)
 
 
 def made(text: bytes, dialect: Dialect, steps: StepCount, *, telling: bool) -> Quick:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -265,7 +266,7 @@ async def test_text_that_is_no_document(apis: EventApiStore) -> None:
 
 def test_shown_and_read() -> None:
     """What is shown of an `Auth` is what was read, but for its secrets."""
-    shown = api_auth.shown(api_auth.read(AUTH))
+    shown = api_auth.hidden(msgspec.to_builtins(api_auth.read(AUTH)))
 
     assert json.dumps(shown).count("***") == 6
     assert "hidden" not in json.dumps(shown)

@@ -132,6 +132,25 @@ async def test_each_fetch_leaves_an_entry(store: EventApiStore, database: Databa
     assert {"condition": "FAILED", "message": "it answered 404"} in found
 
 
+async def test_a_document_that_is_compared_leaves_one_entry(store: EventApiStore, database: Database) -> None:
+    """How a fetch ended is told once, also where the document was compared with the one before, beside the transaction."""
+    answers = [document(), document("{type: object, required: [n], properties: {n: {type: integer}}}"), document()]
+
+    async def read(_: FetchRequest) -> bytes:
+        return answers.pop()
+
+    actor = Actor(kind=ActorKind.CLIENT, id="me", name="me", workspace_id=MINE, roles=(), address="", at=NOW)
+    with audit.acting(actor):
+        made = await fetcher(store, read).register(DRAFT, by=MINE)
+        ended = [(await fetcher(store, read).refetch(made.id, by=MINE)).fetch for _ in range(2)]
+    async with database.transaction() as connection:
+        entries = select(audit_entries.c.after).where(audit_entries.c.action == "event-api.fetched")
+        found = [json.loads(each)["condition"] for each in await connection.scalars(entries)]
+
+    assert [None if each is None else each.condition for each in ended] == ["SUCCEEDED", "FAILED"]
+    assert sorted(found) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+
+
 async def test_so_many_a_minute(store: EventApiStore, database: Database) -> None:
     """A workspace has a minute's worth of fetches, over all processes; over it nothing is asked, and nothing changed."""
     asked = 0
